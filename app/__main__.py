@@ -1,0 +1,75 @@
+"""``python -m app``: find a free port, start the app on it and print its address."""
+
+import argparse
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from app import errors
+
+ROOT = Path(__file__).resolve().parent.parent
+TRIES = 20
+
+
+def main() -> None:
+    """Run the app until Ctrl+C."""
+    wanted = _arguments().port
+    port = free_port(wanted)
+    if port is None:
+        raise SystemExit(
+            f"Ports {wanted} to {wanted + TRIES - 1} are all in use. "
+            "Close a program that holds one of them, or choose another: python -m app --port 9000"
+        )
+    if port != wanted:
+        print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
+    _go_home()
+    app = st.App(ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report)
+    app.run(config={"server.port": port})
+
+
+def free_port(first: int) -> int | None:
+    """The first of ``TRIES`` ports from ``first`` on that nobody listens on, if there is one."""
+    for port in range(first, min(first + TRIES, 65_536)):
+        with socket.socket() as probe:
+            # Elsewhere than on Windows this only ignores connections that are closing.
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("localhost", port))
+            except OSError:
+                continue
+            return port
+    return None
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m app", description="Start ELBO Room.")
+    parser.add_argument(
+        "--port", type=int, default=8501, help="the port to listen on, or the next free one"
+    )
+    return parser.parse_args()
+
+
+def _go_home() -> None:
+    """Streamlit reads .streamlit/config.toml where it is started; folders given stay what they are."""
+    for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
+        if os.environ.get(name):
+            os.environ[name] = str(Path(os.environ[name]).resolve())
+    os.chdir(ROOT)
+
+
+def _announce(port: int):
+    @asynccontextmanager
+    async def lifespan(_app: st.App) -> AsyncIterator[None]:
+        print(f"\n  ELBO Room is at http://localhost:{port}\n  Ctrl+C ends it.\n", flush=True)
+        yield
+
+    return lifespan
+
+
+if __name__ == "__main__":
+    main()

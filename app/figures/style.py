@@ -1,0 +1,205 @@
+"""The visual language: what colour a quantity has, and how every plot is laid out.
+
+Figures carry no colours of ground or text: ``st.plotly_chart(theme="streamlit")`` fills in those of
+the light or dark theme in the browser, over anything a template says, so figures have an empty
+template and set explicitly only what means something. Every colour here has a contrast of at
+least 2 (classes) or 2.8 (quantities) on both grounds, and stays distinct for colour-blind eyes.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+GROUNDS = ("#FBFAF7", "#14171B")  # the light and the dark page, as in .streamlit/config.toml
+
+
+class Quantity(NamedTuple):
+    """A quantity, with the name and the colour it has on every page."""
+
+    label: str
+    colour: str
+
+
+ELBO = Quantity("ELBO", "#6B89F6")
+LOG_PX = Quantity("log p(x)", "#7647B6")
+LOG_LIKELIHOOD = Quantity("log p(x|z)", "#26706C")
+KL = Quantity("KL", "#B33410")
+LOG_Q = Quantity("log q(z|x)", "#829E10")
+LOG_PRIOR = Quantity("log p(z)", "#C0859D")
+QUANTITIES = (ELBO, LOG_PX, LOG_LIKELIHOOD, KL, LOG_Q, LOG_PRIOR)
+
+NEUTRAL = "#80858D"  # references, held-out distributions, whatever is no quantity of the model
+HIGHLIGHT = "#D9480F"  # the one thing that was chosen
+CLASSES = (
+    "#7587FE", "#C94807", "#0A8468", "#07C0F2", "#A7A703",
+    "#BE60B7", "#8E1E0A", "#EE8FA4", "#00525D", "#6740AE",
+)  # fmt: skip
+
+INK = ("#101419", "#F8F6F1")  # the pixels 0 and 1: near-black and paper, at home on both grounds
+INK_SCALE = ((0.0, INK[0]), (1.0, INK[1]))
+DENSITY_SCALE = "Viridis"
+SIGNED_SCALE = ((0.0, KL.colour), (0.5, "rgba(128,133,141,0.15)"), (1.0, LOG_LIKELIHOOD.colour))
+
+ImageFormat = Literal["png", "svg"]
+
+
+def class_colour(label: int) -> str:
+    """The colour of a class; after ten they repeat."""
+    return CLASSES[label % len(CLASSES)]
+
+
+def faint(colour: str, alpha: float = 0.2) -> str:
+    """``#RRGGBB`` made see-through, for bands and fillings."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def line(quantity: Quantity, split: str = "validation") -> dict[str, Any]:
+    """The line of a curve: the colour says which quantity, a dotted line says it is training data."""
+    dash = "dot" if split == "train" else "solid"
+    return {"color": quantity.colour, "dash": dash, "width": 1.5 if split == "train" else 2.25}
+
+
+def layout(
+    title: str,
+    x_title: str | None = None,
+    y_title: str | None = None,
+    *,
+    height: int = 320,
+    legend: bool = True,
+    uirevision: str = "keep",
+) -> dict[str, Any]:
+    """The layout of every plot, for ``figure.update_layout(**layout(...))``.
+
+    The title stands at the top left, the legend in a row of its own between title and plot, so
+    that neither ever covers data. Axis titles carry the unit: ``"ELBO (nats)"``.
+    """
+    return {
+        "template": go.layout.Template(),
+        "title": {"text": title, "x": 0, "xref": "container", "y": 1, "yref": "container",
+                  "yanchor": "top", "pad": {"t": 6, "l": 2}},
+        "height": height,
+        "margin": {"t": 62 if legend else 40, "r": 12, "b": 8, "l": 8, "pad": 4},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "x": 0, "xref": "container", "xanchor": "left",
+                   "y": 1 - 30 / height, "yref": "container", "yanchor": "top",
+                   "itemsizing": "constant", "title": {"text": ""}},
+        "xaxis": {"title": {"text": x_title, "standoff": 8}, "zeroline": False, "showgrid": False},
+        "yaxis": {"title": {"text": y_title, "standoff": 8}, "zeroline": False, "nticks": 7},
+        "hovermode": "closest",
+        "colorway": CLASSES,
+        "uirevision": uirevision,
+    }  # fmt: skip
+
+
+def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]:
+    """The plotly configuration of every chart; ``name`` is that of a saved picture."""
+    return {
+        "displaylogo": False,
+        "scrollZoom": False,
+        "doubleClick": "reset",
+        "modeBarButtonsToRemove": ["zoomIn2d", "zoomOut2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": image_format, "filename": name, "scale": 2},
+    }
+
+
+def tile(images: np.ndarray, columns: int, gap: int = 1, gap_value: float = 0.3) -> np.ndarray:
+    """Images (N, H, W) side by side, row by row, as one picture (H', W').
+
+    H' = rows · (H + gap) − gap, and likewise W'. What is left of the last row has ``gap_value``.
+    """
+    count, height, width = images.shape
+    columns = max(1, min(columns, count))
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows * (height + gap), columns * (width + gap)), gap_value, dtype=np.float32)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap]
+
+
+def image_trace(image: np.ndarray, **place: Any) -> go.Heatmap:
+    """A grey image (H, W) in [0, 1] as a trace; ``place`` may hold x0, dx, y0, dy, xaxis, yaxis.
+
+    Sent to the browser as one byte a pixel.
+    """
+    levels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return go.Heatmap(
+        z=levels, zmin=0, zmax=255, colorscale=INK_SCALE, showscale=False, hoverinfo="skip", **place
+    )
+
+
+def image_figure(image: np.ndarray, title: str = "", *, height: int = 320) -> go.Figure:
+    """A grey image (H, W) in [0, 1] as a figure of its own: square pixels and no axes."""
+    figure = go.Figure(image_trace(image))
+    figure.update_layout(**layout(title, height=height, legend=False))
+    figure.update_layout(margin={"t": 40 if title else 0, "r": 0, "b": 0, "l": 0, "pad": 0})
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed", scaleanchor="x")
+    return figure
+
+
+def number(value: float, se: float | None = None, unit: str = "nats") -> str:
+    """A figure for reading: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
+
+    As many decimals as the standard error's first digit warrants; four digits without one.
+    """
+    unit = f" {unit}" if unit else ""
+    if not math.isfinite(value):
+        return ("not a number" if math.isnan(value) else f"{'−' if value < 0 else ''}∞") + unit
+    if se is None or not math.isfinite(se) or se <= 0:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) > 1e-9 else 0
+        return _minus(f"{value:,.{min(decimals, 6)}f}") + unit
+    decimals = max(0, -math.floor(math.log10(float(f"{se:.0e}"))))
+    return _minus(f"{value:,.{decimals}f} ± {se:,.{decimals}f}") + unit
+
+
+def _minus(text: str) -> str:
+    zero = not text.split(" ± ")[0].strip("-0.,")
+    return text.removeprefix("-") if zero else text.replace("-", "−", 1)
+
+
+def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
+    """A table given by its columns as CSV; shorter columns are filled with nothing."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip_longest(*columns.values(), fillvalue=""))
+    return out.getvalue()
+
+
+def figure_csv(figure: go.Figure) -> str:
+    """What a figure shows as CSV: a row a point (trace, x, y, and z where there is one)."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("trace", "x", "y", "z"))
+    for index, trace in enumerate(figure.data):
+        name = trace.name or f"{trace.type} {index + 1}"
+        writer.writerows((name, *row) for row in _points(trace))
+    return out.getvalue()
+
+
+def _points(trace: Any) -> Iterator[tuple[Any, Any, Any]]:
+    z = getattr(trace, "z", None)
+    if z is not None and np.ndim(z) == 2:
+        x = _ticks(trace.x, trace.x0, trace.dx, np.shape(z)[1])
+        y = _ticks(trace.y, trace.y0, trace.dy, np.shape(z)[0])
+        yield from ((x[j], y[i], value) for i, row in enumerate(z) for j, value in enumerate(row))
+        return
+    x, y = getattr(trace, "x", None), getattr(trace, "y", None)
+    length = max((len(a) for a in (x, y) if a is not None), default=0)
+    x = range(length) if x is None else x
+    y = [""] * length if y is None else y
+    yield from ((a, b, "") for a, b in zip_longest(x, y, fillvalue=""))
+
+
+def _ticks(values: Any, start: float | None, step: float | None, count: int) -> Sequence[Any]:
+    if values is not None:
+        return values
+    return [(start or 0) + (1 if step is None else step) * i for i in range(count)]

@@ -1,0 +1,112 @@
+"""Forms made from the config classes: a setting declared there appears here by itself.
+
+Values live in the URL (``?new_latent_size=16``) and in the session, so that a form survives a
+refresh, a switch of page and a link sent to someone. Streamlit checks bounds in the browser only;
+:func:`checked` has the config classes check them again.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from vae_core.config import (
+    ConfigError,
+    ModelConfig,
+    RunConfig,
+    Setting,
+    TrainConfig,
+    settings_of,
+)
+
+RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+
+
+def run_form(key: str = "new", columns: int = 4) -> dict[str, Any]:
+    """Widgets for every setting of a run; the advanced ones are folded away behind "More".
+
+    Args:
+        key: names the form, in the session and in the URL.
+        columns: how many settings stand side by side where there is room.
+
+    Returns:
+        The flat mapping that ``RunConfig.from_settings`` takes, of the settings that apply.
+    """
+    values: dict[str, Any] = {}
+    main = [s for s in RUN_SETTINGS if not s.advanced]
+    _grid(main, key, columns, values)
+    with st.expander("More", icon=":material/tune:", key=f"{key}-more"):
+        _grid([s for s in RUN_SETTINGS if s.advanced], key, columns, values)
+    return values
+
+
+def checked(values: Mapping[str, Any]) -> RunConfig | None:
+    """The run these values describe; None, with the reason shown in place, if there is none."""
+    try:
+        return RunConfig.from_settings(values)
+    except ConfigError as error:
+        st.error(str(error))
+        return None
+
+
+def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
+    """Fill the form called ``key`` with the settings of a run, for a duplicate with a change.
+
+    To be called before the form is drawn: in a callback, or on another page before
+    ``st.switch_page``.
+    """
+    for name, value in (config.settings() | changes).items():
+        st.session_state[f"{key}_{name}"] = value
+
+
+def setting_input(about: Setting, key: str) -> Any:
+    """The widget for one setting, and its value."""
+    common: dict[str, Any] = {
+        "label": about.label,
+        "key": key,
+        "help": about.help,
+        "bind": "query-params",
+        "persist_state": "session",
+    }
+    if about.choices is not None:
+        return st.selectbox(
+            options=about.choices,
+            index=about.choices.index(about.default),
+            format_func=lambda choice: about.titles.get(choice, str(choice)),
+            **common,
+        )
+    if about.kind is str:
+        return st.text_input(max_chars=80, placeholder="named by its settings", **common)
+    return _number_input(about, common)
+
+
+def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str, Any]) -> None:
+    """Draw the settings that apply, row by row, and add their values to ``values``."""
+    row: list[Any] = []
+    for about in settings:
+        if not _applies(about, values):
+            continue
+        if not row:
+            row = list(st.columns(columns))
+        with row.pop(0):
+            values[about.name] = setting_input(about, f"{key}_{about.name}")
+
+
+def _applies(about: Setting, values: Mapping[str, Any]) -> bool:
+    if about.only_if is None:
+        return True
+    other, wanted = about.only_if
+    return values.get(other) in wanted
+
+
+def _number_input(about: Setting, common: Mapping[str, Any]) -> int | float:
+    low, high = about.bounds or (None, None)
+    kind = about.kind
+    bounds = {
+        "min_value": None if low is None else kind(low),
+        "max_value": None if high is None else kind(high),
+    }
+    if kind is int:
+        return st.number_input(value=about.default, step=1, **bounds, **common)
+    step = about.default / 10 or 0.1
+    return st.number_input(value=about.default, step=step, format="%g", **bounds, **common)

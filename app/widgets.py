@@ -1,0 +1,174 @@
+"""The few things every page is made of, so that they look and read alike everywhere."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image, ImageColor
+
+from app import shell
+from app.figures import style
+from app.figures.style import number
+
+__all__ = ["chart", "code", "empty_state", "header", "image", "number", "protocol"]
+
+Table = Mapping[str, Sequence[Any] | np.ndarray]
+
+
+def header(title: str, lead: str = "") -> None:
+    """The head of a page: its name and, in one sentence, what it shows."""
+    with st.container(key="page-head", gap=None):
+        st.title(title, anchor=False)
+        if lead:
+            st.caption(lead)
+
+
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    csv: Table | Callable[[], str] | None = None,
+    *,
+    on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
+    selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points",),
+) -> Any:
+    """Show a figure, with a quiet menu to take its data (CSV) or a picture (PNG, SVG) away.
+
+    Args:
+        figure: laid out by :func:`app.figures.style.layout`; its height is what it says there.
+        key: names the chart on its page, and the files saved from it.
+        alt: what it shows in a sentence or two, for those who cannot see it.
+        csv: the data by columns, or a function that makes the CSV; what is drawn, if not given.
+        on_select, selection_mode: as in ``st.plotly_chart``.
+
+    Returns:
+        The selection, where ``on_select`` asks for one.
+    """
+    saved = st.session_state.get("picture-format", "PNG")
+    with st.container(key=f"chart-{key}", gap=None):
+        shown = st.plotly_chart(
+            figure,
+            key=key,
+            theme="streamlit",
+            height=_height(figure),
+            config=style.chart_config(key, "svg" if saved == "SVG" else "png"),
+            alt=alt,
+            on_select=on_select,
+            selection_mode=selection_mode,
+        )
+        with st.popover(
+            ":material/download:",
+            type="tertiary",
+            key=f"save-{key}",
+            help="Save this chart: its data, or a picture.",
+        ):
+            _save_menu(figure, key, csv, saved)
+    return shown
+
+
+def _save_menu(
+    figure: go.Figure, key: str, csv: Table | Callable[[], str] | None, saved: str
+) -> None:
+    st.download_button(
+        "Data as CSV",
+        _csv_maker(figure, csv),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key=f"csv-{key}",
+        icon=":material/table:",
+        help="Saves the numbers behind this chart as a table.",
+    )
+    st.session_state[f"format-{key}"] = saved
+    st.segmented_control(
+        "Picture format",
+        ["PNG", "SVG"],
+        required=True,
+        key=f"format-{key}",
+        on_change=_remember_format,
+        args=(f"format-{key}",),
+        help="The camera at the top of a chart saves it as this: PNG for slides, SVG for print.",
+    )
+
+
+def _height(figure: go.Figure) -> int | Literal["content"]:
+    height = figure.layout.height
+    return round(height * shell.magnification()) if height else "content"
+
+
+def _csv_maker(figure: go.Figure, csv: Table | Callable[[], str] | None) -> Callable[[], str]:
+    if csv is None:
+        return lambda: style.figure_csv(figure)
+    return csv if callable(csv) else lambda: style.csv_text(csv)
+
+
+def _remember_format(key: str) -> None:
+    st.session_state["picture-format"] = st.session_state[key] or "PNG"
+
+
+def image(
+    array: np.ndarray, caption: str | None = None, width: int = 112, *, alt: str | None = None
+) -> None:
+    """Show an image (H, W) or (H, W, 3) in [0, 1], ``width`` pixels wide, every pixel a crisp square.
+
+    Without ``alt`` the caption describes it to those who cannot see it.
+    """
+    width = round(width * shell.magnification())
+    # Twice the size on screen, in whole multiples of a pixel, for displays of high density.
+    scale = max(1, round(2 * width / array.shape[1]))
+    st.image(png(array, scale), caption=caption, width=width, alt=alt or caption or "")
+
+
+def png(array: np.ndarray, scale: int = 1) -> bytes:
+    """An image (H, W) or (H, W, 3) in [0, 1] as a PNG, each pixel a square of ``scale`` pixels."""
+    levels = np.nan_to_num(np.clip(np.asarray(array, dtype=np.float32), 0, 1))
+    if levels.ndim == 2:
+        dark, light = (np.array(ImageColor.getrgb(ink), dtype=np.float32) for ink in style.INK)
+        colours = dark + levels[..., None] * (light - dark)
+    else:
+        colours = levels * 255
+    picture = Image.fromarray(np.round(colours).astype(np.uint8))
+    picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def protocol(
+    dataset: str,
+    split: str,
+    binarisation: str,
+    *,
+    L: int | None = None,  # noqa: N803
+    K: int | None = None,  # noqa: N803
+    seed: int | None = None,
+    images: int | None = None,
+    note: str = "",
+) -> None:
+    """The line under a figure that says how it was measured."""
+    parts = [
+        f"{images:,} images of {dataset}, {split}" if images else f"{dataset}, {split}",
+        f"{binarisation} binarisation" if binarisation != "none" else "grey values, not a likelihood",
+        f"L = {L:,}" if L is not None else "",
+        f"K = {K:,}" if K is not None else "",
+        f"seed {seed}" if seed is not None else "",
+        note,
+    ]
+    st.caption(" · ".join(filter(None, parts)))
+
+
+def code(lines: str | Iterable[str]) -> None:
+    """The few lines of ``vae_core`` that reproduce what is on the screen, folded away."""
+    with st.expander("Show the code", icon=":material/code:", type="compact"):
+        st.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
+
+
+def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:
+    """What a page says when there is nothing to show yet, with a link to the next step."""
+    with st.container(key="empty-state", horizontal_alignment="center", gap="small"):
+        st.subheader(title, anchor=False, width="content")
+        st.markdown(sentence, width="content", text_alignment="center")
+        shell.link(page, label, **query)

@@ -1,0 +1,142 @@
+"""The real app and a real browser: started, waited for, and ended without leftovers."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP, PHONE = (1440, 900), (390, 844)
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium, if this computer has one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium that talks to nobody but the app."""
+    return playwright.chromium.launch(executable_path=find_browser(), args=list(FLAGS))
+
+
+@dataclass
+class App:
+    """The app as a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would; workers go on."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def running_app(folder: Path, port: int | None = None, **settings: str) -> Iterator[App]:
+    """The app with its runs, cache and log in ``folder``, ended with all it started.
+
+    ``settings`` are environment variables. Raises RuntimeError with the log if it does not start.
+    """
+    environment = isolated(folder) | settings
+    port = port or free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "app.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "--port", str(port)],
+            cwd=ROOT, env=environment, stdout=out, stderr=out,
+        )  # fmt: skip
+    app = App(f"http://localhost:{port}", process, log)
+    try:
+        _await_health(app)
+        yield app
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        end_workers(environment["VAE_RUNS_DIR"])
+
+
+def isolated(folder: Path) -> dict[str, str]:
+    """This environment with runs and cache inside ``folder``."""
+    places = {"VAE_RUNS_DIR": folder / "runs", "VAE_CACHE_DIR": folder / "cache"}
+    return os.environ | {name: str(place) for name, place in places.items()}
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def end_workers(runs: str) -> None:
+    """End the detached processes that work for this run store, and only those (Linux)."""
+    wanted = f"VAE_RUNS_DIR={runs}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(entry.name) != os.getpid() and wanted in (entry / "environ").read_bytes().split(
+                b"\0"
+            ):
+                os.kill(int(entry.name), signal.SIGKILL)
+        except (OSError, ProcessLookupError):
+            continue
+
+
+def _await_health(app: App, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and app.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{app.url}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"The app did not start:\n{app.log.read_text()}")
+
+
+def settle(page: Page, seconds: float = 20) -> None:
+    """Wait until Streamlit has drawn the page and no script runs any more."""
+    app = page.locator("[data-testid=stApp]")
+    expect(app).to_have_attribute(
+        "data-test-script-state", re.compile("notRunning|initial"), timeout=seconds * 1000
+    )
+    page.locator("[data-testid=stMain] [data-testid=stElementContainer]").first.wait_for(
+        state="attached", timeout=seconds * 1000
+    )
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=seconds * 1000)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=seconds * 1000)
+
+
+def expect_no_exception(page: Page) -> None:
+    """No page ever shows a traceback or Streamlit's own error box."""
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def visit(page: Page, address: str, query: Mapping[str, str] | None = None) -> None:
+    """Open a page of the app and wait until it is drawn, without an error."""
+    text = "&".join(f"{key}={value}" for key, value in (query or {}).items())
+    page.goto(f"{address}?{text}" if text else address)
+    settle(page)
+    expect_no_exception(page)

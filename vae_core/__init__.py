@@ -1,0 +1,48 @@
+"""ELBO Room's core: train, evaluate and score variational autoencoders.
+
+Importing this package is light; PyTorch is loaded when something that needs it is first asked for::
+
+    from vae_core import ModelConfig, VAE, load_model, log_density
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from vae_core.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vae_core.datasets import load_dataset
+    from vae_core.estimators import LogDensity, log_density
+    from vae_core.evaluation import evaluate
+    from vae_core.training import train
+    from vae_core.vae import VAE, load_model
+
+_LAZY = {
+    "VAE": "vae_core.vae",
+    "load_model": "vae_core.vae",
+    "LogDensity": "vae_core.estimators",
+    "log_density": "vae_core.estimators",
+    "load_dataset": "vae_core.datasets",
+    "evaluate": "vae_core.evaluation",
+    "train": "vae_core.training",
+}
+
+__all__ = [
+    "VAE",
+    "ConfigError",
+    "LogDensity",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "evaluate",
+    "load_dataset",
+    "load_model",
+    "log_density",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'vae_core' has no attribute {name!r}")

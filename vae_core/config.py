@@ -1,0 +1,415 @@
+"""Every setting of a run: its default, bounds, label and help text.
+
+This is the one place where a setting lives. The command line and the forms of the app are made
+from these classes by :func:`settings_of`; a value is checked here and nowhere else.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+PosteriorName = Literal["mean-field", "full", "planar", "iaf"]
+NetworkName = Literal["mlp", "conv"]
+DatasetName = Literal["digits", "mnist", "fashion-mnist", "kmnist"]
+Binarisation = Literal["dynamic", "threshold", "none"]
+Split = Literal["train", "validation", "test"]
+
+FLOWS: tuple[PosteriorName, ...] = ("planar", "iaf")
+ImageShape = tuple[int, int, int]
+MAX_IMPORTANCE_SAMPLES = 1_000_000
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used, with a sentence that says what to do instead."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set before it is loaded."""
+
+    title: str
+    image_shape: ImageShape
+    sizes: Mapping[Split, int]
+    embedded: bool
+    classes: tuple[str, ...] = tuple("0123456789")
+
+
+_MNIST_SIZES: Mapping[Split, int] = {"train": 50_000, "validation": 10_000, "test": 10_000}
+_FASHION = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_KANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
+
+DATASETS: Mapping[DatasetName, DatasetInfo] = {
+    "digits": DatasetInfo(
+        "Digits 8×8", (1, 8, 8), {"train": 1297, "validation": 200, "test": 300}, embedded=True
+    ),
+    "mnist": DatasetInfo("MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False),
+    "fashion-mnist": DatasetInfo(
+        "Fashion-MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False, classes=_FASHION
+    ),
+    "kmnist": DatasetInfo("KMNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False, classes=_KANA),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a config class, as a form or a command line needs it."""
+
+    name: str
+    kind: type
+    default: Any
+    label: str
+    help: str
+    choices: tuple[Any, ...] | None
+    bounds: tuple[float, float] | None
+    advanced: bool
+    only_if: tuple[str, tuple[Any, ...]] | None  # (other setting, its values that need this one)
+    titles: Mapping[str, str]
+
+
+def setting(
+    default: Any,
+    label: str,
+    help: str,
+    *,
+    bounds: tuple[float, float] | None = None,
+    advanced: bool = False,
+    only_if: tuple[str, tuple[Any, ...]] | None = None,
+    titles: Mapping[str, str] | None = None,
+) -> Any:
+    """A dataclass field that carries its own label, help text, bounds and titles of its choices."""
+    about = {
+        "label": label, "help": help, "bounds": bounds, "advanced": advanced,
+        "only_if": only_if, "titles": titles or {},
+    }  # fmt: skip
+    return field(default=default, metadata={"setting": about})
+
+
+class _Checked:
+    """Type, choice and bounds checks, and JSON, for a dataclass made of :func:`setting` fields."""
+
+    def __post_init__(self) -> None:
+        for each in settings_of(type(self)):
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The config that :meth:`to_dict` described.
+
+        Raises:
+            ConfigError: for an unknown key or a value out of bounds.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown setting {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
+        return cls(**values)
+
+
+def settings_of(config: type) -> list[Setting]:
+    """The settings of a config class, in the order in which they are declared."""
+    hints = get_type_hints(config)
+    found = []
+    for each in dataclasses.fields(config):
+        about = each.metadata.get("setting")
+        if about is None:
+            continue
+        hint = hints[each.name]
+        choices = get_args(hint) if get_origin(hint) is Literal else None
+        kind = type(choices[0]) if choices else hint
+        found.append(Setting(each.name, kind, each.default, choices=choices, **about))
+    return found
+
+
+def _checked(about: Setting, value: Any) -> Any:
+    if about.choices is not None:
+        if value not in about.choices:
+            options = ", ".join(map(str, about.choices))
+            raise ConfigError(f"{about.label} must be one of {options}; it was {value!r}.")
+        return value
+    if about.kind is str:
+        if not isinstance(value, str) or len(value) > 80:
+            raise ConfigError(f"{about.label} must be a text of at most 80 characters.")
+        return value
+    return _number(about, value)
+
+
+def _number(about: Setting, value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if about.kind is int and isinstance(value, float) and value.is_integer():
+        value, whole = int(value), True
+    if not (whole or (about.kind is float and isinstance(value, float))):
+        wanted = "a whole number" if about.kind is int else "a number"
+        raise ConfigError(f"{about.label} must be {wanted}; it was {value!r}.")
+    if about.bounds is not None:
+        low, high = about.bounds
+        if not low <= value <= high:  # also refuses NaN
+            raise ConfigError(f"{about.label} must be from {low:g} to {high:g}; it was {value:g}.")
+    return about.kind(value)
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Checked):
+    """The architecture of a VAE: enough to build it."""
+
+    posterior: PosteriorName = setting(
+        "full",
+        "Posterior q(z|x)",
+        "The family of q(z|x): richer families can follow the true posterior more closely.",
+        titles={
+            "mean-field": "Mean-field Gaussian",
+            "full": "Full-covariance Gaussian",
+            "planar": "Planar flow",
+            "iaf": "Inverse autoregressive flow",
+        },
+    )
+    flow_steps: int = setting(
+        4,
+        "Flow steps T",
+        "How many times the flow bends the Gaussian; more steps, richer shapes, slower training.",
+        bounds=(1, 64),
+        only_if=("posterior", FLOWS),
+    )
+    latent_size: int = setting(
+        2,
+        "Latent size d",
+        "How many numbers describe an image; 2 can be drawn in full, more reconstruct better.",
+        bounds=(1, 512),
+    )
+    network: NetworkName = setting(
+        "mlp",
+        "Network",
+        "What encodes and decodes: fully connected layers (fast), or convolutions (better).",
+        titles={"mlp": "Fully connected (MLP)", "conv": "Residual convolutional"},
+    )
+    hidden_size: int = setting(
+        200,
+        "Hidden units",
+        "Width of each hidden layer of the MLP; wider fits more and trains slower.",
+        bounds=(1, 8192),
+        advanced=True,
+        only_if=("network", ("mlp",)),
+    )
+    hidden_layers: int = setting(
+        2,
+        "Hidden layers",
+        "Hidden layers of the MLP encoder, and as many in the decoder.",
+        bounds=(1, 16),
+        advanced=True,
+        only_if=("network", ("mlp",)),
+    )
+    channels: int = setting(
+        16,
+        "Channels",
+        "Channels of the convolutional net at full resolution; doubled at each halving.",
+        bounds=(1, 512),
+        advanced=True,
+        only_if=("network", ("conv",)),
+    )
+    flow_hidden_size: int = setting(
+        128,
+        "Hidden units of a flow step",
+        "Width of the masked network inside each autoregressive step.",
+        bounds=(1, 4096),
+        advanced=True,
+        only_if=("posterior", ("iaf",)),
+    )
+    image_shape: ImageShape = (1, 28, 28)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = tuple(self.image_shape)
+        if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
+            raise ConfigError(
+                f"The image shape must be (channels, height, width), each 1 to 1024, not {shape}."
+            )
+        object.__setattr__(self, "image_shape", shape)
+
+    @property
+    def pixels(self) -> int:
+        """D, the number of observed values in an image."""
+        channels, height, width = self.image_shape
+        return channels * height * width
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Checked):
+    """How a model is trained."""
+
+    samples: int = setting(
+        1,
+        "Samples L",
+        "Monte Carlo samples of z per image; more make the gradients less noisy, and slower.",
+        bounds=(1, 1000),
+    )
+    epochs: int = setting(
+        20,
+        "Epochs",
+        "How many times training passes over the training images.",
+        bounds=(1, 100_000),
+    )
+    seed: int = setting(
+        0,
+        "Seed",
+        "The same seed on the same machine gives the same figures.",
+        bounds=(0, 2**31 - 1),
+        advanced=True,
+    )
+    batch_size: int = setting(
+        128,
+        "Batch size",
+        "Images per step; larger batches run faster per epoch but take fewer steps.",
+        bounds=(1, 65_536),
+        advanced=True,
+    )
+    learning_rate: float = setting(
+        1e-3,
+        "Learning rate",
+        "Adam's step size at the start; too large and training diverges, too small and it crawls.",
+        bounds=(1e-7, 1.0),
+        advanced=True,
+    )
+    schedule: Literal["cosine", "constant"] = setting(
+        "cosine",
+        "Learning-rate schedule",
+        "Cosine lowers the learning rate to a twentieth by the last epoch; constant keeps it.",
+        advanced=True,
+        titles={"cosine": "Cosine decay", "constant": "Constant"},
+    )
+    kl_warmup_epochs: int = setting(
+        0,
+        "KL warm-up epochs",
+        "The weight of the KL rises from 0 to 1 over these epochs, which keeps dimensions alive.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    elbo_form: Literal["kl", "joint"] = setting(
+        "kl",
+        "Form of the ELBO",
+        "Form (4) uses the closed-form KL where the family has one; form (3) samples every term.",
+        advanced=True,
+        titles={"kl": "(4) E log p(x|z) − KL", "joint": "(3) E[log p(x,z) − log q(z|x)]"},
+    )
+    gradient_clip: float = setting(
+        200.0,
+        "Gradient clip",
+        "Gradients longer than this are shortened to it, which tames rare bad batches; 0 is off.",
+        bounds=(0.0, 1e6),
+        advanced=True,
+    )
+    patience: int = setting(
+        0,
+        "Early-stop patience",
+        "Stop after this many epochs without a better validation ELBO; 0 trains to the end.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    binarisation: Binarisation = setting(
+        "dynamic",
+        "Binarisation",
+        "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared.",
+        advanced=True,
+        titles={
+            "dynamic": "Dynamic: drawn anew each time",
+            "threshold": "Threshold at 0.5",
+            "none": "None: grey values (not a likelihood)",
+        },
+    )
+    importance_every: int = setting(
+        5,
+        "Epochs between log p(x) estimates",
+        "How often log p(x) of validation images is estimated by importance sampling; 0 is never.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32",
+        "Precision of training",
+        "bfloat16 multiplies matrices faster on recent hardware; log-probabilities stay float32.",
+        advanced=True,
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto",
+        "Device",
+        "Auto takes a CUDA GPU if there is one, else Apple's, else the processor.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class RunConfig(_Checked):
+    """Everything that decides a run: the data, the model and the training."""
+
+    dataset: DatasetName = setting(
+        "digits",
+        "Data set",
+        "The images to learn from; the digits come with the program, others are downloaded once.",
+        titles={name: info.title for name, info in DATASETS.items()},
+    )
+    title: str = setting("", "Name", "What lists call the run; left empty, its settings name it.")
+    model: ModelConfig = ModelConfig(image_shape=DATASETS["digits"].image_shape)
+    train: TrainConfig = TrainConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expected = DATASETS[self.dataset].image_shape
+        if self.model.image_shape != expected:
+            raise ConfigError(
+                f"{DATASETS[self.dataset].title} has images of shape {expected}, "
+                f"the model is for {self.model.image_shape}."
+            )
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """A run from one flat mapping of setting names to values, as forms and commands give it.
+
+        Raises:
+            ConfigError: for an unknown name or a value that cannot be used.
+        """
+        values = dict(values)
+        model, train, own = (
+            {s.name: values.pop(s.name) for s in settings_of(kind) if s.name in values}
+            for kind in (ModelConfig, TrainConfig, RunConfig)
+        )
+        if values:
+            raise ConfigError(f"Unknown setting {min(values)!r}.")
+        dataset = own.get("dataset", "digits")
+        if dataset not in DATASETS:
+            raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
+        shape = DATASETS[dataset].image_shape
+        return cls(model=ModelConfig(**model, image_shape=shape), train=TrainConfig(**train), **own)
+
+    def settings(self) -> dict[str, Any]:
+        """The flat mapping that :meth:`from_settings` takes."""
+        parts = (self, self.model, self.train)
+        return {s.name: getattr(part, s.name) for part in parts for s in settings_of(type(part))}
+
+    @property
+    def name(self) -> str:
+        """The title, or one made from the settings that matter most."""
+        if self.title:
+            return self.title
+        steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
+        return f"{self.dataset} · {self.model.posterior}{steps} · d={self.model.latent_size}"
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """The run that :meth:`to_dict` described; unknown keys are refused."""
+        values = dict(values)
+        model = ModelConfig.from_dict(values.pop("model", {}))
+        train = TrainConfig.from_dict(values.pop("train", {}))
+        return super().from_dict({**values, "model": model, "train": train})
+
+
+def explain(name: str) -> Setting:
+    """The setting called ``name``, whichever class it belongs to."""
+    everything = (s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+    return next(s for s in everything if s.name == name)

@@ -1,0 +1,143 @@
+"""Figures of a model on held-out images, each with its protocol. All in nats per image."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_core.config import Binarisation, Split, TrainConfig
+from vae_core.datasets import Dataset, evaluation_images
+from vae_core.estimators import LogDensity, log_density
+from vae_core.objectives import ElboTerms, elbo_terms
+from vae_core.vae import VAE
+
+EVALUATION_SEED = 0
+_EPOCH_IMAGES = 2000
+_EPOCH_BATCH = 500
+_IMPORTANCE_IMAGES = 100
+_IMPORTANCE_SAMPLES = 100
+_MOMENT_SAMPLES = 16
+_ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, §5.2
+
+
+def mean_and_se(values: Tensor) -> tuple[float, float]:
+    """Mean over images and its standard error, from one value an image, (B,)."""
+    values = values.double()
+    se = values.std(unbiased=True) / math.sqrt(len(values)) if len(values) > 1 else torch.nan
+    return float(values.mean()), float(se)
+
+
+def kl_by_dimension(mean: Tensor, variance: Tensor) -> Tensor:
+    """KL(N(mean_i, variance_i) ‖ N(0, 1)) of each latent dimension, same shape as the moments.
+
+    Exact marginal KLs for Gaussian posteriors; for flows, those of the Gaussians with the same
+    moments. Their sum is the KL only if the dimensions are independent under q(z|x).
+    """
+    return 0.5 * (mean.square() + variance - 1 - variance.log())
+
+
+@torch.no_grad()
+def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
+    """The validation row of an epoch: ELBO and its terms, KL by dimension, flow terms.
+
+    The noise is the same at every epoch, so that epochs differ by their weights alone.
+    """
+    x, _ = evaluation_images(data, "validation", settings.binarisation, EVALUATION_SEED)
+    x = x[:_EPOCH_IMAGES].to(model.device)
+    generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
+    parts = []
+    for block in x.split(_EPOCH_BATCH):
+        terms = elbo_terms(model, block, settings.samples, generator)
+        parts.append((_image_means(terms), *terms.posterior.moments(_MOMENT_SAMPLES, generator)))
+    by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
+    mean, variance = (torch.cat([p[i] for p in parts]) for i in (1, 2))
+    elbo, elbo_se = mean_and_se(by_image["elbo"])
+    return {
+        **{name: float(values.double().mean()) for name, values in by_image.items()},
+        "elbo": elbo,
+        "elbo_se": elbo_se,
+        "kl_by_dimension": kl_by_dimension(mean, variance).double().mean(0).tolist(),
+        "active_units": int((mean.var(0) > _ACTIVE_VARIANCE).sum()),
+        "dataset": data.name,
+        "split": "validation",
+        "binarisation": settings.binarisation,
+        "samples": settings.samples,
+        "images": len(x),
+        "seed": EVALUATION_SEED,
+    }
+
+
+def _image_means(terms: ElboTerms) -> dict[str, Tensor]:
+    """Every term averaged over the samples, (B,) each."""
+    values = {
+        "elbo": terms.kl_form,
+        "elbo_joint_form": terms.joint_form,
+        "log_px_z": terms.log_px_z,
+        "kl": terms.kl,
+        "log_pz": terms.log_pz,
+        "log_qz": terms.log_qz,
+        "log_q0": terms.path.log_q0,
+        "log_det_sum": terms.path.log_q0 - terms.log_qz,
+    }
+    return {name: value.mean(0) for name, value in values.items()}
+
+
+def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
+    """log p̂(x) of a few validation images, for the curves."""
+    x, _ = evaluation_images(
+        data, "validation", settings.binarisation, EVALUATION_SEED, _IMPORTANCE_IMAGES
+    )
+    result = log_density(model, x.to(model.device), _IMPORTANCE_SAMPLES, EVALUATION_SEED)
+    log_px, se = mean_and_se(result.log_px)
+    elbo, _ = mean_and_se(result.elbo)
+    return {
+        "log_px": log_px,
+        "log_px_se": se,
+        "elbo": elbo,
+        "dataset": data.name,
+        "split": "validation",
+        "binarisation": settings.binarisation,
+        "importance_samples": _IMPORTANCE_SAMPLES,
+        "images": len(x),
+        "seed": EVALUATION_SEED,
+    }
+
+
+def evaluate(
+    model: VAE,
+    data: Dataset,
+    split: Split,
+    binarisation: Binarisation,
+    importance_samples: int,
+    limit: int | None = None,
+    seed: int = EVALUATION_SEED,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[dict[str, Any], LogDensity]:
+    """Figures on a split, with their protocol, and the score of every image behind them.
+
+    Standard errors are those of the mean over images. ``log_px`` estimates log p(x) from below.
+    """
+    x, _ = evaluation_images(data, split, binarisation, seed, limit)
+    result = log_density(model, x.to(model.device), importance_samples, seed, on_progress)
+    log_px, log_px_se = mean_and_se(result.log_px)
+    elbo, elbo_se = mean_and_se(result.elbo)
+    known = result.pareto_k[~result.pareto_k.isnan()]
+    return {
+        "dataset": data.name,
+        "split": split,
+        "binarisation": binarisation,
+        "images": len(x),
+        "importance_samples": importance_samples,
+        "seed": seed,
+        "elbo": elbo,
+        "elbo_se": elbo_se,
+        "expected_log_likelihood": float(result.expected_log_likelihood.mean()),
+        "kl": float(result.kl.mean()),
+        "log_px": log_px,
+        "log_px_se": log_px_se,
+        "bits_per_dim": float(result.bits_per_dim(model.config.pixels).mean()),
+        "ess": float(result.ess.mean()),
+        "share_pareto_k_above_0_7": float((known > 0.7).double().mean()) if len(known) else None,
+    }, result

@@ -1,0 +1,262 @@
+"""One run, worked on in this process: training, checkpoints, snapshots, final figures."""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import save
+
+from vae_core.datasets import load_dataset
+from vae_core.evaluation import evaluate
+from vae_core.files import replace_file
+from vae_core.runs import UNFINISHED, Run, RunError, State, Status
+from vae_core.snapshots import due, write_snapshot
+from vae_core.training import Diverged, EpochDone, Finished, Step, Training
+from vae_core.vae import save_model
+
+HELD_OUT_IMAGES = 1000
+HELD_OUT_SAMPLES = 200
+_STATUS_SECONDS = 0.5
+_MODEL_SECONDS = 2.0
+_CHECKPOINT_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class _Ended(Exception):
+    """Leave training with this state; everything up to the current step is checkpointed."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+def execute(run: Run, on_status: Callable[[Status], None] = lambda _: None) -> State:
+    """Work on a run until it is done, paused, stopped or failed, and say which.
+
+    Takes up a checkpoint where there is one. Nothing escapes but a busy run: a failure is written
+    into the run's status, with a sentence for the user, and its traceback into the log.
+
+    Raises:
+        RunError: if another process works on the run already.
+    """
+    lock = run.lock()
+    try:
+        lock.acquire(timeout=2)
+    except Timeout as error:
+        raise RunError(f"Another process is training {run.name} already.") from error
+    with lock, _termination_asks_to_leave():
+        if (state := run.status().state) not in UNFINISHED:
+            return state  # it was called off before it began
+        worker = _Execution(run, on_status)
+        try:
+            state = worker.work()
+        except _Ended as ended:
+            state = ended.state
+        except KeyboardInterrupt:
+            worker.checkpoint()
+            state = "paused"
+        except Exception as error:
+            log.exception("The run %s failed", run.id)
+            on_status(run.update(state="failed", phase="", error=_explain(error)))
+            return "failed"
+        run.clear_request()
+        on_status(run.update(state=state, phase=""))
+        return state
+
+
+class _Execution:
+    """What is at hand while a run is worked on."""
+
+    def __init__(self, run: Run, on_status: Callable[[Status], None]) -> None:
+        self.run = run
+        self.on_status = on_status
+        self.training: Training | None = None
+        self.written: dict[str, float] = {}  # when each kind of file was last written
+        self.unsaved_model = False
+
+    def work(self) -> State:
+        run = self.run
+        self._status(state="running", phase="loading data", pid=os.getpid(), error="")
+        data = load_dataset(run.config.dataset, self._report_download)
+        self.training = training = Training(run.config, data)
+        self._resume()
+        with self._device_to_itself():
+            for event in training.events():
+                self._handle(event)
+            self._final_figures()
+        return "done"
+
+    @contextlib.contextmanager
+    def _device_to_itself(self) -> Iterator[None]:
+        """One run of a store at a time on a device; the others wait, and can be called off."""
+        assert self.training is not None
+        device = str(self.training.device)
+        lock = FileLock(self.run.folder.parent / f".device-{device.replace(':', '-')}.lock")
+        while True:
+            try:
+                lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                self._status(phase="waiting for the device", device=device)
+                self._obey()
+        with lock:
+            self._status(phase="training", device=device)
+            yield
+
+    def _handle(self, event: Step | EpochDone | Finished) -> None:
+        if isinstance(event, Step):
+            if event.running and self._is_time("status", _STATUS_SECONDS):
+                self._report_step(event)
+            if self._is_time("checkpoint", _CHECKPOINT_SECONDS):
+                self.checkpoint()
+            self._obey()
+        elif isinstance(event, EpochDone):
+            self._record_epoch(event)
+        else:
+            self._save_model()
+            self.checkpoint()
+
+    def _report_step(self, event: Step) -> None:
+        assert self.training is not None
+        progress = self.training.progress
+        self._status(
+            epoch=event.epoch,
+            step=event.step,
+            steps=event.steps,
+            seconds=progress.seconds,
+            terms=event.running,
+            best_epoch=progress.best_epoch,
+        )
+
+    def _record_epoch(self, event: EpochDone) -> None:
+        assert self.training is not None
+        run, training = self.run, self.training
+        run.append_metrics(event.metrics)
+        self.unsaved_model |= event.improved
+        if due(event.epoch, run.config.train.epochs):
+            write_snapshot(run.folder, training.model, training.data, event.epoch)
+        if self.unsaved_model and self._is_time("model", _MODEL_SECONDS):
+            self._save_model()
+
+    def _save_model(self) -> None:
+        """The best weights so far, which while training goes on are not the current ones."""
+        assert self.training is not None
+        model = self.training.model
+        current = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self.training.restore_best()
+        save_model(model, self.run.folder / "model.safetensors")
+        model.load_state_dict(current)
+        self.unsaved_model = False
+
+    def checkpoint(self) -> None:
+        """Write ``resume.pt`` in one step; the run can go on from exactly here."""
+        if self.training is None:
+            return
+        path = self.run.folder / "resume.pt"
+        partial = path.with_suffix(".partial")
+        torch.save(self.training.state_dict(), partial)
+        partial.replace(path)
+        if self.run.status().deaths:
+            self._status(deaths=0)
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, and drop what was recorded after it."""
+        assert self.training is not None
+        path = self.run.folder / "resume.pt"
+        if path.is_file():
+            state = torch.load(path, map_location=self.training.device, weights_only=True)
+            state["generator"] = state["generator"].cpu()
+            self.training.load_state_dict(state)
+        self.run.cut_metrics(self.training.progress.epoch - 1)
+
+    def _obey(self) -> None:
+        """Pause or stop if that was asked for."""
+        request = self.run.requested()
+        if request in ("pause", "stop"):
+            self.checkpoint()
+            if self.run.metrics():
+                self._save_model()
+            raise _Ended("paused" if request == "pause" else "stopped")
+
+    def _final_figures(self) -> None:
+        """Score held-out images: the figures of the run, and what percentiles refer to."""
+        assert self.training is not None
+        training, config = self.training, self.run.config
+
+        def report(share: float) -> None:
+            if self._is_time("status", _STATUS_SECONDS):
+                self._status(phase=f"scoring held-out images, {share:.0%}")
+                self._obey()
+
+        training.model.eval()
+        training.model.network_dtype = None  # a reported figure is always in full precision
+        figures, scores = evaluate(
+            training.model,
+            training.data,
+            "test",
+            config.train.binarisation,
+            HELD_OUT_SAMPLES,
+            HELD_OUT_IMAGES,
+            on_progress=report,
+        )
+        held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
+        replace_file(self.run.folder / "held_out.safetensors", save(held_out))
+        replace_file(self.run.folder / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+
+    def _report_download(self, done: int, total: int | None) -> None:
+        if self._is_time("status", _STATUS_SECONDS):
+            of = f" of {total / 1e6:.0f}" if total else ""
+            self._status(phase=f"downloading, {done / 1e6:.0f}{of} MB")
+            self._obey()
+
+    def _status(self, **changes: Any) -> None:
+        self.on_status(self.run.update(**changes))
+
+    def _is_time(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self.written.get(what, -1e9) < seconds:
+            return False
+        self.written[what] = now
+        return True
+
+
+def _explain(error: Exception) -> str:
+    """The sentence a user reads when a run failed."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            f"The device ran out of memory ({str(error).split('.')[0]}). The last checkpoint was "
+            "kept. A smaller batch, fewer samples L or a smaller network needs less."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. The last whole checkpoint was kept: free some space and resume."
+    if isinstance(error, Diverged | ValueError | RuntimeError | OSError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}. The details are in worker.log."
+
+
+@contextlib.contextmanager
+def _termination_asks_to_leave() -> Iterator[None]:
+    """SIGTERM (a shutdown) ends the run like Ctrl-C, but leaves it to be taken up again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        raise _Ended("queued")
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

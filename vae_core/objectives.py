@@ -1,0 +1,87 @@
+"""The ELBO with L samples, in both of its forms, with the Monte Carlo error of each.
+
+Axis order: (L, B). All values in nats.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_core.posteriors import Path, Posterior
+from vae_core.vae import VAE
+
+
+@dataclass(frozen=True)
+class ElboTerms:
+    """The terms of the ELBO at L draws for each of B images.
+
+    Attributes:
+        log_px_z: log p(x|z), (L, B).
+        log_pz: log p(z), (L, B).
+        log_qz: log q(z|x), (L, B).
+        kl: KL(q ‖ p), (1, B) in closed form or (L, B) estimated at the draws.
+        path: the draws, with every stage of a flow.
+        posterior: the q(z|x) they came from.
+    """
+
+    log_px_z: Tensor
+    log_pz: Tensor
+    log_qz: Tensor
+    kl: Tensor
+    path: Path
+    posterior: Posterior
+
+    @property
+    def joint_form(self) -> Tensor:
+        """Note eq. (3): log p(x|z) + log p(z) − log q(z|x), (L, B). This is log w."""
+        return self.log_px_z + self.log_pz - self.log_qz
+
+    @property
+    def kl_form(self) -> Tensor:
+        """Note eq. (4): log p(x|z) − KL(q ‖ p), (L, B)."""
+        return self.log_px_z - self.kl
+
+
+def elbo_terms(
+    model: VAE, x: Tensor, samples: int, generator: torch.Generator | None = None
+) -> ElboTerms:
+    """Draw L = ``samples`` latents for each image x (B, C, H, W) and evaluate every term there."""
+    q = model.posterior(x)
+    return elbo_terms_at(model, x, q, q.noise(samples, generator))
+
+
+def elbo_terms_at(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> ElboTerms:
+    """The same for noise ε of shape (L, B, d) that is already drawn."""
+    path = q.path(epsilon)
+    z, log_q = path.z, path.log_q
+    return ElboTerms(
+        log_px_z=model.log_likelihood(x, z),
+        log_pz=model.log_prior(z),
+        log_qz=log_q,
+        kl=q.kl_to_prior(z, log_q),
+        path=path,
+        posterior=q,
+    )
+
+
+def negative_elbo(terms: ElboTerms, form: str, kl_weight: float = 1.0) -> Tensor:
+    """The training loss: −ELBO averaged over samples and images, a scalar in nats per image.
+
+    Args:
+        form: ``"kl"`` for note eq. (4), ``"joint"`` for eq. (3).
+        kl_weight: β in log p(x|z) − β KL, below 1 during KL warm-up.
+    """
+    kl = terms.kl if form == "kl" else terms.log_qz - terms.log_pz
+    return kl_weight * kl.mean() - terms.log_px_z.mean()
+
+
+def monte_carlo(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over the L samples and its standard error s/√L, both (B,), from values (L, B).
+
+    The error is NaN for L = 1: one draw says nothing of its own spread.
+    """
+    count = values.shape[0]
+    if count == 1:
+        return values[0], torch.full_like(values[0], torch.nan)
+    return values.mean(0), values.std(0, unbiased=True) / count**0.5

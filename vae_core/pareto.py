@@ -1,0 +1,55 @@
+"""Pareto k̂ of importance weights (Vehtari et al., arXiv 1507.02646).
+
+The largest weights are fitted with a generalised Pareto distribution; its shape k̂ tells how heavy
+their tail is. Above 0.7 the importance-sampling estimate should not be trusted.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+_PRIOR_WEIGHT = 10  # draws' worth of prior belief in k = 0.5 (their appendix C)
+
+
+def tail_length(samples: int) -> int:
+    """How many of the largest weights the fit uses: ⌈min(K/5, 3√K)⌉."""
+    return math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
+
+
+def pareto_k(log_weights: Tensor) -> Tensor:
+    """k̂ for each column of the largest log weights.
+
+    Args:
+        log_weights: the ``tail_length(K) + 1`` largest log weights of each image, largest first,
+            shape (M + 1, B). The last row is the threshold.
+
+    Returns:
+        k̂, shape (B,), float64. −inf where all weights are equal (no tail at all), NaN where
+        fewer than five weights make up the tail.
+    """
+    tail, threshold = log_weights[:-1].double(), log_weights[-1:].double()
+    if tail.shape[0] < 5:
+        return torch.full((tail.shape[1],), math.nan, dtype=torch.float64)
+    top = tail[:1]
+    exceedances = (tail - top).exp() - (threshold - top).exp()  # (M, B), largest first
+    flat = exceedances[0] <= 1e-12
+    shape = _fit_shape(torch.where(flat, torch.ones_like(exceedances), exceedances).flip(0))
+    count = tail.shape[0]
+    shape = (count * shape + _PRIOR_WEIGHT * 0.5) / (count + _PRIOR_WEIGHT)
+    return torch.where(flat, -torch.inf, shape).cpu()
+
+
+def _fit_shape(x: Tensor) -> Tensor:
+    """The shape of a generalised Pareto by Zhang & Stephens (2009), x (M, B) sorted ascending."""
+    count = x.shape[0]
+    grid = 30 + int(math.sqrt(count))
+    quartile = x[int(count / 4 + 0.5) - 1]
+    quartile = torch.where(quartile > 0, quartile, x[-1] / count)
+    steps = torch.arange(1, grid + 1, dtype=x.dtype, device=x.device) - 0.5
+    theta = 1 / x[-1] + (1 - (grid / steps).sqrt())[:, None] / (3 * quartile)  # (G, B)
+    shapes = torch.log1p(-theta[:, None] * x).mean(1)  # (G, B)
+    log_likelihood = count * (torch.log(-theta / shapes) - shapes - 1)
+    weights = torch.softmax(log_likelihood, 0)
+    best = (weights * theta).sum(0)
+    return torch.log1p(-best * x).mean(0)

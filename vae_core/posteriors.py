@@ -1,0 +1,280 @@
+"""The families of q(z|x), behind one interface.
+
+A *family* is a module that maps the encoder's features h (B, F) to a :class:`Posterior`, a
+distribution over z for each of the B images. Sampling and density come together, since some
+families (an inverse autoregressive flow) can only evaluate log q at points they drew themselves.
+
+Axis order: (n, B, d) — samples, images, latent dimensions.
+A new family is one class and one line in :data:`FAMILIES`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vae_core.config import ModelConfig, PosteriorName
+from vae_core.flows import InverseAutoregressiveStep, PlanarStep
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def standard_normal_log_prob(value: Tensor) -> Tensor:
+    """log N(value; 0, I), summed over the last axis: −Σ_i ½(v_i² + log 2π), in nats."""
+    return -0.5 * (value.square() + LOG_2PI).sum(-1)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Draws from q(z|x) with every stage on the way from ε to z.
+
+    Attributes:
+        epsilon: the noise, (n, B, d).
+        points: z_0, …, z_T, each (n, B, d); z_0 is the Gaussian base and z_T is z.
+        log_q0: log density of z_0 under the base, (n, B), in nats.
+        log_abs_dets: log |det ∂z_t/∂z_{t−1}| for t = 1 … T, each (n, B).
+    """
+
+    epsilon: Tensor
+    points: Sequence[Tensor]
+    log_q0: Tensor
+    log_abs_dets: Sequence[Tensor]
+
+    @property
+    def z(self) -> Tensor:
+        """The draws themselves, (n, B, d)."""
+        return self.points[-1]
+
+    @property
+    def log_q(self) -> Tensor:
+        """log q(z|x) = log q_0(z_0) − Σ_t log |det ∂z_t/∂z_{t−1}|, (n, B)."""
+        return self.log_q0 - sum(self.log_abs_dets, torch.zeros_like(self.log_q0))
+
+
+class Posterior(Protocol):
+    """q(z|x) for a batch of B images."""
+
+    @property
+    def batch_size(self) -> int:
+        """B."""
+        ...
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """ε ~ N(0, I), (n, B, d), on the posterior's device."""
+        ...
+
+    def path(self, epsilon: Tensor) -> Path:
+        """Push noise of shape (n, B, d) through to z, keeping every stage."""
+        ...
+
+    def rsample_and_log_prob(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """n reparameterised draws for each image, (n, B, d), and log q(z|x) there, (n, B)."""
+        ...
+
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
+        unbiased estimates log q(z|x) − log p(z), (n, B)."""
+        ...
+
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each z_i under q(z|x), both (B, d): exact for Gaussians, from
+        ``samples`` draws for flows."""
+        ...
+
+    def rows(self, chosen: slice) -> "Posterior":
+        """The same for some of the images."""
+        ...
+
+
+@dataclass(frozen=True)
+class GaussianPosterior:
+    """N(μ, LLᵀ) with L = strictly lower part + diag(σ) (note §6.1; Kingma & Welling 2019, §2.5).
+
+    Attributes:
+        mean: μ, (B, d).
+        log_scale: log σ, (B, d).
+        lower: the strictly lower triangle of L, (B, d, d), or None for a diagonal L (mean-field).
+    """
+
+    mean: Tensor
+    log_scale: Tensor
+    lower: Tensor | None = None
+
+    @property
+    def batch_size(self) -> int:
+        return self.mean.shape[0]
+
+    @property
+    def scale_tril(self) -> Tensor:
+        """L, (B, d, d)."""
+        diagonal = torch.diag_embed(self.log_scale.exp())
+        return diagonal if self.lower is None else self.lower + diagonal
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return torch.randn(
+            n, *self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
+
+    def path(self, epsilon: Tensor) -> Path:
+        z = self.mean + self.log_scale.exp() * epsilon
+        if self.lower is not None:
+            z = z + torch.einsum("bij,nbj->nbi", self.lower, epsilon)
+        log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
+        return Path(epsilon, [z], log_q, [])
+
+    def rsample_and_log_prob(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        path = self.path(self.noise(n, generator))
+        return path.z, path.log_q
+
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (1, B)."""
+        mean, variance = self.moments(0)
+        kl = 0.5 * (mean.square() + variance - 1).sum(-1) - self.log_scale.sum(-1)
+        return kl[None]
+
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        variance = (2 * self.log_scale).exp()
+        if self.lower is not None:
+            variance = variance + self.lower.square().sum(-1)
+        return self.mean, variance
+
+    def rows(self, chosen: slice) -> "GaussianPosterior":
+        lower = None if self.lower is None else self.lower[chosen]
+        return GaussianPosterior(self.mean[chosen], self.log_scale[chosen], lower)
+
+
+@dataclass(frozen=True)
+class FlowPosterior:
+    """A Gaussian base bent by T flow steps (note §7; Rezende & Mohamed 2015).
+
+    Attributes:
+        base: q_0(z_0|x).
+        steps: the flow steps, applied in order.
+        context: h, (B, F), which every step is amortised by.
+    """
+
+    base: GaussianPosterior
+    steps: Sequence[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
+    context: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        return self.base.batch_size
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.base.noise(n, generator)
+
+    def path(self, epsilon: Tensor) -> Path:
+        start = self.base.path(epsilon)
+        points, log_abs_dets = [start.z], []
+        for step in self.steps:
+            z, log_abs_det = step(points[-1], self.context)
+            points.append(z)
+            log_abs_dets.append(log_abs_det)
+        return Path(epsilon, points, start.log_q0, log_abs_dets)
+
+    def rsample_and_log_prob(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        path = self.path(self.noise(n, generator))
+        return path.z, path.log_q
+
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        return log_q - standard_normal_log_prob(z)
+
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        z, _ = self.rsample_and_log_prob(samples, generator)
+        return z.mean(0), z.var(0, unbiased=True)
+
+    def rows(self, chosen: slice) -> "FlowPosterior":
+        return FlowPosterior(self.base.rows(chosen), self.steps, self.context[chosen])
+
+
+class MeanField(nn.Module):
+    """Features to a diagonal Gaussian."""
+
+    def __init__(self, features: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.mean_and_log_scale = nn.Linear(features, 2 * config.latent_size)
+
+    def forward(self, h: Tensor) -> GaussianPosterior:
+        mean, log_scale = self.mean_and_log_scale(h).chunk(2, dim=-1)
+        return GaussianPosterior(mean, log_scale)
+
+
+class FullCovariance(nn.Module):
+    """Features to a Gaussian with full covariance LLᵀ."""
+
+    below: Tensor
+
+    def __init__(self, features: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.d = config.latent_size
+        self.diagonal = MeanField(features, config)
+        below = torch.tril_indices(self.d, self.d, offset=-1)
+        self.off_diagonal = nn.Linear(features, below.shape[1])
+        nn.init.zeros_(self.off_diagonal.bias)
+        with torch.no_grad():
+            self.off_diagonal.weight.mul_(0.1)  # starts near the mean-field Gaussian
+        self.register_buffer("below", below[0] * self.d + below[1], persistent=False)
+
+    def forward(self, h: Tensor) -> GaussianPosterior:
+        gaussian = self.diagonal(h)
+        entries = self.off_diagonal(h)
+        lower = entries.new_zeros(h.shape[0], self.d * self.d)
+        lower = lower.index_copy(1, self.below, entries).view(-1, self.d, self.d)
+        return GaussianPosterior(gaussian.mean, gaussian.log_scale, lower)
+
+
+class Flow(nn.Module):
+    """Features to a Gaussian base followed by flow steps."""
+
+    def __init__(self, base: nn.Module, steps: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.base = base
+        self.steps = nn.ModuleList(steps)
+
+    def forward(self, h: Tensor) -> FlowPosterior:
+        return FlowPosterior(self.base(h), list(self.steps), h)
+
+
+def _planar(features: int, config: ModelConfig) -> Flow:
+    steps = [PlanarStep(config.latent_size, features) for _ in range(config.flow_steps)]
+    return Flow(MeanField(features, config), steps)
+
+
+def _iaf(features: int, config: ModelConfig) -> Flow:
+    last = config.flow_steps - 1
+    steps = [
+        InverseAutoregressiveStep(
+            config.latent_size, features, config.flow_hidden_size, reverse=t < last
+        )
+        for t in range(config.flow_steps)
+    ]
+    return Flow(MeanField(features, config), steps)
+
+
+FAMILIES: dict[PosteriorName, Callable[[int, ModelConfig], nn.Module]] = {
+    "mean-field": MeanField,
+    "full": FullCovariance,
+    "planar": _planar,
+    "iaf": _iaf,
+}
+
+
+def build_posterior(features: int, config: ModelConfig) -> nn.Module:
+    """The family that ``config.posterior`` names, for an encoder with that many features."""
+    return FAMILIES[config.posterior](features, config)

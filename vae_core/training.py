@@ -1,0 +1,264 @@
+"""Training as a generator of events; it knows nothing of files, processes or pages.
+
+Whoever consumes the events decides what to write, show or stop, and may leave at any event:
+:meth:`Training.state_dict` taken there continues from exactly that step.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vae_core.config import RunConfig, TrainConfig
+from vae_core.datasets import Dataset, binarise
+from vae_core.devices import resolve_device
+from vae_core.evaluation import evaluate_epoch, importance_estimate
+from vae_core.objectives import elbo_terms, negative_elbo
+from vae_core.vae import VAE
+
+_CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
+_FINAL_LEARNING_RATE = 0.05
+_TERMS = ("elbo", "log_px_z", "kl")
+
+Reason = Literal["all epochs done", "no better validation ELBO"]
+
+
+class Diverged(RuntimeError):
+    """A loss that is no longer a number. The model holds its best weights so far again."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step was made."""
+
+    epoch: int
+    step: int
+    steps: int
+    running: dict[str, float] | None  # training terms of this epoch so far, a few times a second
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch ended; ``metrics`` is its row, with every figure's protocol."""
+
+    epoch: int
+    metrics: dict[str, Any]
+    improved: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training ended; the model holds its best weights on validation."""
+
+    epoch: int
+    reason: Reason
+
+
+Event = Step | EpochDone | Finished
+
+
+@dataclass
+class Progress:
+    """Where training stands, beside the weights."""
+
+    epoch: int = 1
+    step: int = 0  # steps of this epoch that are done
+    seconds: float = 0.0
+    best_elbo: float = -math.inf
+    best_epoch: int = 0
+
+
+class Training:
+    """One run's training, from the start or from where a :meth:`state_dict` left it.
+
+    Reproducible: the same config on the same machine gives the same figures.
+    """
+
+    def __init__(self, config: RunConfig, data: Dataset) -> None:
+        self.config = config
+        self.device = resolve_device(config.train.device)
+        self.data = data.to(self.device)
+        self.images, _ = self.data.split("train")
+        settings = config.train
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            self.model = VAE(config.model).to(self.device)
+        self.model.decoder.set_output_bias(_mean_logits(self.images))
+        if settings.precision == "bfloat16":
+            self.model.network_dtype = torch.bfloat16
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=settings.learning_rate, fused=self.device.type != "mps"
+        )
+        self.generator = torch.Generator(self.device).manual_seed(settings.seed)
+        self.progress = Progress()
+        self.sums = self._no_sums()  # this epoch's training terms so far
+        self.best = copy.deepcopy(self.model.state_dict())
+        self.steps = math.ceil(len(self.images) / settings.batch_size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on from here: tensors, numbers and strings only."""
+        return {
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "sums": self.sums,
+            "progress": dict(vars(self.progress)),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict` of the same config."""
+        self.model.load_state_dict(state["model"])
+        self.best = state["best"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.sums = state["sums"].to(self.device)
+        self.progress = Progress(**state["progress"])
+
+    def events(self) -> Iterator[Event]:
+        """Train, handing over an event after every step and every epoch.
+
+        Raises:
+            Diverged: when the loss is NaN or infinite; the model then holds its best weights.
+        """
+        settings, progress = self.config.train, self.progress
+        reason: Reason = "all epochs done"
+        while progress.epoch <= settings.epochs:
+            yield from self._epoch()
+            yield self._end_epoch()
+            if settings.patience and progress.epoch - 1 - progress.best_epoch >= settings.patience:
+                reason = "no better validation ELBO"
+                break
+        self.restore_best()
+        yield Finished(progress.epoch - 1, reason)
+
+    def restore_best(self) -> None:
+        """Put the weights with the best validation ELBO so far into the model."""
+        self.model.load_state_dict(self.best)
+
+    def _epoch(self) -> Iterator[Step]:
+        progress = self.progress
+        order = self._shuffled(progress.epoch)
+        clock = last_check = time.perf_counter()
+        while progress.step < self.steps:
+            self.sums += self._train_step(self._batch(order, progress.step), progress.step)
+            progress.step += 1
+            now = time.perf_counter()
+            progress.seconds += now - clock
+            clock, running = now, None
+            if now - last_check > _CHECK_SECONDS or progress.step == self.steps:
+                last_check = now
+                running = self._running_terms()
+            yield Step(progress.epoch, progress.step, self.steps, running)
+            clock = time.perf_counter()  # the consumer's time is not training time
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        """This epoch's order of the images, which follows from the seed and the epoch alone."""
+        seed = (self.config.train.seed << 24) + epoch
+        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
+        return order.to(self.device)
+
+    def _batch(self, order: Tensor, step: int) -> Tensor:
+        size = self.config.train.batch_size
+        chosen = self.images.index_select(0, order[step * size : (step + 1) * size])
+        return binarise(chosen, self.config.train.binarisation, self.generator)
+
+    def _train_step(self, x: Tensor, step: int) -> Tensor:
+        """One step of Adam; returns the batch's terms, weighted by its share of the epoch."""
+        settings = self.config.train
+        done = self.progress.epoch - 1 + step / self.steps
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(settings, done)
+        terms = elbo_terms(self.model, x, settings.samples, self.generator)
+        loss = negative_elbo(terms, settings.elbo_form, kl_weight_at(settings, done))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
+        self.optimiser.step()
+        log_px_z, kl = terms.log_px_z.detach().mean(), terms.kl.detach().mean()
+        return torch.stack([log_px_z - kl, log_px_z, kl]) * (len(x) / len(self.images))
+
+    def _no_sums(self) -> Tensor:
+        return torch.zeros(len(_TERMS), device=self.device)
+
+    def _running_terms(self) -> dict[str, float]:
+        """The epoch's training terms so far; notices when they are numbers no longer."""
+        size = self.config.train.batch_size
+        seen = min(self.progress.step * size, len(self.images)) / len(self.images)
+        terms = {name: v / seen for name, v in zip(_TERMS, self.sums.tolist(), strict=True)}
+        if not all(map(math.isfinite, terms.values())):
+            self.restore_best()
+            raise Diverged(
+                f"The loss was no longer a number in epoch {self.progress.epoch}. "
+                "The best weights so far were kept. A smaller learning rate, a lower gradient "
+                "clip or KL warm-up usually helps."
+            )
+        return terms
+
+    def _end_epoch(self) -> EpochDone:
+        start = time.perf_counter()
+        settings, progress = self.config.train, self.progress
+        self.model.eval()
+        validation = evaluate_epoch(self.model, self.data, settings)
+        metrics: dict[str, Any] = {
+            "epoch": progress.epoch,
+            "step": progress.epoch * self.steps,
+            "learning_rate": learning_rate_at(settings, progress.epoch),
+            "kl_weight": kl_weight_at(settings, progress.epoch),
+            "train": {
+                **self._running_terms(),
+                "dataset": self.data.name,
+                "split": "train",
+                "binarisation": settings.binarisation,
+                "samples": settings.samples,
+                "images": len(self.images),
+                "seed": settings.seed,
+            },
+            "validation": validation,
+        }
+        every = settings.importance_every
+        if every and (progress.epoch % every == 0 or progress.epoch == settings.epochs):
+            metrics["importance"] = importance_estimate(self.model, self.data, settings)
+        self.model.train()
+        improved = validation["elbo"] > progress.best_elbo
+        if improved:
+            progress.best_elbo, progress.best_epoch = validation["elbo"], progress.epoch
+            self.best = copy.deepcopy(self.model.state_dict())
+        progress.seconds += time.perf_counter() - start
+        metrics["seconds"] = progress.seconds
+        done = progress.epoch
+        progress.epoch, progress.step, self.sums = done + 1, 0, self._no_sums()
+        return EpochDone(done, metrics, improved)
+
+
+def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
+    """Train a new model; see :class:`Training` for its weights and for going on later."""
+    return Training(config, data).events()
+
+
+def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
+    """Adam's learning rate after that many epochs."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    share = min(epochs_done / settings.epochs, 1.0)
+    cosine = 0.5 * (1 + math.cos(math.pi * share))
+    return settings.learning_rate * (_FINAL_LEARNING_RATE + (1 - _FINAL_LEARNING_RATE) * cosine)
+
+
+def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
+    """The weight of the KL after that many epochs: a straight line from 0 to 1 during warm-up."""
+    if settings.kl_warmup_epochs == 0:
+        return 1.0
+    return min(1.0, epochs_done / settings.kl_warmup_epochs)
+
+
+def _mean_logits(images: Tensor) -> Tensor:
+    """The logits of the mean image, (C, H, W): where a decoder that knows nothing else starts."""
+    mean = images.float().mean(0) / 255
+    return torch.logit(mean.clamp(0.005, 0.995))

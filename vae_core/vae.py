@@ -1,0 +1,132 @@
+"""The VAE itself: encoder, posterior family, decoder, likelihood. Nothing about training.
+
+Axis order: (n, B, …) — samples, then images. All log-probabilities are in nats.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from vae_core.config import ConfigError, ModelConfig
+from vae_core.files import replace_file
+from vae_core.likelihoods import bernoulli_log_likelihood
+from vae_core.networks import build_decoder, build_encoder
+from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
+
+
+class VAE(nn.Module):
+    """p(z) = N(0, I), p(x|z) = ∏_i Bernoulli(x_i; sigmoid(l_i(z))), and an amortised q(z|x).
+
+    Example::
+
+        model = VAE(ModelConfig(posterior="full", latent_size=2, image_shape=(1, 8, 8)))
+        q = model.posterior(x)                 # x (B, C, H, W) in [0, 1]
+        z, log_q = q.rsample_and_log_prob(5)   # (5, B, d), (5, B)
+        log_w = model.log_weights(x, 5)        # (5, B)
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = build_encoder(config)
+        self.to_posterior = build_posterior(self.encoder.features, config)
+        self.decoder = build_decoder(config)
+        self.network_dtype: torch.dtype | None = None  # e.g. bfloat16: the networks' matmuls only
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
+
+        Raises:
+            ValueError: if the images are not of the model's shape.
+        """
+        if tuple(x.shape[1:]) != self.config.image_shape:
+            raise ValueError(
+                f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
+            )
+        with self._network_precision():
+            h = self.encoder(x)
+        return self.to_posterior(h.to(x.dtype))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The logits of all pixels for latents of shape (…, d): (…, D)."""
+        with self._network_precision():
+            logits = self.decoder(z.reshape(-1, z.shape[-1]))
+        return logits.to(z.dtype).view(*z.shape[:-1], -1)
+
+    def _network_precision(self) -> contextlib.AbstractContextManager[object]:
+        if self.network_dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.network_dtype)
+
+    def mean_image(self, z: Tensor) -> Tensor:
+        """E[x|z], the probability of each pixel being on: (…, C, H, W) in [0, 1]."""
+        return torch.sigmoid(self.decode(z)).unflatten(-1, self.config.image_shape)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) = log N(z; 0, I) for z of shape (n, B, d): (n, B)."""
+        return standard_normal_log_prob(z)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
+        return bernoulli_log_likelihood(x.flatten(1), self.decode(z))
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) = log p(x|z) + log p(z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
+        return self.log_likelihood(x, z) + self.log_prior(z)
+
+    def log_weights(self, x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """log w = log p(x|z) + log p(z) − log q(z|x) at n draws z ~ q(z|x): (n, B).
+
+        Its mean is the ELBO (note eq. 3); logmeanexp of it estimates log p(x).
+        """
+        z, log_q = self.posterior(x).rsample_and_log_prob(n, generator)
+        return self.log_joint(x, z) - log_q
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """E[x|z] at ``count`` draws z ~ p(z): (count, C, H, W)."""
+        z = torch.randn(count, self.config.latent_size, generator=generator, device=self.device)
+        return self.mean_image(z)
+
+
+def save_model(model: VAE, path: Path) -> None:
+    """Write weights and config into one safetensors file, atomically."""
+    weights = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    replace_file(path, save(weights, metadata={"model": json.dumps(model.config.to_dict())}))
+
+
+def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
+    """The model of a run folder (or of one ``.safetensors`` file), ready to evaluate.
+
+    Raises:
+        FileNotFoundError: if there is no ``model.safetensors``.
+        ModelFileError: if the file is damaged or does not fit this version.
+    """
+    path = Path(folder)
+    path = path / "model.safetensors" if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(f"No trained model at {path}: train first, or choose another run.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["model"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model = VAE(ModelConfig.from_dict(about))
+        model.load_state_dict(weights)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        raise ModelFileError(f"The model file {path} cannot be read: {error}") from error
+    return model.to(device).eval().requires_grad_(False)
+
+
+class ModelFileError(ValueError):
+    """A model file that is damaged or from another version."""

@@ -1,0 +1,170 @@
+"""The background worker: takes queued runs first-in first-out, each in a process of its own.
+
+``python -m vae_core.worker`` watches a store and ends when there is nothing left to do;
+``python -m vae_core.worker --run FOLDER`` trains one run. A training process that dies is started
+again from its checkpoint. The worker does not import torch, so it starts at once.
+"""
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vae_core.config import ConfigError
+from vae_core.runs import UNFINISHED, Run, RunError, RunStore
+
+_POLL_SECONDS = 0.2
+_IDLE_SECONDS = 30.0
+_MOST_DEATHS = 3
+_NICENESS = 5
+
+log = logging.getLogger(__name__)
+_started: list[subprocess.Popen[bytes]] = []  # kept: a dropped handle warns that its process lives
+
+
+def _lock_of(store: RunStore) -> FileLock:
+    store.folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(store.folder / ".worker.lock")
+
+
+def ensure_worker(store: RunStore) -> bool:
+    """Start a worker if the store has work and nobody does it; say whether one was started.
+
+    The worker is detached: it lives on when whoever started it ends.
+    """
+    if not any(run.status().state in UNFINISHED for run in store.runs()):
+        return False
+    lock = _lock_of(store)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()  # two starters at once are harmless: the second worker finds the lock taken
+    log_file = store.folder / ".worker.log"
+    _started.append(_spawn(["--store", str(store.folder)], log_file))
+    return True
+
+
+def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
+    detached = (
+        {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
+    with log_file.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "vae_core.worker", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).resolve().parent.parent,
+            **detached,
+        )
+
+
+class Supervisor:
+    """Keeps one training process going for each device that queued runs ask for."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.children: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}  # by folder name
+
+    def tick(self) -> bool:
+        """Look once at everything; whether there is anything left to do."""
+        for key, (_, process) in list(self.children.items()):
+            if process.poll() is not None:
+                del self.children[key]
+        unfinished = self._unfinished()
+        busy = set()
+        for run in unfinished:
+            if run.status().state == "running" and not self._is_worked_on(run):
+                self._take_up_again(run)
+            elif self._is_worked_on(run):
+                busy.add(run.config.train.device)
+        for run in sorted(unfinished, key=lambda r: r.status().queued):
+            device = run.config.train.device
+            if run.status().state == "queued" and device not in busy:
+                busy.add(device)
+                self.children[run.id] = (run, _spawn_run(run))
+        return bool(unfinished)
+
+    def _unfinished(self) -> list[Run]:
+        found = []
+        for run in self.store.runs():
+            try:
+                if run.status().state in UNFINISHED or run.id in self.children:
+                    found.append(run)
+            except RunError:  # it was deleted, or damaged, since it was listed
+                log.warning("The run %s cannot be read any longer", run.id)
+        return found
+
+    def _is_worked_on(self, run: Run) -> bool:
+        return run.id in self.children or run.is_alive()
+
+    def _take_up_again(self, run: Run) -> None:
+        """Its process is gone without a word: killed, crashed or shut down with the machine."""
+        deaths = run.status().deaths + 1
+        if deaths >= _MOST_DEATHS:
+            run.update(
+                state="failed",
+                phase="",
+                deaths=deaths,
+                error=f"The training process died {deaths} times at the same place, perhaps for "
+                "lack of memory. The last checkpoint was kept; worker.log may say more.",
+            )
+        else:
+            run.update(state="queued", phase="taking up its checkpoint", deaths=deaths)
+
+
+def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
+    return _spawn(["--run", str(run.folder)], run.folder / "worker.log")
+
+
+def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
+    """Work through the store until nothing was left to do for ``idle_seconds``."""
+    lock = _lock_of(store)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return  # another worker is at it
+    supervisor, last_work, wait = Supervisor(store), time.monotonic(), threading.Event()
+    with lock:
+        while time.monotonic() - last_work < idle_seconds:
+            if supervisor.tick():
+                last_work = time.monotonic()
+            wait.wait(_POLL_SECONDS)
+
+
+def train_one(folder: Path) -> None:
+    """Train the run in ``folder`` in this process, a little less urgently than the pages."""
+    from vae_core.execution import execute  # imports torch, which the supervisor does without
+
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    execute(Run.open(folder))
+
+
+def main() -> None:
+    """Watch a store, or train one run."""
+    parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
+    parser.add_argument("--store", type=Path, help="the run store to work through")
+    parser.add_argument("--run", type=Path, help="train this run alone, in this process")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        if given.run is not None:
+            train_one(given.run)
+        else:
+            supervise(RunStore(given.store))
+    except (RunError, ConfigError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
