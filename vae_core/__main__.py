@@ -203,9 +203,15 @@ def _add_score(commands: Any) -> None:
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
     )
-    for step, does in (("invert", "turn dark ink light"), ("crop", "cut to the ink"),
-                       ("centre", "centre the ink")):  # fmt: skip
+    for step, does in (("invert", "turn dark ink light"), ("contrast", "black ground, white ink"),
+                       ("crop", "cut to the ink"), ("centre", "centre the ink")):  # fmt: skip
         parser.add_argument(f"--{step}", choices=("auto", "yes", "no"), default="auto", help=does)
+    parser.add_argument(
+        "--binarisation",
+        choices=get_args(Binarisation),
+        default=None,
+        help="protocol (default: the one it was trained with; others have no percentiles)",
+    )
     _add_scoring_options(parser, 1000)
     parser.set_defaults(command=score)
 
@@ -216,15 +222,18 @@ def score(given: argparse.Namespace) -> int:
     from vae_core.images import PrepareOptions, iter_files
     from vae_core.scoring import HeldOut, as_row, score_files
 
+    binarisation = given.binarisation or run.config.train.binarisation
+    options = PrepareOptions(given.invert, given.contrast, given.crop, given.centre)
     results = []
     for result in score_files(
         model,
         iter_files(given.images),
         given.importance_samples,
-        run.config.train.binarisation,
+        binarisation,
         HeldOut.of(run),
-        PrepareOptions(invert=given.invert, crop=given.crop, centre=given.centre),
+        options,
         given.seed,
+        run.config.dataset,
     ):
         results.append(as_row(result))
         _say(f"{len(results)} files")
@@ -232,7 +241,7 @@ def score(given: argparse.Namespace) -> int:
         _print_json(
             {
                 "run": str(given.run),
-                "binarisation": run.config.train.binarisation,
+                "binarisation": binarisation,
                 "importance_samples": given.importance_samples,
                 "seed": given.seed,
                 "images": results,

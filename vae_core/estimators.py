@@ -6,7 +6,7 @@ lower bound in expectation that rises with K. Everything is streamed: memory doe
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 
 import torch
@@ -72,10 +72,7 @@ def log_density(
     Raises:
         ValueError: if n is out of range or the images are not of the model's shape.
     """
-    if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
-        raise ValueError(
-            f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
-        )
+    _check_count(n)
     parts = []
     for start in range(0, len(x), _ENCODE_AT_ONCE):
         block = x[start : start + _ENCODE_AT_ONCE]
@@ -88,6 +85,13 @@ def log_density(
     if not parts:
         return LogDensity(*(torch.empty(0, dtype=torch.float64) for _ in fields(LogDensity)))
     return LogDensity(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(LogDensity)))
+
+
+def _check_count(n: int) -> None:
+    if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
+        raise ValueError(
+            f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
+        )
 
 
 def _rows_at_once(model: VAE) -> int:
@@ -112,16 +116,48 @@ def _progress_of_group(
 def _score_group(
     model: VAE, x: Tensor, q: Posterior, n: int, seed: int, report: Callable[[float], None]
 ) -> LogDensity:
+    running = RunningDensity(n)
+    for running in _stream(model, x, q, n, seed):
+        report(running.samples / n)
+    return running.estimate()
+
+
+@torch.no_grad()
+def stream_log_density(
+    model: VAE, x: Tensor, n: int, seed: int = 0, stops: Collection[int] = ()
+) -> Iterator["RunningDensity"]:
+    """log p̂(x) of a few images while the number of samples grows from 1 to K = ``n``.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1], all of them in memory at once.
+        stops: numbers of samples to halt at, besides at the end of every chunk.
+
+    Yields:
+        The same object again and again, with more samples in it; with all n of them it is the
+        estimate of :func:`log_density`.
+
+    Raises:
+        ValueError: as :func:`log_density` does.
+    """
+    _check_count(n)
+    yield from _stream(model, x, model.posterior(x), n, seed, stops)
+
+
+def _stream(
+    model: VAE, x: Tensor, q: Posterior, n: int, seed: int, stops: Collection[int] = ()
+) -> Iterator["RunningDensity"]:
     generators = [_generator_of(image, seed, model.device) for image in x]
-    total = _RunningWeights(n)
+    running = RunningDensity(n)
     block = _samples_at_once(model)
     for start in range(0, n, block):
         count = min(block, n - start)
         noise = [_noise(count, model, x.dtype, g) for g in generators]
         terms = elbo_terms_at(model, x, q, torch.stack(noise, 1))
-        total.add(terms.joint_form, terms.log_px_z, terms.kl)
-        report((start + count) / n)
-    return total.result()
+        kl = terms.kl.expand_as(terms.log_px_z)
+        cuts = sorted({0, count, *(s - start for s in stops if 0 < s - start < count)})
+        for part in map(slice, cuts, cuts[1:]):
+            running.add(terms.joint_form[part], terms.log_px_z[part], kl[part])
+            yield running
 
 
 def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
@@ -130,48 +166,63 @@ def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generato
 
 
 def _generator_of(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
-    content = zlib.crc32(image.float().cpu().numpy().tobytes())
-    return torch.Generator(device).manual_seed((seed << 32) + content)
+    content = image.float().cpu().numpy().tobytes()
+    # 32 bits: the CPU's generator ignores all others
+    return torch.Generator(device).manual_seed(zlib.crc32(content, seed & 0xFFFFFFFF))
 
 
-class _RunningWeights:
-    """Streaming sums over the importance weights of a group of images."""
+class RunningDensity:
+    """The estimate from the importance samples so far, for B images: streaming sums and a tail."""
 
-    def __init__(self, samples: int) -> None:
-        self.samples = samples
-        self.keep = tail_length(samples) + 1
-        self.log_sums: list[Tensor] = []  # of w, then of w²
-        self.means: list[Tensor] = []  # of log w, log p(x|z), KL
-        self.tail = torch.empty(0)
+    def __init__(self, most: int) -> None:
+        self.samples = 0
+        self._keep = tail_length(most) + 1
+        self._log_sums: list[Tensor] = []  # of w, then of w²
+        self._sums: list[Tensor] = []  # of log w, log p(x|z), KL
+        self._tail = torch.empty(0)
 
     def add(self, log_w: Tensor, log_px_z: Tensor, kl: Tensor) -> None:
+        """Take in more samples: log w, log p(x|z) and KL, (n, B) each."""
         if log_w.device.type == "mps":  # which has no float64
             log_w, log_px_z, kl = log_w.cpu(), log_px_z.cpu(), kl.cpu()
         log_w = log_w.double()
-        share = len(log_w) / self.samples
+        self.samples += len(log_w)
         log_sums = [log_w.logsumexp(0), (2 * log_w).logsumexp(0)]
-        means = [share * values.double().mean(0) for values in (log_w, log_px_z, kl)]
-        if not self.log_sums:
-            self.log_sums, self.means, self.tail = log_sums, means, self._largest(log_w)
+        sums = [values.double().sum(0) for values in (log_w, log_px_z, kl)]
+        if not self._sums:
+            self._log_sums, self._sums, self._tail = log_sums, sums, self._largest(log_w)
             return
-        self.log_sums = list(map(torch.logaddexp, self.log_sums, log_sums))
-        self.means = [a + b for a, b in zip(self.means, means, strict=True)]
-        self.tail = self._largest(torch.cat([self.tail, log_w]))
+        self._log_sums = list(map(torch.logaddexp, self._log_sums, log_sums))
+        self._sums = [a + b for a, b in zip(self._sums, sums, strict=True)]
+        self._tail = self._largest(torch.cat([self._tail, log_w]))
 
     def _largest(self, log_w: Tensor) -> Tensor:
-        return log_w.topk(min(self.keep, len(log_w)), dim=0).values
+        return log_w.topk(min(self._keep, len(log_w)), dim=0).values
 
-    def result(self) -> LogDensity:
-        log_sum, log_sum_squares = self.log_sums
-        squares = (log_sum_squares - 2 * log_sum).exp()  # Σ w̃²
-        elbo, expected_log_likelihood, kl = self.means
-        values = LogDensity(
-            log_px=log_sum - math.log(self.samples),
-            se=(squares - 1 / self.samples).clamp_min(0).sqrt(),
-            ess=1 / squares,
-            pareto_k=pareto_k(self.tail),
+    @property
+    def log_px(self) -> Tensor:
+        """log p̂(x) so far, (B,), in nats."""
+        return self._log_sums[0].cpu() - math.log(self.samples)
+
+    @property
+    def se(self) -> Tensor:
+        """Its standard error so far, (B,), in nats."""
+        return (self._sum_of_squares().cpu() - 1 / self.samples).clamp_min(0).sqrt()
+
+    def _sum_of_squares(self) -> Tensor:
+        """Σ w̃² of the normalised weights, (B,)."""
+        log_sum, log_sum_squares = self._log_sums
+        return (log_sum_squares - 2 * log_sum).exp()
+
+    def estimate(self) -> LogDensity:
+        """The estimate so far with all its diagnostics."""
+        elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
+        return LogDensity(
+            log_px=self.log_px,
+            se=self.se,
+            ess=1 / self._sum_of_squares().cpu(),
+            pareto_k=pareto_k(self._tail[: tail_length(self.samples) + 1]),
             elbo=elbo,
             expected_log_likelihood=expected_log_likelihood,
             kl=kl,
         )
-        return LogDensity(*(getattr(values, f.name).cpu() for f in fields(LogDensity)))

@@ -14,12 +14,12 @@ from vae_core.objectives import ElboTerms, elbo_terms
 from vae_core.vae import VAE
 
 EVALUATION_SEED = 0
-_EPOCH_IMAGES = 2000
+EPOCH_IMAGES = 2000
 _EPOCH_BATCH = 500
-_IMPORTANCE_IMAGES = 100
-_IMPORTANCE_SAMPLES = 100
+IMPORTANCE_IMAGES = 100
+IMPORTANCE_SAMPLES = 100
 _MOMENT_SAMPLES = 16
-_ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, §5.2
+ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, §5.2
 
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
@@ -45,7 +45,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
     The noise is the same at every epoch, so that epochs differ by their weights alone.
     """
     x, _ = evaluation_images(data, "validation", settings.binarisation, EVALUATION_SEED)
-    x = x[:_EPOCH_IMAGES].to(model.device)
+    x = x[:EPOCH_IMAGES].to(model.device)
     generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
     parts = []
     for block in x.split(_EPOCH_BATCH):
@@ -59,7 +59,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
         "elbo": elbo,
         "elbo_se": elbo_se,
         "kl_by_dimension": kl_by_dimension(mean, variance).double().mean(0).tolist(),
-        "active_units": int((mean.var(0) > _ACTIVE_VARIANCE).sum()),
+        "active_units": int((mean.var(0) > ACTIVE_VARIANCE).sum()),
         "dataset": data.name,
         "split": "validation",
         "binarisation": settings.binarisation,
@@ -87,9 +87,9 @@ def _image_means(terms: ElboTerms) -> dict[str, Tensor]:
 def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
     """log p̂(x) of a few validation images, for the curves."""
     x, _ = evaluation_images(
-        data, "validation", settings.binarisation, EVALUATION_SEED, _IMPORTANCE_IMAGES
+        data, "validation", settings.binarisation, EVALUATION_SEED, IMPORTANCE_IMAGES
     )
-    result = log_density(model, x.to(model.device), _IMPORTANCE_SAMPLES, EVALUATION_SEED)
+    result = log_density(model, x.to(model.device), IMPORTANCE_SAMPLES, EVALUATION_SEED)
     log_px, se = mean_and_se(result.log_px)
     elbo, _ = mean_and_se(result.elbo)
     return {
@@ -99,7 +99,7 @@ def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dic
         "dataset": data.name,
         "split": "validation",
         "binarisation": settings.binarisation,
-        "importance_samples": _IMPORTANCE_SAMPLES,
+        "importance_samples": IMPORTANCE_SAMPLES,
         "images": len(x),
         "seed": EVALUATION_SEED,
     }

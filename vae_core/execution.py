@@ -28,7 +28,8 @@ HELD_OUT_IMAGES = 1000
 HELD_OUT_SAMPLES = 200
 _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
-_CHECKPOINT_SECONDS = 10.0
+_CHECKPOINT_SECONDS = 5.0
+_SMALL = 30_000_000
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,9 @@ class _Execution:
         self.run = run
         self.on_status = on_status
         self.training: Training | None = None
-        self.written: dict[str, float] = {}  # when each kind of file was last written
+        # when each kind of file was last written; a process that dies before its first
+        # checkpoint counts as dying at the same place
+        self.written = {"checkpoint": time.monotonic()}
         self.unsaved_model = False
 
     def work(self) -> State:
@@ -90,6 +93,7 @@ class _Execution:
         self._status(state="running", phase="loading data", pid=os.getpid(), error="")
         data = load_dataset(run.config.dataset, self._report_download)
         self.training = training = Training(run.config, data)
+        _choose_threads(training)
         self._resume()
         with self._device_to_itself():
             for event in training.events():
@@ -229,6 +233,14 @@ class _Execution:
             return False
         self.written[what] = now
         return True
+
+
+def _choose_threads(training: Training) -> None:
+    """One thread for small steps: several would only wait for each other, and for the pages."""
+    weights = sum(parameter.numel() for parameter in training.model.parameters())
+    settings = training.config.train
+    if weights * settings.batch_size * settings.samples < _SMALL:
+        torch.set_num_threads(1)
 
 
 def _explain(error: Exception) -> str:

@@ -15,4 +15,13 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     Returns:
         Nats per image, shape (n, B), accumulated in float32 or better.
     """
-    return (x * logits - F.softplus(logits)).sum(-1)
+    return bernoulli_log_likelihood_by_pixel(x, logits).sum(-1)
+
+
+def bernoulli_log_likelihood_by_pixel(x: Tensor, logits: Tensor) -> Tensor:
+    """log p(x_i|z) = x_i l_i − softplus(l_i), whose sum is :func:`bernoulli_log_likelihood`.
+
+    Returns:
+        Nats per pixel, shape (n, B, D).
+    """
+    return x * logits - F.softplus(logits)

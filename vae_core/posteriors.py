@@ -251,6 +251,11 @@ class Flow(nn.Module):
         return FlowPosterior(self.base(h), list(self.steps), h)
 
 
+def _full(features: int, config: ModelConfig) -> nn.Module:
+    """In one dimension there is nothing off the diagonal."""
+    return (MeanField if config.latent_size == 1 else FullCovariance)(features, config)
+
+
 def _planar(features: int, config: ModelConfig) -> Flow:
     steps = [PlanarStep(config.latent_size, features) for _ in range(config.flow_steps)]
     return Flow(MeanField(features, config), steps)
@@ -269,7 +274,7 @@ def _iaf(features: int, config: ModelConfig) -> Flow:
 
 FAMILIES: dict[PosteriorName, Callable[[int, ModelConfig], nn.Module]] = {
     "mean-field": MeanField,
-    "full": FullCovariance,
+    "full": _full,
     "planar": _planar,
     "iaf": _iaf,
 }

@@ -1,26 +1,80 @@
 """Scores of images a user gives: log p̂(x) with its diagnostics and its place among held-out images.
 
-Raw likelihoods mislead; a percentile among images of the model's own kind says more.
+Raw likelihoods mislead (Nalisnick et al. 2019, arXiv 1810.09136): a plain image may score above
+every image of the kind that the model knows. A two-sided percentile among such images says more.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vae_core.config import Binarisation
+from vae_core.config import Binarisation, DatasetName
 from vae_core.datasets import binarise
-from vae_core.estimators import log_density
-from vae_core.images import AUTO, ImageError, Prepared, PrepareOptions, prepare
+from vae_core.estimators import LogDensity, RunningDensity, log_density, stream_log_density
+from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
+from vae_core.likelihoods import bernoulli_log_likelihood_by_pixel
 from vae_core.runs import Run
 from vae_core.vae import VAE
 
 TRUSTED_PARETO_K = 0.7
+UNUSUAL, UNLIKE = 0.1, 0.01
+"""Two-sided shares of held-out images below which a score is unusual, or unlike the data."""
 _BATCH = 32
+_FIRST_STOP = 10
+_STOPS_PER_DECADE = 12
+_PIXEL_SAMPLES = 64
+
+Verdict = Literal["typical", "unusual", "unlike the training data"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image stands among held-out images of the same protocol.
+
+    Attributes:
+        log_px: its log p̂(x) in nats, with as many importance samples as the held-out images got:
+            the estimate rises with K, so only equal K compare.
+        lower, equal, images: how many held-out images score lower or the same, and how many there
+            are.
+    """
+
+    log_px: float
+    lower: float
+    equal: float
+    images: int
+
+    @property
+    def percentile(self) -> float:
+        """The share of held-out images that score lower, 0 to 100; ties count half."""
+        return 100 * (self.lower + self.equal / 2) / self.images
+
+    @property
+    def percentile_se(self) -> float:
+        """Its standard error for the number of held-out images, never 0 (Agresti & Coull 1998)."""
+        share = (self.lower + self.equal / 2 + 2) / (self.images + 4)
+        return 100 * math.sqrt(share * (1 - share) / (self.images + 4))
+
+    @property
+    def tail(self) -> float:
+        """The two-sided p-value: how rarely an image of the data would score so far out, 0 to 1.
+
+        An image of the data falls below any level α with probability α at most.
+        """
+        below, above = self.lower + self.equal, self.images - self.lower
+        return min(1.0, 2 * (1 + min(below, above)) / (self.images + 1))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The place in words; it follows from the tail, never from the raw score."""
+        if self.tail <= UNLIKE:
+            return "unlike the training data"
+        return "unusual" if self.tail <= UNUSUAL else "typical"
 
 
 @dataclass(frozen=True)
@@ -32,8 +86,8 @@ class Score:
         ess: effective sample size, of ``importance_samples``.
         pareto_k: tail shape of the weights; above 0.7, do not trust ``log_px``.
         bits_per_dim: −log₂ p̂(x) / D.
-        percentile: share of held-out images with a lower score, 0 to 100; None where the model
-            has no held-out scores.
+        elbo: the mean of log w, in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
+        place: among held-out images; None where there are none of the same protocol.
     """
 
     log_px: float
@@ -41,8 +95,16 @@ class Score:
     ess: float
     pareto_k: float
     bits_per_dim: float
-    percentile: float | None
+    elbo: float
+    expected_log_likelihood: float
+    kl: float
     importance_samples: int
+    place: Place | None = None
+
+    @property
+    def percentile(self) -> float | None:
+        """The share of held-out images with a lower score, 0 to 100."""
+        return None if self.place is None else self.place.percentile
 
     @property
     def trusted(self) -> bool:
@@ -65,10 +127,19 @@ class HeldOut:
             return None
         return cls(load_file(path)["log_px"].double(), protocol)
 
-    def percentile(self, log_px: float) -> float:
-        """The share of held-out images that score lower, in percent (ties count half)."""
-        below = (self.log_px < log_px).double() + 0.5 * (self.log_px == log_px).double()
-        return 100 * float(below.mean())
+    @property
+    def importance_samples(self) -> int:
+        """K of these scores."""
+        return self.protocol["importance_samples"]
+
+    def binarised_by(self, protocol: Binarisation) -> bool:
+        """Whether scores under that binarisation may be compared with these."""
+        return self.protocol["binarisation"] == protocol
+
+    def place(self, log_px: float) -> Place:
+        """Where a score with the same K stands."""
+        lower, equal = (self.log_px < log_px).sum(), (self.log_px == log_px).sum()
+        return Place(log_px, float(lower), float(equal), len(self.log_px))
 
 
 def model_input(pixels: Tensor, binarisation: Binarisation, seed: int = 0) -> Tensor:
@@ -87,25 +158,117 @@ def score_images(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Score]:
-    """Scores of images that are already as the model sees them, (B, C, H, W) in [0, 1]."""
-    result = log_density(model, x.to(model.device), importance_samples, seed, on_progress)
-    bits = result.bits_per_dim(model.config.pixels)
-    rows = zip(
-        result.log_px.tolist(),
-        result.se.tolist(),
-        result.ess.tolist(),
-        result.pareto_k.tolist(),
-        bits.tolist(),
-        strict=True,
-    )
+    """Scores of images that are already as the model sees them, (B, C, H, W) in [0, 1].
+
+    Args:
+        held_out: scores under the binarisation by which ``x`` was made.
+
+    Raises:
+        ValueError: if K is out of range or the images are not of the model's shape.
+    """
+    x = x.to(model.device)
+    result = log_density(model, x, importance_samples, seed, on_progress)
+    return _scores(model, x, result, importance_samples, held_out)
+
+
+def _scores(
+    model: VAE, x: Tensor, result: LogDensity, importance_samples: int, held_out: HeldOut | None
+) -> list[Score]:
+    places: list[Place | None] = [None] * len(x)
+    if held_out is not None:
+        comparable = log_density(
+            model, x, held_out.importance_samples, held_out.protocol["seed"]
+        ).log_px
+        places = [held_out.place(log_px) for log_px in comparable.tolist()]
+    bits_per_dim = result.bits_per_dim(model.config.pixels)
     return [
         Score(
-            *row,
-            percentile=None if held_out is None else held_out.percentile(row[0]),
+            log_px=result.log_px[i].item(),
+            se=result.se[i].item(),
+            ess=result.ess[i].item(),
+            pareto_k=result.pareto_k[i].item(),
+            bits_per_dim=bits_per_dim[i].item(),
+            elbo=result.elbo[i].item(),
+            expected_log_likelihood=result.expected_log_likelihood[i].item(),
+            kl=result.kl[i].item(),
             importance_samples=importance_samples,
+            place=place,
         )
-        for row in rows
+        for i, place in enumerate(places)
     ]
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """log p̂(x) of an image after growing numbers of samples, with its standard error, in nats."""
+
+    samples: tuple[int, ...]
+    log_px: tuple[float, ...]
+    se: tuple[float, ...]
+
+
+def scoring_steps(
+    model: VAE,
+    x: Tensor,
+    importance_samples: int,
+    held_out: HeldOut | None = None,
+    seed: int = 0,
+) -> Generator[float, None, tuple[Score, Convergence]]:
+    """The score of one image x (1, C, H, W), as in :func:`score_images`, in small steps.
+
+    Whoever drives it can do other things between two steps, or never come back.
+
+    Yields:
+        The share that is done, 0 to 1.
+
+    Returns:
+        The score, and how the estimate went with the number of samples.
+    """
+    x = x.to(model.device)
+    stops = _stops(importance_samples)
+    course: list[tuple[int, float, float]] = []
+    running = RunningDensity(importance_samples)
+    for running in stream_log_density(model, x, importance_samples, seed, stops):
+        if running.samples in stops:
+            course.append((running.samples, running.log_px.item(), running.se.item()))
+        else:
+            yield running.samples / importance_samples
+    (score,) = _scores(model, x, running.estimate(), importance_samples, held_out)
+    return score, Convergence(*zip(*course, strict=True))
+
+
+def _stops(most: int) -> set[int]:
+    """Numbers of samples evenly spread on a logarithmic axis, up to and with ``most``."""
+    count = math.ceil(_STOPS_PER_DECADE * math.log10(max(10, most / _FIRST_STOP)))
+    first = min(_FIRST_STOP, most)
+    return {round(first * (most / first) ** (i / count)) for i in range(count + 1)}
+
+
+@dataclass(frozen=True)
+class PixelTerms:
+    """What the model makes of an image, pixel by pixel; each (C, H, W), on the CPU.
+
+    Attributes:
+        reconstruction: E[x|z] averaged over z ~ q(z|x), in [0, 1].
+        log_likelihood: log p(x_i|z) averaged over z ~ q(z|x), in nats; its sum over the pixels is
+            the first term of the ELBO (note eq. 4).
+    """
+
+    reconstruction: Tensor
+    log_likelihood: Tensor
+
+
+@torch.no_grad()
+def pixel_terms(model: VAE, x: Tensor, samples: int = _PIXEL_SAMPLES, seed: int = 0) -> PixelTerms:
+    """Where in the image x (1, C, H, W) the likelihood comes from, by ``samples`` draws of z."""
+    x = x.to(model.device)
+    q = model.posterior(x)
+    z = q.path(q.noise(samples, torch.Generator(model.device).manual_seed(seed))).z
+    logits = model.decode(z)  # (n, 1, D)
+    log_likelihood = bernoulli_log_likelihood_by_pixel(x.flatten(1), logits).mean((0, 1))
+    reconstruction = torch.sigmoid(logits).mean((0, 1))
+    shape = model.config.image_shape
+    return PixelTerms(reconstruction.view(shape).cpu(), log_likelihood.view(shape).cpu())
 
 
 @dataclass(frozen=True)
@@ -125,22 +288,31 @@ def score_files(
     importance_samples: int,
     binarisation: Binarisation = "dynamic",
     held_out: HeldOut | None = None,
-    options: PrepareOptions = AUTO,
+    options: PrepareOptions | None = None,
     seed: int = 0,
+    dataset: DatasetName | None = None,
 ) -> Iterator[FileScore]:
     """Scores of files, in order; one that cannot be read is named, and the rest are scored.
 
     Lazy and in small batches, so memory does not grow with their number.
+
+    Args:
+        held_out: for percentiles; without effect if it is of another binarisation.
+        options, dataset: as in :func:`vae_core.images.prepare`.
     """
+    if held_out is not None and not held_out.binarised_by(binarisation):
+        held_out = None
     stream = iter(files)
     while batch := list(islice(stream, _BATCH)):
-        read = [_read(model, name, data, binarisation, options, seed) for name, data in batch]
+        read = [
+            _read(model, name, data, binarisation, options, seed, dataset) for name, data in batch
+        ]
         inputs = [each.x for each in read if each.x is not None]
         if inputs:
             scores = iter(
                 score_images(model, torch.cat(inputs), importance_samples, held_out, seed)
             )
-            read = [_with_score(each, scores) for each in read]
+            read = [each if each.x is None else replace(each, score=next(scores)) for each in read]
         yield from read
 
 
@@ -149,22 +321,17 @@ def _read(
     name: str,
     data: bytes | ImageError,
     binarisation: Binarisation,
-    options: PrepareOptions,
+    options: PrepareOptions | None,
     seed: int,
+    dataset: DatasetName | None,
 ) -> FileScore:
     if isinstance(data, ImageError):
         return FileScore(name, error=str(data))
     try:
-        prepared = prepare(data, name, model.config.image_shape, options)
+        prepared = prepare(data, name, model.config.image_shape, options, dataset)
     except ImageError as error:
         return FileScore(name, error=str(error))
     return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
-
-
-def _with_score(read: FileScore, scores: Iterator[Score]) -> FileScore:
-    if read.x is None:
-        return read
-    return FileScore(read.file, read.prepared, read.x, next(scores))
 
 
 def as_row(result: FileScore) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Whoever consumes the events decides what to write, show or stop, and may leave a
 import copy
 import math
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -159,7 +160,7 @@ class Training:
 
     def _shuffled(self, epoch: int) -> Tensor:
         """This epoch's order of the images, which follows from the seed and the epoch alone."""
-        seed = (self.config.train.seed << 24) + epoch
+        seed = zlib.crc32(f"{self.config.train.seed}/{epoch}".encode())
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
         return order.to(self.device)
 

@@ -23,6 +23,9 @@ _POLL_SECONDS = 0.2
 _IDLE_SECONDS = 30.0
 _MOST_DEATHS = 3
 _NICENESS = 5
+_DETACHED_ON_WINDOWS = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
 
 log = logging.getLogger(__name__)
 _started: list[subprocess.Popen[bytes]] = []  # kept: a dropped handle warns that its process lives
@@ -52,11 +55,6 @@ def ensure_worker(store: RunStore) -> bool:
 
 
 def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
-    detached = (
-        {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
-        if sys.platform == "win32"
-        else {"start_new_session": True}
-    )
     with log_file.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "vae_core.worker", *arguments],
@@ -64,7 +62,8 @@ def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=Path(__file__).resolve().parent.parent,
-            **detached,
+            start_new_session=True,  # detached: it outlives whoever started it
+            creationflags=_DETACHED_ON_WINDOWS,
         )
 
 

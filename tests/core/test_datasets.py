@@ -19,7 +19,6 @@ from vae_core.datasets import (
     load_dataset,
     read_idx,
 )
-from vae_core.paths import cache_folder, data_folder
 
 IDX_PARTS = {"train": 60_000, "t10k": 10_000}
 
@@ -39,11 +38,6 @@ def family_member(folder: Path, pack: Callable[[bytes], bytes], suffix: str) -> 
         labels = (i % 10).astype(np.uint8)
         for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
             (folder / f"{part}-{kind}-ubyte{suffix}").write_bytes(pack(idx(values)))
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load_dataset("digits")
 
 
 @pytest.fixture(scope="module")
@@ -252,38 +246,21 @@ def test_an_evaluation_image_does_not_depend_on_the_limit(
         assert torch.equal(y, labels[:limit])
 
 
-def mnist_folder() -> Path | None:
-    own = data_folder()
-    folders = [*([own / "mnist", own] if own else []), cache_folder() / "mnist"]
-    names = ("t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte")
-    return next((f for f in folders if any((f / name).exists() for name in names)), None)
-
-
-needs_mnist = pytest.mark.skipif(
-    mnist_folder() is None, reason="no MNIST in VAE_DATA_DIR or the cache"
-)
+@pytest.mark.mnist
+def test_mnist_is_mnist(mnist: Dataset) -> None:
+    assert {name: len(mnist.split(name)[0]) for name in mnist.splits} == dict(mnist.info.sizes)
+    assert mnist.split("train")[1][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert mnist.split("test")[1][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert mnist.images[:60_000].double().mean() == pytest.approx(33.318421, abs=1e-6)
 
 
 @pytest.mark.mnist
-@needs_mnist
-def test_mnist_is_mnist() -> None:
-    data = load_dataset("mnist")
-    assert {name: len(data.split(name)[0]) for name in data.splits} == dict(data.info.sizes)
-    assert data.split("train")[1][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert data.split("test")[1][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert data.images[:60_000].double().mean() == pytest.approx(33.318421, abs=1e-6)
-
-
-@pytest.mark.mnist
-@needs_mnist
 @pytest.mark.parametrize("other", ["fashion-mnist", "kmnist"])
 def test_mnist_is_not_taken_for_another_data_set(
-    other: DatasetName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    other: DatasetName, mnist_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The data sets of the family use the same file names."""
-    folder = mnist_folder()
-    assert folder is not None
-    shutil.copytree(folder, tmp_path / "data")
+    shutil.copytree(mnist_folder, tmp_path / "data")
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(DataError, match=f"is of MNIST 28×28, not of {DATASETS[other].title}"):
         load_dataset(other)

@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.requests.append(asked)
         content = self.server.files.get(self.path.removeprefix("/"))
@@ -254,7 +254,7 @@ def test_offline_the_error_says_what_was_tried_and_what_to_do(
         fetch(FILE, [nobody, server.url + "moved/", server.url], tmp_path)
     message = str(caught.value)
     assert "data.gz could not be downloaded" in message
-    assert "(no connection: Connection refused)" in message
+    assert "(no connection: " in message
     assert "(answers 404 Not Found)" in message
     assert "(connection broke off after 300,000 of 600,001 bytes)" in message
     assert "VAE_DATA_DIR" in message

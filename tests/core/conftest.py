@@ -1,0 +1,66 @@
+"""Models that several tests look at."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from vae_core.config import PosteriorName, RunConfig
+from vae_core.datasets import Dataset, evaluation_images, load_dataset
+from vae_core.paths import data_folder
+from vae_core.training import Training
+from vae_core.vae import VAE
+
+torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
+
+FAMILIES: tuple[PosteriorName, ...] = ("mean-field", "full", "planar", "iaf")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="session")
+def test_digits(digits: Dataset) -> Tensor:
+    """Binarised test digits, (300, 1, 8, 8)."""
+    return evaluation_images(digits, "test", "dynamic", seed=0)[0]
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """Where the MNIST files lie; the test is skipped where VAE_DATA_DIR has none."""
+    own = data_folder()
+    for folder in [own / "mnist", own] if own else []:
+        if list(folder.glob("t10k-images-idx3-ubyte*")):
+            return folder
+    pytest.skip("no MNIST in VAE_DATA_DIR")
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_folder: Path) -> Dataset:
+    assert mnist_folder
+    return load_dataset("mnist")
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
+    """A d = 2 model of the digits for a family, trained for a second or two."""
+
+    @cache
+    def train(family: PosteriorName) -> VAE:
+        settings = {"posterior": family, "epochs": 25, "learning_rate": 3e-3, "batch_size": 64}
+        training = Training(RunConfig.from_settings(settings), digits)
+        for _ in training.events():
+            pass
+        return training.model.eval().requires_grad_(False)
+
+    return train
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,195 @@
+"""The command line as a user meets it: what it prints, what it returns, what it leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae_core.__main__ import main
+from vae_core.datasets import Dataset
+
+TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    code = main([*TRAIN, "--posterior", "full", "--latent-size", "2", "--epochs", "3",
+                 "--run", str(folder)])  # fmt: skip
+    assert code == 0
+    return folder
+
+
+@pytest.fixture
+def pictures(digits: Dataset, tmp_path) -> Path:
+    """A folder with two digits and a file that is no image."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in (0, 1):
+        Image.fromarray(digits.images[-1 - index, 0].numpy()).save(folder / f"{index}.png")
+    (folder / "broken.png").write_bytes(b"this is no picture")
+    return folder
+
+
+def output(capsys: pytest.CaptureFixture[str]) -> dict:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_whole_program_prints_one_json_object(run):
+    command = [sys.executable, "-m", "vae_core", "evaluate", str(run), "--json",
+               "--importance-samples", "50", "--split", "test", "--limit", "20"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures = json.loads(done.stdout)
+    assert set(figures) == {
+        "dataset", "split", "binarisation", "images", "importance_samples", "seed", "elbo",
+        "elbo_se", "expected_log_likelihood", "kl", "log_px", "log_px_se", "bits_per_dim", "ess",
+        "share_pareto_k_above_0_7",
+    }  # fmt: skip
+    assert figures["images"] == 20
+    assert figures["importance_samples"] == 50
+    assert figures["elbo"] < figures["log_px"] < 0
+
+
+def test_training_leaves_a_whole_run(run):
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert json.loads((run / "config.json").read_text())["model"]["latent_size"] == 2
+
+
+def test_a_limit_takes_the_first_images_of_the_same_draw(run, capsys):
+    def first_score(limit: str) -> float:
+        main(["evaluate", str(run), "--json", "--importance-samples", "5", "--limit", limit])
+        return output(capsys)["log_px"]
+
+    assert first_score("1") == first_score("1") != first_score("2")
+
+
+def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
+    folder = tmp_path / "run"
+    command = [*TRAIN, "--epochs", "500", "--run", str(folder), "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "vae_core", *command], stdout=subprocess.PIPE, text=True
+    ) as process:
+        while not (folder / "metrics.jsonl").is_file() or not _epochs(folder):
+            assert process.poll() is None
+        process.send_signal(2)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(printed)["state"] == "paused"
+    before = len(_epochs(folder))
+    short = [sys.executable, "-m", "vae_core", *command, "--resume"]
+    assert main(["train", "--run", str(folder), "--resume", "--epochs", "400"]) == 2
+    with subprocess.Popen(short, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while len(_epochs(folder)) < before + 3:
+            assert process.poll() is None
+        process.send_signal(2)
+    assert _epochs(folder) == list(range(1, len(_epochs(folder)) + 1))
+    assert "epochs = 500" in capsys.readouterr().err
+
+
+def _epochs(folder: Path) -> list[int]:
+    lines = (folder / "metrics.jsonl").read_text().split("\n")[:-1]
+    return [json.loads(line)["epoch"] for line in lines]
+
+
+def test_scores_name_what_cannot_be_read_and_score_the_rest(run, pictures, capsys):
+    code = main(["score", str(run), str(pictures), "--importance-samples", "200", "--json"])
+    rows = {Path(row["file"]).name: row for row in output(capsys)["images"]}
+    assert code == 1
+    assert rows["broken.png"]["ok"] is False
+    assert "broken.png" in rows["broken.png"]["error"] or "image" in rows["broken.png"]["error"]
+    for name in ("0.png", "1.png"):
+        assert rows[name]["ok"] is True
+        assert set(rows[name]) == {
+            "file", "ok", "log_px", "se", "ess", "pareto_k", "bits_per_dim", "percentile",
+        }  # fmt: skip
+        assert rows[name]["log_px"] < 0 < rows[name]["se"]
+        assert 0 <= rows[name]["percentile"] <= 100
+
+
+def test_scoring_readable_images_succeeds_and_repeats(run, pictures, capsys):
+    command = ["score", str(run), str(pictures / "0.png"), "--importance-samples", "100", "--json"]
+    assert main(command) == 0
+    first = output(capsys)
+    assert main(command) == 0
+    assert output(capsys) == first
+
+
+def test_numbers_json_does_not_know_become_null(run, pictures, capsys):
+    """With K = 10 there is no tail to judge: Pareto k̂ is not a number."""
+    assert (
+        main(["score", str(run), str(pictures / "0.png"), "--importance-samples", "10", "--json"])
+        == 0
+    )
+    assert output(capsys)["images"][0]["pareto_k"] is None
+
+
+def test_samples_are_a_picture(run, tmp_path):
+    out = tmp_path / "samples.png"
+    assert main(["sample", str(run), "--count", "6", "--out", str(out)]) == 0
+    assert np.asarray(Image.open(out)).std() > 0
+
+
+def test_runs_lists_the_store(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path))
+    assert main([*TRAIN, "--epochs", "1", "--title", "mine"]) == 0
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 0
+    (row,) = output(capsys)["runs"]
+    assert (row["name"], row["state"]) == ("mine", "done")
+    (tmp_path / "rubble").mkdir()
+    assert main(["runs"]) == 1
+    assert "damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["train", "--posterior", "magic"],
+        ["train", "--epochs", "many"],
+        ["train", "--epochs", "0"],
+        ["train", "--learning-rate", "nan"],
+        ["train", "--resume"],
+        ["evaluate"],
+        ["evaluate", ".", "--importance-samples", "0"],
+        ["evaluate", ".", "--importance-samples", "1000001"],
+        ["sample", "."],
+    ],
+)
+def test_wrong_usage_is_status_2_with_a_sentence(arguments, capsys):
+    try:
+        code = main(arguments)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_folder_in_use_is_not_trained_into(run, capsys):
+    before = (run / "metrics.jsonl").read_text()
+    assert main([*TRAIN, "--epochs", "1", "--run", str(run)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert (run / "metrics.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score", "sample"])
+def test_what_is_no_run_is_status_1_with_a_sentence(command, tmp_path, capsys):
+    extra = {"score": ["x.png"], "sample": ["--out", str(tmp_path / "x.png")]}.get(command, [])
+    assert main([command, str(tmp_path), *extra]) == 1
+    assert "is not a run" in capsys.readouterr().err
+
+
+def test_a_damaged_model_is_named(run, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "model.safetensors").write_bytes(b"\x00" * 100)
+    assert main(["evaluate", str(copy), "--limit", "5"]) == 1
+    assert "cannot be read" in capsys.readouterr().err

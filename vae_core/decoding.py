@@ -1,0 +1,286 @@
+"""An image file of any common kind as grey levels in [0, 1], with every step recorded.
+
+A file is judged by its size and its header before anything is unpacked, and every way in which it
+can be bad ends in an :class:`ImageError` with one sentence.
+"""
+
+import io
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Resampling
+
+Grey = NDArray[np.float32]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+MAX_BYTES = 20_000_000
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 4
+WORKING_SIDE = 1024
+"""Larger pictures are reduced to this many pixels on their longer side before anything is measured
+in them."""
+SHOWN_SIDE = 256
+
+_KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
+_decoding = threading.Lock()
+
+
+class ImageError(ValueError):
+    """A file that cannot be read as an image, with what to do about it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from a file to the model's pixels.
+
+    Attributes:
+        name: a word or two.
+        reason: one sentence: what was done, or left, and why.
+        image: what it looked like after the step; uint8, shape (h, w) or (h, w, 3), reduced to at
+            most 256 pixels a side.
+        changed: whether the step did anything.
+    """
+
+    name: str
+    reason: str
+    image: NDArray[np.uint8]
+    changed: bool = True
+
+
+def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
+    """Grey levels of the first frame, upright, as a person sees it, and the steps to them.
+
+    Args:
+        data: the file's bytes, or where it lies.
+        filename: what to call it in an error.
+
+    Returns:
+        float32 in [0, 1], shape (H, W), 0 being black, at most 1024 pixels a side.
+
+    Raises:
+        ImageError: if it is no readable image, or too large or too small a one.
+    """
+    name = short_name(filename)
+    content = read_bytes(data, name)
+    with _quiet_pillow():
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                _check_size(image, name)
+                image.load()
+                return _to_grey(image)
+        except ImageError:
+            raise
+        except UnidentifiedImageError as error:
+            raise ImageError(_not_an_image(content, name)) from error
+        except Image.DecompressionBombError as error:
+            raise ImageError(_too_large(name)) from error
+        except Exception as error:  # whatever a decoder raises on hostile bytes is a bad file
+            raise ImageError(_damaged(name)) from error
+
+
+def read_bytes(data: bytes | Path, name: str) -> bytes:
+    """The bytes of a file that may be an image.
+
+    Raises:
+        ImageError: if it is empty, too large, or cannot be read.
+    """
+    try:
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        if size > MAX_BYTES:
+            raise ImageError(
+                f"{name} has {size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read; "
+                "save it smaller."
+            )
+        content = data.read_bytes() if isinstance(data, Path) else data
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"{name} cannot be opened ({reason}); check where it lies.") from error
+    if not content:
+        raise ImageError(f"{name} is empty; save it or send it again.")
+    return content
+
+
+def short_name(filename: str) -> str:
+    """The last part of a path, fit for a sentence."""
+    return printable(PurePath(filename.replace("\\", "/")).name or filename, 80)
+
+
+def printable(name: str, longest: int = 400) -> str:
+    """A file's name, not too long and without what a terminal would take for a command."""
+    name = "".join(c if c.isprintable() else "�" for c in name)
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def shown(picture: Image.Image | Grey) -> NDArray[np.uint8]:
+    """A picture as :class:`Step` keeps it."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    if image.mode not in ("L", "RGB", "RGBA", "F"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if max(image.size) > SHOWN_SIDE:
+        scale = SHOWN_SIDE / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Resampling.BOX)
+    if image.mode == "RGBA":
+        grey = Image.new("RGBA", image.size, "grey")
+        image = Image.alpha_composite(grey, image).convert("RGB")
+    pixels = np.asarray(image)
+    return np.rint(pixels * 255).astype(np.uint8) if image.mode == "F" else pixels
+
+
+def _to_grey(image: Image.Image) -> tuple[Grey, list[Step]]:
+    frame = ", the first frame of several" if getattr(image, "is_animated", False) else ""
+    about = f"{image.format}, {image.width}×{image.height} pixels, {_kind(image)}{frame}."
+    deep, depth = _without_depth(image)
+    steps = [Step("Opened", about, shown(deep))]
+    upright = _upright(deep, image)
+    if upright is not deep:
+        reason = "The camera noted that it was held turned; the picture was turned upright."
+        steps.append(Step("Turned upright", reason, shown(upright)))
+    opaque, reason = _without_alpha(upright)
+    if reason:
+        steps.append(Step("Transparency", reason, shown(opaque)))
+    pixels, reason = _grey_levels(opaque)
+    reason = depth + reason
+    steps.append(Step("Grey levels", reason or "They are kept.", shown(pixels), bool(reason)))
+    return pixels, steps
+
+
+_KINDS = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "P": "palette",
+    "PA": "palette with transparency",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+    "CMYK": "colour for print (CMYK)",
+    "YCbCr": "colour",
+    "F": "floating-point grey",
+    "I": "32-bit grey",
+}
+
+
+def _kind(image: Image.Image) -> str:
+    return "16-bit grey" if image.mode.startswith("I;16") else _KINDS.get(image.mode, image.mode)
+
+
+def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
+    """Grey of more than 8 bits as mode "F" in [0, 1], and how; anything else as it is."""
+    if image.mode[0] not in "IF":
+        return image, ""
+    values = np.asarray(image).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("the image holds values that are no numbers")
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 1 < high <= 65_535):
+        return Image.fromarray(values / 65_535), "Its 16-bit levels were divided by 65,535. "
+    if image.mode == "F" and low >= 0 and high <= 1:
+        return Image.fromarray(values), ""
+    spread = (values - low) / max(high - low, 1e-30)
+    return Image.fromarray(spread), f"Its values {low:g} to {high:g} became black to white. "
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
+    try:
+        orientation = source.getexif().get(ExifTags.Base.Orientation)
+    except (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error):
+        return picture  # broken metadata is no reason to refuse the pixels
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _without_alpha(image: Image.Image) -> tuple[Image.Image, str]:
+    """On white, or on black if what can be seen is itself light; and why."""
+    if image.mode == "F" or not image.has_transparency_data:
+        return image, ""
+    layered = image.convert("RGBA")
+    least, most = layered.getchannel("A").getextrema()
+    if least == 255:
+        return image.convert("L" if image.mode == "LA" else "RGB"), ""
+    brightness = _visible_brightness(layered)
+    ground, what = ("black", "light") if brightness > 0.5 else ("white", "dark")
+    whole = Image.alpha_composite(Image.new("RGBA", image.size, ground), layered).convert("RGB")
+    if most == 0:
+        return whole, "All of it is transparent: it was laid on white."
+    reason = f"What can be seen is {what} on average ({brightness:.0%}): it was laid on {ground}."
+    return whole, reason
+
+
+def _visible_brightness(layered: Image.Image) -> float:
+    """Mean brightness in [0, 1], weighted by opacity."""
+    small = layered.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Resampling.BOX)
+    alpha = np.asarray(small.getchannel("A"), np.float64)
+    light = np.asarray(small.convert("RGB").convert("L"), np.float64) / 255
+    return float((light * alpha).sum() / max(alpha.sum(), 1.0))
+
+
+def _grey_levels(image: Image.Image) -> tuple[Grey, str]:
+    """Grey in [0, 1], and what was done to it."""
+    done = ""
+    if image.mode not in ("L", "F"):
+        coloured = image.mode not in ("1", "LA")
+        done = "Colours became grey by their brightness (ITU-R 601). " if coloured else ""
+        image = (image.convert("RGB") if coloured else image).convert("L")
+    if max(image.size) > WORKING_SIDE:
+        image = image.copy()
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Resampling.HAMMING)
+        done += f"Reduced to {image.width}×{image.height} pixels, ample for these models."
+    pixels = np.asarray(image, np.float32)
+    return (pixels / np.float32(255) if image.mode == "L" else pixels).clip(0, 1), done.strip()
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(_too_large(name, f"{width:,}×{height:,} pixels"))
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(
+            f"{name} has only {width}×{height} pixels, at least {MIN_SIDE}×{MIN_SIDE} are needed; "
+            "give a larger picture."
+        )
+
+
+def _too_large(name: str, size: str = "more pixels than can be unpacked") -> str:
+    return f"{name} has {size}, at most {MAX_PIXELS / 1e6:.0f} million are read; save it smaller."
+
+
+def _damaged(name: str) -> str:
+    return f"{name} is damaged or cut off and cannot be decoded; save it or send it again."
+
+
+def _not_an_image(content: bytes, name: str) -> str:
+    if content.startswith(_SIGNATURES):
+        return _damaged(name)
+    return f"{name} is not an image that can be read here; save it as {_KNOWN}."
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Pillow warns of bombs and odd metadata, both of which are dealt with here.
+
+    The filters of the warnings module belong to the whole process, so one thread at a time.
+    """
+    with _decoding, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
