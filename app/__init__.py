@@ -1,1 +1,1 @@
-"""The laboratory in a browser: Streamlit pages over :mod:`vae_core`. ``python -m app`` starts it."""
+"""The laboratory in a browser: Streamlit pages over ``vae_core``; ``python -m app`` starts it."""

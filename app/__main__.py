@@ -1,18 +1,21 @@
 """``python -m app``: find a free port, start the app on it and print its address."""
 
 import argparse
+import importlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 
-from app import errors
+from app import errors, shell
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
+NEEDED = ("pandas", "app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
 
 
 def main() -> None:
@@ -26,8 +29,11 @@ def main() -> None:
         )
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
-    _go_home()
-    app = st.App(ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report)
+    go_home()
+    shell.own_navigation()
+    app = st.App(
+        ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report_uncaught
+    )
     app.run(config={"server.port": port})
 
 
@@ -54,18 +60,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _go_home() -> None:
-    """Streamlit reads .streamlit/config.toml where it is started; folders given stay what they are."""
+def go_home() -> None:
+    """Go where .streamlit/config.toml is looked for; folders that were given stay what they are."""
     for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).resolve())
     os.chdir(ROOT)
 
 
+def _warm_up() -> None:
+    """Import what pages need, PyTorch above all, while nobody waits for it yet."""
+    for name in NEEDED:
+        importlib.import_module(name)
+
+
 def _announce(port: int):
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
         print(f"\n  ELBO Room is at http://localhost:{port}\n  Ctrl+C ends it.\n", flush=True)
+        threading.Thread(target=_warm_up, daemon=True).start()
         yield
 
     return lifespan

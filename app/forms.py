@@ -5,13 +5,16 @@ refresh, a switch of page and a link sent to someone. Streamlit checks bounds in
 :func:`checked` has the config classes check them again.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from vae_core.config import (
+    DATASETS,
     ConfigError,
+    DatasetName,
     ModelConfig,
     RunConfig,
     Setting,
@@ -55,8 +58,10 @@ def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
     To be called before the form is drawn: in a callback, or on another page before
     ``st.switch_page``.
     """
-    for name, value in (config.settings() | changes).items():
+    values = config.settings() | changes
+    for name, value in values.items():
         st.session_state[f"{key}_{name}"] = value
+    st.session_state[f"{key}-suggested-for"] = values["dataset"]
 
 
 def setting_input(about: Setting, key: str) -> Any:
@@ -66,7 +71,6 @@ def setting_input(about: Setting, key: str) -> Any:
         "key": key,
         "help": about.help,
         "bind": "query-params",
-        "persist_state": "session",
     }
     if about.choices is not None:
         return st.selectbox(
@@ -88,8 +92,31 @@ def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str,
             continue
         if not row:
             row = list(st.columns(columns))
+        if "dataset" in values:
+            about = _suggested(about, values["dataset"])
         with row.pop(0):
             values[about.name] = setting_input(about, f"{key}_{about.name}")
+        if about.name == "dataset":
+            _follow_suggestions(key, values["dataset"])
+
+
+def _suggested(about: Setting, dataset: DatasetName) -> Setting:
+    """The setting with the default that suits the data set."""
+    default = DATASETS[dataset].suggested.get(about.name, about.default)
+    return dataclasses.replace(about, default=default)
+
+
+def _follow_suggestions(key: str, dataset: DatasetName) -> None:
+    """With another data set, settings still at the old one's defaults go to the new one's."""
+    before = st.session_state.get(f"{key}-suggested-for", dataset)
+    st.session_state[f"{key}-suggested-for"] = dataset
+    if before == dataset:
+        return
+    for about in RUN_SETTINGS:
+        name = f"{key}_{about.name}"
+        old, new = (_suggested(about, each).default for each in (before, dataset))
+        if old != new and st.session_state.get(name, old) == old:
+            st.session_state[name] = new
 
 
 def _applies(about: Setting, values: Mapping[str, Any]) -> bool:
@@ -99,14 +126,15 @@ def _applies(about: Setting, values: Mapping[str, Any]) -> bool:
     return values.get(other) in wanted
 
 
-def _number_input(about: Setting, common: Mapping[str, Any]) -> int | float:
+def _number_input(about: Setting, common: Mapping[str, Any]) -> int | float | None:
     low, high = about.bounds or (None, None)
     kind = about.kind
-    bounds = {
-        "min_value": None if low is None else kind(low),
-        "max_value": None if high is None else kind(high),
-    }
-    if kind is int:
-        return st.number_input(value=about.default, step=1, **bounds, **common)
-    step = about.default / 10 or 0.1
-    return st.number_input(value=about.default, step=step, format="%g", **bounds, **common)
+    return st.number_input(
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        value=about.default,
+        step=1 if kind is int else about.default / 10 or 0.1,
+        format=None if kind is int else "%g",
+        required=True,
+        **common,
+    )

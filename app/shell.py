@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.pages_manager import PagesManager
 
 _HERE = Path(__file__).parent
 
@@ -28,12 +29,26 @@ PAGES = {
         "Train", "model_training", "Train a model in the background and watch its terms.", "Explore"
     ),
     "latent": Entry(
-        "Latent space", "bubble_chart", "See where the images live in z; decode any point.", "Explore"
+        "Latent space",
+        "bubble_chart",
+        "See where the images live in z; decode any point.",
+        "Explore",
     ),
     "score": Entry(
         "Score images", "straighten", "How probable does a model find images of yours?", "Explore"
     ),
 }
+
+
+def own_navigation() -> bool:
+    """Have Streamlit go through ``app/main.py`` for every page; True if it did not so far.
+
+    Until ``st.navigation`` was first called, Streamlit takes any folder called ``pages`` for an app
+    of its older kind, and would show the first page visited bare, without the shell around it.
+    """
+    bypassed = PagesManager.uses_pages_directory is not False
+    PagesManager.uses_pages_directory = False
+    return bypassed
 
 
 def path(name: str) -> str:
@@ -88,7 +103,7 @@ def _sections() -> dict[str, list[st.Page]]:
             path(name),
             title=entry.title,
             icon=entry.label(),
-            help=entry.help,
+            help=None if presenting() else entry.help,
             url_path=name,
             default=name == "start",
         )
@@ -102,7 +117,9 @@ def _strip() -> None:
     with st.container(key="presenter-strip", horizontal=True, gap="small"):
         for name in PAGES:
             link(name)
-        st.button("Leave", key="leave-presentation", shortcut="Esc", on_click=_leave, type="tertiary")
+        st.button(
+            "Leave", key="leave-presentation", shortcut="Esc", on_click=_leave, type="tertiary"
+        )
 
 
 def _leave() -> None:

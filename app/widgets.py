@@ -20,6 +20,8 @@ Table = Mapping[str, Sequence[Any] | np.ndarray]
 
 def header(title: str, lead: str = "") -> None:
     """The head of a page: its name and, in one sentence, what it shows."""
+    if shell.own_navigation():
+        st.rerun()
     with st.container(key="page-head", gap=None):
         st.title(title, anchor=False)
         if lead:
@@ -95,7 +97,8 @@ def _save_menu(
 
 
 def _height(figure: go.Figure) -> int | Literal["content"]:
-    height = figure.layout.height
+    layout: Any = figure.layout
+    height = layout.height
     return round(height * shell.magnification()) if height else "content"
 
 
@@ -112,7 +115,7 @@ def _remember_format(key: str) -> None:
 def image(
     array: np.ndarray, caption: str | None = None, width: int = 112, *, alt: str | None = None
 ) -> None:
-    """Show an image (H, W) or (H, W, 3) in [0, 1], ``width`` pixels wide, every pixel a crisp square.
+    """Show an image (H, W) or (H, W, 3) in [0, 1] with crisp pixels, ``width`` pixels wide.
 
     Without ``alt`` the caption describes it to those who cannot see it.
     """
@@ -131,7 +134,9 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
     else:
         colours = levels * 255
     picture = Image.fromarray(np.round(colours).astype(np.uint8))
-    picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    picture = picture.resize(
+        (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
+    )
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
@@ -151,7 +156,9 @@ def protocol(
     """The line under a figure that says how it was measured."""
     parts = [
         f"{images:,} images of {dataset}, {split}" if images else f"{dataset}, {split}",
-        f"{binarisation} binarisation" if binarisation != "none" else "grey values, not a likelihood",
+        f"{binarisation} binarisation"
+        if binarisation != "none"
+        else "grey values, not a likelihood",
         f"L = {L:,}" if L is not None else "",
         f"K = {K:,}" if K is not None else "",
         f"seed {seed}" if seed is not None else "",

@@ -27,13 +27,17 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before it is loaded."""
+    """What is known of a data set before it is loaded.
+
+    ``suggested`` are settings that train well on it; forms start from them.
+    """
 
     title: str
     image_shape: ImageShape
     sizes: Mapping[Split, int]
     embedded: bool
     classes: tuple[str, ...] = tuple("0123456789")
+    suggested: Mapping[str, Any] = field(default_factory=dict)
 
 
 _MNIST_SIZES: Mapping[Split, int] = {"train": 50_000, "validation": 10_000, "test": 10_000}
@@ -45,7 +49,11 @@ _KANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "
 
 DATASETS: Mapping[DatasetName, DatasetInfo] = {
     "digits": DatasetInfo(
-        "Digits 8×8", (1, 8, 8), {"train": 1297, "validation": 200, "test": 300}, embedded=True
+        "Digits 8×8",
+        (1, 8, 8),
+        {"train": 1297, "validation": 200, "test": 300},
+        embedded=True,
+        suggested={"epochs": 200, "learning_rate": 3e-3},
     ),
     "mnist": DatasetInfo("MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False),
     "fashion-mnist": DatasetInfo(

@@ -89,6 +89,14 @@ def load_dataset(name: DatasetName, progress: Progress | None = None) -> Dataset
     return Dataset(name, torch.from_numpy(images), torch.from_numpy(labels), _splits(name))
 
 
+def bytes_to_download(name: DatasetName) -> int:
+    """How much :func:`load_dataset` would download first; 0 where the files are here already."""
+    if DATASETS[name].embedded:
+        return 0
+    folders = [*_own_folders(name), cache_folder() / name]
+    return sum(f.size for f in SOURCES[name].files if _idx_file(f.name, folders) is None)
+
+
 def binarise(
     images: Tensor, protocol: Binarisation, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -237,8 +245,7 @@ def _check_whose(name: DatasetName, path: Path, test_labels: NDArray[np.uint8]) 
 def _idx_files(name: DatasetName, progress: Progress | None) -> dict[str, Path]:
     """Where each IDX file lies, by its name without ".gz"; those found nowhere are downloaded."""
     source, cache = SOURCES[name], cache_folder() / name
-    own = data_folder()
-    folders = [own / name, own] if own else []
+    folders = _own_folders(name)
     found = {each.name: _idx_file(each.name, folders) for each in source.files}
     missing = [each for each in source.files if found[each.name] is None]
     total, before = sum(each.size for each in missing), 0
@@ -247,6 +254,11 @@ def _idx_files(name: DatasetName, progress: Progress | None) -> dict[str, Path]:
         found[each.name] = fetch(each, source.mirrors, cache, report)
         before += each.size
     return {Path(key).stem: path for key, path in found.items() if path is not None}
+
+
+def _own_folders(name: DatasetName) -> list[Path]:
+    own = data_folder()
+    return [own / name, own] if own else []
 
 
 def _idx_file(name: str, folders: list[Path]) -> Path | None:

@@ -185,8 +185,8 @@ def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
         return Image.fromarray(values / 65_535), "Its 16-bit levels were divided by 65,535. "
     if image.mode == "F" and low >= 0 and high <= 1:
         return Image.fromarray(values), ""
-    spread = (values - low) / max(high - low, 1e-30)
-    return Image.fromarray(spread), f"Its values {low:g} to {high:g} became black to white. "
+    spread = (values.astype(np.float64) - low) / ((high - low) or 1)
+    return Image.fromarray(spread.astype(np.float32)), f"Its values {low:g} to {high:g} became black to white. "
 
 
 _TURNS = {

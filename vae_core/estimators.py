@@ -18,7 +18,7 @@ from vae_core.pareto import pareto_k, tail_length
 from vae_core.posteriors import Posterior
 from vae_core.vae import VAE
 
-_FLOATS_AT_ONCE = 16_000_000  # 64 MB of activations: the memory bound of one chunk
+_FLOATS_AT_ONCE = 4_000_000  # 16 MB of activations: the memory bound of one chunk
 _MOST_SAMPLES_AT_ONCE = 1000  # of one image
 _ENCODE_AT_ONCE = 256
 
@@ -66,7 +66,7 @@ def log_density(
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        n: K, 1 to 1,000,000. Memory is bounded by about 64 MB whatever K and B are.
+        n: K, 1 to 1,000,000. Memory is bounded by about 16 MB whatever K and B are.
         on_progress: called with the share that is done, 0 to 1.
 
     Raises:

@@ -59,6 +59,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
         "elbo": elbo,
         "elbo_se": elbo_se,
         "kl_by_dimension": kl_by_dimension(mean, variance).double().mean(0).tolist(),
+        "mean_variance_by_dimension": mean.double().var(0).tolist(),
         "active_units": int((mean.var(0) > ACTIVE_VARIANCE).sum()),
         "dataset": data.name,
         "split": "validation",

@@ -39,7 +39,7 @@ class _Ended(Exception):
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
-        self.state = state
+        self.state: State = state
 
 
 def execute(run: Run, on_status: Callable[[Status], None] = lambda _: None) -> State:
@@ -51,17 +51,17 @@ def execute(run: Run, on_status: Callable[[Status], None] = lambda _: None) -> S
     Raises:
         RunError: if another process works on the run already.
     """
-    lock = run.lock()
     try:
-        lock.acquire(timeout=2)
+        held = run.lock().acquire(timeout=2)
     except Timeout as error:
         raise RunError(f"Another process is training {run.name} already.") from error
-    with lock, _termination_asks_to_leave():
-        if (state := run.status().state) not in UNFINISHED:
-            return state  # it was called off before it began
+    with held, _termination_asks_to_leave():
+        called_off = run.status().state
+        if called_off not in UNFINISHED:
+            return called_off
         worker = _Execution(run, on_status)
         try:
-            state = worker.work()
+            state: State = worker.work()
         except _Ended as ended:
             state = ended.state
         except KeyboardInterrupt:
@@ -109,12 +109,12 @@ class _Execution:
         lock = FileLock(self.run.folder.parent / f".device-{device.replace(':', '-')}.lock")
         while True:
             try:
-                lock.acquire(timeout=0.5)
+                held = lock.acquire(timeout=0.5)
                 break
             except Timeout:
                 self._status(phase="waiting for the device", device=device)
                 self._obey()
-        with lock:
+        with held:
             self._status(phase="training", device=device)
             yield
 

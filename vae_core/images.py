@@ -51,6 +51,7 @@ _ONE_COLOUR = 1.5 / 255  # the widest range of grey in which there is nothing to
 _UNEVEN = 0.06  # as much variation along the edge is noise
 _FAINT = 0.5 / 255  # a ground this dark needs no stretching; a lighter one would draw ink
 _STRONG = 0.9  # nor does ink this bright
+_CONTRAST = 0.05  # between ground and ink: less is the grain of empty paper
 _MARGIN = 0.15  # of the way between ground and ink: noise of either, cut off by stretching
 _PEAK = 0.95  # ink less bright than this once resized is brightened
 _TILE = 56  # smaller images are enlarged to about as many pixels
@@ -131,7 +132,7 @@ def prepare(
     layout = LAYOUTS[dataset or ("digits" if frame == [8, 8] else "mnist")]
     grey, steps = decode(data, filename)
     work = _Work(grey, (frame[0], frame[1]), layout, steps)
-    inverted = work.invert(options.invert)
+    work.invert(options.invert)
     work.even(options.contrast)
     work.stretch(options.contrast)
     crop = work.crop(options.crop)
@@ -144,7 +145,7 @@ def prepare(
         grey,
         tuple(steps),
         pixels.expand(channels, *frame).clone(),
-        inverted,
+        work.inverted,
         crop,
         untouched=np.array_equal(work.picture, grey),
     )
@@ -183,9 +184,9 @@ class _Work:
         self.fits = picture.shape == frame
         self.blank = float(np.ptp(picture)) < _ONE_COLOUR
         self.ground = 0.0
-        self.cropped = False
+        self.inverted = self.cropped = False
 
-    def invert(self, choice: Choice) -> bool:
+    def invert(self, choice: Choice) -> None:
         """From here on the ink is light."""
         share = light_share(self.picture)
         if choice != "auto":
@@ -199,7 +200,7 @@ class _Work:
         else:
             done, reason = False, f"{1 - share:.0%} of its edge is dark, so its ink is light: kept."
         self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)
-        return done
+        self.inverted = done
 
     def even(self, choice: Choice) -> None:
         """The light, where a photograph of paper has more of it on one side."""
@@ -208,7 +209,8 @@ class _Work:
         spread = unevenness(self.picture)
         if spread > _UNEVEN:
             reason = f"Its edge varies by {spread:.0%} from place to place: the light was evened."
-            self._record("Light", reason, evened(self.picture))
+            self._record("Light", reason, evened(self.picture, paper=self.inverted))
+            self.blank = float(np.ptp(self.picture)) < _ONE_COLOUR
 
     def stretch(self, choice: Choice) -> None:
         """The ground at 0, the ink at 1."""
@@ -220,6 +222,9 @@ class _Work:
             kept = "It has one colour: kept."
         elif choice == "auto" and self.fits:
             kept = "It has the model's size: kept."
+        elif choice == "auto" and ink - ground < _CONTRAST:
+            self.blank = True
+            kept = f"Its levels differ by {ink - ground:.1%}, which is grain and not ink: kept."
         elif choice == "auto" and ground < _FAINT and ink > _STRONG:
             kept = "Its ground is dark and its ink bright: kept."
         if kept:
@@ -265,13 +270,13 @@ class _Work:
         """Into the frame."""
         wanted = choice == "yes" or (choice == "auto" and self.cropped)
         layout = self.layout if self.cropped else dataclasses.replace(self.layout, blocks=1)
+        ink = self.picture
         if not wanted:
             layout = dataclasses.replace(layout, centre="box")
-        elif not self.cropped and not self.blank and (box := ink_box(self.picture)):
-            self.picture = self.picture[box[0] : box[2], box[1] : box[3]]
-        before = self.picture
-        after = placed(before, self.frame, self.ground, layout)
-        if np.array_equal(before, after):
+        elif not self.cropped and not self.blank and (box := ink_box(ink)):
+            ink = ink[box[0] : box[2], box[1] : box[3]]
+        after = placed(ink, self.frame, self.ground, layout)
+        if np.array_equal(self.picture, after):
             self._record("Centre", f"Kept{f' {_ASKED}' * (choice == 'no')}.", after, False)
             return
         what = "The centre of mass" if layout.centre == "mass" else "It"
@@ -280,7 +285,7 @@ class _Work:
     def brighten(self, choice: Choice) -> None:
         """Strokes thinner than a pixel of the model turn grey when a picture is reduced."""
         peak = float(self.picture.max())
-        if choice == "no" or not self.cropped or self.layout.shades or peak > _PEAK:
+        if choice == "no" or not self.cropped or self.layout.shades or not 0 < peak < _PEAK:
             return
         reason = f"Thin strokes faded to {peak:.0%} when reduced: brightened to white."
         self._record("Brightness", reason, self.picture / peak)

@@ -24,7 +24,7 @@ _INK = 0.2  # of the way from ground to peak: where ink begins
 _SMALL = 64  # pixels of the copy in which the ground is measured, on its longer side
 _OPENING = 17  # of them: more than the width of any stroke
 _SMOOTHED = 300  # one pixel of smoothing for as many of the longer side
-_COVERED = 0.25  # of a cell of a fine bitmap: enough to make it ink
+_COVERED = 0.15  # of a cell of a fine bitmap: enough to make it ink
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ LAYOUTS: Mapping[DatasetName, Layout] = {
         20 / 28, 20 / 28, 1, "mass", 1, shades=False, reason="with a margin, as in MNIST"
     ),
     "digits": Layout(
-        1, 20 / 32, 1.6, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"
+        1, 20 / 32, 2, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"
     ),
     "fashion-mnist": WHOLE,
     "kmnist": WHOLE,
@@ -89,18 +89,19 @@ def unevenness(picture: Grey) -> float:
     return float(high - low)
 
 
-def evened(picture: Grey) -> Grey:
+def evened(picture: Grey, *, paper: bool) -> Grey:
     """A picture with its ground at 0, however the light fell on it.
 
     The ground is the morphological opening: what is left of a small copy when everything light and
-    narrower than a quarter of it is cut away. Light v on paper of brightness 1 - g stands for
-    (v - g) / (1 - g).
+    narrower than a quarter of it is cut away. Where the picture is a negative of ink on paper, the
+    paper's brightness 1 - g scales the ink's as well, so v stands for (v - g) / (1 - g).
     """
-    small = Image.fromarray(_thumbnail(picture))
-    small = small.filter(ImageFilter.MinFilter(_OPENING)).filter(ImageFilter.MaxFilter(_OPENING))
-    size = (picture.shape[1], picture.shape[0])
-    ground = np.asarray(small.resize(size, Resampling.BICUBIC)).clip(0, 1)
-    return ((picture - ground) / (1 - ground).clip(1 / 255)).clip(0, 1)
+    wide = Image.fromarray(np.pad(_thumbnail(picture), _OPENING, "edge"))
+    wide = wide.filter(ImageFilter.MinFilter(_OPENING)).filter(ImageFilter.MaxFilter(_OPENING))
+    small = np.asarray(wide)[_OPENING:-_OPENING, _OPENING:-_OPENING]
+    ground = _resized(small, *picture.shape)
+    brightness = (1 - ground).clip(1 / 255) if paper else 1
+    return ((picture - ground) / brightness).clip(0, 1)
 
 
 def two_levels(picture: Grey) -> tuple[float, float]:
@@ -164,9 +165,9 @@ def placed(ink: Grey, frame: tuple[int, int], ground: float, layout: Layout) -> 
 
 
 def _counted(fine: Grey, blocks: int) -> Grey:
-    """The share of ink in each block of a bitmap, in which a cell is ink if a quarter of it is.
+    """The share of ink in each block of a bitmap, in which a cell is ink if a part of it is.
 
-    That quarter gives MNIST's digits about the stroke widths of the 8×8 digits.
+    The part, 15 %, gives MNIST's digits about the stroke widths of the 8×8 digits.
     """
     if blocks == 1:
         return fine

@@ -231,9 +231,34 @@ class RunStore:
         Raises:
             RunError: if there is none, or it is damaged.
         """
+        return Run.open(self._folder_of(run_id))
+
+    def _folder_of(self, run_id: str) -> Path:
         if not re.fullmatch(r"[\w.\-]+", run_id) or run_id.startswith("."):
             raise RunError(f"{run_id!r} is not the name of a run.")
-        return Run.open(self.folder / run_id)
+        return self.folder / run_id
+
+    def remove(self, run_id: str) -> Path:
+        """Take a run off the lists: its folder moves into ``.removed``, and nothing is deleted.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            RunError: if there is none, or it is queued or being worked on.
+        """
+        folder = self._folder_of(run_id)
+        if not folder.is_dir():
+            raise RunError(f"There is no run {run_id}.")
+        try:
+            run = Run.open(folder)
+        except RunError:
+            run = None  # a damaged one can be removed too
+        if run and (run.status().state in UNFINISHED or run.is_alive()):
+            raise RunError(f"{run.name} is {run.status().state}; stop it first.")
+        target = self.folder / ".removed" / f"{run_id}-{secrets.token_hex(2)}"
+        target.parent.mkdir(exist_ok=True)
+        return folder.rename(target)
 
     def entries(self) -> Iterator[Run | DamagedRun]:
         """Everything in the store, newest first; damaged folders are named, not hidden."""

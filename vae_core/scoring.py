@@ -231,8 +231,7 @@ def scoring_steps(
     for running in stream_log_density(model, x, importance_samples, seed, stops):
         if running.samples in stops:
             course.append((running.samples, running.log_px.item(), running.se.item()))
-        else:
-            yield running.samples / importance_samples
+        yield running.samples / importance_samples
     (score,) = _scores(model, x, running.estimate(), importance_samples, held_out)
     return score, Convergence(*zip(*course, strict=True))
 
@@ -240,7 +239,7 @@ def scoring_steps(
 def _stops(most: int) -> set[int]:
     """Numbers of samples evenly spread on a logarithmic axis, up to and with ``most``."""
     count = math.ceil(_STOPS_PER_DECADE * math.log10(max(10, most / _FIRST_STOP)))
-    first = min(_FIRST_STOP, most)
+    first = max(1, min(_FIRST_STOP, most))
     return {round(first * (most / first) ** (i / count)) for i in range(count + 1)}
 
 

@@ -127,13 +127,12 @@ def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
 
 def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
     """Work through the store until nothing was left to do for ``idle_seconds``."""
-    lock = _lock_of(store)
     try:
-        lock.acquire(timeout=0)
+        held = _lock_of(store).acquire(timeout=0)
     except Timeout:
         return  # another worker is at it
     supervisor, last_work, wait = Supervisor(store), time.monotonic(), threading.Event()
-    with lock:
+    with held:
         while time.monotonic() - last_work < idle_seconds:
             if supervisor.tick():
                 last_work = time.monotonic()

@@ -61,7 +61,7 @@ def faint(colour: str, alpha: float = 0.2) -> str:
 
 
 def line(quantity: Quantity, split: str = "validation") -> dict[str, Any]:
-    """The line of a curve: the colour says which quantity, a dotted line says it is training data."""
+    """The line of a curve: its colour says which quantity, dots say that it is training data."""
     dash = "dot" if split == "train" else "solid"
     return {"color": quantity.colour, "dash": dash, "width": 1.5 if split == "train" else 2.25}
 
@@ -109,7 +109,7 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
     }
 
 
-def tile(images: np.ndarray, columns: int, gap: int = 1, gap_value: float = 0.3) -> np.ndarray:
+def tile(images: np.ndarray, columns: int, gap: int = 1, gap_value: float = 0.15) -> np.ndarray:
     """Images (N, H, W) side by side, row by row, as one picture (H', W').
 
     H' = rows · (H + gap) − gap, and likewise W'. What is left of the last row has ``gap_value``.
@@ -179,7 +179,8 @@ def figure_csv(figure: go.Figure) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("trace", "x", "y", "z"))
-    for index, trace in enumerate(figure.data):
+    traces: Any = figure.data
+    for index, trace in enumerate(traces):
         name = trace.name or f"{trace.type} {index + 1}"
         writer.writerows((name, *row) for row in _points(trace))
     return out.getvalue()

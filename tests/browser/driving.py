@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+MARK = "ELBO_ROOM_STARTED_BY"  # in the environment of an app and of all it starts
 DESKTOP, PHONE = (1440, 900), (390, 844)
 
 
@@ -51,12 +53,15 @@ class App:
 
 
 @contextmanager
-def running_app(folder: Path, port: int | None = None, **settings: str) -> Iterator[App]:
+def running_app(
+    folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[App]:
     """The app with its runs, cache and log in ``folder``, ended with all it started.
 
     ``settings`` are environment variables. Raises RuntimeError with the log if it does not start.
     """
-    environment = isolated(folder) | settings
+    mark = uuid.uuid4().hex
+    environment = isolated(folder) | {MARK: mark} | dict(settings or {})
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "app.log"
@@ -76,7 +81,7 @@ def running_app(folder: Path, port: int | None = None, **settings: str) -> Itera
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        end_workers(environment["VAE_RUNS_DIR"])
+        end_offspring(mark)
 
 
 def isolated(folder: Path) -> dict[str, str]:
@@ -92,16 +97,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def end_workers(runs: str) -> None:
-    """End the detached processes that work for this run store, and only those (Linux)."""
-    wanted = f"VAE_RUNS_DIR={runs}".encode()
+def end_offspring(mark: str) -> None:
+    """End what an app left running, such as detached workers, by the mark it inherited (Linux)."""
+    wanted = f"{MARK}={mark}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if int(entry.name) != os.getpid() and wanted in (entry / "environ").read_bytes().split(
-                b"\0"
-            ):
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
                 os.kill(int(entry.name), signal.SIGKILL)
-        except (OSError, ProcessLookupError):
+        except OSError:  # not ours to read, or gone by now
             continue
 
 

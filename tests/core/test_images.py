@@ -91,10 +91,11 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     [
         (np.linspace(0, 1, 64, dtype=np.float32), np.linspace(0, 1, 64)),
         (np.linspace(-3, 5, 64, dtype=np.float32), np.linspace(0, 1, 64)),
+        (np.linspace(-3.4e38, 3.4e38, 64, dtype=np.float32), np.linspace(0, 1, 64)),
         (np.linspace(0, 2**30, 64).astype(np.int32), np.linspace(0, 1, 64)),
         (np.linspace(0, 65_535, 64).astype(np.int32), np.linspace(0, 1, 64)),
     ],
-    ids=["unit floats", "other floats", "32 bits", "16 of 32 bits"],
+    ids=["unit floats", "other floats", "all floats", "32 bits", "16 of 32 bits"],
 )
 def test_deep_tiff_levels_become_black_to_white(values: np.ndarray, expected: np.ndarray) -> None:
     grey = read_image(packed(np.tile(values, (8, 1)), "TIFF"), "a.tiff")
@@ -462,6 +463,14 @@ def test_an_image_of_the_right_size_is_cropped_and_centred_only_if_asked() -> No
     assert abs(ink.mean(0) - 14).max() <= 0.5
     cropped = prepare(packed(image), "a.png", MNIST_SHAPE, PrepareOptions(crop="yes"))
     assert np.ptp(np.nonzero(cropped.pixels[0].numpy())[0]) == 19
+
+
+@pytest.mark.parametrize("lights", [(60, 250), (200, 200)])
+def test_empty_paper_does_not_become_ink(lights: tuple[int, int]) -> None:
+    paper = np.linspace(*lights, 300) + 3 * np.random.RandomState(0).randn(200, 300)
+    prepared = prepare(packed(paper.clip(0, 255).astype(np.uint8)), "a.png", MNIST_SHAPE)
+    assert prepared.crop is None
+    assert np.ptp(prepared.pixels.numpy()) < 20
 
 
 def test_a_bright_image_of_the_right_size_with_dark_corners_is_not_inverted() -> None:

@@ -1,0 +1,62 @@
+"""Choosing a model, and an image of its data: the same widgets on every page, in the URL."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from app import services, widgets
+from app.services import Choice
+from vae_core.config import DATASETS
+
+
+def pick_model(key: str = "model") -> Choice:
+    """A select box of all models. Ends the page with a pointer to Train if there are none."""
+    choices = services.choices()
+    if not choices:
+        widgets.empty_state(
+            "No model yet", "Train one on the digits: it takes a few seconds.", "train", "Train"
+        )
+        st.stop()
+    _take_from_url(key, choices)
+    if st.session_state.get(key) not in choices:
+        st.session_state.pop(key, None)  # a run that is gone, or a link from another computer
+    chosen = st.selectbox(
+        "Model",
+        list(choices),
+        format_func=lambda each: choices[each].label,
+        key=key,
+        persist_state="session",
+        help="A model that came with the program, or a run of yours; what is shown follows it.",
+    )
+    if st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    st.session_state[_seen(key)] = chosen
+    return choices[chosen]
+
+
+def pick_image(choice: Choice, key: str = "image") -> int:
+    """A number input: which of the held-out test images of the model's data set."""
+    count = DATASETS[choice.run.config.dataset].sizes["test"]
+    if st.session_state.get(key, 0) >= count:
+        st.session_state[key] = 0
+    return st.number_input(
+        f"Test image, 0 to {count - 1}",
+        min_value=0,
+        max_value=count - 1,
+        value=0,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+        help="Which image the model never trained on to look at.",
+    )
+
+
+def _take_from_url(key: str, choices: Collection[str]) -> None:
+    """Follow a link. ``bind="query-params"`` would put labels there, which change and repeat."""
+    linked = st.query_params.get(key)
+    if linked in choices and linked != st.session_state.get(_seen(key)):
+        st.session_state[key] = linked
+
+
+def _seen(key: str) -> str:
+    return f"{key}-in-url"

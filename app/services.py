@@ -1,0 +1,157 @@
+"""What the pages ask for: models, data, runs. Everything slow is cached, and torch comes late.
+
+Caches are keyed by (model, checkpoint digest), so that a newer checkpoint is never shown under an
+older one's figures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from vae_core.config import DatasetName, RunConfig, Split
+from vae_core.runs import DamagedRun, Run, RunError, RunStore, pretrained_runs
+from vae_core.worker import ensure_worker
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vae_core.datasets import Dataset
+    from vae_core.latent import Encoded
+    from vae_core.scoring import HeldOut
+    from vae_core.vae import VAE
+
+_PRETRAINED = "pretrained/"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model one can choose: a finished one that came with the program, or a run of one's own.
+
+    Attributes:
+        key: names it in the URL.
+        digest: names its weights as they are now.
+    """
+
+    key: str
+    run: Run
+    digest: str
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it came with the program."""
+        return self.key.startswith(_PRETRAINED)
+
+    @property
+    def label(self) -> str:
+        """How lists show it."""
+        state = "" if self.pretrained else f" ({self.run.status().state})"
+        return f"{self.run.name}{state}"
+
+
+def choices() -> dict[str, Choice]:
+    """Every model that can be opened, by key: pretrained ones first, then runs, newest first."""
+    found = [(_PRETRAINED + run.id, run) for run in pretrained_runs()]
+    found += [(run.id, run) for run in store().runs()]
+    return {
+        key: Choice(key, run, digest) for key, run in found if (digest := run.checkpoint_digest())
+    }
+
+
+def model(choice: Choice) -> "VAE":
+    """The choice's model, on the CPU or GPU that pages use, ready to evaluate."""
+    return _model(choice, choice.key, choice.digest)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _model(_choice: Choice, key: str, digest: str) -> "VAE":
+    from vae_core.devices import resolve_device
+    from vae_core.vae import load_model
+
+    return load_model(_choice.run.folder, resolve_device("auto"))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the images")
+def dataset(name: DatasetName) -> "Dataset":
+    """A data set, loaded once for everyone."""
+    from vae_core.datasets import load_dataset
+
+    return load_dataset(name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def images(
+    name: DatasetName, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
+) -> "tuple[Tensor, Tensor]":
+    """A split as a model sees it: float32 (N, C, H, W) in [0, 1], drawn once, and labels (N,)."""
+    from vae_core.datasets import evaluation_images
+
+    return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
+
+
+def encoded(choice: Choice, split: Split, limit: int | None = None) -> "Encoded":
+    """Posterior moments of a split of the data that the choice was trained on."""
+    return _encoded(choice, choice.key, choice.digest, split, limit)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Encoding the images")
+def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | None) -> "Encoded":
+    from vae_core.latent import encode
+
+    config = _choice.run.config
+    x, _ = images(config.dataset, split, config.train.binarisation, 0, limit)
+    return encode(model(_choice), x)
+
+
+def held_out(choice: Choice) -> "HeldOut | None":
+    """Scores of held-out images under the choice's model, once its run is finished."""
+    return _held_out(choice, choice.key, choice.digest, choice.run.evaluation() is not None)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _held_out(_choice: Choice, key: str, digest: str, finished: bool) -> "HeldOut | None":
+    from vae_core.scoring import HeldOut
+
+    return HeldOut.of(_choice.run)
+
+
+# ---- runs
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """The run store."""
+    return RunStore()
+
+
+def entries() -> list[Run | DamagedRun]:
+    """Everything in the store, newest first; sees to it that queued work is being done."""
+    ensure_worker(store())
+    return list(store().entries())
+
+
+def submit(values: Mapping[str, Any] | RunConfig) -> Run:
+    """Queue a new run, from a config or a flat mapping of settings, and see that a worker takes it.
+
+    Raises:
+        vae_core.config.ConfigError: for settings that cannot be used.
+    """
+    config = values if isinstance(values, RunConfig) else RunConfig.from_settings(values)
+    run = store().create(config)
+    ensure_worker(store())
+    return run
+
+
+def resume(run: Run) -> None:
+    """Queue a paused, stopped or failed run again."""
+    run.enqueue()
+    ensure_worker(store())
+
+
+def find(run_id: str) -> Run | None:
+    """The run of that id; None if it is gone or damaged."""
+    try:
+        return store().get(run_id)
+    except RunError:
+        return None

@@ -1,0 +1,83 @@
+"""Fixtures for tests that drive the real app in a real Chromium.
+
+Where there is none the tests are skipped, unless ``ELBO_ROOM_REQUIRE_BROWSER`` is set: then they
+fail.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+
+from tests.browser.driving import (
+    DESKTOP,
+    App,
+    expect_no_exception,
+    find_browser,
+    launch,
+    running_app,
+)
+
+HERE = Path(__file__).parent
+# Streamlit asks for its health under the path of a page before it asks under the root.
+EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, where there is a browser for it to drive."""
+    if find_browser() is None:
+        reason = "no Chromium on this computer; on Debian: apt-get install chromium"
+        if os.environ.get("ELBO_ROOM_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for the whole test run."""
+    browser = launch(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def app_server(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[App]:
+    """The app on a free port, with empty run and cache folders, anew for every test module."""
+    assert browser.is_connected()
+    folder = tmp_path_factory.mktemp(request.module.__name__.rpartition(".")[2])
+    with running_app(folder) as app:
+        yield app
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh tab of 1440 × 900; errors in its console or on the page fail the test."""
+    context = browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not EXPECTED_404.search(where):
+            complaints.append(f"{message.text} ({where})")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    expect_no_exception(page)
+    context.close()
+    assert not complaints, f"The page logged errors: {complaints}"

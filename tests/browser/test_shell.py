@@ -1,0 +1,92 @@
+"""What is around the pages: navigation, presentation mode, both themes, no noise."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.shell import PAGES
+from tests.browser.driving import PHONE, App, settle, visit
+
+NAMES = list(PAGES)
+
+
+def address(app: App, name: str) -> str:
+    return app.url if name == "start" else f"{app.url}/{name}"
+
+
+@pytest.mark.parametrize("name", NAMES[::-1])
+def test_every_page_opens_by_its_address_inside_the_shell(
+    app_server: App, page: Page, name: str
+) -> None:
+    # The first page a fresh server is asked for is not the first in the navigation, on purpose.
+    visit(page, address(app_server, name))
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].title)
+    navigation = page.get_by_test_id("stSidebarNav")
+    for entry in PAGES.values():
+        expect(navigation.get_by_role("link", name=entry.title)).to_be_visible()
+
+
+def test_the_navigation_leads_to_every_page(app_server: App, page: Page) -> None:
+    visit(page, app_server.url)
+    for entry in [*PAGES.values()][::-1]:
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=entry.title).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(entry.title)
+        settle(page)
+
+
+def test_nothing_is_fetched_from_elsewhere(app_server: App, page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    for name in NAMES:
+        visit(page, address(app_server, name))
+    outside = [u for u in requests if not u.startswith((app_server.url, "data:", "blob:"))]
+    assert requests
+    assert not outside
+
+
+def test_presentation_mode_lives_in_the_address_and_escape_leaves_it(
+    app_server: App, page: Page
+) -> None:
+    visit(page, app_server.url)
+    size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    ordinary = page.evaluate(size)
+    page.get_by_test_id("stSidebar").get_by_text("Presentation", exact=True).click()
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(page).to_have_url(f"{app_server.url}/?present=true")
+    assert page.evaluate(size) > 1.2 * ordinary
+
+    page.locator(".st-key-presenter-strip").get_by_role("link", name="Train").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Train")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    page.reload()
+    settle(page)
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    expect(page).not_to_have_url(f"{app_server.url}/train?present=true")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_app_follows_the_theme_of_the_system(
+    app_server: App, browser: Browser, scheme: str
+) -> None:
+    with browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        visit(page, app_server.url)
+        ground = page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+        brightness = sum(
+            int(c) for c in ground.removeprefix("rgb(").removesuffix(")").split(",")[:3]
+        )
+        assert (brightness > 600) == (scheme == "light"), ground
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, name: str) -> None:
+    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
+        page = context.new_page()
+        visit(page, address(app_server, name))
+        overflow = page.evaluate(
+            "() => { const m = document.querySelector('[data-testid=stMain]');"
+            " return m.scrollWidth - m.clientWidth }"
+        )
+        assert overflow <= 0

@@ -1,0 +1,20 @@
+"""Every test run has run and cache folders of its own; nothing reaches those of the user."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for this whole test run."""
+    return tmp_path_factory.mktemp("elbo-room")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _isolated_folders(session_folder: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_RUNS_DIR", str(session_folder / "runs"))
+        patch.setenv("VAE_CACHE_DIR", str(session_folder / "cache"))
+        yield
