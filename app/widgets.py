@@ -1,5 +1,6 @@
 """The few things every page is made of, so that they look and read alike everywhere."""
 
+import base64
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -113,16 +114,23 @@ def _remember_format(key: str) -> None:
 
 
 def image(
-    array: np.ndarray, caption: str | None = None, width: int = 112, *, alt: str | None = None
+    array: np.ndarray,
+    caption: str | None = None,
+    width: int | Literal["stretch"] = 112,
+    *,
+    alt: str | None = None,
 ) -> None:
     """Show an image (H, W) or (H, W, 3) in [0, 1] with crisp pixels, ``width`` pixels wide.
 
-    Without ``alt`` the caption describes it to those who cannot see it.
+    Without ``alt`` the caption describes it to those who cannot see it. The pixels are part of the
+    page: a picture to be fetched may be gone by then, where one replaces another every second.
     """
-    width = round(width * shell.magnification())
+    if width != "stretch":
+        width = round(width * shell.magnification())
     # Twice the size on screen, in whole multiples of a pixel, for displays of high density.
-    scale = max(1, round(2 * width / array.shape[1]))
-    st.image(png(array, scale), caption=caption, width=width, alt=alt or caption or "")
+    scale = max(1, round(2 * (400 if width == "stretch" else width) / array.shape[1]))
+    source = "data:image/png;base64," + base64.b64encode(png(array, scale)).decode()
+    st.image(source, caption=caption, width=width, alt=alt or caption or "")
 
 
 def png(array: np.ndarray, scale: int = 1) -> bytes:

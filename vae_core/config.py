@@ -53,7 +53,7 @@ DATASETS: Mapping[DatasetName, DatasetInfo] = {
         (1, 8, 8),
         {"train": 1297, "validation": 200, "test": 300},
         embedded=True,
-        suggested={"epochs": 200, "learning_rate": 3e-3},
+        suggested={"epochs": 200, "learning_rate": 3e-3, "kl_warmup_epochs": 10},
     ),
     "mnist": DatasetInfo("MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False),
     "fashion-mnist": DatasetInfo(
@@ -279,7 +279,7 @@ class TrainConfig(_Checked):
         advanced=True,
     )
     learning_rate: float = setting(
-        1e-3,
+        2e-3,
         "Learning rate",
         "Adam's step size at the start; too large and training diverges, too small and it crawls.",
         bounds=(1e-7, 1.0),
@@ -293,9 +293,10 @@ class TrainConfig(_Checked):
         titles={"cosine": "Cosine decay", "constant": "Constant"},
     )
     kl_warmup_epochs: int = setting(
-        0,
+        5,
         "KL warm-up epochs",
-        "The weight of the KL rises from 0 to 1 over these epochs, which keeps dimensions alive.",
+        "The KL's weight rises from 0 to 1 over these epochs, at most a quarter of all, "
+        "which keeps dimensions alive.",
         bounds=(0, 10_000),
         advanced=True,
     )

@@ -186,7 +186,8 @@ def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
     if image.mode == "F" and low >= 0 and high <= 1:
         return Image.fromarray(values), ""
     spread = (values.astype(np.float64) - low) / ((high - low) or 1)
-    return Image.fromarray(spread.astype(np.float32)), f"Its values {low:g} to {high:g} became black to white. "
+    reason = f"Its values {low:g} to {high:g} became black to white. "
+    return Image.fromarray(spread.astype(np.float32)), reason
 
 
 _TURNS = {

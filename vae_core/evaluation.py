@@ -21,6 +21,8 @@ IMPORTANCE_SAMPLES = 100
 _MOMENT_SAMPLES = 16
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, §5.2
 
+Moments = tuple[Tensor, Tensor]  # mean and variance of each z_i under q(z|x), (B, d) each
+
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
     """Mean over images and its standard error, from one value an image, (B,)."""
@@ -29,13 +31,28 @@ def mean_and_se(values: Tensor) -> tuple[float, float]:
     return float(values.mean()), float(se)
 
 
-def kl_by_dimension(mean: Tensor, variance: Tensor) -> Tensor:
-    """KL(N(mean_i, variance_i) ‖ N(0, 1)) of each latent dimension, same shape as the moments.
+def dimension_figures(first: Moments, second: Moments) -> tuple[Tensor, Tensor]:
+    """What each latent dimension carries: its mean KL to the prior, and the variance of E[z_i|x].
 
-    Exact marginal KLs for Gaussian posteriors; for flows, those of the Gaussians with the same
-    moments. Their sum is the KL only if the dimensions are independent under q(z|x).
+    Takes two independent estimates of the mean and variance of each z_i under q(z|x), (B, d) each.
+    For Gaussians both are exact, and so is the result. For flows they come from a few draws, whose
+    noise alone would make every dimension look active; between independent estimates it cancels.
+
+    Returns:
+        KL(N(mean_i, variance_i) ‖ N(0, 1)) averaged over images, in nats, and the variance of the
+        posterior mean over images, both (d,), float64. For flows the KL is that of the Gaussians
+        with the same moments. The sum is the KL only if the dimensions are independent under
+        q(z|x).
     """
-    return 0.5 * (mean.square() + variance - 1 - variance.log())
+    (mean, variance), (other_mean, other_variance) = (
+        (m.double(), v.double()) for m, v in (first, second)
+    )
+    pooled = (variance + other_variance) / 2
+    # The bias of the log of a sample variance halves as the draws double: extrapolated to none.
+    log_variance = 2 * pooled.log() - (variance.log() + other_variance.log()) / 2
+    kl = 0.5 * (mean * other_mean + pooled - 1 - log_variance)
+    products = (mean - mean.mean(0)) * (other_mean - other_mean.mean(0))
+    return kl.mean(0), products.sum(0) / (len(mean) - 1)
 
 
 @torch.no_grad()
@@ -50,17 +67,21 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
     parts = []
     for block in x.split(_EPOCH_BATCH):
         terms = elbo_terms(model, block, settings.samples, generator)
-        parts.append((_image_means(terms), *terms.posterior.moments(_MOMENT_SAMPLES, generator)))
+        moments = [terms.posterior.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
+        parts.append((_image_means(terms), *moments[0], *moments[1]))
     by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
-    mean, variance = (torch.cat([p[i] for p in parts]) for i in (1, 2))
+    mean, variance, *again = (torch.cat([p[i] for p in parts]) for i in range(1, 5))
+    kl_by_dimension, spread = dimension_figures((mean, variance), (again[0], again[1]))
     elbo, elbo_se = mean_and_se(by_image["elbo"])
     return {
         **{name: float(values.double().mean()) for name, values in by_image.items()},
         "elbo": elbo,
         "elbo_se": elbo_se,
-        "kl_by_dimension": kl_by_dimension(mean, variance).double().mean(0).tolist(),
-        "mean_variance_by_dimension": mean.double().var(0).tolist(),
-        "active_units": int((mean.var(0) > ACTIVE_VARIANCE).sum()),
+        "log_px_z_se": mean_and_se(by_image["log_px_z"])[1],
+        "kl_se": mean_and_se(by_image["kl"])[1],
+        "kl_by_dimension": kl_by_dimension.tolist(),
+        "mean_variance_by_dimension": spread.tolist(),
+        "active_units": int((spread > ACTIVE_VARIANCE).sum()),
         "dataset": data.name,
         "split": "validation",
         "binarisation": settings.binarisation,

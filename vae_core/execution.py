@@ -121,7 +121,7 @@ class _Execution:
     def _handle(self, event: Step | EpochDone | Finished) -> None:
         if isinstance(event, Step):
             if event.running and self._is_time("status", _STATUS_SECONDS):
-                self._report_step(event)
+                self._report_progress(terms=event.running)
             if self._is_time("checkpoint", _CHECKPOINT_SECONDS):
                 self.checkpoint()
             self._obey()
@@ -130,17 +130,20 @@ class _Execution:
         else:
             self._save_model()
             self.checkpoint()
+            self._report_progress()
 
-    def _report_step(self, event: Step) -> None:
+    def _report_progress(self, **more: Any) -> None:
+        """Where training stands, to the step."""
         assert self.training is not None
-        progress = self.training.progress
+        progress, steps = self.training.progress, self.training.steps
+        between_epochs = progress.step == 0 and progress.epoch > 1
         self._status(
-            epoch=event.epoch,
-            step=event.step,
-            steps=event.steps,
+            epoch=progress.epoch - between_epochs,
+            step=steps if between_epochs else progress.step,
+            steps=steps,
             seconds=progress.seconds,
-            terms=event.running,
             best_epoch=progress.best_epoch,
+            **more,
         )
 
     def _record_epoch(self, event: EpochDone) -> None:
@@ -191,6 +194,8 @@ class _Execution:
             self.checkpoint()
             if self.run.metrics():
                 self._save_model()
+            if self.training is not None:
+                self._report_progress()
             raise _Ended("paused" if request == "pause" else "stopped")
 
     def _final_figures(self) -> None:

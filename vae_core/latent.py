@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae_core.evaluation import ACTIVE_VARIANCE, kl_by_dimension
+from vae_core.evaluation import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.posteriors import Path
 from vae_core.vae import VAE
 
@@ -26,25 +26,29 @@ class Encoded:
     Attributes:
         mean: E[z|x], (N, d).
         variance: Var[z_i|x], (N, d).
+        halves: two independent estimates of both, each from half of the draws; the same where the
+            family has its moments in closed form.
     """
 
     mean: Tensor
     variance: Tensor
+    halves: tuple[Moments, Moments]
 
 
 @torch.no_grad()
 def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -> Encoded:
     """Posterior means and variances of images x (N, C, H, W) in [0, 1], on the CPU.
 
-    Exact for Gaussian families; from so many ``draws`` of each posterior for flows.
+    Exact for Gaussian families; from so many ``draws`` (4 or more) of each posterior for flows.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
-    moments = [
-        model.posterior(block.to(model.device)).moments(draws, generator)
-        for block in x.split(_ENCODE_AT_ONCE)
-    ]
-    mean, variance = (torch.cat(parts).cpu() for parts in zip(*moments, strict=True))
-    return Encoded(mean, variance)
+    parts = []
+    for block in x.split(_ENCODE_AT_ONCE):
+        q = model.posterior(block.to(model.device))
+        parts.append([*q.moments(draws // 2, generator), *q.moments(draws // 2, generator)])
+    mean, variance, *other = (torch.cat(each).cpu() for each in zip(*parts, strict=True))
+    halves = (mean, variance), (other[0], other[1])
+    return Encoded((mean + other[0]) / 2, (variance + other[1]) / 2, halves)
 
 
 @torch.no_grad()
@@ -62,14 +66,16 @@ def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPL
 
 
 @torch.no_grad()
-def aggregate_draws(model: VAE, x: Tensor, seed: int = 0) -> Floats:
-    """One draw z ~ q(z|x) for each image x (N, C, H, W), (N, d).
+def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Floats:
+    """So many draws z ~ q(z|x) for each image x (N, C, H, W), (N · draws, d).
 
     Together they are a sample of the aggregate posterior, which is the prior in an ideal model.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
     parts = [
-        model.posterior(block.to(model.device)).rsample_and_log_prob(1, generator)[0][0]
+        model.posterior(block.to(model.device))
+        .rsample_and_log_prob(draws, generator)[0]
+        .flatten(0, 1)
         for block in x.split(_ENCODE_AT_ONCE)
     ]
     return torch.cat(parts).double().cpu().numpy()
@@ -108,8 +114,8 @@ class Dimensions:
 
 def dimensions(encoded: Encoded) -> Dimensions:
     """KL and spread of each latent dimension over the encoded images, at least two."""
-    kl = kl_by_dimension(encoded.mean, encoded.variance).double().mean(0)
-    return Dimensions(kl.numpy(), encoded.mean.double().var(0).numpy())
+    kl, spread = dimension_figures(*encoded.halves)
+    return Dimensions(kl.clamp(min=0).numpy(), spread.numpy())  # noise alone can make it negative
 
 
 @dataclass(frozen=True)

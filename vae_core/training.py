@@ -254,9 +254,8 @@ def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
 
 def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
     """The weight of the KL after that many epochs: a straight line from 0 to 1 during warm-up."""
-    if settings.kl_warmup_epochs == 0:
-        return 1.0
-    return min(1.0, epochs_done / settings.kl_warmup_epochs)
+    warmup = min(settings.kl_warmup_epochs, settings.epochs / 4)
+    return min(1.0, epochs_done / warmup) if warmup else 1.0
 
 
 def _mean_logits(images: Tensor) -> Tensor:

@@ -53,10 +53,10 @@ def test_another_data_set_brings_its_suggestions_but_leaves_what_was_chosen() ->
     app = opened()
     app.selectbox(key="new_dataset").select("mnist").run()
     assert app.session_state["run"].train.epochs == 20
-    app.number_input(key="new_learning_rate").set_value(0.002).run()
+    app.number_input(key="new_learning_rate").set_value(0.004).run()
     app.selectbox(key="new_dataset").select("digits").run()
     assert app.session_state["run"].train.epochs == 200
-    assert app.session_state["run"].train.learning_rate == 0.002
+    assert app.session_state["run"].train.learning_rate == 0.004
 
 
 def test_an_address_with_a_data_set_starts_from_its_suggestions() -> None:

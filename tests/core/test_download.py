@@ -3,13 +3,13 @@
 import gzip
 import hashlib
 import math
-import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ class Server(ThreadingHTTPServer):
         self.refuses_ranges = False
         self.lengths = True
         self.cuts: list[int] = []  # bytes of each answer after which it hangs up
+        self.gate = threading.Event()  # no answer before it is set
+        self.gate.set()
         self.requests: list[str | None] = []  # the Range of each
 
     @property
@@ -53,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.requests.append(asked)
+        self.server.gate.wait()
         content = self.server.files.get(self.path.removeprefix("/"))
         if content is None:
             return self.send_error(404)
@@ -283,23 +286,30 @@ def test_stopping_keeps_what_has_arrived(server: Server, tmp_path: Path) -> None
     assert server.requests[-1] == f"bytes={kept}-"
 
 
-def fetch_elsewhere(url: str, folder: Path, start: Barrier) -> None:
-    start.wait()
-    fetch(FILE, [url], folder)
+FETCH = """
+import sys
+from pathlib import Path
+from vae_core.download import RemoteFile, fetch
+name, size, sha256, url, folder = sys.argv[1:]
+print("ready", flush=True)
+fetch(RemoteFile(name, int(size), sha256), [url], Path(folder))
+"""
 
 
 def test_processes_that_want_the_same_file_fetch_it_once(server: Server, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(2)
-    both = [
-        context.Process(target=fetch_elsewhere, args=(server.url, tmp_path, start))
-        for _ in range(2)
-    ]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join(60)
-    assert [each.exitcode for each in both] == [0, 0]
+    server.gate.clear()
+    wanted = [FILE.name, str(FILE.size), FILE.sha256, server.url, str(tmp_path)]
+    command = [sys.executable, "-c", FETCH, *wanted]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as one,
+        subprocess.Popen(command, stdout=subprocess.PIPE) as other,
+    ):
+        for each in (one, other):
+            assert each.stdout is not None
+            assert each.stdout.readline() == b"ready\n"
+        time.sleep(0.3)
+        server.gate.set()
+    assert (one.returncode, other.returncode) == (0, 0)
     assert (tmp_path / "data.gz").read_bytes() == CONTENT
     assert server.requests == [None]
 

@@ -411,6 +411,15 @@ def test_where_the_ink_was_and_how_large_does_not_matter(shape: tuple[int, int, 
         assert (first.double() - other.double()).abs().mean() < 8
 
 
+def test_dust_on_a_large_sheet_is_not_taken_for_ink() -> None:
+    sheet = np.full((900, 700), 250, np.uint8)
+    sheet[300:600, 300:330] = 20
+    clean = prepare(packed(sheet), "a.png", MNIST_SHAPE)
+    sheet[[5, 100, 890, 450], [5, 690, 30, 100]] = 20
+    dusty = prepare(packed(sheet), "a.png", MNIST_SHAPE)
+    assert dusty.crop == clean.crop == (300, 300, 600, 330)
+
+
 def test_thin_strokes_do_not_fade_away() -> None:
     sheet = np.full((900, 900), 255, np.uint8)
     sheet[100:800, 450:452] = 0
@@ -434,7 +443,10 @@ def test_one_colour_is_left_as_it_is(level: int, size: tuple[int, int]) -> None:
     assert (prepared.pixels == level).all()
     assert prepared.crop is None
     assert not prepared.inverted
-    assert any("one colour" in step.reason for step in prepared.steps)
+    reasons = {step.name: step.reason for step in prepared.steps}
+    assert "one colour" in reasons["Polarity"]
+    assert "one colour" in reasons["Contrast"]
+    assert reasons["Crop"].endswith("kept whole.")
 
 
 def test_a_step_can_be_asked_for_or_forbidden() -> None:

@@ -119,7 +119,8 @@ def test_both_forms_of_the_elbo_train(digits, form, samples):
 def test_the_kl_warms_up_in_a_straight_line():
     settings = TrainConfig(kl_warmup_epochs=4)
     assert [kl_weight_at(settings, done) for done in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
-    assert kl_weight_at(TrainConfig(), 0) == 1
+    assert kl_weight_at(TrainConfig(kl_warmup_epochs=0), 0) == 1
+    assert kl_weight_at(TrainConfig(epochs=8, kl_warmup_epochs=100), 1) == 0.5  # a quarter of 8
 
 
 def test_the_learning_rate_falls_to_a_twentieth():
@@ -127,4 +128,5 @@ def test_the_learning_rate_falls_to_a_twentieth():
     assert math.isclose(learning_rate_at(settings, 0), 1.0)
     assert math.isclose(learning_rate_at(settings, 5), 0.525)
     assert math.isclose(learning_rate_at(settings, 10), 0.05)
-    assert learning_rate_at(TrainConfig(schedule="constant"), 7) == 1e-3
+    constant = TrainConfig(schedule="constant", learning_rate=0.5)
+    assert learning_rate_at(constant, 7) == 0.5

@@ -1,0 +1,140 @@
+"""Sliders and a pad that move z, and the image it decodes to, live while the mouse is down.
+
+Streamlit's own slider tells of a value only once it is let go.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.components.v2 import component
+
+from app.figures import style
+
+_HERE = Path(__file__).parent
+_INT16 = 32767
+
+_component = component(
+    "latent_walk",
+    css=(_HERE / "latent_walk.css").read_text("utf-8"),
+    js=(_HERE / "latent_walk.js").read_text("utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A latent dimension that has a slider: which, what it is called, and a word on it."""
+
+    dimension: int
+    name: str
+    note: str
+    dead: bool
+
+
+@dataclass(frozen=True)
+class Pad:
+    """A map to move z in, and the plane it shows.
+
+    Attributes:
+        points: where the data lie, (N, 2).
+        labels: their classes, (N,).
+        origin, axes: the plane in the latent space, (d,) and (2, d).
+        centre: where z = 0 is in the plane, (2,).
+        titles: of the two axes.
+    """
+
+    points: np.ndarray
+    labels: np.ndarray
+    origin: np.ndarray
+    axes: np.ndarray
+    centre: np.ndarray
+    titles: tuple[str, str]
+
+
+def answer(key: str, anchor: str, d: int) -> tuple[list[float] | None, bool, int]:
+    """What the browser last sent for this anchor: z (d,), whether it is let go, and a number.
+
+    z is None if nothing usable was sent. To be called before :func:`latent_walk` is drawn.
+    """
+    sent = (st.session_state.get(key) or {}).get("walk")
+    if not isinstance(sent, Mapping) or sent.get("anchor") != anchor:
+        return None, False, 0
+    z = sent.get("z")
+    if not isinstance(z, Sequence) or len(z) != d:
+        return None, False, 0
+    values = np.array(z, dtype=float)
+    if not np.isfinite(values).all():
+        return None, False, 0
+    return values.tolist(), bool(sent.get("settled")), int(sent.get("number", 0))
+
+
+def latent_walk(
+    key: str,
+    anchor: str,
+    number: int,
+    z: Sequence[float],
+    start: Sequence[float],
+    image: np.ndarray,
+    target: np.ndarray,
+    sliders: Sequence[Slider],
+    readouts: Sequence[tuple[str, str, str]],
+    pad: Pad | None = None,
+    reach: float = 3.5,
+) -> None:
+    """Draw the controls and the image.
+
+    Args:
+        anchor: names what ``start`` belongs to; once it changes, the controls take up ``z``.
+        number: of the answer that ``image`` belongs to.
+        z: where the controls stand, (d,).
+        start: where "Back to the image" leads, (d,).
+        image: E[x|z], (H, W) in [0, 1].
+        target: the chosen image, (H, W) in [0, 1].
+        readouts: label, value and colour of the numbers under the image.
+        reach: how far from 0 the sliders go.
+    """
+    data = {
+        "anchor": anchor,
+        "number": number,
+        "z": list(z),
+        "start": list(start),
+        "image": _bytes(image),
+        "target": _bytes(target),
+        "shape": image.shape,
+        "inks": style.INK,
+        "sliders": [vars(slider) for slider in sliders],
+        "readouts": readouts,
+        "pad": None if pad is None else _pad(pad),
+        "accent": style.HIGHLIGHT,
+        "neutral": style.NEUTRAL,
+        "reach": reach,
+    }
+    _component(key=key, data=data, on_walk_change=_nothing)
+
+
+def _nothing() -> None:
+    """A state of a component exists only where there is a callback for it."""
+
+
+def _bytes(image: np.ndarray) -> str:
+    levels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return base64.b64encode(levels.tobytes()).decode()
+
+
+def _pad(pad: Pad) -> dict[str, Any]:
+    reach = max(3.3, 1.05 * float(np.abs(pad.points - pad.centre).max(initial=0)))
+    points = np.round((pad.points - pad.centre) / reach * _INT16).astype("<i2")
+    return {
+        "points": base64.b64encode(points.tobytes()).decode(),
+        "classes": base64.b64encode(pad.labels.astype(np.uint8).tobytes()).decode(),
+        "colours": [style.class_colour(i) for i in range(int(pad.labels.max(initial=0)) + 1)],
+        "origin": pad.origin.tolist(),
+        "axes": pad.axes.tolist(),
+        "centre": pad.centre.tolist(),
+        "reach": reach,
+        "titles": pad.titles,
+    }

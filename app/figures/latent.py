@@ -1,0 +1,276 @@
+"""The map of a latent space: where the data lie in it, and where one posterior does."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures import style
+
+_MANY_POINTS = 1500  # beyond that, points are drawn by WebGL
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_CHOSEN = {"color": style.HIGHLIGHT, "size": 13}
+
+
+class Scale(NamedTuple):
+    """A number for each point that colours it, (N,), and what it is, with its unit."""
+
+    title: str
+    values: np.ndarray
+
+
+def dimension_name(index: int) -> str:
+    """How pages call a latent dimension, counted from 1: ``dimension_name(0)`` is ``z₁``."""
+    return f"z{str(index + 1).translate(_SUBSCRIPTS)}"
+
+
+def axis_titles(d: int, explained: Sequence[float]) -> tuple[str, str]:
+    """What the two axes of the map show, for d latent dimensions."""
+    if d == 1:
+        return dimension_name(0), "class"
+    if d == 2:
+        return dimension_name(0), dimension_name(1)
+    return tuple(  # type: ignore[return-value]
+        f"PC {i + 1}, {share:.0%} of the variance of the means" for i, share in enumerate(explained)
+    )
+
+
+def map_figure(
+    points: np.ndarray,
+    index: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    d: int,
+    explained: Sequence[float],
+    prior_centre: np.ndarray,
+    *,
+    scale: Scale | None = None,
+    chosen: np.ndarray | None = None,
+    height: int = 560,
+) -> go.Figure:
+    """Posterior means laid flat, one point an image, coloured by class or by a scale.
+
+    A point that is clicked is drawn as chosen by the browser, so the figure need not change. For
+    d = 1 the classes lie in rows, one above the other.
+
+    Args:
+        points: (N, 2) in the plane; for d = 1 only the first coordinate counts.
+        index: (N,), what a click on a point gives as ``customdata``.
+        labels: (N,), the class of each.
+        explained: share of the variance along each axis, (2,).
+        prior_centre: where z = 0 is in the plane, (2,).
+        chosen: the point that is chosen as long as none is clicked, (2,).
+    """
+    if d == 1:
+        points = np.column_stack([points[:, 0], _rows_of(labels)])
+        chosen = None if chosen is None else np.array([chosen[0], _row_of(chosen[0], points)])
+    figure = go.Figure()
+    if scale is None:
+        figure.add_traces(_class_traces(points, index, labels, classes))
+    else:
+        figure.add_trace(_scale_trace(points, index, labels, classes, scale))
+    if chosen is not None:
+        figure.add_trace(_chosen_trace(chosen, len(points)))
+    x_title, y_title = axis_titles(d, explained)
+    layout = style.layout("Posterior means E[z|x]", x_title, y_title, height=height)
+    figure.update_layout(**layout, dragmode="pan")
+    if d == 1:
+        _lay_in_rows(figure, points, classes)
+    else:
+        _lay_on_the_prior(figure, points, prior_centre)
+    return figure
+
+
+def _class_traces(
+    points: np.ndarray, index: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> list[Any]:
+    traces = []
+    for label, name in enumerate(classes):
+        here = labels == label
+        if here.any():
+            marker = {"color": style.class_colour(label), "size": _size(len(points))}
+            traces.append(_points(points[here], index[here], marker, len(points), name=name))
+    return traces
+
+
+def _scale_trace(
+    points: np.ndarray, index: np.ndarray, labels: np.ndarray, classes: Sequence[str], scale: Scale
+) -> Any:
+    low, high = np.nanpercentile(scale.values, [1, 99])
+    marker = {
+        "color": scale.values,
+        "cmin": low,
+        "cmax": high,
+        "colorscale": style.DENSITY_SCALE,
+        "size": _size(len(points)),
+        "colorbar": {
+            "title": {"text": scale.title, "side": "top"}, "orientation": "h", "thickness": 10,
+            "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "len": 0.7, "ypad": 4,
+        },
+    }  # fmt: skip
+    names = [
+        f"{classes[label]}, {value:.1f}" for label, value in zip(labels, scale.values, strict=True)
+    ]
+    return _points(points, index, marker, len(points), text=names, showlegend=False)
+
+
+def _points(
+    points: np.ndarray, index: np.ndarray, marker: dict[str, Any], total: int, **about: Any
+) -> Any:
+    what = "%{text}" if "text" in about else "%{fullData.name}"
+    kind = go.Scattergl if total > _MANY_POINTS else go.Scatter
+    return kind(
+        x=points[:, 0].astype(np.float32),
+        y=points[:, 1].astype(np.float32),
+        customdata=index,
+        mode="markers",
+        marker={"opacity": 0.75, **marker},
+        selected={"marker": {**_CHOSEN, "opacity": 1}},
+        unselected={"marker": {"opacity": 0.75}},
+        hovertemplate=f"class {what}, image %{{customdata}}<extra></extra>",
+        **about,
+    )
+
+
+def _chosen_trace(point: np.ndarray, total: int) -> Any:
+    """The chosen point, which gives way once another is clicked."""
+    kind = go.Scattergl if total > _MANY_POINTS else go.Scatter
+    return kind(
+        x=point[:1],
+        y=point[1:],
+        mode="markers",
+        name="chosen",
+        marker=_CHOSEN,
+        unselected={"marker": {"opacity": 0}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _size(count: int) -> int:
+    return 5 if count > _MANY_POINTS else 7
+
+
+def _rows_of(labels: np.ndarray) -> np.ndarray:
+    """A row for each class, scattered within it so that points do not hide each other."""
+    return labels + np.random.default_rng(0).uniform(-0.32, 0.32, len(labels))
+
+
+def _row_of(x: float, points: np.ndarray) -> float:
+    """The height of the point that lies at x."""
+    return float(points[np.abs(points[:, 0] - x).argmin(), 1])
+
+
+def _lay_in_rows(figure: go.Figure, points: np.ndarray, classes: Sequence[str]) -> None:
+    reach = max(3.3, 1.05 * float(np.abs(points[:, 0]).max()))
+    figure.update_xaxes(range=[-reach, reach])
+    figure.update_yaxes(
+        tickvals=list(range(len(classes))), ticktext=list(classes), range=[-0.6, len(classes) - 0.4]
+    )
+    for sigma in (-3, -2, -1, 0, 1, 2, 3):
+        figure.add_vline(x=sigma, line=_prior_line(), layer="below")
+
+
+def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, centre: np.ndarray) -> None:
+    """Equal scales on both axes, and the prior behind the points."""
+    reach = max(3.3, 1.05 * float(np.abs(points - centre).max()))
+    for axis, middle in ((figure.update_xaxes, centre[0]), (figure.update_yaxes, centre[1])):
+        axis(range=[middle - reach, middle + reach], showgrid=False, constrain="domain")
+    figure.update_yaxes(scaleanchor="x", scaleratio=1)
+    for sigma in (1, 2, 3):
+        figure.add_shape(
+            type="circle", layer="below", line=_prior_line(),
+            x0=centre[0] - sigma, x1=centre[0] + sigma,
+            y0=centre[1] - sigma, y1=centre[1] + sigma,
+        )  # fmt: skip
+    figure.add_annotation(
+        x=centre[0], y=centre[1] + 3, text="3 σ", showarrow=False, yshift=8,
+        font={"size": 11, "color": style.NEUTRAL},
+    )  # fmt: skip
+
+
+def _prior_line() -> dict[str, Any]:
+    return {"color": style.faint(style.NEUTRAL, 0.7), "width": 1, "dash": "dot"}
+
+
+# ---- one posterior
+
+
+def posterior_figure(
+    draws: np.ndarray,
+    contours: Sequence[np.ndarray],
+    mean: np.ndarray,
+    neighbours: np.ndarray,
+    neighbour_labels: np.ndarray,
+    *,
+    titles: tuple[str, str] = ("", ""),
+    title: str = "",
+    height: int = 300,
+) -> go.Figure:
+    """q(z|x) of one image at its place among the posterior means of others, enlarged.
+
+    Args:
+        draws: z ~ q(z|x) in the plane, (n, 2).
+        contours: closed curves, each (m, 2).
+        mean: (2,).
+        neighbours: posterior means in the plane, (N, 2); those outside the window are left out.
+        neighbour_labels: (N,), their classes.
+    """
+    reach = 1.15 * max(float(np.abs(np.concatenate([draws, *contours]) - mean).max()), 0.05)
+    near = (np.abs(neighbours - mean) < [4 * reach, reach]).all(1)  # the window is wide
+    figure = go.Figure()
+    figure.add_scatter(
+        x=neighbours[near, 0], y=neighbours[near, 1], mode="markers", name="other images",
+        marker={"color": [style.class_colour(label) for label in neighbour_labels[near]],
+                "size": 6, "opacity": 0.35},
+        hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=draws[:, 0], y=draws[:, 1], mode="markers", name="draws of q(z|x)",
+        marker={"color": style.LOG_Q.colour, "size": 3, "opacity": 0.55}, hoverinfo="skip",
+    )  # fmt: skip
+    for number, curve in enumerate(contours):
+        figure.add_scatter(
+            x=curve[:, 0], y=curve[:, 1], mode="lines", name=f"contour {number + 1}",
+            line={"color": style.LOG_Q.colour, "width": 1.5}, hoverinfo="skip",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=mean[:1], y=mean[1:], mode="markers", name="mean", hoverinfo="skip",
+        marker={**_CHOSEN, "size": 10},
+    )  # fmt: skip
+    figure.update_layout(**style.layout(title, *titles, height=height, legend=False))
+    figure.update_xaxes(range=[mean[0] - reach, mean[0] + reach], nticks=6)
+    figure.update_yaxes(
+        range=[mean[1] - reach, mean[1] + reach], nticks=5, scaleanchor="x", showgrid=False
+    )
+    return figure
+
+
+def density_figure(
+    draws: np.ndarray, mean: float, others: np.ndarray, *, title: str = "", height: int = 300
+) -> go.Figure:
+    """q(z|x) of one image for d = 1: a histogram of draws (n,), and the other means (N,) below."""
+    reach = 1.3 * max(float(np.abs(draws - mean).max()), 0.05)
+    figure = go.Figure()
+    figure.add_trace(density_bars(draws, "q(z|x)", style.LOG_Q.colour))
+    near = others[np.abs(others - mean) < reach]
+    figure.add_scatter(
+        x=near, y=np.zeros(len(near)), mode="markers", name="other images", hoverinfo="skip",
+        marker={"symbol": "line-ns-open", "size": 9, "color": style.NEUTRAL, "opacity": 0.6},
+    )  # fmt: skip
+    figure.add_vline(x=mean, line={"color": style.HIGHLIGHT, "width": 2})
+    layout = style.layout(title, dimension_name(0), "density", height=height, legend=False)
+    figure.update_layout(**layout, bargap=0)
+    figure.update_xaxes(range=[mean - reach, mean + reach])
+    return figure
+
+
+def density_bars(values: np.ndarray, name: str, colour: str, bins: int = 40) -> go.Bar:
+    """A histogram of values (n,) that integrates to one."""
+    heights, edges = np.histogram(values, bins=bins, density=True)
+    return go.Bar(
+        x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), name=name,
+        marker={"color": style.faint(colour, 0.6), "line": {"width": 0}},
+        hovertemplate="%{x:.2f}: %{y:.2f}<extra></extra>",
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Sheets of decoded images, ways between latents, and what each latent dimension carries."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.figures import style
+from app.figures.latent import density_bars, dimension_name
+
+_HISTOGRAM_COLUMNS = 3
+_FINE = 24  # pixels of an image, at least, on a sheet
+_FEWEST_BARS = 8  # so that a few bars do not become blocks
+
+# ---- sheets of images
+
+
+def sheet_figure(
+    images: np.ndarray,
+    column_labels: Sequence[str],
+    row_labels: Sequence[str],
+    *,
+    title: str = "",
+    x_title: str = "",
+    y_title: str = "",
+    height: int = 320,
+) -> go.Figure:
+    """Images (R, C, H, W) in [0, 1] in rows and columns; a label that is empty has no tick."""
+    images = _enlarged(images)
+    rows, columns, high, wide = images.shape
+    sheet = style.tile(images.reshape(-1, high, wide), columns)
+    across, down = 1 / (wide + 1), 1 / (high + 1)  # column j is centred at j, row i at i
+    figure = go.Figure(
+        style.image_trace(
+            sheet, x0=-(wide - 1) / 2 * across, dx=across, y0=-(high - 1) / 2 * down, dy=down
+        )
+    )
+    figure.update_layout(
+        **style.layout(title, x_title or None, y_title or None, height=height, legend=False)
+    )
+    figure.update_layout(margin={"t": 40 if title else 4})
+    figure.update_xaxes(
+        **_ticks(column_labels), range=[-0.5, columns - 0.5], constrain="domain", side="bottom"
+    )
+    figure.update_yaxes(
+        **_ticks(row_labels), range=[rows - 0.5, -0.5], constrain="domain", showgrid=False,
+        scaleanchor="x", scaleratio=(high + 1) / (wide + 1), automargin=True,
+    )  # fmt: skip
+    return figure
+
+
+def _enlarged(images: np.ndarray) -> np.ndarray:
+    """Small images with every pixel repeated, so that the gap between them is thinner than one."""
+    times = max(1, round(_FINE / images.shape[-1]))
+    return images.repeat(times, -1).repeat(times, -2)
+
+
+def sheet_csv(images: np.ndarray) -> str:
+    """The pixels of a sheet of images (R, C, H, W) as CSV, a row a pixel."""
+    places = np.indices(images.shape).reshape(4, -1)
+    names = ("row", "column", "pixel row", "pixel column")
+    columns = dict(zip(names, places, strict=True))
+    return style.csv_text({**columns, "value": np.round(images.ravel(), 4)})
+
+
+def _ticks(labels: Sequence[str]) -> dict[str, Any]:
+    places = [i for i, label in enumerate(labels) if label]
+    return {"tickvals": places, "ticktext": [labels[i] for i in places], "ticks": ""}
+
+
+def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) -> go.Figure:
+    """How far from the origin each path runs, ‖z‖ against the share of the way, (steps,) each."""
+    figure = go.Figure()
+    dashes = ("solid", "dash")
+    for (name, values), dash in zip(lengths.items(), dashes, strict=True):
+        figure.add_scatter(
+            x=np.linspace(0, 1, len(values)), y=values, name=name, mode="lines+markers",
+            line={"color": style.HIGHLIGHT, "dash": dash, "width": 2}, marker={"size": 5},
+            hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
+        )  # fmt: skip
+    figure.add_hline(
+        y=np.sqrt(d), line={"color": style.LOG_PRIOR.colour, "dash": "dot"},
+        annotation={"text": "√d, the root mean square under the prior", "font": {"size": 12}},
+    )  # fmt: skip
+    layout = style.layout("Distance from the origin", "share of the way", "‖z‖", height=height)
+    figure.update_layout(**layout)
+    highest = max(float(np.sqrt(d)), *(float(v.max()) for v in lengths.values()))
+    figure.update_yaxes(range=[0, 1.2 * highest])
+    return figure
+
+
+# ---- dimensions
+
+
+def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
+    """KL of each latent dimension in nats, (d,), largest first; the dead ones (d,) are grey."""
+    order = np.argsort(-kl, kind="stable")
+    names = [dimension_name(i) for i in order]
+    figure = go.Figure()
+    for name, here, colour in (
+        ("active", ~dead[order], style.KL.colour),
+        ("dead", dead[order], style.NEUTRAL),
+    ):
+        figure.add_bar(
+            x=[n for n, keep in zip(names, here, strict=True) if keep], y=kl[order][here],
+            name=name, marker={"color": colour},
+            hovertemplate="%{x}: %{y:.3f} nats<extra>" + name + "</extra>",
+        )  # fmt: skip
+    layout = style.layout("KL by dimension", "latent dimension", "KL (nats)", height=height)
+    figure.update_layout(**layout, bargap=0.25)
+    figure.update_xaxes(
+        categoryorder="array", categoryarray=names, range=[-0.5, max(len(kl), _FEWEST_BARS) - 0.5]
+    )
+    return figure
+
+
+def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) -> go.Figure:
+    """Histograms of draws of the aggregate posterior (N, d) in some dimensions, with N(0, 1)."""
+    columns = min(_HISTOGRAM_COLUMNS, len(dims))
+    rows = -(-len(dims) // columns)
+    titles = [
+        f"{dimension_name(i)}: {draws[:, i].mean():.2f} ± {draws[:, i].std():.2f}" for i in dims
+    ]
+    figure = make_subplots(
+        rows, columns, subplot_titles=[t.replace("-", "−") for t in titles],
+        shared_xaxes=True, vertical_spacing=0.34 / max(rows, 2), horizontal_spacing=0.06,
+    )  # fmt: skip
+    reach = max(3.2, float(np.abs(draws[:, list(dims)]).max()))
+    x = np.linspace(-reach, reach, 121)
+    for number, dim in enumerate(dims):
+        row, col = number // columns + 1, number % columns + 1
+        first = number == 0
+        bars = density_bars(draws[:, dim], "aggregate posterior q(z)", style.LOG_Q.colour, 30)
+        figure.add_trace(bars.update(showlegend=first, legendgroup="q"), row=row, col=col)
+        figure.add_scatter(
+            x=x, y=np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), name="prior N(0, 1)", mode="lines",
+            line={"color": style.LOG_PRIOR.colour, "width": 2}, hoverinfo="skip",
+            showlegend=first, legendgroup="p", row=row, col=col,
+        )  # fmt: skip
+    layout = style.layout(
+        "Aggregate posterior and prior", height=height or 110 + 130 * rows, legend=True
+    )
+    for axis in ("xaxis", "yaxis"):
+        layout.pop(axis)
+    figure.update_layout(**layout, bargap=0)
+    figure.update_layout(margin={"t": 84})
+    figure.update_annotations(font={"size": 12})
+    figure.update_xaxes(range=[-reach, reach], showgrid=False, zeroline=False)
+    figure.update_yaxes(nticks=3, zeroline=False, rangemode="tozero")
+    return figure

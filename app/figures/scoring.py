@@ -1,0 +1,216 @@
+"""Plots of scores: among held-out images, against the number of samples, pixel by pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.style import (
+    ELBO,
+    HIGHLIGHT,
+    INK,
+    LOG_LIKELIHOOD,
+    LOG_PX,
+    NEUTRAL,
+    faint,
+    layout,
+    number,
+)
+
+_SPARE = 0.35  # of the held-out scores' range, shown on either side of it
+_LIKELIHOOD_SCALE = (
+    (0.0, "#F2FBF9"),
+    (0.35, "#5FB3AC"),
+    (0.7, LOG_LIKELIHOOD.colour),
+    (1.0, INK[0]),
+)
+
+
+def held_out_figure(
+    held_out: np.ndarray,
+    importance_samples: int,
+    labels: Sequence[str],
+    log_px: Sequence[float],
+    chosen: int | None = None,
+    *,
+    height: int = 280,
+) -> go.Figure:
+    """Where images stand among held-out ones.
+
+    Bars below the chosen image are those that its percentile counts. An image beyond the axis is
+    an arrow at its end.
+
+    Args:
+        held_out: log p̂(x) of the held-out images, (N,), in nats.
+        importance_samples: K of all scores shown.
+        labels, log_px: names and scores of the images to mark.
+        chosen: which of them to stress.
+    """
+    low, high = float(held_out.min()), float(held_out.max())
+    spare = _SPARE * max(high - low, 1.0)
+    axis = (low - spare, high + spare)
+    counts, edges = np.histogram(held_out, _bins(held_out))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = centres < (log_px[chosen] if chosen is not None else -np.inf)
+    figure = go.Figure(
+        go.Bar(
+            x=centres,
+            y=counts,
+            width=np.diff(edges),
+            name=f"{len(held_out):,} held-out images",
+            marker={
+                "color": [LOG_PX.colour if b else faint(NEUTRAL, 0.55) for b in below],
+                "opacity": 0.75,
+                "line": {"width": 0},
+            },
+            hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
+        )
+    )
+    marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, float(counts.max()))
+    for trace in marks:
+        figure.add_trace(trace)
+    title = "Among held-out images"
+    x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
+    figure.update_layout(**layout(title, x_title, "Images", height=height, legend=False))
+    figure.update_layout(bargap=0, uirevision=f"{axis}")
+    figure.update_xaxes(range=axis)
+    figure.update_yaxes(range=(-0.09 * counts.max(), 1.12 * counts.max()), tickmode="auto")
+    return figure
+
+
+def _bins(values: np.ndarray) -> int:
+    """As many as the Freedman–Diaconis rule says, but enough for a shape and few enough to see."""
+    return int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 12, 40))
+
+
+def _marks(
+    labels: Sequence[str],
+    log_px: np.ndarray,
+    axis: tuple[float, float],
+    chosen: int | None,
+    top: float,
+) -> list[go.Scatter]:
+    """A diamond for each image below the bars; a line through the chosen one."""
+    margin = 0.012 * (axis[1] - axis[0])
+    inside = (log_px >= axis[0]) & (log_px <= axis[1])
+    x = np.clip(log_px, axis[0] + margin, axis[1] - margin)
+    symbols = np.where(
+        inside, "diamond", np.where(log_px < axis[0], "triangle-left", "triangle-right")
+    )
+    order = [i for i in range(len(labels)) if i != chosen] + ([] if chosen is None else [chosen])
+    marks = go.Scatter(
+        x=x[order],
+        y=np.full(len(order), -0.045 * top),
+        mode="markers",
+        name="Your images",
+        marker={
+            "symbol": symbols[order].tolist(),
+            "size": [14 if i == chosen else 10 for i in order],
+            "color": [HIGHLIGHT if i == chosen else LOG_PX.colour for i in order],
+            "line": {"width": 1, "color": "rgba(255,255,255,0.8)"},
+        },
+        customdata=[[labels[i], number(float(log_px[i]))] for i in order],
+        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
+    )
+    if chosen is None:
+        return [marks]
+    at = float(x[chosen])
+    left = at > (axis[0] + axis[1]) / 2
+    beyond = "" if inside[chosen] else (" ▸" if log_px[chosen] > axis[1] else "◂ ")
+    text = f"{beyond}{number(float(log_px[chosen]))}"
+    line = go.Scatter(
+        x=[at, at],
+        y=[0, 1.05 * top],
+        mode="lines+text",
+        name=labels[chosen],
+        text=["", text],
+        textposition="middle left" if left else "middle right",
+        textfont={"color": HIGHLIGHT, "size": 13},
+        line={"color": HIGHLIGHT, "width": 2},
+        hoverinfo="skip",
+    )
+    return [line, marks]
+
+
+def convergence_figure(
+    samples: Sequence[int],
+    log_px: Sequence[float],
+    se: Sequence[float],
+    elbo: float,
+    *,
+    height: int = 260,
+) -> go.Figure:
+    """The estimate of log p(x) while the number of importance samples grows, ± 1 standard error.
+
+    Args:
+        samples: numbers of samples so far, rising.
+        log_px, se: the estimate at each and its standard error, in nats.
+        elbo: the ELBO, from which the estimate starts in expectation, in nats.
+    """
+    k, middle, error = np.asarray(samples), np.asarray(log_px), np.asarray(se)
+    band = go.Scatter(
+        x=np.concatenate([k, k[::-1]]),
+        y=np.concatenate([middle + error, (middle - error)[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=faint(LOG_PX.colour),
+        line={"width": 0},
+        hoverinfo="skip",
+        name="± 1 standard error",
+    )
+    line = go.Scatter(
+        x=k,
+        y=middle,
+        mode="lines",
+        line={"color": LOG_PX.colour, "width": 2.25},
+        customdata=error,
+        hovertemplate="after %{x:,} samples: %{y:.2f} ± %{customdata:.2f} nats<extra></extra>",
+        name="log p̂(x) so far",
+    )
+    ruler = go.Scatter(
+        x=[k[0], k[-1]],
+        y=[elbo, elbo],
+        mode="lines",
+        line={"color": ELBO.colour, "width": 1.5, "dash": "dash"},
+        hovertemplate=f"ELBO: {number(elbo)}<extra></extra>",
+        name="ELBO",
+    )
+    figure = go.Figure([band, line, ruler])
+    figure.update_layout(
+        **layout("Convergence in K", "Importance samples so far", "Nats", height=height)
+    )
+    first, last = float(np.log10(k[0])), float(np.log10(k[-1]))
+    figure.update_xaxes(type="log", range=(first, max(last, first + 0.1)), dtick=1)
+    return figure
+
+
+def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
+    """How much each pixel takes from log p(x|z): dark is expected, bright is a surprise.
+
+    Args:
+        log_likelihood: E_q log p(x_i|z) of every pixel, (H, W), in nats; at most 0.
+    """
+    lowest = min(float(log_likelihood.min()), -1e-3)
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.round(log_likelihood, 4),
+            zmin=lowest,
+            zmax=0,
+            colorscale=_LIKELIHOOD_SCALE,
+            colorbar={
+                "thickness": 8,
+                "outlinewidth": 0,
+                "nticks": 4,
+                "ticksuffix": " nats",
+                "len": 0.8,
+                "y": 0,
+                "yanchor": "bottom",
+            },
+            hovertemplate="row %{y}, column %{x}: %{z:.3f} nats<extra></extra>",
+        )
+    )
+    figure.update_layout(**layout("", height=height, legend=False))
+    figure.update_layout(margin={"t": 0, "r": 0, "b": 0, "l": 0, "pad": 0})
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed", scaleanchor="x")
+    return figure

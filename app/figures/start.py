@@ -1,0 +1,106 @@
+"""The Start page's figure of the ELBO: its estimates on one scale with log p̂(x)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures import style
+from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint
+
+Floats = NDArray[np.float64]
+Spec = dict[str, Any]
+
+_HEIGHT = 205
+
+
+def estimates(
+    log_w: Floats,
+    forms: Sequence[tuple[str, float, float]],
+    log_px: tuple[float, float],
+    limits: tuple[float, float],
+    importance_samples: int,
+) -> go.Figure:
+    """What every ε says, what they say on average, and log p̂(x). In nats.
+
+    Args:
+        log_w: log p(x|z) + log p(z) − log q(z|x) of each draw, (L,); the first stands out.
+        forms: a row each: its name, the ELBO's estimate, its standard error (NaN where unknown).
+        log_px: log p̂(x) and its standard error.
+        limits: of the scale; draws beyond them are shown as arrows at its ends.
+        importance_samples: K of log p̂(x).
+    """
+    names = ["log w of each ε", *(name for name, _, _ in forms)]
+    title = f"ELBO, L = {len(log_w):,}, and log p̂(x), K = {importance_samples:,}"
+    layout = style.layout(title, "nats", height=_HEIGHT, legend=False)
+    layout["margin"]["t"] = 52
+    layout["xaxis"] |= {"range": limits, "showgrid": True}
+    layout["yaxis"] |= {
+        "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False,
+        "range": [len(forms) + 0.6, -0.6],
+    }  # fmt: skip
+    layout["annotations"] = [_written(*log_px, limits)]
+    layout["shapes"] = [*_marked(*log_px), _gap(forms[0][1], log_px[0])]
+    rows = [_interval(*form, row) for row, form in enumerate(forms, 1)]
+    return go.Figure([*_weights(log_w, limits), *rows], layout)
+
+
+def _weights(log_w: Floats, limits: tuple[float, float]) -> list[Spec]:
+    low, high = limits
+    height = 0.3 * np.random.default_rng(0).uniform(-1, 1, len(log_w))
+    height[0] = 0
+    beyond = np.where(log_w < low, "triangle-left", "triangle-right")
+    symbols = np.where((log_w >= low) & (log_w <= high), "circle", beyond)
+
+    def dots(chosen: slice, name: str, colour: str, size: int, opacity: float) -> Spec:
+        return {
+            "type": "scatter", "x": np.clip(log_w, low, high)[chosen], "y": height[chosen],
+            "customdata": log_w[chosen], "mode": "markers", "name": name, "cliponaxis": False,
+            "marker": {"color": colour, "size": size, "opacity": opacity,
+                       "symbol": symbols[chosen]},
+            "hovertemplate": f"{name}: log w = %{{customdata:.2f}} nats<extra></extra>",
+        }  # fmt: skip
+
+    others = dots(slice(1, None), "another ε", ELBO.colour, 5, 0.45)
+    return [others, dots(slice(0, 1), "this ε", HIGHLIGHT, 11, 1)]
+
+
+def _interval(name: str, mean: float, se: float, row: int) -> Spec:
+    """An estimate with its error; open where one draw cannot tell."""
+    known = bool(np.isfinite(se))
+    symbol = "circle" if known else "circle-open"
+    return {
+        "type": "scatter", "x": [mean], "y": [row], "name": name, "mode": "markers",
+        "marker": {"color": ELBO.colour, "size": 10, "symbol": symbol},
+        "error_x": {"array": [se if known else 0], "color": ELBO.colour, "thickness": 3,
+                    "width": 7, "visible": known},
+        "hovertemplate": f"{name}: {style.number(mean, se)}<extra></extra>", "cliponaxis": False,
+    }  # fmt: skip
+
+
+def _written(mean: float, se: float, limits: tuple[float, float]) -> Spec:
+    place = (mean - limits[0]) / (limits[1] - limits[0])
+    return {
+        "x": mean, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
+        "xanchor": "left" if place < 0.2 else "right" if place > 0.8 else "center",
+        "text": f"log p̂(x) = {style.number(mean, se, '')}",
+        "font": {"color": LOG_PX.colour},
+    }  # fmt: skip
+
+
+def _marked(mean: float, se: float) -> list[Spec]:
+    """log p̂(x) as a line through all rows, and its error as a band."""
+    upright = {"yref": "paper", "y0": 0, "y1": 1}
+    band = {"type": "rect", "x0": mean - se, "x1": mean + se, "line": {"width": 0}, **upright}
+    line = {"color": LOG_PX.colour, "width": 2}
+    return [
+        {**band, "fillcolor": faint(LOG_PX.colour, 0.25)},
+        {"type": "line", "x0": mean, "x1": mean, "line": line, **upright},
+    ]
+
+
+def _gap(elbo: float, log_px: float) -> Spec:
+    line = {"color": NEUTRAL, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "x0": elbo, "x1": log_px, "y0": 1, "y1": 1, "line": line}

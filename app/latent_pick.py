@@ -1,0 +1,74 @@
+"""Which images the Latent space page looks at: the split, the chosen one, and a second one."""
+
+import streamlit as st
+
+from app.latent_data import View, cloud
+from app.services import Choice
+from vae_core.config import Split
+
+SPLITS: tuple[Split, ...] = ("test", "validation", "train")
+
+
+def pick_view(choice: Choice) -> View:
+    """A select box of the splits: what the page looks at through the choice's model."""
+    split = st.selectbox(
+        "Images",
+        SPLITS,
+        key="split",
+        bind="query-params",
+        persist_state="session",
+        help="Which images are laid out: those of the test were never seen in training.",
+    )
+    return View(choice, split)
+
+
+def pick_point(view: View) -> int:
+    """A number input: the chosen image of the split. A click on the map sets it too."""
+    if "point" not in st.session_state and "point" not in st.query_params and view.split == "test":
+        st.session_state["point"] = st.session_state.get("image", 0)  # from another page
+    if not 0 <= (st.session_state.get("point") or 0) < view.count:
+        st.session_state["point"] = 0
+    chosen = st.number_input(
+        f"Chosen image, 0 to {view.count - 1:,}",
+        min_value=0,
+        max_value=view.count - 1,
+        value=0,
+        step=1,
+        key="point",
+        bind="query-params",
+        persist_state="session",
+        help="The image that is looked at closely; on the map, a click on a point chooses it.",
+    )
+    return chosen or 0
+
+
+def choose(index: int) -> None:
+    """Make this the chosen image; to be called before :func:`pick_point`, as in a callback."""
+    st.session_state["point"] = index
+
+
+def pick_other(view: View, index: int) -> int:
+    """A number input: a second image, which is the next one of another class if none is given."""
+    if (st.session_state.get("to") or 0) >= view.count:
+        st.session_state["to"] = None
+    given = st.number_input(
+        f"Second image, 0 to {view.count - 1:,}",
+        min_value=0,
+        max_value=view.count - 1,
+        value=None,
+        step=1,
+        key="to",
+        placeholder="one of another class",
+        bind="query-params",
+        persist_state="session",
+        help="Where the way through the latent space ends; left empty, an image of another class.",
+    )
+    return _of_another_class(view, index) if given is None else given
+
+
+def _of_another_class(view: View, index: int) -> int:
+    _, labels = view.images()
+    around = cloud(view)
+    others = around.index[around.labels != int(labels[index])]
+    later = others[others > index]
+    return int(later[0] if len(later) else others[0])

@@ -1,0 +1,39 @@
+"""Latent space: where the images lie in z, and what any point of it decodes to."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import pickers, widgets
+
+LEAD = "The encoder gives every image a place in z; the decoder gives every place an image."
+TABS = ("Map", "Decode", "Manifold", "Interpolate", "Traverse", "Prior")
+
+
+@st.fragment
+def explore() -> None:
+    with st.container(key="latent-choice"):
+        choice = pickers.pick_model()
+        # These bring torch along.
+        from app import latent_follow, latent_map, latent_pick, latent_shapes, latent_ways
+
+        view = latent_pick.pick_view(choice)
+        index = latent_pick.pick_point(view)
+    latent_follow.follow(choice)
+    show = (
+        latent_map.show,
+        latent_ways.decode,
+        latent_shapes.manifold,
+        latent_ways.interpolate,
+        latent_ways.traverse,
+        latent_shapes.prior,
+    )
+    for tab, panel in zip(st.tabs(TABS, key="tab", bind="query-params"), show, strict=True):
+        if tab.open:
+            with tab:
+                panel(view, index)
+
+
+st.html(Path(__file__).parent.parent / "latent.css")
+widgets.header("Latent space", LEAD)
+explore()

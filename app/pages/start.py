@@ -1,0 +1,138 @@
+"""Start: one image walks through a VAE, with every number live (the note's Figure 1)."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import pickers, services, shell, stages, widgets
+from app.services import Choice
+from vae_core.config import DATASETS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from app.walk import Reference, Walk
+
+LEAD = (
+    "A variational autoencoder (VAE) learns to describe an image x by a few numbers z, to draw it "
+    "again from them, and so to say how probable it is. Below, an image the model never trained on "
+    "walks through it, and every number is computed as you watch."
+)
+
+
+@st.fragment
+def walk_through() -> None:
+    """The whole page: what is chosen, the diagram, the terms, the estimates."""
+    with st.container(key="walk-choice", gap=None):
+        choice = pickers.pick_model()
+        index = pickers.pick_image(choice)
+        stages.image_strip(choice, index)
+    diagram, terms, elbo = (
+        st.container(key=f"walk{part}", gap=None) for part in ("", "-terms", "-elbo")
+    )
+    with diagram:
+        with stages.stage("x"):
+            show_image(choice, index)
+        stages.encoder()
+        gaussian = stages.stage("said")
+        stages.meeting()
+        with stages.stage("noise"):
+            stages.noise_heading()
+            noise = st.container(gap=None)
+            seed = stages.choose_noise()
+    with elbo, st.container(key="walk-readouts", gap="xsmall"):
+        samples = stages.choose_samples()
+        readouts = st.container(gap=None)
+
+    about, now = reference_of(choice, index), walk_of(choice, index, seed, samples)
+    with gaussian:
+        stages.encoded(about)
+    with noise:
+        stages.noise(now, about)
+    with diagram:
+        stages.connection()
+        if len(now.log_abs_dets):
+            with stages.stage("flow"):
+                stages.flow(now, about)
+            stages.connection()
+        with stages.stage("latent"):
+            stages.latent(now, about)
+        stages.decoder()
+        with stages.stage("p"):
+            stages.decoded(now.p[0])
+    with terms:
+        stages.terms(now)
+    with readouts:
+        stages.readouts(now, about)
+    with elbo:
+        stages.estimates(now, about)
+    show_protocol(choice, about, seed, samples)
+    show_ways_on(choice)
+    widgets.code(stages.code_lines(choice, index, seed, samples))
+
+
+def show_image(choice: Choice, index: int) -> None:
+    """The image, which is there before the model is."""
+    config = choice.run.config
+    x, labels = held_out_images(choice)
+    name = DATASETS[config.dataset].classes[int(labels[index])]
+    stages.image(x[index, 0].numpy(), index, name, config.train.binarisation)
+
+
+def show_protocol(choice: Choice, about: "Reference", seed: int, samples: int) -> None:
+    """How the numbers were measured, and whether they can be trusted."""
+    config = choice.run.config
+    doubt = "" if about.trusted else ": do not trust log p̂(x)"
+    widgets.protocol(
+        config.dataset,
+        "test",
+        config.train.binarisation,
+        L=samples,
+        K=about.importance_samples,
+        seed=seed,
+        note=f"ESS {about.ess:,.0f} · Pareto k̂ {about.pareto_k:.1f}{doubt}".replace("-", "−"),
+    )
+
+
+def show_ways_on(choice: Choice) -> None:
+    """Where to go from here."""
+    with st.container(key="walk-foot", horizontal=True):
+        shell.link("train", "Train a model of your own")
+        shell.link("latent", "See the whole latent space", model=choice.key)
+        shell.link("score", "Score images of yours", model=choice.key)
+
+
+def held_out_images(choice: Choice) -> "tuple[Tensor, Tensor]":
+    """The held-out images as the model sees them, and their labels."""
+    config = choice.run.config
+    return services.images(config.dataset, "test", config.train.binarisation)
+
+
+def weights_of(choice: Choice) -> tuple[str, str]:
+    """What names a model's weights in the caches below."""
+    return choice.key, choice.digest
+
+
+@st.cache_resource(
+    max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Choice: weights_of}
+)
+def reference_of(choice: Choice, index: int) -> "Reference":
+    """What is known of an image under a model, whatever noise is drawn."""
+    from app import walk
+
+    x, _ = held_out_images(choice)
+    return walk.reference(services.model(choice), x[index : index + 1])
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Choice: weights_of})
+def walk_of(choice: Choice, index: int, seed: int, samples: int) -> "Walk":
+    """The draws, and what becomes of each."""
+    from app import walk
+
+    x, _ = held_out_images(choice)
+    return walk.walk(services.model(choice), x[index : index + 1], seed, samples)
+
+
+stages.look()
+widgets.header("Start", "" if shell.presenting() else LEAD)
+walk_through()

@@ -1,0 +1,149 @@
+"""Scores to take away: a table of everything, and the lines that make them again."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.score_inputs import Example, Given, example
+from app.score_job import SEED, Job, Scored
+from vae_core.config import Binarisation, DatasetName
+from vae_core.images import PrepareOptions
+
+
+def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Every image that was scored or could not be read, by column; ``protocol`` fills some more."""
+    rows = [_row(given, scored) for given, scored in job.ranked()]
+    rows += [{"image": given.label, "error": given.error} for given in job.failed]
+    names = list(_row(*job.ranked()[0])) if job.ranked() else ["image", "error"]
+    table = {name: [row.get(name, "") for row in rows] for name in names}
+    return table | {name: [value] * len(rows) for name, value in protocol.items()}
+
+
+def _row(given: Given, scored: Scored) -> dict[str, Any]:
+    score, place = scored.score, scored.score.place
+    return {
+        "image": given.label,
+        "error": "",
+        "log_px_nats": score.log_px,
+        "se_nats": score.se,
+        "importance_samples": score.importance_samples,
+        "ess": score.ess,
+        "pareto_k": score.pareto_k,
+        "trustworthy": score.trusted,
+        "bits_per_dim": score.bits_per_dim,
+        "elbo_nats": score.elbo,
+        "expected_log_likelihood_nats": score.expected_log_likelihood,
+        "kl_nats": score.kl,
+        "percentile": place.percentile if place else "",
+        "percentile_se": place.percentile_se if place else "",
+        "two_sided_p": place.tail if place else "",
+        "verdict": place.verdict if place else "",
+        "held_out_images": place.images if place else "",
+        "log_px_as_held_out_nats": place.log_px if place else "",
+    }
+
+
+def protocol(
+    model: str, dataset: DatasetName, binarisation: Binarisation, options: PrepareOptions
+) -> dict[str, Any]:
+    """How the scores of a table were made."""
+    return {
+        "model": model,
+        "data_set": dataset,
+        "binarisation": binarisation,
+        "seed": SEED,
+        **asdict(options),
+    }
+
+
+def code(
+    folder: Path,
+    dataset: DatasetName,
+    binarisation: Binarisation,
+    importance_samples: int,
+    held_out: bool,
+    given: Given,
+    options: PrepareOptions,
+) -> str:
+    """Python that makes the score of an image again, and for a file the command line as well.
+
+    Args:
+        folder: of the run.
+        held_out: whether there are held-out scores to compare with.
+    """
+    made_as = example(given.label) if given.place is None else None
+    score = f"(score,) = score_images(model, x, {importance_samples}"
+    lines = [
+        *_imports(made_as, held_out),
+        "",
+        f"folder = Path({shown_path(folder)!r})",
+        "model = load_model(folder)",
+        *(_from_example(made_as, dataset) if made_as else _from_file(given, options, dataset)),
+        f'x = model_input(pixels, "{binarisation}", seed={SEED})',
+        f"{score}, HeldOut.of(Run.open(folder)))" if held_out else f"{score})",
+        "print(score)",
+    ]
+    if made_as is None:
+        lines += ["", "# The same on the command line, for any number of files:"]
+        lines += [f"# {_command(folder, binarisation, importance_samples, given, options)}"]
+    return "\n".join(lines)
+
+
+def _imports(made_as: Example | None, held_out: bool) -> list[str]:
+    lines = ["from pathlib import Path", ""]
+    if made_as is not None and "torch." in made_as.code:
+        lines += ["import torch", ""]
+    lines.append(f"from vae_core import {'load_dataset, ' if made_as else ''}load_model")
+    if made_as is None:
+        lines.append("from vae_core.images import PrepareOptions, prepare")
+    if held_out:
+        lines.append("from vae_core.runs import Run")
+    names = "HeldOut, model_input, score_images" if held_out else "model_input, score_images"
+    return [*lines, f"from vae_core.scoring import {names}"]
+
+
+def _from_example(made_as: Example, dataset: DatasetName) -> list[str]:
+    return [f'images = load_dataset("{dataset}").split("test")[0]', f"pixels = {made_as.code}"]
+
+
+def _from_file(given: Given, options: PrepareOptions, dataset: DatasetName) -> list[str]:
+    name = _file_name(given)
+    chosen = ", ".join(f'{step}="{choice}"' for step, choice in _changed(options).items())
+    return [
+        f"file = Path({name!r})",
+        f"options = PrepareOptions({chosen})",
+        "shape = model.config.image_shape",
+        f'pixels = prepare(file, file.name, shape, options, "{dataset}").pixels',
+    ]
+
+
+def _command(
+    folder: Path,
+    binarisation: Binarisation,
+    importance_samples: int,
+    given: Given,
+    options: PrepareOptions,
+) -> str:
+    command = ["python", "-m", "vae_core", "score", shown_path(folder), _file_name(given)]
+    command += ["--importance-samples", str(importance_samples), "--binarisation", binarisation]
+    for step, choice in _changed(options).items():
+        command += [f"--{step}", choice]
+    return shlex.join(command)
+
+
+def _changed(options: PrepareOptions) -> dict[str, str]:
+    """The options that are not left to the program."""
+    default = PrepareOptions()
+    return {step: c for step, c in asdict(options).items() if c != getattr(default, step)}
+
+
+def _file_name(given: Given) -> str:
+    return given.label.rpartition("/")[2]
+
+
+def shown_path(folder: Path) -> str:
+    """A folder as it is best typed: relative to here if it is below."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)

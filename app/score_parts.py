@@ -1,0 +1,354 @@
+"""The panels of the score page: the ranked table, the held-out distribution, one image's report."""
+
+import base64
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import errors, score_export, services, shell, widgets
+from app.figures import scoring as figures
+from app.figures import style
+from app.score_desk import Desk
+from app.score_inputs import Given, example, prepared_again
+from app.score_job import SEED, Job, Scored
+from app.services import Choice
+from vae_core.images import Prepared
+from vae_core.runs import UNFINISHED
+from vae_core.scoring import TRUSTED_PARETO_K, HeldOut, Place, pixel_terms
+
+_SHOWN_ERRORS = 4
+_SIDE = 108  # of a picture, in pixels
+PROTOCOLS = {
+    "dynamic": "dynamic binarisation",
+    "threshold": "threshold binarisation",
+    "none": "grey values, not a likelihood",
+}
+_COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
+
+
+def panels(desk: Desk, job: Job, choice: Choice) -> None:
+    """All images on the left, the chosen one on the right, what else there is to know below."""
+    with st.container():
+        failures(job)
+    ranked = job.ranked()
+    if not ranked:
+        return
+    found = {given.label: (given, scored) for given, scored in ranked}
+    first = next(given.label for given in job.readable if given.label in found)
+    shown = st.query_params.get("shown", "")
+    chosen = shown if shown in found else first
+    left, right = st.columns(2, gap="large")
+    with left:
+        ranking(job, desk, chosen, choice)
+        if job.scorer.held_out is not None:
+            distribution(job, job.scorer.held_out, chosen)
+    given, scored = found[chosen]
+    prepared = _prepared(desk, job, given, choice)
+    with right:
+        report(given, scored, job, prepared, _why_not(job, choice))
+    with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
+        made_as = example(given.label) if given.place is None else None
+        steps(prepared, made_as.about if made_as else "")
+    config = choice.run.config
+    widgets.code(
+        score_export.code(
+            choice.run.folder,
+            config.dataset,
+            job.scorer.binarisation,
+            scored.score.importance_samples,
+            job.scorer.held_out is not None,
+            given,
+            job.reading.options,
+        )
+    )
+
+
+def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:
+    """How a file was prepared; None for an example."""
+    if given.place is None:
+        return None
+    if desk.prepared is None or desk.prepared[0] != (job.reading.key, given.place):
+        config = choice.run.config
+        prepared = prepared_again(
+            desk.uploads,
+            given.place,
+            config.model.image_shape,
+            job.reading.options,
+            config.dataset,
+        )
+        desk.prepared = (job.reading.key, given.place), prepared
+    return desk.prepared[1]
+
+
+def _why_not(job: Job, choice: Choice) -> str:
+    """Why there is no percentile, where there is none."""
+    if job.scorer.held_out is not None:
+        return ""
+    held_out = services.held_out(choice)
+    if held_out is not None:
+        return (
+            f"The held-out images were scored with {held_out.protocol['binarisation']} "
+            f"binarisation; scores with {job.scorer.binarisation} cannot be compared with them."
+        )
+    state = choice.run.status().state
+    if state in UNFINISHED:
+        return (
+            "The run is not finished: its held-out images, with which an image is compared, are "
+            "scored at the end of training."
+        )
+    return (
+        f"The run is {state}: it ended before its held-out images were scored. Resume it on the "
+        "Train page to get percentiles."
+    )
+
+
+# ---- all images
+
+
+def ranking(job: Job, desk: Desk, chosen: str, choice: Choice) -> None:
+    """The table of all images scored so far; clicking a row chooses its image.
+
+    While there is work to do, images stand in the order in which they were given, so that no row
+    moves under a click.
+    """
+    ranked = job.scored() if job.working else job.ranked()
+    desk.rows = [given.label for given, _ in ranked]
+    key = f"score-table-{job.serial}-{job.working}"
+    selected: Any = {"rows": [desk.rows.index(chosen)], "columns": [], "cells": []}
+    if st.session_state.get(key, {}).get("selection") != selected:
+        st.session_state[key] = {"selection": selected}
+    st.dataframe(
+        _table(ranked),
+        key=key,
+        on_select=lambda: _choose(desk, key),
+        selection_mode=("single-row", "single-cell"),
+        selection_default={"selection": selected},
+        height=min(38 + 40 * len(ranked), 258),
+        row_height=40,
+        hide_index=True,
+        column_config=_COLUMNS,
+        alt="The images, ranked from the most to the least probable under the model.",
+    )
+    config = choice.run.config
+    how = score_export.protocol(
+        choice.key, config.dataset, job.scorer.binarisation, job.reading.options
+    )
+    st.download_button(
+        "All scores as CSV",
+        lambda: style.csv_text(score_export.columns(job, how)),
+        file_name="scores.csv",
+        mime="text/csv",
+        on_click="ignore",
+        disabled=job.working,
+        key="scores-csv",
+        icon=":material/download:",
+        type="tertiary",
+        help="Saves every score with its error, diagnostics and protocol, and what failed.",
+    )
+
+
+def _choose(desk: Desk, key: str) -> None:
+    """A click anywhere in a row is meant for the row."""
+    selection = st.session_state[key]["selection"]
+    row = next((cell[0] for cell in selection["cells"]), None)
+    row = next(iter(selection["rows"]), None) if row is None else row
+    if row is not None and row < len(desk.rows):
+        st.query_params["shown"] = desk.rows[row]
+
+
+_COLUMNS = {
+    "": st.column_config.ImageColumn(width=44, help="What the model was given, before binarising."),
+    "Image": st.column_config.TextColumn(width=112, help="Click a row to see its report."),
+    "log p̂(x)": st.column_config.NumberColumn(
+        format="%.1f", width=64, help="Estimated log-likelihood in nats; higher is more probable."
+    ),
+    "±": st.column_config.NumberColumn(
+        format="%.2f", width=40, help="Its standard error, in nats."
+    ),
+    "k̂": st.column_config.NumberColumn(
+        format="%.2f",
+        width=50,
+        help="Tail of the importance weights; above 0.7, do not trust log p̂(x).",
+    ),
+    "Percentile": st.column_config.NumberColumn(
+        format="%.0f", width=70, help="Of 100 held-out images, how many score lower."
+    ),
+    "Verdict": st.column_config.TextColumn(
+        width=136, help="From the percentile, two-sided: too probable is atypical as well."
+    ),
+}
+
+
+def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
+    scores = [scored.score for _, scored in ranked]
+    table: dict[str, list[Any]] = {
+        "": [_thumbnail(given) for given, _ in ranked],
+        "Image": [given.label.rpartition("/")[2] for given, _ in ranked],
+        "log p̂(x)": [score.log_px for score in scores],
+        "±": [score.se for score in scores],
+    }
+    if any(score.place for score in scores):
+        table["Percentile"] = [score.percentile for score in scores]
+        table["Verdict"] = [score.place.verdict if score.place else "" for score in scores]
+    return table | {"k̂": [score.pareto_k for score in scores]}
+
+
+def _thumbnail(given: Given) -> str:
+    assert given.pixels is not None
+    pixels = given.pixels.numpy().mean(0).astype(np.uint8)
+    return _data_url(pixels.tobytes(), pixels.shape)
+
+
+@lru_cache(maxsize=4096)
+def _data_url(pixels: bytes, shape: tuple[int, int]) -> str:
+    picture = np.frombuffer(pixels, np.uint8).reshape(shape) / 255
+    scale = max(1, round(64 / shape[1]))
+    return "data:image/png;base64," + base64.b64encode(widgets.png(picture, scale)).decode()
+
+
+def failures(job: Job) -> None:
+    """Name what could not be read, and why."""
+    lines = [errors.plain(given.error) for given in job.failed]
+    if not lines:
+        return
+    st.error("  \n".join(lines[:_SHOWN_ERRORS]))
+    if len(lines) > _SHOWN_ERRORS:
+        with st.expander(f"{len(lines) - _SHOWN_ERRORS} more that could not be read"):
+            st.markdown("  \n".join(lines[_SHOWN_ERRORS:]))
+
+
+def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
+    """All images on the distribution of the held-out ones."""
+    placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
+    labels = [label for label, _ in placed]
+    values = [place.log_px for _, place in placed]
+    index = labels.index(chosen) if chosen in labels else None
+    figure = figures.held_out_figure(
+        held_out.log_px.numpy(), held_out.importance_samples, labels, values, index
+    )
+    where = f" {chosen} stands at {values[index]:.1f} nats." if index is not None else ""
+    alt = f"Histogram of log p(x) of {len(held_out.log_px)} held-out images, with marks." + where
+    names = ["held-out"] * len(held_out.log_px) + labels
+    widgets.chart(
+        figure,
+        "held-out",
+        alt,
+        {"image": names, "log_px_nats": [*held_out.log_px.tolist(), *values]},
+    )
+
+
+# ---- one image
+
+
+def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, why_not: str) -> None:
+    """The score report of one image.
+
+    Args:
+        prepared: how it was made from a file.
+        why_not: why there is no percentile, if there is none.
+    """
+    _pictures(given, scored, job, prepared)
+    _judgement(given, scored, job, why_not)
+    course = scored.convergence
+    widgets.chart(
+        figures.convergence_figure(
+            course.samples, course.log_px, course.se, scored.score.elbo, height=230
+        ),
+        "convergence",
+        f"log p(x) of {given.label} while the number of importance samples grows to "
+        f"{course.samples[-1]:,}: it ends at {course.log_px[-1]:.2f} nats.",
+        {"samples": course.samples, "log_px_nats": course.log_px, "se_nats": course.se},
+    )
+
+
+def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None) -> None:
+    terms = pixel_terms(job.scorer.model, scored.x)
+    assert given.pixels is not None
+    first = given.pixels.numpy().mean(0) / 255
+    if prepared is not None:
+        first = prepared.steps[0].image / 255
+    with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
+        _picture(first, "Given")
+        _picture(scored.x[0].mean(0).numpy(), "The model saw")
+        _picture(terms.reconstruction.mean(0).numpy(), "Reconstruction")
+        pixels = terms.log_likelihood.sum(0).numpy()
+        with st.container(width=round(170 * shell.magnification()), gap=None):
+            widgets.chart(
+                figures.pixel_figure(pixels, height=_SIDE),
+                "pixels",
+                "log p(x|z) pixel by pixel: bright pixels are those that surprise the model.",
+            )
+            st.caption("log p(x|z) by pixel")
+
+
+def _picture(array: np.ndarray, caption: str) -> None:
+    height, width = array.shape[:2]
+    widgets.image(array, caption, round(_SIDE * min(1.0, width / height)))
+
+
+def _judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
+    score, place = scored.score, scored.score.place
+    trust = ":green-badge[trustworthy]" if score.trusted else ":red-badge[do not trust this number]"
+    st.markdown(
+        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** {trust}  \n"
+        f"{score.bits_per_dim:.3f} bits/dim. {_trust_sentence(scored)}"
+    )
+    st.markdown(f"**No percentile.** {why_not}" if place is None else _place_sentence(place))
+    binarisation = job.scorer.binarisation
+    held_out = job.scorer.held_out
+    compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
+    st.caption(
+        "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
+        "show. The percentile says how usual the score is for images like those the model learnt; "
+        f"both ends are atypical.  \nProtocol: {PROTOCOLS[binarisation]} · "
+        f"K = {score.importance_samples:,} · seed {SEED}{compared}"
+    )
+
+
+def _name(given: Given) -> str:
+    """The label, short enough for a line."""
+    label = given.label
+    return errors.plain(label if len(label) <= 40 else f"{label[:18]}…{label[-20:]}")
+
+
+def _trust_sentence(scored: Scored) -> str:
+    score = scored.score
+    used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
+    if np.isneginf(score.pareto_k):
+        return f"All importance weights are equal: the estimate is exact ({used})."
+    k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
+    if score.trusted:
+        return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
+    return (
+        f"{k} > {TRUSTED_PARETO_K}, {used}: a few samples carry the whole estimate. The "
+        "true value is probably higher; a larger K or a richer posterior helps."
+    )
+
+
+def _place_sentence(place: Place) -> str:
+    badge = f":{_COLOURS[place.verdict]}-badge[{place.verdict}]"
+    percentile = widgets.number(place.percentile, place.percentile_se, unit="")
+    head = f"**Percentile {percentile}** {badge}"
+    share = f"{place.lower:,.0f} of {place.images:,} held-out images score lower"
+    if place.verdict == "typical":
+        return f"{head}  \n{share}."
+    if place.percentile > 50:
+        return (
+            f"{head}  \n{share}: it is unusually *probable*, which is atypical too. Plain images, "
+            "with little to get wrong, end up here."
+        )
+    return f"{head}  \n{share}: the model finds it unusually improbable."
+
+
+def steps(prepared: Prepared | None, about: str) -> None:
+    """How the pixels came about, step by step."""
+    if prepared is None:
+        st.caption(f"{about} Its pixels are used as they are.")
+        return
+    with st.container(horizontal=True, gap="medium", key="score-steps"):
+        for step in prepared.steps:
+            with st.container(width=round(150 * shell.magnification()), gap="xxsmall"):
+                _picture(step.image / 255, step.name)
+                st.caption(step.reason)

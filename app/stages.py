@@ -1,0 +1,369 @@
+"""The parts of the Start page's diagram, in the order in which an image walks through them."""
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import services, widgets
+from app.figures import start, walk
+from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
+from app.services import Choice
+from vae_core.config import Binarisation
+
+if TYPE_CHECKING:
+    from app.walk import Reference, Walk
+
+STRIP = 12
+SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+MAX_SAMPLES = SAMPLES[-1]
+SEEDS = 2**31
+_IMAGE_WIDTH = 176  # at most; the look shrinks it to its column
+_MOST_WRITTEN_OUT = 3  # dimensions whose numbers are written, not drawn
+_LOOK = Path(__file__).with_name("start.css")
+
+
+def look() -> None:
+    """The look of the diagram."""
+    st.html(_LOOK)
+
+
+# ---- what is sent through
+
+
+def image_strip(choice: Choice, index: int) -> None:
+    """The dozen of test images around the chosen one, to click."""
+    data = services.dataset(choice.run.config.dataset)
+    grey, labels = data.split("test")
+    first = index // STRIP * STRIP
+    names = {
+        i: _thumbnail(grey[i, 0].numpy() / 255, data.info.classes[int(labels[i])])
+        for i in range(first, min(first + STRIP, len(grey)))
+    }
+    st.session_state["strip"] = index
+    st.segmented_control(
+        "Test images",
+        list(names),
+        format_func=names.__getitem__,
+        key="strip",
+        required=True,
+        on_change=_take_from_strip,
+        wrap=False,
+        help="Click an image to send it through; the number beside steps on to all the others.",
+    )
+
+
+def _thumbnail(pixels: np.ndarray, name: str) -> str:
+    scale = -(-72 // pixels.shape[1])
+    picture = base64.b64encode(widgets.png(pixels, scale)).decode()
+    return f"![{name}](data:image/png;base64,{picture})"
+
+
+def _take_from_strip() -> None:
+    st.session_state["image"] = st.session_state["strip"]
+
+
+def choose_noise() -> int:
+    """Which ε: a button to draw another, and the number of the draw, which lives in the URL."""
+    with st.container(horizontal=True, wrap=False, gap="xsmall", key="walk-epsilon"):
+        st.button(
+            "Another ε",
+            on_click=_another,
+            type="primary",
+            key="another",
+            shortcut="e",
+            help="Draws new noise: all that depends on it moves, the encoder's answer stays. The "
+            "number beside brings a draw back; it is in the link, too.",
+        )
+        return st.number_input(
+            "Number of the draw",
+            min_value=0,
+            max_value=SEEDS - 1,
+            value=0,
+            key="epsilon",
+            required=True,
+            bind="query-params",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+
+
+def _another() -> None:
+    st.session_state["epsilon"] = (st.session_state.get("epsilon", 0) + 1) % SEEDS
+
+
+def choose_samples() -> int:
+    """L, in logarithmic steps."""
+    return st.select_slider(
+        "Samples L",
+        SAMPLES,
+        value=10,
+        key="L",
+        bind="query-params",
+        persist_state="session",
+        help="How many ε the ELBO is averaged over: the more, the narrower its intervals become.",
+    )
+
+
+# ---- the diagram
+
+
+def stage(name: str) -> DeltaGenerator:
+    """A place in the diagram."""
+    return st.container(key=f"stage-{name}", gap=None)
+
+
+def _body(name: str) -> DeltaGenerator:
+    return st.container(key=f"body-{name}", gap=None)
+
+
+def _heading(symbol: str, words: str, about: str) -> None:
+    st.markdown(f"${symbol}$ &nbsp;{words}", help=about)
+
+
+def connection(name: str = "", kind: str = "", about: str = "") -> None:
+    """An arrow to the next stage, through a network where it has a name."""
+    wedge = f'<b class="{kind}">{name}</b><i></i>' if name else ""
+    st.html(f'<div class="connection" title="{about}"><i></i>{wedge}</div>')
+
+
+def meeting() -> None:
+    """Where the Gaussian and the noise meet."""
+    st.html('<div class="connection">+</div>')
+
+
+def encoder() -> None:
+    """The arrow from x to its Gaussian."""
+    connection("encoder", "narrowing", "A neural network: from an image to a Gaussian over z")
+
+
+def decoder() -> None:
+    """The arrow from z to p."""
+    connection("decoder", "widening", "A neural network: from z to the probability of each pixel")
+
+
+def image(x: np.ndarray, index: int, name: str, binarisation: Binarisation) -> None:
+    """Where the walk starts: the image as the model sees it, (H, W) in [0, 1]."""
+    _heading(
+        "x", "image",
+        f"The image as the model sees it: {_BINARISED[binarisation]}.",
+    )  # fmt: skip
+    with _body("x"):
+        widgets.image(
+            x, f"test image {index}: {name}", _IMAGE_WIDTH,
+            alt=f"Test image {index}, {name}, as the model sees it",
+        )  # fmt: skip
+
+
+_BINARISED: dict[Binarisation, str] = {
+    "dynamic": "each pixel was drawn as 0 or 1, with its grey level as the probability of a 1, "
+    "once and for all (seed 0)",
+    "threshold": "pixels brighter than half became 1, all others 0",
+    "none": "grey, so that what stands below is no likelihood of binary images",
+}
+
+
+def encoded(about: "Reference") -> None:
+    """The encoder's answer: μ and σ, or μ and L."""
+    spread = r"\sigma" if about.diagonal else "L"
+    _heading(
+        rf"\mu, {spread}", "Gaussian",
+        "The encoder looks at x and answers with a Gaussian over z: its mean μ, and its spread: a "
+        "σ for each dimension, or a lower triangular matrix L, which lets dimensions lean on one "
+        "another (the covariance is LLᵀ). Where there is a flow, it goes on from this Gaussian.",
+    )  # fmt: skip
+    with _body("said"):
+        if len(about.mean) > _MOST_WRITTEN_OUT:
+            figure = walk.gaussian(about.mean, about.scale, about.diagonal)
+            widgets.chart(figure, "gaussian", f"Bars of the mean and {spread} of each dimension")
+            return
+        st.latex(_matrix(r"\mu", about.mean[:, None]))
+        rows = np.diag(about.scale)[:, None] if about.diagonal else about.scale
+        st.latex(_matrix(spread, rows))
+
+
+def _matrix(name: str, values: np.ndarray) -> str:
+    """A small matrix in LaTeX; what is exactly 0 is above the diagonal."""
+    cells = (" & ".join(f"{v:.2f}" if v else "0" for v in row) for row in values)
+    return rf"{name} = \begin{{pmatrix}} " + r" \\ ".join(cells) + r" \end{pmatrix}"
+
+
+def noise_heading() -> None:
+    """The heading over :func:`noise`."""
+    _heading(
+        r"\epsilon \sim \mathcal N(0, I)", "noise",
+        "Chance enters here and only here: noise that knows nothing of the image. So gradients can "
+        "flow past it to the encoder (the reparameterisation trick). The large dot is the ε whose "
+        "way is shown; the small ones are the rest of the L draws.",
+    )  # fmt: skip
+
+
+def noise(now: "Walk", about: "Reference") -> None:
+    """ε, and the circles |ε| = 1, 2 around it."""
+    with _body("noise"):
+        figure = walk.noise(now.epsilon, about.probe)
+        alt = "The noise ε, drawn from a standard normal distribution"
+        widgets.chart(figure, "noise", alt, _table("epsilon", now.epsilon))
+
+
+def flow(now: "Walk", about: "Reference") -> None:
+    """How the flow steps bend the Gaussian."""
+    steps = len(now.log_abs_dets)
+    _heading(
+        rf"f_1 \dots f_{{{steps}}}" if steps > 1 else "f_1", "flow",
+        "The flow bends the Gaussian step by step, z_t = f_t(z_{t−1}). The numbers are log |det "
+        "∂z_t/∂z_{t−1}| along the way: by how much space is stretched there, in nats. An inverse "
+        "autoregressive step also swaps the order of the dimensions.",
+    )  # fmt: skip
+    with _body("flow"):
+        figure = walk.flow(now.log_abs_dets[:, 0], about.probe_points, now.points[:, 0])
+        widgets.chart(figure, "flow", f"How {steps} flow steps bend the Gaussian")
+
+
+def latent(now: "Walk", about: "Reference") -> None:
+    """z, and q(z|x) around it."""
+    steps = len(now.log_abs_dets)
+    affine = r"\mu + \sigma \odot \epsilon" if about.diagonal else r"\mu + L\epsilon"
+    chain = rf"f_{{{steps}}}(\cdots({affine}))"
+    _heading(
+        rf"z = z_{{{steps}}}" if steps else f"z = {affine}", "latent",
+        "The latent z: the noise, carried to where the encoder says this image belongs"
+        + (f", z = ${chain}$" if steps else "")
+        + ". Green is q(z|x), rosy the prior p(z). For d = 2 the circles of ε are carried along, "
+        "and a small map shows how little of the prior q takes up.",
+    )  # fmt: skip
+    with _body("latent"):
+        figure = walk.latent(
+            now.points[-1], about.probe_points[-1], about.probe_log_q, about.z_mean, about.z_sd
+        )
+        alt = "The latent z within q(z|x), over the prior p(z)"
+        widgets.chart(figure, "latent", alt, _table("z", now.points[-1]))
+
+
+def _table(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """Draws (L, d) by dimension, for saving."""
+    return {f"{name}_{i}": column for i, column in enumerate(draws.T, 1)}
+
+
+def decoded(p: np.ndarray) -> None:
+    """The decoder's answer: the probability of each pixel, (H, W)."""
+    _heading(
+        "p", "drawn again",
+        "The decoder looks at z alone and answers with the probability of every pixel to be on. "
+        "The closer to x, the higher log p(x|z).",
+    )  # fmt: skip
+    with _body("p"):
+        alt = "The probability of each pixel to be on, as the decoder gives it"
+        widgets.image(p, "pixel probabilities", _IMAGE_WIDTH, alt=alt)
+
+
+# ---- the numbers
+
+
+def terms(now: "Walk") -> None:
+    """Algorithm 2 of the note: the three terms at the ε that is followed, and their sum."""
+    log_q = r"-\sum_i \bigl(\tfrac12(\epsilon_i^2 + \log 2\pi) + \log\sigma_i\bigr)"
+    if len(now.log_abs_dets):
+        parts = f"{now.log_q0[0]:.2f} {-now.log_abs_dets[:, 0].sum():+.2f}"
+        log_q = rf"\log q_0 - \sum_t \log|\det_t| = {parts}"
+    _term(
+        LOG_LIKELIHOOD, r"\log p(x|z)", now.log_px_z[0],
+        r"\sum_i x_i \log p_i + (1-x_i) \log(1-p_i)",
+        "How probable x is when each pixel is on with probability p: how well z explains x.",
+    )  # fmt: skip
+    _sign("+")
+    _term(
+        LOG_PRIOR, r"\log p(z)", now.log_pz[0], r"-\sum_i \tfrac12(z_i^2 + \log 2\pi)",
+        "How probable z was before any image was seen. The prior is a standard normal.",
+    )  # fmt: skip
+    _sign("-")
+    _term(
+        LOG_Q, r"\log q(z|x)", now.log_qz[0], log_q,
+        "How probable the encoder holds this z to be for this image. The surer it is, the higher, "
+        "and the more it costs.",
+    )  # fmt: skip
+    _sign("=")
+    _term(
+        ELBO, r"\log w", now.log_w[0], None,
+        "The sum is an unbiased estimate of the ELBO from one ε. Below it is averaged over L.",
+    )  # fmt: skip
+
+
+_TERM_KEYS = {LOG_LIKELIHOOD: "likelihood", LOG_PRIOR: "prior", LOG_Q: "q", ELBO: "w"}
+
+
+def _term(quantity: Quantity, symbol: str, value: float, formula: str | None, about: str) -> None:
+    with st.container(key=f"term-{_TERM_KEYS[quantity]}", gap=None):
+        st.metric(f"${symbol}$", f"{value:.2f} nats".replace("-", "−"), help=about)
+        st.caption(f"${formula}$" if formula else "the ELBO, by this ε alone")
+
+
+def _sign(symbol: str) -> None:
+    st.markdown(f"${symbol}$", width="content")
+
+
+def readouts(now: "Walk", about: "Reference") -> None:
+    """Both forms of the ELBO, log p̂(x), and what lies between."""
+    exact = about.kl is not None
+    rows = (
+        (ELBO, r"\text{ELBO (3)} = \overline{\log w}", now.joint_form),
+        (ELBO, r"\text{ELBO (4)} = \overline{\log p(x \mid z)} - \mathrm{KL}", now.kl_form),
+        (KL, r"\mathrm{KL}(q(z \mid x) \,\|\, p(z))", about.kl or now.kl),
+        (LOG_PX, r"\log \hat p(x)", about.log_px),
+        (None, r"\log \hat p(x) - \text{ELBO (3)}", about.gap(now.joint_form)),
+    )
+    lines = ["| | |", "|:--|--:|"]
+    for quantity, symbol, value in rows:
+        label = rf"\textcolor{{{quantity.colour}}}{{{symbol}}}" if quantity else symbol
+        lines.append(f"| ${label}$ | {number(value.mean, value.se)} |")
+    st.markdown("\n".join(lines), help=_READING + (_KL_EXACT if exact else _KL_SAMPLED))
+
+
+_READING = (
+    "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
+    "the same ELBO, which is never above log p(x); a lucky handful of ε can be. log p̂(x) is an "
+    "importance sampling estimate. The last line estimates KL(q(z|x) ‖ p(z|x)): how far q is from "
+    "the true posterior. "
+)
+_KL_EXACT = "The KL to the prior is exact here: both are Gaussian."
+_KL_SAMPLED = (
+    "A flow has no closed-form KL: it is estimated from the same draws, so (4) equals (3)."
+)
+
+
+def estimates(now: "Walk", about: "Reference") -> None:
+    """The estimates on one scale."""
+    forms = [
+        (f"ELBO ({n})", form.mean, form.se) for n, form in ((3, now.joint_form), (4, now.kl_form))
+    ]
+    log_px = (about.log_px.mean, about.log_px.se)
+    figure = start.estimates(now.log_w, forms, log_px, about.log_w_range, about.importance_samples)
+    draws = {"log_px_z": now.log_px_z, "log_pz": now.log_pz, "log_qz": now.log_qz}
+    alt = "Estimates of the ELBO with their errors, against log p(x)"
+    widgets.chart(figure, "elbo", alt, {**draws, "log_w": now.log_w})
+
+
+def code_lines(choice: Choice, index: int, seed: int, samples: int) -> list[str]:
+    """The lines of ``vae_core`` that compute the numbers on the screen."""
+    config = choice.run.config
+    return [
+        "import torch",
+        "from vae_core import load_dataset, load_model, log_density",
+        "from vae_core.datasets import evaluation_images",
+        "from vae_core.objectives import elbo_terms_at, monte_carlo",
+        "",
+        f"model = load_model({str(choice.run.folder)!r})",
+        f"data = load_dataset({config.dataset!r})",
+        f"x, _ = evaluation_images(data, 'test', {config.train.binarisation!r}, seed=0)",
+        f"x = x[{index}:{index + 1}]",
+        "q = model.posterior(x)",
+        f"epsilon = q.noise({MAX_SAMPLES}, torch.Generator().manual_seed({seed}))[:{samples}]",
+        "terms = elbo_terms_at(model, x, q, epsilon)  # every term is (L, 1), in nats",
+        "print(terms.log_px_z[0], terms.log_pz[0], terms.log_qz[0])",
+        "print('ELBO (3)', *monte_carlo(terms.joint_form))",
+        "print('ELBO (4)', *monte_carlo(terms.kl_form))",
+        "print(log_density(model, x, 1000))",
+    ]

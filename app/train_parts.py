@@ -1,0 +1,282 @@
+"""The live panels of the Train page: one run, as it goes."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app import shell, train_film, widgets
+from app.figures import training as figures
+from app.train_history import History, Reader
+from vae_core.config import DATASETS, RunConfig
+from vae_core.runs import Run, Status
+
+_RECENT = 3  # frames
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reader(folder: str) -> Reader:
+    from pathlib import Path
+
+    return Reader(Path(folder))
+
+
+def history(run: Run) -> History:
+    """What the run has recorded by now."""
+    return _reader(str(run.folder)).read()
+
+
+def readings(run: Run, status: Status, recorded: History) -> None:
+    """The terms of the ELBO as numbers, with the protocol they were measured by."""
+    row = recorded.last
+    with st.container(key="run-readings", horizontal=True, gap="medium"):
+        if row is None:
+            _running_readings(status)
+        else:
+            _row_readings(row, recorded)
+    if row is None:
+        _protocol(run.config, "train", note=f"so far in epoch {max(1, status.epoch)}")
+    else:
+        about = row["validation"]
+        _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+
+
+def _running_readings(status: Status) -> None:
+    for key, label, quantity in figures.TERMS:
+        value = status.terms.get(key)
+        shown = "–" if value is None else widgets.number(value, unit="")
+        st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
+
+
+def _row_readings(row: dict[str, Any], recorded: History) -> None:
+    about = row["validation"]
+    for key, label, quantity in figures.TERMS:
+        shown = widgets.number(about[key], about.get(f"{key}_se"), unit="")
+        st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
+    estimates = recorded.having("importance").last
+    if estimates:
+        found = estimates["importance"]
+        shown = widgets.number(found["log_px"], found["log_px_se"], unit="")
+        help_text = (
+            f"Estimated by importance sampling after epoch {estimates['epoch']:,}: "
+            f"K = {found['importance_samples']}, the first {found['images']} validation images."
+        )
+        st.metric("log p̂(x) (nats)", shown, help=help_text, width="content")
+    active, size = about["active_units"], len(about.get("kl_by_dimension", ()))
+    text = "Dimensions whose posterior mean moves with the image (variance above 0.01)."
+    st.metric("Active dimensions", f"{active} of {size}", help=text, width="content")
+
+
+_MEANING = {
+    "ELBO": "The evidence lower bound, which training raises: E log p(x|z) − KL.",
+    "log p(x|z)": "How probable the image is, given z drawn from its own posterior.",
+    "KL": "What z tells about the image: KL(q(z|x) ‖ p(z)).",
+}
+
+
+def terms(run: Run, status: Status, recorded: History) -> None:
+    """ELBO, E log p(x|z) and KL by epoch."""
+    names = ("elbo", "log_px_z", "kl")
+    running = None
+    if status.state == "running" and status.terms and status.steps:
+        place = status.epoch - 1 + status.step / status.steps
+        if place > len(recorded.rows):  # the epoch under way, not one that has its row already
+            running = (place, status.terms)
+    figure = figures.terms_figure(
+        recorded.epochs,
+        {name: recorded.column("train", name) for name in names},
+        {name: recorded.column("validation", name) for name in (*names, "elbo_se")},
+        running,
+        last_epoch=run.config.train.epochs,
+    )
+    widgets.chart(
+        figure,
+        "terms",
+        "Curves by epoch of the ELBO, the expected log-likelihood and the KL, in nats per image, "
+        "on training and validation images.",
+        partial(_terms_table, recorded),
+    )
+
+
+def _terms_table(recorded: History) -> str:
+    columns: dict[str, Sequence[Any]] = {"epoch": recorded.epochs}
+    for part in ("train", "validation"):
+        for name in ("elbo", "log_px_z", "kl"):
+            columns[f"{part}_{name}"] = recorded.column(part, name)
+    columns["validation_elbo_se"] = recorded.column("validation", "elbo_se")
+    return figures.style.csv_text(columns)
+
+
+def film(run: Run) -> None:
+    """What the model draws: reconstructions and samples at the epoch of the slider."""
+    available = train_film.epochs(run.folder)
+    if not available:
+        st.caption("Reconstructions and samples appear here after the first epoch.")
+        return
+    epoch = _film_epoch(run, available)
+    frame = train_film.frame(run.folder, epoch)
+    if frame is None:
+        st.caption(f"The pictures of epoch {epoch} cannot be read.")
+        return
+    widgets.image(
+        figures.pairs(frame.originals, frame.reconstructions),
+        f"Epoch {epoch:,}: images, and under each its reconstruction",
+        "stretch",
+        alt=f"Validation images and their reconstructions after epoch {epoch}",
+    )
+    widgets.image(
+        figures.style.tile(frame.samples, 12),
+        "Samples: E[x|z] for z drawn from the prior",
+        "stretch",
+        alt=f"36 images the model makes up after epoch {epoch}",
+    )
+
+
+def _film_epoch(run: Run, available: Sequence[int]) -> int:
+    """The epoch of the slider, which follows the newest frame until it is moved."""
+    key, last_epoch = f"frame-{run.id}", run.config.train.epochs
+    planned = sorted({*train_film.planned(last_epoch), *available})
+    if len(planned) == 1:
+        return planned[0]
+    newest = [*st.session_state.get(f"{key}-newest", ()), available[-1]]
+    st.session_state[f"{key}-newest"] = sorted(set(newest))[-_RECENT:]
+    if not st.session_state.get(f"{key}-held"):
+        st.session_state[key] = available[-1]
+    wanted = st.select_slider(
+        "Film, by epoch",
+        planned,
+        key=key,
+        on_change=_hold,
+        args=(key,),
+        help="Which epoch to look at; the newest is followed until you move this.",
+    )
+    return max((epoch for epoch in available if epoch <= wanted), default=available[0])
+
+
+def _hold(key: str) -> None:
+    """The slider was moved; to one of the newest frames, to follow them again.
+
+    While it follows, the browser may answer with the frame before, which is no wish to stay there.
+    """
+    st.session_state[f"{key}-held"] = st.session_state[key] not in st.session_state[f"{key}-newest"]
+
+
+def strip(run: Run) -> None:
+    """The same images through training, side by side."""
+    found = train_film.strip(run.folder, run.config.train.epochs)
+    if found is None:
+        return
+    epochs, frames, names = found
+    widgets.chart(
+        figures.strip_figure(epochs, frames, names),
+        "film",
+        "Three validation images, their reconstructions and two samples, from the first epoch to "
+        "the last.",
+    )
+
+
+def details(run: Run, recorded: History) -> None:
+    """KL by dimension, log p̂(x), and the terms of a flow."""
+    row = recorded.last
+    if row is None:
+        return
+    from vae_core.evaluation import ACTIVE_VARIANCE
+
+    left, right = st.columns(2)
+    last_epoch, about = run.config.train.epochs, row["validation"]
+    with left:
+        kl = about["kl_by_dimension"]
+        active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
+        widgets.chart(
+            figures.kl_figure(kl, active),
+            "kl",
+            f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
+            {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
+        )
+        _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+    estimated = recorded.having("importance")
+    with right:
+        if estimated.last is None:
+            st.caption(_no_estimate(run.config))
+        else:
+            _importance(run.config, estimated, last_epoch)
+    if any(recorded.column("validation", "log_det_sum")):
+        names = ("log_qz", "log_q0", "log_det_sum")
+        widgets.chart(
+            figures.flow_figure(
+                recorded.epochs,
+                {name: recorded.column("validation", name) for name in names},
+                last_epoch=last_epoch,
+            ),
+            "flow",
+            "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
+        )
+        _protocol(run.config, "validation", about)
+
+
+def _no_estimate(config: RunConfig) -> str:
+    every = config.train.importance_every
+    if not every:
+        return "log p̂(x) is not estimated while this run trains (see “More”)."
+    return (
+        f"log p̂(x) is estimated for the first time after epoch {min(every, config.train.epochs)}."
+    )
+
+
+def _importance(config: RunConfig, estimated: History, last_epoch: int) -> None:
+    columns = [estimated.column("importance", n) for n in ("log_px", "log_px_se", "elbo")]
+    widgets.chart(
+        figures.importance_figure(estimated.epochs, *columns, last_epoch=last_epoch),
+        "importance",
+        "log p(x) estimated by importance sampling, with its standard error, and the ELBO of the "
+        "same images, by epoch.",
+    )
+    assert estimated.last is not None
+    about = estimated.last["importance"]
+    _protocol(config, "validation", about, K=about["importance_samples"])
+
+
+def _protocol(
+    config: RunConfig, split: str, about: dict[str, Any] | None = None, note: str = "", **more: Any
+) -> None:
+    about = about or {}
+    widgets.protocol(
+        DATASETS[config.dataset].title,
+        split,
+        about.get("binarisation", config.train.binarisation),
+        L=None if more else about.get("samples", config.train.samples),
+        seed=about.get("seed", config.train.seed),
+        images=about.get("images"),
+        note=note,
+        **more,
+    )
+
+
+def outcome(run: Run) -> None:
+    """The final figures of a finished run, and where to go with its model."""
+    final = run.evaluation()
+    if final is not None:
+        log_px = widgets.number(final["log_px"], final["log_px_se"])
+        elbo = widgets.number(final["elbo"], final["elbo_se"])
+        st.markdown(f"On test images: **log p̂(x) = {log_px}**, ELBO = {elbo}.")
+        _protocol(run.config, "test", final, K=final["importance_samples"])
+    if run.checkpoint_digest():
+        with st.container(horizontal=True):
+            shell.link("start", "Walk an image through it", model=run.id)
+            shell.link("latent", "See its latent space", model=run.id)
+            shell.link("score", "Score images with it", model=run.id)
+
+
+def code_of(config: RunConfig) -> list[str]:
+    """Lines that train the same model without the app."""
+    default = RunConfig().settings()
+    chosen = {k: v for k, v in config.settings().items() if v != default[k] or k == "dataset"}
+    return [
+        "from vae_core import RunConfig, load_dataset, train",
+        "",
+        f"config = RunConfig.from_settings({chosen!r})",
+        "for event in train(config, load_dataset(config.dataset)):",
+        '    if hasattr(event, "metrics"):  # an epoch is done',
+        '        print(event.epoch, event.metrics["validation"]["elbo"])',
+    ]

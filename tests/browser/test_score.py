@@ -1,0 +1,258 @@
+"""The score page, as someone uses it: images in, scores out, whatever the images are."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.browser.driving import App, expect_no_exception, settle, visit
+from vae_core.config import RunConfig
+from vae_core.execution import execute
+from vae_core.runs import create_run
+
+SLOW = 30_000  # milliseconds; the first page of a server imports torch
+
+
+@pytest.fixture(scope="module")
+def models(app_server: App) -> App:
+    """The app with a finished model, and one that was stopped before its final figures."""
+    runs = app_server.log.parent / "runs"
+    settings = {"epochs": 15, "learning_rate": 5e-3, "batch_size": 64, "title": "finished"}
+    run = create_run(runs / "finished", RunConfig.from_settings(settings))
+    assert execute(run) == "done"
+    stopped = runs / "stopped"
+    shutil.copytree(run.folder, stopped, ignore=shutil.ignore_patterns("evaluation*", "held*"))
+    for name, changes in (("status", {"state": "stopped"}), ("config", {"title": "stopped"})):
+        file = stopped / f"{name}.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return app_server
+
+
+def score_page(page: Page, app: App, **query: str) -> None:
+    visit(page, f"{app.url}/score", {"model": "finished"} | query)
+    expect(page.get_by_text("log p̂(x) =")).to_be_visible(timeout=SLOW)
+
+
+def drawing(name: str, side: int = 120, ink: str = "black", ground: str = "white") -> FilePayload:
+    """A picture of a ring."""
+    image = Image.new("RGB", (side, side), ground)
+    box = [side * 0.3, side * 0.15, side * 0.7, side * 0.85]
+    ImageDraw.Draw(image).ellipse(box, outline=ink, width=max(1, side // 10))
+    return payload(name, image)
+
+
+def payload(name: str, image: Image.Image) -> FilePayload:
+    out = io.BytesIO()
+    image.save(out, "JPEG" if name.endswith("jpg") else "PNG")
+    return {"name": name, "mimeType": "image/*", "buffer": out.getvalue()}
+
+
+def broken(name: str) -> FilePayload:
+    whole = drawing(name)
+    return {**whole, "buffer": whole["buffer"][: len(whole["buffer"]) // 2]}
+
+
+def many_rings() -> FilePayload:
+    """A .zip of 200 pictures."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for i in range(200):
+            archive.writestr(f"{i:03}.png", drawing("", 40 + i)["buffer"])
+    return {"name": "many.zip", "mimeType": "application/zip", "buffer": out.getvalue()}
+
+
+def upload(page: Page, *files: FilePayload) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(list(files))
+
+
+def report(page: Page) -> Locator:
+    """The line of the chosen image's report."""
+    return page.get_by_text("log p̂(x) =")
+
+
+def expect_report(page: Page, text: str) -> None:
+    """Wait until the report says so."""
+    expect(report(page)).to_contain_text(text, timeout=SLOW)
+
+
+def scores(page: Page) -> list[dict[str, str]]:
+    """All scores, from the CSV that the page offers when nothing is being scored."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All scores as CSV").click(timeout=2 * SLOW)
+    return list(csv.DictReader(Path(download.value.path()).read_text("utf-8").splitlines()))
+
+
+def stop_button(page: Page) -> Locator:
+    """What stops the work or, once it is stopped, takes it up again; it goes when all is done."""
+    return page.locator(".st-key-score-stop").get_by_role("button")
+
+
+def click_row(page: Page, row: int) -> None:
+    """Click into the table's row, from 0."""
+    table = page.get_by_test_id("stDataFrame")
+    table.click(position={"x": 130, "y": 36 + 40 * row + 20})
+
+
+def test_without_files_a_score_is_there_at_once(models: App, page: Page) -> None:
+    score_page(page, models)
+    expect_report(page, "Test image 0: log p̂(x) = −")
+    expect(page.get_by_text(re.compile(r"^Percentile \d"))).to_be_visible()
+    expect(page.get_by_text("Do not read log p̂(x) alone")).to_be_visible()
+    for title in ("Among held-out images", "Convergence in K"):
+        expect(page.get_by_text(title, exact=True)).to_be_visible()
+    for caption in ("Given", "The model saw", "Reconstruction", "log p(x|z) by pixel"):
+        expect(page.get_by_text(caption, exact=True)).to_be_visible()
+    assert len(scores(page)) == 7
+
+
+def test_three_uploads_one_of_them_broken_give_two_scores_and_one_plain_error(
+    models: App, page: Page
+) -> None:
+    score_page(page, models)
+    upload(
+        page, drawing("ring.jpg"), broken("cut off.png"), drawing("light.png", 8, "white", "black")
+    )
+    expect_report(page, "ring.jpg: log p̂(x) = −")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_have_count(1)
+    expect(alert).to_contain_text("cut off.png is damaged or cut off")
+    rows = {row["image"]: row for row in scores(page)}
+    assert set(rows) == {"ring.jpg", "light.png", "cut off.png"}
+    for name in ("ring.jpg", "light.png"):
+        assert float(rows[name]["log_px_nats"]) < 0
+        assert float(rows[name]["se_nats"]) > 0
+        assert 0 <= float(rows[name]["percentile"]) <= 100
+        assert rows[name]["importance_samples"] == "1000"
+    assert rows["cut off.png"]["log_px_nats"] == ""
+    assert "cut off.png" in rows["cut off.png"]["error"]
+    page.get_by_text("How the image was prepared").click()
+    expect(page.get_by_text("Polarity")).to_be_visible()
+    expect(page.get_by_text(re.compile("edge is light: inverted"))).to_be_visible()
+
+
+def test_hostile_files_are_each_named_and_do_no_harm(models: App, page: Page) -> None:
+    score_page(page, models)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("inside.png", drawing("inside.png")["buffer"])
+        archive.writestr("read *me*.md", "no image")
+    upload(
+        page,
+        {"name": "set.zip", "mimeType": "application/zip", "buffer": out.getvalue()},
+        {"name": "junk.zip", "mimeType": "application/zip", "buffer": b"PK\x03\x04 junk"},
+        {"name": "empty.png", "mimeType": "image/png", "buffer": b""},
+        payload("one colour.png", Image.new("L", (50, 50), 128)),
+        drawing("*odd* $name$ [x](y).png"),
+    )
+    expect_report(page, "set.zip/inside.png")
+    settle(page)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("read *me*.md is not an image")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("junk.zip is not a whole .zip archive")
+    rows = {row["image"]: row for row in scores(page)}
+    scored = {name for name, row in rows.items() if not row["error"]}
+    assert scored == {"set.zip/inside.png", "one colour.png", "*odd* $name$ [x](y).png"}
+    assert len(rows) == 6
+    expect_no_exception(page)
+
+
+def test_a_row_shows_its_image_and_the_link_keeps_it(models: App, page: Page) -> None:
+    score_page(page, models)
+    order = [row["image"] for row in scores(page)]
+    for row in (3, 1):
+        click_row(page, row)
+        expect_report(page, f"{order[row]}: log p̂(x) =")
+    page.reload()
+    expect_report(page, f"{order[1]}: log p̂(x) =")
+
+
+def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
+    score_page(page, models)
+    upload(page, drawing("ring.png"))
+    expect_report(page, "ring.png: log p̂(x) =")
+    before = report(page).inner_text()
+    navigation = page.get_by_test_id("stSidebarNav")
+    navigation.get_by_role("link", name="Start").click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Score images", timeout=SLOW)
+    settle(page)
+    navigation.get_by_role("link", name="Score images").click()
+    expect(report(page)).to_have_text(before, timeout=SLOW)
+    upload(page, drawing("second.png", 200))
+    expect_report(page, "second.png: log p̂(x) =")
+    assert {row["image"] for row in scores(page)} == {"ring.png", "second.png"}
+    page.get_by_role("button", name="Forget 2 files").click()
+    expect_report(page, "Test image 0: log p̂(x) =")
+
+
+def test_another_k_or_preparation_scores_anew(models: App, page: Page) -> None:
+    score_page(page, models, K="5000")
+    expect(page.get_by_text("K = 5,000 · seed 0")).to_be_visible()
+    upload(page, drawing("ring.png"))
+    expect_report(page, "ring.png: log p̂(x) =")
+    before = report(page).inner_text()
+    page.get_by_role("button", name="Preparation").click()
+    page.get_by_test_id("stPopoverBody").get_by_text("no", exact=True).first.click()
+    expect(report(page)).not_to_have_text(before, timeout=SLOW)
+    settle(page)
+    expect(page).to_have_url(re.compile("invert=no"))
+    (row,) = scores(page)
+    assert (row["invert"], row["importance_samples"]) == ("no", "5000")
+
+
+def test_long_work_shows_progress_and_can_be_stopped_and_taken_up(models: App, page: Page) -> None:
+    score_page(page, models, K="20000")
+    upload(page, many_rings())
+    running = page.get_by_text(re.compile(r"[1-9]\d* of 200 images scored, about"))
+    expect(running).to_be_visible(timeout=2 * SLOW)
+    stop_button(page).click()
+    expect(stop_button(page)).to_have_text("Go on", timeout=SLOW)
+    settle(page)
+    done = page.get_by_text(re.compile(r"\d+ of 200 images scored"))
+    text = done.inner_text()
+    page.wait_for_timeout(1500)
+    expect(done).to_have_text(text)
+    assert 0 < len(scores(page)) < 200
+    stop_button(page).click()
+    expect(stop_button(page)).to_have_text("Stop", timeout=SLOW)
+    expect(done).not_to_have_text(text, timeout=SLOW)
+    stop_button(page).click()
+
+
+def test_two_hundred_files_are_all_scored(models: App, page: Page) -> None:
+    score_page(page, models, K="100")
+    upload(page, many_rings())
+    expect_report(page, "many.zip/000.png")
+    expect(stop_button(page)).to_have_count(0, timeout=2 * SLOW)
+    assert sum(not row["error"] for row in scores(page)) == 200
+
+
+def test_an_unfinished_run_has_no_percentiles_and_says_why(models: App, page: Page) -> None:
+    score_page(page, models, model="stopped")
+    expect(page.get_by_text("No percentile. The run is stopped")).to_be_visible()
+    expect(page.get_by_text("Among held-out images")).to_have_count(0)
+    assert scores(page)[0]["percentile"] == ""
+
+
+def test_scores_of_another_binarisation_are_not_compared(models: App, page: Page) -> None:
+    score_page(page, models, binarisation="threshold")
+    expect(page.get_by_text(re.compile("No percentile.*cannot be compared"))).to_be_visible()
+    expect(page.get_by_text("threshold binarisation · K = 1,000")).to_be_visible()
+
+
+def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: Page) -> None:
+    query = {
+        "model": "nowhere",
+        "K": "7",
+        "invert": "maybe",
+        "shown": "nothing",
+        "binarisation": "x",
+    }
+    score_page(page, models, **query)
+    expect(page.get_by_text("dynamic binarisation · K = 1,000 · seed 0")).to_be_visible()
+    expect_no_exception(page)
