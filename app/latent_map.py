@@ -48,9 +48,9 @@ def show_map(view: View, index: int) -> None:
     around = latent_data.cloud(view, scored=colour == "log p(x)")
     scale = None
     if colour == "KL":
-        scale = figures.Scale("KL(q(z|x) ‖ p(z)), nats", latent_data.kl_of_cloud(view))
+        scale = figures.Scale("KL (nats)", latent_data.kl_of_cloud(view))
     elif scores is not None and colour == "log p(x)":
-        scale = figures.Scale("log p(x), nats", scores.log_px.numpy())
+        scale = figures.Scale("log p(x) (nats)", scores.log_px.numpy())
     figure = figures.map_figure(
         around.points,
         around.index,

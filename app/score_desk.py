@@ -34,7 +34,6 @@ class Desk:
         kept: files from before the visitor went to another page, which empties the uploader.
         now: files in the uploader.
         round: changes whenever the uploader is to be emptied.
-        rows: the labels of the table's rows as they were last drawn.
         known, reading, job: see :mod:`app.score_job`.
         prepared: how the image that is looked at was made, and which that is.
     """
@@ -42,7 +41,6 @@ class Desk:
     kept: "list[Upload]" = field(default_factory=list)
     now: "list[Upload]" = field(default_factory=list)
     round: int = 0
-    rows: list[str] = field(default_factory=list)
     known: "Known | None" = None
     reading: "Reading | None" = None
     job: "Job | None" = None

@@ -41,7 +41,7 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     chosen = shown if shown in found else first
     left, right = st.columns(2, gap="large")
     with left:
-        ranking(job, desk, chosen, choice)
+        ranking(job, chosen, choice)
         if job.scorer.held_out is not None:
             distribution(job, job.scorer.held_out, chosen)
     given, scored = found[chosen]
@@ -107,25 +107,25 @@ def _why_not(job: Job, choice: Choice) -> str:
 # ---- all images
 
 
-def ranking(job: Job, desk: Desk, chosen: str, choice: Choice) -> None:
+def ranking(job: Job, chosen: str, choice: Choice) -> None:
     """The table of all images scored so far; clicking a row chooses its image.
 
     While there is work to do, images stand in the order in which they were given, so that no row
     moves under a click.
     """
-    ranked = job.scored() if job.working else job.ranked()
-    desk.rows = [given.label for given, _ in ranked]
+    listed = job.scored() if job.working else job.ranked()
+    rows = [given.label for given, _ in listed]
     key = f"score-table-{job.serial}-{job.working}"
-    selected: Any = {"rows": [desk.rows.index(chosen)], "columns": [], "cells": []}
+    selected: Any = {"rows": [rows.index(chosen)], "columns": [], "cells": []}
     if st.session_state.get(key, {}).get("selection") != selected:
         st.session_state[key] = {"selection": selected}
     st.dataframe(
-        _table(ranked),
+        _table(listed),
         key=key,
-        on_select=lambda: _choose(desk, key),
+        on_select=lambda: _choose(rows, key),
         selection_mode=("single-row", "single-cell"),
         selection_default={"selection": selected},
-        height=min(38 + 40 * len(ranked), 258),
+        height=min(38 + 40 * len(listed), 258),
         row_height=40,
         hide_index=True,
         column_config=_COLUMNS,
@@ -149,13 +149,16 @@ def ranking(job: Job, desk: Desk, chosen: str, choice: Choice) -> None:
     )
 
 
-def _choose(desk: Desk, key: str) -> None:
-    """A click anywhere in a row is meant for the row."""
+def _choose(rows: list[str], key: str) -> None:
+    """A click anywhere in a row is meant for the row.
+
+    Args:
+        rows: the labels of the rows as they were when that table was drawn.
+    """
     selection = st.session_state[key]["selection"]
-    row = next((cell[0] for cell in selection["cells"]), None)
-    row = next(iter(selection["rows"]), None) if row is None else row
-    if row is not None and row < len(desk.rows):
-        st.query_params["shown"] = desk.rows[row]
+    chosen = [cell[0] for cell in selection["cells"]] + list(selection["rows"])
+    if chosen and chosen[0] < len(rows):
+        st.query_params["shown"] = rows[chosen[0]]
 
 
 _COLUMNS = {
@@ -173,7 +176,7 @@ _COLUMNS = {
         help="Tail of the importance weights; above 0.7, do not trust log p̂(x).",
     ),
     "Percentile": st.column_config.NumberColumn(
-        format="%.0f", width=70, help="Of 100 held-out images, how many score lower."
+        format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
     ),
     "Verdict": st.column_config.TextColumn(
         width=136, help="From the percentile, two-sided: too probable is atypical as well."

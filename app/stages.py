@@ -22,7 +22,7 @@ SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_SAMPLES = SAMPLES[-1]
 SEEDS = 2**31
 _IMAGE_WIDTH = 176  # at most; the look shrinks it to its column
-_MOST_WRITTEN_OUT = 3  # dimensions whose numbers are written, not drawn
+_MOST_WRITTEN_OUT = 2  # dimensions whose numbers are written, not drawn
 _LOOK = Path(__file__).with_name("start.css")
 
 
@@ -124,25 +124,30 @@ def _heading(symbol: str, words: str, about: str) -> None:
     st.markdown(f"${symbol}$ &nbsp;{words}", help=about)
 
 
-def connection(name: str = "", kind: str = "", about: str = "") -> None:
-    """An arrow to the next stage, through a network where it has a name."""
-    wedge = f'<b class="{kind}">{name}</b><i></i>' if name else ""
-    st.html(f'<div class="connection" title="{about}"><i></i>{wedge}</div>')
+def _connection(place: str, inside: str, about: str = "") -> None:
+    st.html(f'<div class="connection to-{place}" title="{about}">{inside}</div>')
+
+
+def arrow(place: str) -> None:
+    """An arrow to the stage of that name."""
+    _connection(place, "<i></i>")
 
 
 def meeting() -> None:
     """Where the Gaussian and the noise meet."""
-    st.html('<div class="connection">+</div>')
+    _connection("noise", "+")
 
 
 def encoder() -> None:
-    """The arrow from x to its Gaussian."""
-    connection("encoder", "narrowing", "A neural network: from an image to a Gaussian over z")
+    """The arrow from x to its Gaussian, through a network."""
+    about = "The encoder: a neural network, from an image to a Gaussian over z"
+    _connection("said", '<i></i><b class="narrowing">encoder</b><i></i>', about)
 
 
 def decoder() -> None:
-    """The arrow from z to p."""
-    connection("decoder", "widening", "A neural network: from z to the probability of each pixel")
+    """The arrow from z to p, through a network."""
+    about = "The decoder: a neural network, from z to the probability of each pixel"
+    _connection("p", '<i></i><b class="widening">decoder</b><i></i>', about)
 
 
 def image(x: np.ndarray, index: int, name: str, binarisation: Binarisation) -> None:
@@ -187,7 +192,9 @@ def encoded(about: "Reference") -> None:
 
 def _matrix(name: str, values: np.ndarray) -> str:
     """A small matrix in LaTeX; what is exactly 0 is above the diagonal."""
-    cells = (" & ".join(f"{v:.2f}" if v else "0" for v in row) for row in values)
+    cells = (
+        " & ".join(f"{v:.2f}".replace("-0.00", "0.00") if v else "0" for v in row) for row in values
+    )
     return rf"{name} = \begin{{pmatrix}} " + r" \\ ".join(cells) + r" \end{pmatrix}"
 
 

@@ -103,7 +103,7 @@ def _speed(device: str) -> "Speed":
 
 def duration(seconds: float) -> str:
     """A time for reading: ``"8 s"``, ``"3 min"``, ``"1 h 20 min"``, ``"3 days"``."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     if minutes < 60:

@@ -114,7 +114,9 @@ def _buttons(run: Run, status: Status) -> None:
 
 def _duplicate(config: RunConfig) -> None:
     forms.prefill(config)
-    st.toast("The form holds the settings of this run. Change what you like, then press Start.")
+    st.session_state["train-note"] = (
+        "The form now holds the settings of this run. Change what you like, then press Start."
+    )
 
 
 def remove_menu(run_id: str) -> bool:

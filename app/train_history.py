@@ -39,6 +39,11 @@ class History:
         """The epochs that have a row."""
         return [row["epoch"] for row in self.rows]
 
+    @property
+    def version(self) -> tuple[int, float]:
+        """Changes whenever anything was recorded."""
+        return len(self.rows), self.rows[-1].get("seconds", 0.0) if self.rows else 0.0
+
     def column(self, part: str, name: str) -> list[float]:
         """One figure over the epochs, such as ``("validation", "elbo")``; NaN where there is none.
 

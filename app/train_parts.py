@@ -1,9 +1,10 @@
 """The live panels of the Train page: one run, as it goes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import shell, train_film, widgets
@@ -13,6 +14,7 @@ from vae_core.config import DATASETS, RunConfig
 from vae_core.runs import Run, Status
 
 _RECENT = 3  # frames
+_T = TypeVar("_T")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -25,6 +27,17 @@ def _reader(folder: str) -> Reader:
 def history(run: Run) -> History:
     """What the run has recorded by now."""
     return _reader(str(run.folder)).read()
+
+
+def _kept(name: str, version: object, make: Callable[[], _T]) -> _T:
+    """What ``make`` made for this version, made anew only when that has changed.
+
+    Most of what is on the page changes once an epoch, while the page is drawn every second.
+    """
+    kept = st.session_state.setdefault("train-kept", {})
+    if name not in kept or kept[name][0] != version:
+        kept[name] = (version, make())
+    return kept[name][1]
 
 
 def readings(run: Run, status: Status, recorded: History) -> None:
@@ -83,15 +96,18 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         place = status.epoch - 1 + status.step / status.steps
         if place > len(recorded.rows):  # the epoch under way, not one that has its row already
             running = (place, status.terms)
-    figure = figures.terms_figure(
-        recorded.epochs,
-        {name: recorded.column("train", name) for name in names},
-        {name: recorded.column("validation", name) for name in (*names, "elbo_se")},
-        running,
-        last_epoch=run.config.train.epochs,
-    )
+
+    def make() -> go.Figure:
+        return figures.terms_figure(
+            recorded.epochs,
+            {name: recorded.column("train", name) for name in names},
+            {name: recorded.column("validation", name) for name in (*names, "elbo_se")},
+            running,
+            last_epoch=run.config.train.epochs,
+        )
+
     widgets.chart(
-        figure,
+        _kept("terms", (run.id, recorded.version, running), make),
         "terms",
         "Curves by epoch of the ELBO, the expected log-likelihood and the KL, in nats per image, "
         "on training and validation images.",
@@ -164,55 +180,66 @@ def _hold(key: str) -> None:
 
 def strip(run: Run) -> None:
     """The same images through training, side by side."""
+    version = (run.id, train_film.epochs(run.folder))
+    figure = _kept("film", version, lambda: _strip_figure(run))
+    if figure is not None:
+        widgets.chart(
+            figure,
+            "film",
+            "Three validation images, their reconstructions and two samples, from the first epoch "
+            "to the last.",
+        )
+
+
+def _strip_figure(run: Run) -> go.Figure | None:
     found = train_film.strip(run.folder, run.config.train.epochs)
-    if found is None:
-        return
-    epochs, frames, names = found
-    widgets.chart(
-        figures.strip_figure(epochs, frames, names),
-        "film",
-        "Three validation images, their reconstructions and two samples, from the first epoch to "
-        "the last.",
-    )
+    return None if found is None else figures.strip_figure(*found)
 
 
 def details(run: Run, recorded: History) -> None:
     """KL by dimension, log p̂(x), and the terms of a flow."""
-    row = recorded.last
-    if row is None:
+    if recorded.last is None:
         return
-    from vae_core.evaluation import ACTIVE_VARIANCE
-
     left, right = st.columns(2)
-    last_epoch, about = run.config.train.epochs, row["validation"]
     with left:
-        kl = about["kl_by_dimension"]
-        active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
-        widgets.chart(
-            figures.kl_figure(kl, active),
-            "kl",
-            f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
-            {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
-        )
-        _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+        _kl(run, recorded, recorded.last)
     estimated = recorded.having("importance")
     with right:
         if estimated.last is None:
             st.caption(_no_estimate(run.config))
         else:
-            _importance(run.config, estimated, last_epoch)
+            _importance(run, estimated, estimated.last["importance"])
     if any(recorded.column("validation", "log_det_sum")):
+        _flow(run, recorded, recorded.last["validation"])
+
+
+def _kl(run: Run, recorded: History, row: dict[str, Any]) -> None:
+    from vae_core.evaluation import ACTIVE_VARIANCE
+
+    about = row["validation"]
+    kl = about["kl_by_dimension"]
+    active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
+    widgets.chart(
+        _kept("kl", (run.id, recorded.version), lambda: figures.kl_figure(kl, active)),
+        "kl",
+        f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
+        {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
+    )
+    _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+
+
+def _flow(run: Run, recorded: History, about: dict[str, Any]) -> None:
+    def make() -> go.Figure:
         names = ("log_qz", "log_q0", "log_det_sum")
-        widgets.chart(
-            figures.flow_figure(
-                recorded.epochs,
-                {name: recorded.column("validation", name) for name in names},
-                last_epoch=last_epoch,
-            ),
-            "flow",
-            "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
-        )
-        _protocol(run.config, "validation", about)
+        columns = {name: recorded.column("validation", name) for name in names}
+        return figures.flow_figure(recorded.epochs, columns, last_epoch=run.config.train.epochs)
+
+    widgets.chart(
+        _kept("flow", (run.id, recorded.version), make),
+        "flow",
+        "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
+    )
+    _protocol(run.config, "validation", about)
 
 
 def _no_estimate(config: RunConfig) -> str:
@@ -224,17 +251,19 @@ def _no_estimate(config: RunConfig) -> str:
     )
 
 
-def _importance(config: RunConfig, estimated: History, last_epoch: int) -> None:
-    columns = [estimated.column("importance", n) for n in ("log_px", "log_px_se", "elbo")]
+def _importance(run: Run, estimated: History, about: dict[str, Any]) -> None:
+    def make() -> go.Figure:
+        columns = [estimated.column("importance", n) for n in ("log_px", "log_px_se", "elbo")]
+        last_epoch = run.config.train.epochs
+        return figures.importance_figure(estimated.epochs, *columns, last_epoch=last_epoch)
+
     widgets.chart(
-        figures.importance_figure(estimated.epochs, *columns, last_epoch=last_epoch),
+        _kept("importance", (run.id, estimated.version), make),
         "importance",
         "log p(x) estimated by importance sampling, with its standard error, and the ELBO of the "
         "same images, by epoch.",
     )
-    assert estimated.last is not None
-    about = estimated.last["importance"]
-    _protocol(config, "validation", about, K=about["importance_samples"])
+    _protocol(run.config, "validation", about, K=about["importance_samples"])
 
 
 def _protocol(

@@ -128,7 +128,7 @@ def image(
     if width != "stretch":
         width = round(width * shell.magnification())
     # Twice the size on screen, in whole multiples of a pixel, for displays of high density.
-    scale = max(1, round(2 * (400 if width == "stretch" else width) / array.shape[1]))
+    scale = max(1, round(2 * (240 if width == "stretch" else width) / array.shape[1]))
     source = "data:image/png;base64," + base64.b64encode(png(array, scale)).decode()
     st.image(source, caption=caption, width=width, alt=alt or caption or "")
 

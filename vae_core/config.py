@@ -10,57 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
+from vae_core.catalogue import DATASETS as DATASETS
+from vae_core.catalogue import DatasetInfo as DatasetInfo
+from vae_core.catalogue import DatasetName as DatasetName
+from vae_core.catalogue import ImageShape as ImageShape
+from vae_core.catalogue import Split as Split
+
 PosteriorName = Literal["mean-field", "full", "planar", "iaf"]
 NetworkName = Literal["mlp", "conv"]
-DatasetName = Literal["digits", "mnist", "fashion-mnist", "kmnist"]
 Binarisation = Literal["dynamic", "threshold", "none"]
-Split = Literal["train", "validation", "test"]
 
 FLOWS: tuple[PosteriorName, ...] = ("planar", "iaf")
-ImageShape = tuple[int, int, int]
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
 
 class ConfigError(ValueError):
     """A setting that cannot be used, with a sentence that says what to do instead."""
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What is known of a data set before it is loaded.
-
-    ``suggested`` are settings that train well on it; forms start from them.
-    """
-
-    title: str
-    image_shape: ImageShape
-    sizes: Mapping[Split, int]
-    embedded: bool
-    classes: tuple[str, ...] = tuple("0123456789")
-    suggested: Mapping[str, Any] = field(default_factory=dict)
-
-
-_MNIST_SIZES: Mapping[Split, int] = {"train": 50_000, "validation": 10_000, "test": 10_000}
-_FASHION = (
-    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
-_KANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
-
-DATASETS: Mapping[DatasetName, DatasetInfo] = {
-    "digits": DatasetInfo(
-        "Digits 8×8",
-        (1, 8, 8),
-        {"train": 1297, "validation": 200, "test": 300},
-        embedded=True,
-        suggested={"epochs": 200, "learning_rate": 3e-3, "kl_warmup_epochs": 10},
-    ),
-    "mnist": DatasetInfo("MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False),
-    "fashion-mnist": DatasetInfo(
-        "Fashion-MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False, classes=_FASHION
-    ),
-    "kmnist": DatasetInfo("KMNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False, classes=_KANA),
-}
 
 
 @dataclass(frozen=True)

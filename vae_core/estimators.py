@@ -73,18 +73,20 @@ def log_density(
         ValueError: if n is out of range or the images are not of the model's shape.
     """
     _check_count(n)
-    parts = []
+    names = [field.name for field in fields(LogDensity)]
+    # One table for all results: small tensors kept from each group would pin the memory between
+    figures = torch.empty(len(names), len(x), dtype=torch.float64)
+    group = max(1, _rows_at_once(model) // min(n, _samples_at_once(model)))
     for start in range(0, len(x), _ENCODE_AT_ONCE):
         block = x[start : start + _ENCODE_AT_ONCE]
         q = model.posterior(block)
-        group = max(1, _rows_at_once(model) // min(n, _samples_at_once(model)))
         for first in range(0, len(block), group):
             chosen = slice(first, first + group)
             report = _progress_of_group(on_progress, start + first, len(block[chosen]), len(x))
-            parts.append(_score_group(model, block[chosen], q.rows(chosen), n, seed, report))
-    if not parts:
-        return LogDensity(*(torch.empty(0, dtype=torch.float64) for _ in fields(LogDensity)))
-    return LogDensity(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(LogDensity)))
+            scores = _score_group(model, block[chosen], q.rows(chosen), n, seed, report)
+            for row, name in zip(figures[:, start : start + len(block)], names, strict=True):
+                row[chosen] = getattr(scores, name)
+    return LogDensity(*figures)
 
 
 def _check_count(n: int) -> None:

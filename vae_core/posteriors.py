@@ -9,9 +9,9 @@ A new family is one class and one line in :data:`FAMILIES`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -54,47 +54,48 @@ class Path:
         return self.log_q0 - sum(self.log_abs_dets, torch.zeros_like(self.log_q0))
 
 
-class Posterior(Protocol):
+class Posterior(ABC):
     """q(z|x) for a batch of B images."""
 
     @property
+    @abstractmethod
     def batch_size(self) -> int:
         """B."""
-        ...
 
+    @abstractmethod
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """ε ~ N(0, I), (n, B, d), on the posterior's device."""
-        ...
 
+    @abstractmethod
     def path(self, epsilon: Tensor) -> Path:
         """Push noise of shape (n, B, d) through to z, keeping every stage."""
-        ...
 
     def rsample_and_log_prob(
         self, n: int, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """n reparameterised draws for each image, (n, B, d), and log q(z|x) there, (n, B)."""
-        ...
+        path = self.path(self.noise(n, generator))
+        return path.z, path.log_q
 
+    @abstractmethod
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
         unbiased estimates log q(z|x) − log p(z), (n, B)."""
-        ...
 
+    @abstractmethod
     def moments(
         self, samples: int, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Mean and variance of each z_i under q(z|x), both (B, d): exact for Gaussians, from
         ``samples`` draws for flows."""
-        ...
 
+    @abstractmethod
     def rows(self, chosen: slice) -> "Posterior":
         """The same for some of the images."""
-        ...
 
 
 @dataclass(frozen=True)
-class GaussianPosterior:
+class GaussianPosterior(Posterior):
     """N(μ, LLᵀ) with L = strictly lower part + diag(σ) (note §6.1; Kingma & Welling 2019, §2.5).
 
     Attributes:
@@ -129,12 +130,6 @@ class GaussianPosterior:
         log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
         return Path(epsilon, [z], log_q, [])
 
-    def rsample_and_log_prob(
-        self, n: int, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        path = self.path(self.noise(n, generator))
-        return path.z, path.log_q
-
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (1, B)."""
         mean, variance = self.moments(0)
@@ -155,7 +150,7 @@ class GaussianPosterior:
 
 
 @dataclass(frozen=True)
-class FlowPosterior:
+class FlowPosterior(Posterior):
     """A Gaussian base bent by T flow steps (note §7; Rezende & Mohamed 2015).
 
     Attributes:
@@ -183,12 +178,6 @@ class FlowPosterior:
             points.append(z)
             log_abs_dets.append(log_abs_det)
         return Path(epsilon, points, start.log_q0, log_abs_dets)
-
-    def rsample_and_log_prob(
-        self, n: int, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        path = self.path(self.noise(n, generator))
-        return path.z, path.log_q
 
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         return log_q - standard_normal_log_prob(z)

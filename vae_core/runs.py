@@ -124,6 +124,8 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process is working on the run right now."""
+        if not self.folder.is_dir():
+            return False  # locking would bring the folder back
         lock = self.lock()
         try:
             lock.acquire(timeout=0)

@@ -69,11 +69,12 @@ def map_figure(
     if scale is None:
         figure.add_traces(_class_traces(points, index, labels, classes))
     else:
-        figure.add_trace(_scale_trace(points, index, labels, classes, scale))
+        figure.add_trace(_scale_trace(points, index, labels, classes, scale, height))
     if chosen is not None:
         figure.add_trace(_chosen_trace(chosen, len(points)))
     x_title, y_title = axis_titles(d, explained)
-    layout = style.layout("Posterior means E[z|x]", x_title, y_title, height=height)
+    title = "Posterior means E[z|x]" + (f" by {scale.title}" if scale is not None else "")
+    layout = style.layout(title, x_title, y_title, height=height)
     figure.update_layout(**layout, dragmode="pan")
     if d == 1:
         _lay_in_rows(figure, points, classes)
@@ -95,7 +96,12 @@ def _class_traces(
 
 
 def _scale_trace(
-    points: np.ndarray, index: np.ndarray, labels: np.ndarray, classes: Sequence[str], scale: Scale
+    points: np.ndarray,
+    index: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    scale: Scale,
+    height: int,
 ) -> Any:
     low, high = np.nanpercentile(scale.values, [1, 99])
     marker = {
@@ -104,9 +110,11 @@ def _scale_trace(
         "cmax": high,
         "colorscale": style.DENSITY_SCALE,
         "size": _size(len(points)),
-        "colorbar": {
-            "title": {"text": scale.title, "side": "top"}, "orientation": "h", "thickness": 10,
-            "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "len": 0.7, "ypad": 4,
+        "colorbar": {  # where the legend would be
+            "orientation": "h", "thickness": 9,
+            "x": 0, "xref": "container", "xanchor": "left", "xpad": 12, "len": 0.6,
+            "y": 1 - 32 / height, "yref": "container", "yanchor": "top", "ypad": 0,
+            "outlinewidth": 0, "nticks": 6,
         },
     }  # fmt: skip
     names = [

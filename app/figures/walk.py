@@ -41,9 +41,11 @@ def noise(epsilon: Floats, probe: Floats) -> go.Figure:
         return _on_a_line([bell], epsilon[:, 0], "ε", NEUTRAL)
     if epsilon.shape[1] == 2:
         return _in_a_plane(_rings(probe, NEUTRAL), epsilon, "ε", NEUTRAL, np.zeros(2), _REACH)
-    bars = _bars(np.arange(epsilon.shape[1]), epsilon[0], "ε", HIGHLIGHT)
+    bars = _bars(epsilon[0], "ε", HIGHLIGHT)
     reach = max(_REACH, 1.05 * float(np.abs(epsilon[0]).max()))
-    return _figure([bars], _axis("dimension"), _axis("ε", range=[-reach, reach]))
+    return _figure(
+        [bars], _counted("dimension", len(epsilon[0])), _axis("ε", range=[-reach, reach])
+    )
 
 
 def latent(
@@ -66,14 +68,13 @@ def latent(
 
 def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
     """The encoder's Gaussian: μ (d,) as bars above σ as bars, or above L (d, d) as a heatmap."""
-    dimension = np.arange(len(mean))
-    sigma = _bars(dimension, np.diag(scale), "σ", NEUTRAL)
+    sigma = _bars(np.diag(scale), "σ", NEUTRAL)
     below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
     way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
     y2 = _axis("σ" if diagonal else "L", domain=[0, 0.6], anchor="x", nticks=4, showgrid=False)
     return _figure(
-        [_bars(dimension, mean, "μ", LOG_Q.colour), below],
-        _axis(None, anchor="y2"),
+        [_bars(mean, "μ", LOG_Q.colour), below],
+        _counted(None, len(mean), anchor="y2"),
         _axis("μ", domain=[0.68, 1], nticks=4),
         more={"yaxis2": {**y2, "zeroline": False, **way}},
     )
@@ -92,9 +93,10 @@ def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figur
     """
     if points.shape[1] == 2:
         return _flow_panels(log_abs_dets, probe_points, points)
-    bars = _bars(np.arange(1, len(log_abs_dets) + 1), log_abs_dets, "log |det|", LOG_Q.colour)
+    bars = _bars(log_abs_dets, "log |det|", LOG_Q.colour)
     bars["hovertemplate"] = "step %{x}: %{y:.3f} nats<extra></extra>"
-    return _figure([bars], _axis("step t"), _axis("log |det| (nats)"))
+    step = _counted("step t", len(log_abs_dets))
+    return _figure([bars], step, _axis("log |det| (nats)"))
 
 
 # ---- d = 1
@@ -236,7 +238,7 @@ def _flow_panel(
 
 
 def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
-    dimension = np.arange(len(z))
+    dimension = np.arange(1, len(z) + 1)
     spread = {
         "type": "scatter", "x": dimension, "y": mean, "mode": "markers", "name": "q(z|x)",
         "customdata": sd, "marker": {"color": LOG_Q.colour, "symbol": "line-ew-open", "size": 6},
@@ -255,20 +257,22 @@ def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
     }  # fmt: skip
     reach = max(_REACH, float((np.abs(mean) + 2.5 * sd).max()), 1.05 * float(np.abs(z).max()))
     y = _axis("z", range=[-reach, reach])
-    return _figure([spread, followed], _axis("dimension"), y, shapes=[prior])
+    return _figure([spread, followed], _counted("dimension", len(z)), y, shapes=[prior])
 
 
-def _bars(x: NDArray[np.intp], y: Floats, name: str, colour: str) -> Spec:
+def _bars(values: Floats, name: str, colour: str) -> Spec:
     return {
-        "type": "bar", "x": x, "y": y, "name": name, "width": 0.7, "marker": {"color": colour},
+        "type": "bar", "x": np.arange(1, len(values) + 1), "y": values, "name": name,
+        "width": 0.7, "marker": {"color": colour},
         "hovertemplate": f"{name} of dimension %{{x}}: %{{y:.3f}}<extra></extra>",
     }  # fmt: skip
 
 
 def _cholesky(scale: Floats) -> Spec:
     most = float(np.abs(scale).max())
+    lower = np.where(np.tri(len(scale)) > 0, scale, np.nan)
     return {
-        "type": "heatmap", "z": np.where(np.tri(len(scale)) > 0, scale, np.nan), "yaxis": "y2",
+        "type": "heatmap", "z": lower.astype(np.float32), "x0": 1, "y0": 1, "yaxis": "y2",
         "name": "L", "zmin": -most, "zmax": most, "colorscale": style.SIGNED_SCALE,
         "showscale": False, "hoverongaps": False,
         "hovertemplate": "row %{y}, column %{x} of L: %{z:.3f}<extra></extra>",
@@ -298,6 +302,11 @@ def _figure(
 
 def _axis(title: str | None, **more: Any) -> Spec:
     return {"title": {"text": title, "standoff": 8}, **more}
+
+
+def _counted(title: str | None, count: int, **more: Any) -> Spec:
+    """An axis of dimensions or steps, counted from 1."""
+    return _axis(title, **({"dtick": 1} if count < 7 else {"nticks": 6}), **more)
 
 
 def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
@@ -332,4 +341,4 @@ def _normal(values: Floats) -> Floats:
 
 
 def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return f"{value:.2f}".replace("-", "−").replace("−0.00", "0.00")

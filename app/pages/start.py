@@ -50,11 +50,11 @@ def walk_through() -> None:
     with noise:
         stages.noise(now, about)
     with diagram:
-        stages.connection()
         if len(now.log_abs_dets):
+            stages.arrow("flow")
             with stages.stage("flow"):
                 stages.flow(now, about)
-            stages.connection()
+        stages.arrow("latent")
         with stages.stage("latent"):
             stages.latent(now, about)
         stages.decoder()

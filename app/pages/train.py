@@ -86,13 +86,14 @@ def watch(runs: DeltaGenerator, panels: DeltaGenerator, unfinished: frozenset[st
     chosen = train_runs.chosen_id(found)
     with runs:
         train_runs.show_list(found, chosen)
+    if (note := st.session_state.pop("train-note", None)) is not None:
+        st.toast(errors.plain(note), duration="long")
     with panels:
-        if (note := st.session_state.pop("train-note", None)) is not None:
-            st.info(errors.plain(note))
         if chosen is None:
             nothing_yet()
         else:
-            show(found, chosen)
+            with st.container(key=f"shown-{chosen}"):
+                show(found, chosen)
 
 
 def nothing_yet() -> None:

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.driving import App, expect_no_exception, running_app, settle, visit
 from vae_core.runs import Run, RunStore
@@ -36,7 +35,9 @@ def press_start(app: App, page: Page) -> Run:
     before = page.evaluate(run)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_function(f"before => {run} && {run} !== before", arg=before)
-    return store_of(app).get(page.evaluate(run))
+    chosen = page.evaluate(run)
+    page.locator(f".st-key-shown-{chosen}").wait_for()
+    return store_of(app).get(chosen)
 
 
 def expect_state(page: Page, state: str) -> None:
@@ -262,7 +263,7 @@ def test_a_run_folder_deleted_while_it_is_watched(app_server: App, page: Page) -
     expect(page.get_by_role("alert")).to_contain_text("is not here", timeout=1000 * PATIENCE)
     expect_no_exception(page)
     wait_for(lambda: not is_alive(pid), "its process gone")
-    shutil.rmtree(run.folder, ignore_errors=True)
+    assert not run.folder.exists()
 
 
 def is_alive(pid: int | None) -> bool:
@@ -283,7 +284,7 @@ def test_damaged_and_failed_runs_are_listed_and_can_be_removed(app_server: App, 
     expect(page.get_by_role("alert")).to_contain_text("damaged")
     expect(page.locator(f".st-key-pick-{damaged.id}")).to_contain_text("damaged")
 
-    page.locator(".st-key-run-more button").click()
+    page.locator(".st-key-run-more [data-testid=stPopoverButton]").first.click()
     page.get_by_role("button", name="Remove from the list").click()
     expect(page.get_by_text("Taken off the list.")).to_be_visible()
     expect(page.locator(f".st-key-pick-{damaged.id}")).to_have_count(0)

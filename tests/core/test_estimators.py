@@ -1,6 +1,8 @@
 """log p̂(x) against quadrature and against the plain formula; its diagnostics against theory."""
 
 import math
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,3 +167,25 @@ def test_an_impossible_number_of_samples_is_refused(count, trained, test_digits)
 
 def test_no_images_give_no_scores(trained):
     assert log_density(trained("full"), torch.zeros(0, 1, 8, 8), 10).log_px.shape == (0,)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads Linux's own accounts")
+@pytest.mark.parametrize(("images", "samples"), [(1200, 300), (1, 300_000)])
+def test_memory_grows_neither_with_images_nor_with_samples(images, samples):
+    model = VAE(ModelConfig(posterior="mean-field", latent_size=50)).eval()
+    x = (torch.rand(images, 1, 28, 28) < 0.2).float()
+    log_density(model, x[:20], 1000)  # what a first call sets up
+    before = resident_megabytes()
+    most = 0.0
+
+    def watch(_share: float) -> None:
+        nonlocal most
+        most = max(most, resident_megabytes() - before)
+
+    log_density(model, x, samples, on_progress=watch)
+    assert most < 64
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
