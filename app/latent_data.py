@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from app import services
 from app.services import Choice
 from vae_core import latent
-from vae_core.config import DATASETS, Split
+from vae_core.catalogue import DATASETS, DatasetInfo
+from vae_core.config import Split
 from vae_core.datasets import Dataset
 from vae_core.estimators import log_density
 from vae_core.latent import Dimensions, Floats, Plane
@@ -44,6 +45,11 @@ class View:
         return services.dataset(self.choice.run.config.dataset)
 
     @property
+    def data_info(self) -> DatasetInfo:
+        """What is known of the data set without loading it."""
+        return DATASETS[self.choice.run.config.dataset]
+
+    @property
     def d(self) -> int:
         """How many latent dimensions there are."""
         return self.choice.run.config.model.latent_size
@@ -51,12 +57,12 @@ class View:
     @property
     def count(self) -> int:
         """How many images there are."""
-        return DATASETS[self.choice.run.config.dataset].sizes[self.split]
+        return self.data_info.sizes[self.split]
 
     @property
     def classes(self) -> Sequence[str]:
         """The names of the classes."""
-        return DATASETS[self.choice.run.config.dataset].classes
+        return self.data_info.classes
 
     @property
     def binarisation(self) -> str:

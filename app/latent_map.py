@@ -78,7 +78,7 @@ def _protocol(view: View, around: Cloud, scored: bool) -> None:
     of = f" of {view.count:,}" if shown < view.count else ""
     scores = latent_data.held_out(view) if scored else None
     widgets.protocol(
-        view.data.info.title,
+        view.data_info.title,
         view.split,
         view.binarisation,
         K=None if scores is None else scores.protocol["importance_samples"],

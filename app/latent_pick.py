@@ -24,22 +24,23 @@ def pick_view(choice: Choice) -> View:
 
 def pick_point(view: View) -> int:
     """A number input: the chosen image of the split. A click on the map sets it too."""
+    first = view.data_info.showcase if view.split == "test" else 0
     if "point" not in st.session_state and "point" not in st.query_params and view.split == "test":
-        st.session_state["point"] = st.session_state.get("image", 0)  # from another page
+        st.session_state["point"] = st.session_state.get("image", first)  # from another page
     if not 0 <= (st.session_state.get("point") or 0) < view.count:
-        st.session_state["point"] = 0
+        st.session_state["point"] = first
     chosen = st.number_input(
         f"Chosen image, 0 to {view.count - 1:,}",
         min_value=0,
         max_value=view.count - 1,
-        value=0,
+        value=first,
         step=1,
         key="point",
         bind="query-params",
         persist_state="session",
         help="The image that is looked at closely; on the map, a click on a point chooses it.",
     )
-    return chosen or 0
+    return first if chosen is None else chosen
 
 
 def choose(index: int) -> None:

@@ -1,21 +1,26 @@
 """The tabs that show the latent space as a whole: the manifold, and the prior met or missed."""
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import latent_code, latent_data, widgets
 from app.figures import latent_sheets as sheets
 from app.figures.latent import axis_titles
 from app.latent_data import View
-from app.latent_ways import dead_names
+from app.latent_ways import MAX_IN_ADDRESS, dead_names, go_to
 from vae_core import latent
 from vae_core.latent import Floats
 
 SIZES = (10, 15, 20, 25, 30)
 MAX_HISTOGRAMS = 9
+_LINES = 4  # in which the one dimension of d = 1 is laid out
+_SHEET = "latent-manifold"
+_GO = "Click an image to go on from there under Decode."
 
 
 @st.fragment
-def manifold(view: View, _index: int) -> None:
+def manifold(view: View, index: int) -> None:
     """What the decoder draws all over the prior, or all over the plane of the map."""
     plot, about = st.columns([10, 3], gap="medium")
     with about:
@@ -29,31 +34,47 @@ def manifold(view: View, _index: int) -> None:
             help="How finely the latent space is sampled; more images, each of them smaller.",
         )
         st.caption(_what_is_shown(view))
-    around = latent_data.cloud(view)
     grid = latent.quantile_grid(size)
     if view.d == 1:
-        grid = latent.quantile_grid(size * 4)[0].reshape(4, size, 2)
-    images = latent_data.picture(latent.decode(view.model, around.plane.lift(grid)))
-    x_title, y_title = axis_titles(view.d, around.plane.explained.tolist())
-    figure = sheets.sheet_figure(
-        images,
-        _labels(grid[0, :, 0]) if view.d > 1 else [""] * size,
-        _labels(grid[:, 0, 1])
-        if view.d > 1
-        else [f"from {row[0]:.2f}".replace("-", "−") for row in grid[..., 0]],
-        x_title=x_title,
-        y_title=y_title if view.d > 1 else "",
-        height=660 if view.d > 1 else 320,
-    )
+        grid = latent.quantile_grid(size * _LINES)[0].reshape(_LINES, size, 2)
+    z = latent_data.cloud(view).plane.lift(grid)
+    images = latent_data.picture(latent.decode(view.model, z))
     with plot:
         widgets.chart(
-            figure,
-            "latent-manifold",
+            _sheet(view, images, grid),
+            _SHEET,
             f"A sheet of {images.shape[0]} by {images.shape[1]} decoded images, from one end of "
             "the prior to the other.",
             lambda: sheets.sheet_csv(images),
+            on_select=lambda: _go_to_clicked(view, index, z.reshape(-1, view.d)),
         )
+    if st.session_state.get("tab") == "Decode":
+        st.rerun()  # it was clicked
     widgets.code(latent_code.lines("Manifold", view))
+
+
+def _sheet(view: View, images: np.ndarray, grid: Floats) -> go.Figure:
+    x_title, y_title = axis_titles(view.d, latent_data.cloud(view).plane.explained.tolist())
+    places = grid.reshape(-1, 2)[:, : min(view.d, 2)]
+    hover = [", ".join(f"{v:.2f}" for v in place).replace("-", "−") for place in places]
+    flat = view.d == 1
+    return sheets.sheet_figure(
+        images,
+        [""] * grid.shape[1] if flat else _labels(grid[0, :, 0]),
+        [f"from {v:.2f}".replace("-", "−") for v in grid[:, 0, 0]]
+        if flat
+        else _labels(grid[:, 0, 1]),
+        x_title=x_title,
+        y_title="" if flat else y_title,
+        height=320 if flat else 660,
+        hover=hover if view.d <= MAX_IN_ADDRESS else (),
+    )
+
+
+def _go_to_clicked(view: View, index: int, z: Floats) -> None:
+    points = st.session_state[_SHEET]["selection"]["points"]
+    if points:
+        go_to(view, index, z[points[0]["customdata"]])
 
 
 def _labels(values: Floats) -> list[str]:
@@ -65,11 +86,11 @@ def _labels(values: Floats) -> list[str]:
 def _what_is_shown(view: View) -> str:
     spacing = "spaced so that each image stands for an equal share of the prior (its quantiles)"
     if view.d <= 2:
-        return f"E[x|z] at latents {spacing}; Kingma & Welling 2014, appendix A."
+        return f"E[x|z] at latents {spacing}; Kingma & Welling 2014, appendix A. {_GO}"
     return (
         f"E[x|z] at latents in the plane of the first two principal components of the posterior "
         f"means, {spacing}. The other {view.d - 2} directions stay at the mean: a section through "
-        f"{view.d} dimensions, not all of them."
+        f"{view.d} dimensions, not all of them. {_GO}"
     )
 
 
@@ -106,7 +127,7 @@ def prior(view: View, _index: int) -> None:
             "decode to what no image is like."
         )
     widgets.protocol(
-        view.data.info.title,
+        view.data_info.title,
         view.split,
         view.binarisation,
         seed=latent_data.SEED,

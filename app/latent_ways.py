@@ -29,7 +29,7 @@ _WALK = "latent-walk"
 def decode(view: View, index: int) -> None:
     """z under the user's hand: whatever it is moved to is decoded at once."""
     point = latent_data.point(view, index)
-    anchor = "/".join((*view.identity(), str(index)))
+    anchor = _anchor(view, index)
     z, number = _position(view, point, anchor)
     image = latent_data.picture(latent.decode(view.model, z))
     latent_walk.latent_walk(
@@ -47,6 +47,18 @@ def decode(view: View, index: int) -> None:
     )
     _name_the_dead(view)
     widgets.code(latent_code.lines("Decode", view, index))
+
+
+def _anchor(view: View, index: int) -> str:
+    """Names what a position belongs to: it is lost with another image or other weights."""
+    return "/".join((*view.identity(), str(index)))
+
+
+def go_to(view: View, index: int, z: Floats) -> None:
+    """Have the Decode tab open at z, as in a callback."""
+    st.session_state["tab"] = "Decode"
+    st.session_state["latent-anchor"] = _anchor(view, index)
+    _to_address(z, latent_data.point(view, index).mean)
 
 
 def _position(view: View, point: Point, anchor: str) -> tuple[Floats, int]:

@@ -18,8 +18,10 @@ def pick_model(key: str = "model") -> Choice:
         )
         st.stop()
     _take_from_url(key, choices)
-    if st.session_state.get(key) not in choices:
-        st.session_state.pop(key, None)  # a run that is gone, or a link from another computer
+    # Set in every case: by itself the box would neither take over what another page's held, nor
+    # stop naming a run that is gone.
+    current = st.session_state.get(key)
+    st.session_state[key] = current if current in choices else next(iter(choices))
     chosen = st.selectbox(
         "Model",
         list(choices),
@@ -36,14 +38,15 @@ def pick_model(key: str = "model") -> Choice:
 
 def pick_image(choice: Choice, key: str = "image") -> int:
     """A number input: which of the held-out test images of the model's data set."""
-    count = DATASETS[choice.run.config.dataset].sizes["test"]
+    info = DATASETS[choice.run.config.dataset]
+    count = info.sizes["test"]
     if st.session_state.get(key, 0) >= count:
-        st.session_state[key] = 0
+        st.session_state[key] = info.showcase
     return st.number_input(
         f"Test image, 0 to {count - 1}",
         min_value=0,
         max_value=count - 1,
-        value=0,
+        value=info.showcase,
         key=key,
         bind="query-params",
         persist_state="session",

@@ -13,7 +13,7 @@ from app.train_history import History, Reader
 from vae_core.config import DATASETS, RunConfig
 from vae_core.runs import Run, Status
 
-_RECENT = 3  # frames
+_NEWEST = "newest"
 _T = TypeVar("_T")
 
 
@@ -53,6 +53,8 @@ def readings(run: Run, status: Status, recorded: History) -> None:
     else:
         about = row["validation"]
         _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+    if recorded.unreadable:
+        st.caption(f"{recorded.unreadable} lines of its metrics cannot be read and are left out.")
 
 
 def _running_readings(status: Status) -> None:
@@ -113,6 +115,11 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         "on training and validation images.",
         partial(_terms_table, recorded),
     )
+    count = DATASETS[run.config.dataset].sizes["train"]
+    st.caption(
+        "Solid: validation, with the standard error of the ELBO as a band. Dotted: means over the "
+        f"{count:,} training images while the weights move."
+    )
 
 
 def _terms_table(recorded: History) -> str:
@@ -150,32 +157,18 @@ def film(run: Run) -> None:
 
 
 def _film_epoch(run: Run, available: Sequence[int]) -> int:
-    """The epoch of the slider, which follows the newest frame until it is moved."""
-    key, last_epoch = f"frame-{run.id}", run.config.train.epochs
-    planned = sorted({*train_film.planned(last_epoch), *available})
-    if len(planned) == 1:
-        return planned[0]
-    newest = [*st.session_state.get(f"{key}-newest", ()), available[-1]]
-    st.session_state[f"{key}-newest"] = sorted(set(newest))[-_RECENT:]
-    if not st.session_state.get(f"{key}-held"):
-        st.session_state[key] = available[-1]
+    """The epoch of the slider, or the newest while it stands at its end."""
+    planned = sorted({*train_film.planned(run.config.train.epochs), *available})
     wanted = st.select_slider(
         "Film, by epoch",
-        planned,
-        key=key,
-        on_change=_hold,
-        args=(key,),
-        help="Which epoch to look at; the newest is followed until you move this.",
+        [*planned, _NEWEST],
+        value=_NEWEST,
+        key=f"frame-{run.id}",
+        help="Which epoch to look at; at the right end the newest is followed as it comes.",
     )
-    return max((epoch for epoch in available if epoch <= wanted), default=available[0])
-
-
-def _hold(key: str) -> None:
-    """The slider was moved; to one of the newest frames, to follow them again.
-
-    While it follows, the browser may answer with the frame before, which is no wish to stay there.
-    """
-    st.session_state[f"{key}-held"] = st.session_state[key] not in st.session_state[f"{key}-newest"]
+    if wanted == _NEWEST:
+        return available[-1]
+    return max((epoch for epoch in available if epoch <= int(wanted)), default=available[0])
 
 
 def strip(run: Run) -> None:
@@ -188,6 +181,10 @@ def strip(run: Run) -> None:
             "film",
             "Three validation images, their reconstructions and two samples, from the first epoch "
             "to the last.",
+        )
+        st.caption(
+            "E[x|z] at the posterior mean of three validation images (x̂), and at two draws from "
+            "the prior; the images and the noise are the same at every epoch."
         )
 
 

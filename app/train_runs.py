@@ -66,8 +66,12 @@ def entries() -> list[Entry]:
 
 def chosen_id(found: Sequence[Entry]) -> str | None:
     """The run in the address, else the one chosen before, else the newest; None if none is."""
-    wanted = st.query_params.get("run") or st.session_state.get("train-run")
-    return wanted or (found[0].id if found else None)
+    if wanted := st.query_params.get("run"):
+        return wanted
+    if before := st.session_state.get("train-run"):  # the page was left and opened again
+        choose(before)
+        return before
+    return found[0].id if found else None
 
 
 def choose(run_id: str) -> None:

@@ -25,10 +25,15 @@ def sources(folder: str) -> list[Path]:
     return sorted(p for p in (ROOT / folder).rglob("*.py") if "__pycache__" not in p.parts)
 
 
+# Parsed as this file is collected: CPython 3.11 can fail to once a greenlet, such as the browser's
+# driver, has run in the process.
+TREES = {p: ast.parse(p.read_text("utf-8")) for f in ("app", "vae_core") for p in sources(f)}
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """The modules a file imports, inside functions too, with their line."""
     package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

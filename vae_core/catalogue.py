@@ -13,7 +13,8 @@ ImageShape = tuple[int, int, int]
 class DatasetInfo:
     """What is known of a data set before it is loaded.
 
-    ``suggested`` are settings that train well on it; forms start from them.
+    ``suggested`` are settings that train well on it; forms start from them. ``showcase`` is a test
+    image that is easily recognised when it is binarised; pages open on it.
     """
 
     title: str
@@ -22,6 +23,7 @@ class DatasetInfo:
     embedded: bool
     classes: tuple[str, ...] = tuple("0123456789")
     suggested: Mapping[str, Any] = field(default_factory=dict)
+    showcase: int = 0
 
 
 _MNIST_SIZES: Mapping[Split, int] = {"train": 50_000, "validation": 10_000, "test": 10_000}
@@ -38,6 +40,7 @@ DATASETS: Mapping[DatasetName, DatasetInfo] = {
         {"train": 1297, "validation": 200, "test": 300},
         embedded=True,
         suggested={"epochs": 200, "learning_rate": 3e-3, "kl_warmup_epochs": 10},
+        showcase=176,
     ),
     "mnist": DatasetInfo("MNIST 28×28", (1, 28, 28), _MNIST_SIZES, embedded=False),
     "fashion-mnist": DatasetInfo(

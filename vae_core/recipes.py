@@ -26,6 +26,7 @@ _DIGITS = {
     "epochs": 600,
     "learning_rate": 2e-3,
     "batch_size": 64,
+    "kl_warmup_epochs": 0,
     "importance_every": 0,
 }
 

@@ -26,8 +26,13 @@ def sheet_figure(
     x_title: str = "",
     y_title: str = "",
     height: int = 320,
+    hover: Sequence[str] = (),
 ) -> go.Figure:
-    """Images (R, C, H, W) in [0, 1] in rows and columns; a label that is empty has no tick."""
+    """Images (R, C, H, W) in [0, 1] in rows and columns; a label that is empty has no tick.
+
+    With a ``hover`` text for each image, row by row, an image can be clicked too: its number is the
+    ``customdata`` of the selection.
+    """
     images = _enlarged(images)
     rows, columns, high, wide = images.shape
     sheet = style.tile(images.reshape(-1, high, wide), columns)
@@ -37,6 +42,8 @@ def sheet_figure(
             sheet, x0=-(wide - 1) / 2 * across, dx=across, y0=-(high - 1) / 2 * down, dy=down
         )
     )
+    if hover:
+        figure.add_trace(_targets(rows, columns, hover))
     figure.update_layout(
         **style.layout(title, x_title or None, y_title or None, height=height, legend=False)
     )
@@ -49,6 +56,17 @@ def sheet_figure(
         scaleanchor="x", scaleratio=(high + 1) / (wide + 1), automargin=True,
     )  # fmt: skip
     return figure
+
+
+def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
+    """Unseen points in the middle of the images: a heatmap does not tell what was clicked."""
+    row, column = np.indices((rows, columns)).reshape(2, -1)
+    unseen = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=column, y=row, mode="markers", customdata=np.arange(rows * columns), text=list(hover),
+        marker={"opacity": 0, "size": 16}, selected=unseen, unselected=unseen, showlegend=False,
+        hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
 
 
 def _enlarged(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Plots of scores: among held-out images, against the number of samples, pixel by pixel."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -48,34 +49,43 @@ def held_out_figure(
     """
     low, high = float(held_out.min()), float(held_out.max())
     spare = _SPARE * max(high - low, 1.0)
-    axis = (low - spare, high + spare)
+    axis = (
+        low - spare,
+        max(min(high + spare, 0.0), high + spare / 7),
+    )  # no binary image is above 0
     counts, edges = np.histogram(held_out, _bins(held_out))
     centres = (edges[:-1] + edges[1:]) / 2
     below = centres < (log_px[chosen] if chosen is not None else -np.inf)
-    figure = go.Figure(
-        go.Bar(
-            x=centres,
-            y=counts,
-            width=np.diff(edges),
-            name=f"{len(held_out):,} held-out images",
-            marker={
-                "color": [LOG_PX.colour if b else faint(NEUTRAL, 0.55) for b in below],
-                "opacity": 0.75,
-                "line": {"width": 0},
-            },
-            hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
-        )
+    bars = go.Bar(
+        x=centres,
+        y=counts,
+        width=np.diff(edges),
+        name=f"{len(held_out):,} held-out images",
+        marker={
+            "color": [LOG_PX.colour if b else faint(NEUTRAL, 0.55) for b in below],
+            "opacity": 0.75,
+            "line": {"width": 0},
+        },
+        hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
     )
-    marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, float(counts.max()))
-    for trace in marks:
-        figure.add_trace(trace)
-    title = "Among held-out images"
+    top = float(counts.max())
+    marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, top)
     x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
-    figure.update_layout(**layout(title, x_title, "Images", height=height, legend=False))
-    figure.update_layout(bargap=0, uirevision=f"{axis}")
-    figure.update_xaxes(range=axis)
-    figure.update_yaxes(range=(-0.09 * counts.max(), 1.12 * counts.max()), tickmode="auto")
-    return figure
+    base = layout("Among held-out images", x_title, "Images", height=height, legend=False)
+    return _figure(
+        [bars, *marks],
+        base | {"bargap": 0, "uirevision": f"{axis}"},
+        {"range": axis},
+        {"range": (-0.09 * top, 1.12 * top)},
+    )
+
+
+def _figure(
+    traces: Sequence[Any], base: dict[str, Any], xaxis: dict[str, Any], yaxis: dict[str, Any]
+) -> go.Figure:
+    """With the layout in one piece: every update of a figure costs 15 ms."""
+    axes = {"xaxis": base["xaxis"] | xaxis, "yaxis": base["yaxis"] | yaxis}
+    return go.Figure(traces, layout=base | axes)
 
 
 def _bins(values: np.ndarray) -> int:
@@ -175,13 +185,10 @@ def convergence_figure(
         hovertemplate=f"ELBO: {number(elbo)}<extra></extra>",
         name="ELBO",
     )
-    figure = go.Figure([band, line, ruler])
-    figure.update_layout(
-        **layout("Convergence in K", "Importance samples so far", "Nats", height=height)
-    )
+    base = layout("Convergence in K", "Importance samples so far", "Nats", height=height)
     first, last = float(np.log10(k[0])), float(np.log10(k[-1]))
-    figure.update_xaxes(type="log", range=(first, max(last, first + 0.1)), dtick=1)
-    return figure
+    axis = {"type": "log", "range": (first, max(last, first + 0.1)), "dtick": 1}
+    return _figure([band, line, ruler], base, axis, {})
 
 
 def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
@@ -191,26 +198,27 @@ def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
         log_likelihood: E_q log p(x_i|z) of every pixel, (H, W), in nats; at most 0.
     """
     lowest = min(float(log_likelihood.min()), -1e-3)
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.round(log_likelihood, 4),
-            zmin=lowest,
-            zmax=0,
-            colorscale=_LIKELIHOOD_SCALE,
-            colorbar={
-                "thickness": 8,
-                "outlinewidth": 0,
-                "nticks": 4,
-                "ticksuffix": " nats",
-                "len": 0.8,
-                "y": 0,
-                "yanchor": "bottom",
-            },
-            hovertemplate="row %{y}, column %{x}: %{z:.3f} nats<extra></extra>",
-        )
+    heatmap = go.Heatmap(
+        z=np.round(log_likelihood, 4),
+        zmin=lowest,
+        zmax=0,
+        colorscale=_LIKELIHOOD_SCALE,
+        colorbar={
+            "thickness": 8,
+            "outlinewidth": 0,
+            "nticks": 4,
+            "ticksuffix": " nats",
+            "len": 0.8,
+            "y": 0,
+            "yanchor": "bottom",
+        },
+        hovertemplate="row %{y}, column %{x}: %{z:.3f} nats<extra></extra>",
     )
-    figure.update_layout(**layout("", height=height, legend=False))
-    figure.update_layout(margin={"t": 0, "r": 0, "b": 0, "l": 0, "pad": 0})
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed", scaleanchor="x")
-    return figure
+    base = layout("", height=height, legend=False)
+    square = {"visible": False, "constrain": "domain"}
+    return _figure(
+        [heatmap],
+        base | {"margin": {"t": 0, "r": 0, "b": 0, "l": 0, "pad": 0}},
+        square,
+        square | {"autorange": "reversed", "scaleanchor": "x"},
+    )

@@ -102,8 +102,10 @@ def progress(job: "Job") -> None:
         return
     bar, button = st.columns([8, 2], vertical_alignment="center")
     left = "" if job.seconds_left is None else f", about {duration(job.seconds_left)} to go"
-    count = f"{len(job.ranked())} of {len(job.readable)} images scored"
-    bar.progress(job.share, f"{job.phase}: {count}{left}")
+    text = f"{len(job.scored())} of {len(job.readable)} images scored{left}"
+    if job.phase == "Reading":
+        text = f"Reading: {len(job.reading.given)} files so far"
+    bar.progress(job.share, text)
     if job.stopped:
         button.button("Go on", on_click=job.go_on, key="score-stop", width="stretch",
                       help="Scores the remaining images as well.")  # fmt: skip

@@ -187,7 +187,7 @@ def test_the_density_of_one_dimension_shows_where_its_mean_is() -> None:
 
 def pixel_at(figure: go.Figure, x: float, y: float) -> int:
     """The level of the heatmap's cell whose centre is nearest to a point."""
-    (heat,) = traces(figure)
+    heat = traces(figure)[0]
     column, row = round((x - heat.x0) / heat.dx), round((y - heat.y0) / heat.dy)
     return int(heat.z[row][column])
 
@@ -211,6 +211,14 @@ def test_a_sheet_is_not_mirrored_or_turned() -> None:
     figure = sheets.sheet_figure(image, [""], [""])
     assert pixel_at(figure, 0.2, -0.2) == 255
     assert pixel_at(figure, -0.2, -0.2) == pixel_at(figure, 0.2, 0.2) == 0
+
+
+def test_an_image_of_a_sheet_can_be_clicked_where_it_lies() -> None:
+    images = np.zeros((2, 3, 8, 8))
+    _, targets = traces(sheets.sheet_figure(images, [""] * 3, [""] * 2, hover=list("abcdef")))
+    places = zip(targets.x, targets.y, targets.customdata, targets.text, strict=True)
+    assert (2, 1, 5, "f") in [tuple(place) for place in places]
+    assert targets.marker.opacity == targets.unselected.marker.opacity == 0
 
 
 def test_the_table_of_a_sheet_holds_every_pixel() -> None:

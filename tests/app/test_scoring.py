@@ -6,6 +6,7 @@ import io
 import shlex
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,8 @@ def test_uploads_never_pass_through_a_file() -> None:
         async with Request({"type": "http", "headers": headers}, receive).form() as form:
             return form["f"].file._rolled  # type: ignore[union-attr]
 
-    assert not asyncio.run(rolled())
+    with ThreadPoolExecutor() as pool:  # a thread of its own, since this one may run a loop
+        assert not pool.submit(asyncio.run, rolled()).result()
 
 
 # ---- the job

@@ -34,7 +34,7 @@ def named(figure: Any, name: str) -> Any:
 
 
 def test_training_is_dotted_validation_solid_and_each_quantity_keeps_its_colour() -> None:
-    figure = training.terms_figure(EPOCHS, TRAIN, VALIDATION, last_epoch=30)
+    figure: Any = training.terms_figure(EPOCHS, TRAIN, VALIDATION, last_epoch=30)
     for _, label, quantity in training.TERMS:
         solid, dotted = named(figure, label), named(figure, f"{label}, training")
         assert (solid.line.dash, dotted.line.dash) == ("solid", "dot")
@@ -45,7 +45,7 @@ def test_training_is_dotted_validation_solid_and_each_quantity_keeps_its_colour(
 
 def test_the_epoch_under_way_continues_the_training_curves_only() -> None:
     terms = {"elbo": -21.0, "log_px_z": -18.0, "kl": 3.0}
-    figure = training.terms_figure(EPOCHS, TRAIN, VALIDATION, (30.4, terms), last_epoch=50)
+    figure: Any = training.terms_figure(EPOCHS, TRAIN, VALIDATION, (30.4, terms), last_epoch=50)
     dotted = named(figure, "ELBO, training")
     assert (dotted.x[-1], dotted.y[-1]) == (30.4, -21.0)
     assert list(named(figure, "ELBO").x) == EPOCHS
@@ -54,7 +54,7 @@ def test_the_epoch_under_way_continues_the_training_curves_only() -> None:
 def test_within_the_first_epoch_there_is_a_point_to_see() -> None:
     nothing = {"elbo": [], "log_px_z": [], "kl": [], "elbo_se": []}
     terms = {"elbo": -45.0, "log_px_z": -44.0, "kl": 1.0}
-    figure = training.terms_figure([], nothing, nothing, (0.3, terms), last_epoch=20)
+    figure: Any = training.terms_figure([], nothing, nothing, (0.3, terms), last_epoch=20)
     dotted = named(figure, "ELBO, training")
     assert "markers" in dotted.mode
     assert dotted.y == (-45.0,)
@@ -63,19 +63,19 @@ def test_within_the_first_epoch_there_is_a_point_to_see() -> None:
 
 def test_the_first_epochs_do_not_squeeze_the_rest() -> None:
     wild = {name: [-1e6, *values[1:]] for name, values in TRAIN.items()}
-    figure = training.terms_figure(EPOCHS, wild, VALIDATION, last_epoch=30)
+    figure: Any = training.terms_figure(EPOCHS, wild, VALIDATION, last_epoch=30)
     assert figure.layout.yaxis.range[0] > -100
     assert figure.layout.yaxis.range[1] > max(VALIDATION["log_px_z"])
 
 
 def test_a_curve_with_gaps_is_drawn() -> None:
     holes = {name: [math.nan] * 30 for name in TRAIN}
-    figure = training.terms_figure(EPOCHS, holes, VALIDATION, last_epoch=30)
+    figure: Any = training.terms_figure(EPOCHS, holes, VALIDATION, last_epoch=30)
     assert all(map(math.isfinite, figure.layout.yaxis.range))
 
 
 def test_kl_bars_are_sorted_and_dead_dimensions_are_called_dead() -> None:
-    figure = training.kl_figure([0.001, 2.0, 0.5], [False, True, True])
+    figure: Any = training.kl_figure([0.001, 2.0, 0.5], [False, True, True])
     active, dead = named(figure, "active"), named(figure, "dead")
     assert list(active.y) == [2.0, 0.5]
     assert list(dead.y) == [0.001]
@@ -87,13 +87,15 @@ def test_kl_bars_are_sorted_and_dead_dimensions_are_called_dead() -> None:
 
 def test_log_q_is_log_q0_minus_the_log_dets() -> None:
     validation = {"log_q0": [-3.0, -2.5], "log_det_sum": [-1.0, -0.5], "log_qz": [-2.0, -2.0]}
-    figure = training.flow_figure([1, 2], validation, last_epoch=2)
+    figure: Any = training.flow_figure([1, 2], validation, last_epoch=2)
     log_q, log_q0, dets = (np.array(trace.y) for trace in figure.data)
     assert np.allclose(log_q, log_q0 - dets)
 
 
 def test_the_error_of_log_px_is_shown_as_a_band() -> None:
-    figure = training.importance_figure([5, 10], [-23, -22], [0.3, 0.2], [-24, -23], last_epoch=20)
+    figure: Any = training.importance_figure(
+        [5, 10], [-23, -22], [0.3, 0.2], [-24, -23], last_epoch=20
+    )
     band = named(figure, "log p(x) ± standard error")
     assert list(band.y) == pytest.approx([-22.7, -21.8, -22.2, -23.3])
     low, high = figure.layout.yaxis.range
@@ -112,7 +114,7 @@ def test_each_image_stands_above_its_reconstruction() -> None:
 
 def test_the_film_strip_has_a_column_an_epoch_and_a_row_an_image() -> None:
     frames = np.linspace(0, 1, 3 * 2)[:, None, None] * np.ones((6, 4, 4))
-    figure = training.strip_figure([0, 1, 5], frames.reshape(3, 2, 4, 4), ["a", "b"])
+    figure: Any = training.strip_figure([0, 1, 5], frames.reshape(3, 2, 4, 4), ["a", "b"])
     sheet = np.asarray(figure.data[0].z) / 255
     assert list(figure.layout.xaxis.ticktext) == ["given", "1", "5"]
     for column, x in enumerate(figure.layout.xaxis.tickvals):

@@ -85,7 +85,7 @@ def test_another_noise_moves_all_that_depends_on_it_and_the_link_brings_it_back(
     second = values(page)
     assert answer(page) == said
     assert second["w"] != first["w"]
-    assert second["prior"] != first["prior"]
+    assert second["likelihood"] != first["likelihood"]
     expect(page).to_have_url(re.compile(r"[?&]epsilon=1(&|$)"))
 
     page.reload()
@@ -129,13 +129,13 @@ def test_an_image_is_chosen_by_a_click_or_stepped_to(app_server: App, page: Page
     go(page, app_server)
     said = answer(page)
     page.locator(".st-key-strip [role=radio]").nth(4).click()
-    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 4:")
-    expect(page).to_have_url(re.compile(r"[?&]image=4(&|$)"))
+    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 172:")
+    expect(page).to_have_url(re.compile(r"[?&]image=172(&|$)"))
     settle(page)
     assert answer(page) != said
-    page.get_by_role("spinbutton", name="Test image").fill("12")  # beyond the first dozen
+    page.get_by_role("spinbutton", name="Test image").fill("180")  # beyond that dozen
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 12:")
+    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 180:")
     expect(page.locator(".st-key-strip [role=radio]").first).to_be_checked()
 
 
@@ -165,7 +165,7 @@ def test_a_link_that_makes_no_sense_opens_the_page_all_the_same(
     visit(page, app_server.url, query)
     drawn(page)
     expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
-    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 0:")
+    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 176:")
 
 
 def test_the_walk_goes_from_left_to_right_and_on_a_phone_from_top_to_bottom(
