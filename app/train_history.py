@@ -81,7 +81,7 @@ class Reader:
 
     def _catch_up(self, file: BinaryIO) -> None:
         about = os.fstat(file.fileno())
-        if about.st_size < self._offset:
+        if about.st_ino != self._file or about.st_size < self._offset:
             self._forget()  # another file in its place: taken up again from a checkpoint
             self._file = about.st_ino
         file.seek(self._offset)
