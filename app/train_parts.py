@@ -122,6 +122,15 @@ def terms(run: Run, status: Status, recorded: History) -> None:
     )
 
 
+def terms_to_come() -> None:
+    """The same plot without data, which also has the browser load what plots need."""
+    nothing: dict[str, list[float]] = {name: [] for name in ("elbo", "log_px_z", "kl", "elbo_se")}
+    figure = figures.terms_figure([], nothing, nothing, last_epoch=200)
+    widgets.chart(
+        figure, "terms", "Empty axes, where the terms of the ELBO will be drawn by epoch."
+    )
+
+
 def _terms_table(recorded: History) -> str:
     columns: dict[str, Sequence[Any]] = {"epoch": recorded.epochs}
     for part in ("train", "validation"):

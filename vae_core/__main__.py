@@ -105,9 +105,9 @@ def _run_to_train(given: argparse.Namespace) -> Run:
         return _run_to_resume(given.run, chosen)
     config = RunConfig.from_settings(chosen)
     if given.run is None:
-        return RunStore().create(config)
+        return RunStore().create(config, "paused")  # which the worker leaves alone
     try:
-        return create_run(given.run, config)
+        return create_run(given.run, config, "paused")
     except FileExistsError as error:
         raise ConfigError(f"{error} Add --resume to go on with it, or name another.") from error
 
@@ -121,8 +121,8 @@ def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
             f"The run in {folder} has {changed[0]} = {settings[changed[0]]}, not "
             f"{chosen[changed[0]]}. A run keeps its settings; start another for new ones."
         )
-    if run.status().state != "done" and not run.is_alive():
-        run.enqueue()
+    if not run.is_alive():
+        run.clear_request()
     return run
 
 
@@ -272,7 +272,7 @@ def _add_sample(commands: Any) -> None:
     parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument("--count", type=_positive, default=64, help="how many images")
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same images")
+    parser.add_argument("--seed", type=_seed, default=0, help="the same seed draws the same images")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.set_defaults(command=sample)
 
@@ -307,13 +307,16 @@ def list_runs(given: argparse.Namespace) -> int:
 def _run_row(entry: Run | DamagedRun) -> dict[str, Any]:
     if isinstance(entry, DamagedRun):
         return {"id": entry.folder.name, "state": "damaged", "error": entry.reason}
-    return {
-        "id": entry.id,
-        "name": entry.name,
-        "folder": str(entry.folder),
-        **dataclasses.asdict(entry.status()),
-        "evaluation": entry.evaluation(),
-    }
+    try:
+        return {
+            "id": entry.id,
+            "name": entry.name,
+            "folder": str(entry.folder),
+            **dataclasses.asdict(entry.status()),
+            "evaluation": entry.evaluation(),
+        }
+    except RunError as error:
+        return _run_row(DamagedRun(entry.folder, str(error)))
 
 
 # ---- shared
@@ -326,7 +329,7 @@ def _add_scoring_options(parser: argparse.ArgumentParser, importance_samples: in
         default=importance_samples,
         help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of every draw (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of every draw (default 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -350,6 +353,13 @@ def _sample_count(text: str) -> int:
     value = _positive(text)
     if value > MAX_IMPORTANCE_SAMPLES:
         raise argparse.ArgumentTypeError(f"must be at most {MAX_IMPORTANCE_SAMPLES:,}, not {text}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
     return value
 
 

@@ -77,8 +77,9 @@ def log_density(
     # One table for all results: small tensors kept from each group would pin the memory between
     figures = torch.empty(len(names), len(x), dtype=torch.float64)
     group = max(1, _rows_at_once(model) // min(n, _samples_at_once(model)))
-    for start in range(0, len(x), _ENCODE_AT_ONCE):
-        block = x[start : start + _ENCODE_AT_ONCE]
+    encode = min(_ENCODE_AT_ONCE, max(1, _FLOATS_AT_ONCE // model.config.latent_size**2))
+    for start in range(0, len(x), encode):
+        block = x[start : start + encode]
         q = model.posterior(block)
         for first in range(0, len(block), group):
             chosen = slice(first, first + group)

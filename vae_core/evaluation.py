@@ -65,7 +65,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
     x = x[:EPOCH_IMAGES].to(model.device)
     generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
     parts = []
-    for block in x.split(_EPOCH_BATCH):
+    for block in x.split(max(1, _EPOCH_BATCH // settings.samples)):
         terms = elbo_terms(model, block, settings.samples, generator)
         moments = [terms.posterior.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
         parts.append((_image_means(terms), *moments[0], *moments[1]))

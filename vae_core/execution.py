@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from pickle import UnpicklingError
 from types import FrameType
 from typing import Any
 
@@ -35,18 +37,29 @@ log = logging.getLogger(__name__)
 
 
 class _Ended(Exception):
-    """Leave training with this state; everything up to the current step is checkpointed."""
+    """Leave with this state; everything up to the current step is in the checkpoint."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.state: State = state
 
 
-def execute(run: Run, on_status: Callable[[Status], None] = lambda _: None) -> State:
+def execute(
+    run: Run,
+    on_status: Callable[[Status], None] = lambda _: None,
+    devices: Path | None = None,
+    only_if_queued: bool = False,
+) -> State:
     """Work on a run until it is done, paused, stopped or failed, and say which.
 
     Takes up a checkpoint where there is one. Nothing escapes but a busy run: a failure is written
-    into the run's status, with a sentence for the user, and its traceback into the log.
+    into the run's status, with a sentence for the user, and its traceback into the log. Ctrl-C
+    pauses the run at the next step; SIGTERM, a shutdown, leaves it queued.
+
+    Args:
+        on_status: told of every status that is written.
+        devices: a folder; runs that name the same one take turns on a device.
+        only_if_queued: leave a run alone that was called off before it began.
 
     Raises:
         RunError: if another process works on the run already.
@@ -55,33 +68,42 @@ def execute(run: Run, on_status: Callable[[Status], None] = lambda _: None) -> S
         held = run.lock().acquire(timeout=2)
     except Timeout as error:
         raise RunError(f"Another process is training {run.name} already.") from error
-    with held, _termination_asks_to_leave():
-        called_off = run.status().state
-        if called_off not in UNFINISHED:
-            return called_off
-        worker = _Execution(run, on_status)
+    with held, _signals() as signals:
+        before = run.status().state
+        if before == "done" or (only_if_queued and before not in UNFINISHED):
+            return before
+        worker = _Execution(run, on_status, devices, signals)
+        error = ""
         try:
             state: State = worker.work()
         except _Ended as ended:
             state = ended.state
-        except KeyboardInterrupt:
-            worker.checkpoint()
+        except KeyboardInterrupt:  # a second Ctrl-C: the last checkpoint has to do
             state = "paused"
-        except Exception as error:
+        except Exception as problem:
             log.exception("The run %s failed", run.id)
-            on_status(run.update(state="failed", phase="", error=_explain(error)))
-            return "failed"
+            worker.keep_best_model()
+            state, error = "failed", _explain(problem)
         run.clear_request()
-        on_status(run.update(state=state, phase=""))
+        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
+            on_status(run.update(state=state, phase="", error=error))
         return state
 
 
 class _Execution:
     """What is at hand while a run is worked on."""
 
-    def __init__(self, run: Run, on_status: Callable[[Status], None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        on_status: Callable[[Status], None],
+        devices: Path | None,
+        signals: list[State],
+    ) -> None:
         self.run = run
         self.on_status = on_status
+        self.devices = devices
+        self.signals = signals
         self.training: Training | None = None
         # when each kind of file was last written; a process that dies before its first
         # checkpoint counts as dying at the same place
@@ -95,18 +117,22 @@ class _Execution:
         self.training = training = Training(run.config, data)
         _choose_threads(training)
         self._resume()
-        with self._device_to_itself():
+        with self._turn_on_device():
             for event in training.events():
                 self._handle(event)
             self._final_figures()
         return "done"
 
     @contextlib.contextmanager
-    def _device_to_itself(self) -> Iterator[None]:
-        """One run of a store at a time on a device; the others wait, and can be called off."""
+    def _turn_on_device(self) -> Iterator[None]:
+        """One run at a time on a device; the others wait, and can be called off."""
         assert self.training is not None
         device = str(self.training.device)
-        lock = FileLock(self.run.folder.parent / f".device-{device.replace(':', '-')}.lock")
+        if self.devices is None:
+            self._status(phase="training", device=device)
+            yield
+            return
+        lock = FileLock(self.devices / f".device-{device.replace(':', '-')}.lock")
         while True:
             try:
                 held = lock.acquire(timeout=0.5)
@@ -159,12 +185,15 @@ class _Execution:
     def _save_model(self) -> None:
         """The best weights so far, which while training goes on are not the current ones."""
         assert self.training is not None
-        model = self.training.model
-        current = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        self.training.restore_best()
-        save_model(model, self.run.folder / "model.safetensors")
-        model.load_state_dict(current)
+        path = self.run.folder / "model.safetensors"
+        save_model(self.training.model, path, self.training.best)
         self.unsaved_model = False
+
+    def keep_best_model(self) -> None:
+        """After a failure: write the best weights if they are newer than those on disk."""
+        if self.unsaved_model:
+            with contextlib.suppress(OSError):
+                self._save_model()
 
     def checkpoint(self) -> None:
         """Write ``resume.pt`` in one step; the run can go on from exactly here."""
@@ -172,7 +201,10 @@ class _Execution:
             return
         path = self.run.folder / "resume.pt"
         partial = path.with_suffix(".partial")
-        torch.save(self.training.state_dict(), partial)
+        with partial.open("wb") as file:
+            torch.save(self.training.state_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
         if self.run.status().deaths:
             self._status(deaths=0)
@@ -182,21 +214,36 @@ class _Execution:
         assert self.training is not None
         path = self.run.folder / "resume.pt"
         if path.is_file():
-            state = torch.load(path, map_location=self.training.device, weights_only=True)
-            state["generator"] = state["generator"].cpu()
-            self.training.load_state_dict(state)
+            try:
+                state = torch.load(path, map_location=self.training.device, weights_only=True)
+                state["generator"] = state["generator"].cpu()
+                self.training.load_state_dict(state)
+            except (
+                OSError,
+                RuntimeError,
+                EOFError,
+                KeyError,
+                ValueError,
+                UnpicklingError,
+            ) as error:
+                raise RunError(
+                    "The checkpoint of this run is damaged, so it cannot go on; its model and its "
+                    "curves were kept. Duplicate it to train it anew."
+                ) from error
         self.run.cut_metrics(self.training.progress.epoch - 1)
 
     def _obey(self) -> None:
-        """Pause or stop if that was asked for."""
-        request = self.run.requested()
-        if request in ("pause", "stop"):
-            self.checkpoint()
-            if self.run.metrics():
+        """Leave if that was asked for, by a page or by a signal, with everything written."""
+        asked: dict[str, State] = {"pause": "paused", "stop": "stopped"}
+        state = self.signals[0] if self.signals else asked.get(self.run.requested())
+        if state is None:
+            return
+        self.checkpoint()
+        if self.training is not None:
+            if self.training.progress.best_epoch:
                 self._save_model()
-            if self.training is not None:
-                self._report_progress()
-            raise _Ended("paused" if request == "pause" else "stopped")
+            self._report_progress()
+        raise _Ended(state)
 
     def _final_figures(self) -> None:
         """Score held-out images: the figures of the run, and what percentiles refer to."""
@@ -263,17 +310,29 @@ def _explain(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _termination_asks_to_leave() -> Iterator[None]:
-    """SIGTERM (a shutdown) ends the run like Ctrl-C, but leaves it to be taken up again."""
+def _signals() -> Iterator[list[State]]:
+    """The states that signals ask the run to be left in, as they come in.
+
+    They are only noted here, and obeyed between two steps: an exception out of a signal handler
+    could come in the middle of writing a file. A second Ctrl-C does interrupt.
+    """
+    asked: list[State] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked
         return
 
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        raise _Ended("queued")
+    def terminate(_signal: int, _frame: FrameType | None) -> None:
+        asked.append("queued")
 
-    before = signal.signal(signal.SIGTERM, leave)
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append("paused")
+
+    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield
+        yield asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -66,10 +66,8 @@ def make(name: str) -> Path:
     config = RunConfig.from_settings(RECIPES[name])
     folder = cache_folder() / "recipes" / name
     run = Run.open(folder) if folder.is_dir() else create_run(folder, config)
-    if run.status().state != "done":
-        run.enqueue()
-        if execute(run) != "done":
-            raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
+    if execute(run) != "done":
+        raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
     return publish(run, pretrained_folder() / name, f"python -m vae_core.recipes {name}")
 
 

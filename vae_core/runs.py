@@ -128,7 +128,8 @@ class Run:
             return False  # locking would bring the folder back
         lock = self.lock()
         try:
-            lock.acquire(timeout=0)
+            # not at once: another look at the same moment would be taken for the process
+            lock.acquire(timeout=0.03, poll_interval=0.005)
         except Timeout:
             return True
         lock.release()
@@ -173,7 +174,10 @@ class Run:
             lines = (self.folder / "metrics.jsonl").read_text("utf-8").split("\n")
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines[:-1]]  # a whole line ends with a newline
+        try:
+            return [json.loads(line) for line in lines[:-1]]  # a whole line ends with a newline
+        except ValueError as error:
+            raise RunError(f"The run {self.id} is damaged: metrics.jsonl: {error}") from error
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row."""
@@ -191,6 +195,8 @@ class Run:
             return json.loads((self.folder / "evaluation.json").read_text("utf-8"))
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise RunError(f"The run {self.id} is damaged: evaluation.json: {error}") from error
 
     def checkpoint_digest(self) -> str:
         """Names the weights now in ``model.safetensors``; empty before there are any."""
@@ -215,15 +221,15 @@ class RunStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
 
-    def create(self, config: RunConfig) -> Run:
-        """A new run, queued. Two at once get two folders."""
+    def create(self, config: RunConfig, state: State = "queued") -> Run:
+        """A new run. Two at once get two folders."""
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             stamp = time.strftime("%Y%m%d-%H%M%S")
             slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
             folder = self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}"
             try:
-                return create_run(folder, config)
+                return create_run(folder, config, state)
             except FileExistsError:
                 continue
 
@@ -279,8 +285,8 @@ class RunStore:
         return [entry for entry in self.entries() if isinstance(entry, Run)]
 
 
-def create_run(folder: Path, config: RunConfig) -> Run:
-    """A new queued run in a folder of its own; the status comes last, so it is whole or not a run.
+def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
+    """A new run in a folder of its own; the status comes last, so it is whole or not a run.
 
     Raises:
         FileExistsError: if the folder is there already and not empty.
@@ -291,7 +297,7 @@ def create_run(folder: Path, config: RunConfig) -> Run:
     (folder / "snapshots").mkdir(exist_ok=False)
     now = time.time()
     replace_file(folder / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
-    status = Status(state="queued", created=now, queued=now, heartbeat=now)
+    status = Status(state=state, created=now, queued=now, heartbeat=now)
     replace_file(folder / "status.json", json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
 

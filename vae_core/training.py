@@ -130,13 +130,17 @@ class Training:
         settings, progress = self.config.train, self.progress
         reason: Reason = "all epochs done"
         while progress.epoch <= settings.epochs:
-            yield from self._epoch()
-            yield self._end_epoch()
-            if settings.patience and progress.epoch - 1 - progress.best_epoch >= settings.patience:
+            if progress.step == 0 and self._is_out_of_patience():
                 reason = "no better validation ELBO"
                 break
+            yield from self._epoch()
+            yield self._end_epoch()
         self.restore_best()
         yield Finished(progress.epoch - 1, reason)
+
+    def _is_out_of_patience(self) -> bool:
+        patience, progress = self.config.train.patience, self.progress
+        return bool(patience) and progress.epoch - 1 - progress.best_epoch >= patience
 
     def restore_best(self) -> None:
         """Put the weights with the best validation ELBO so far into the model."""
@@ -149,12 +153,11 @@ class Training:
         while progress.step < self.steps:
             self.sums += self._train_step(self._batch(order, progress.step), progress.step)
             progress.step += 1
-            now = time.perf_counter()
-            progress.seconds += now - clock
-            clock, running = now, None
-            if now - last_check > _CHECK_SECONDS or progress.step == self.steps:
-                last_check = now
-                running = self._running_terms()
+            running = None
+            if time.perf_counter() - last_check > _CHECK_SECONDS or progress.step == self.steps:
+                last_check = time.perf_counter()
+                running = self._running_terms()  # waits for the device, which is training time too
+            progress.seconds += time.perf_counter() - clock
             yield Step(progress.epoch, progress.step, self.steps, running)
             clock = time.perf_counter()  # the consumer's time is not training time
 

@@ -5,6 +5,7 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -98,12 +99,12 @@ class VAE(nn.Module):
         return self.mean_image(z)
 
 
-def save_model(model: VAE, path: Path) -> None:
-    """Write weights and config into one safetensors file, atomically."""
-    weights = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
-    replace_file(path, save(weights, metadata={"model": json.dumps(model.config.to_dict())}))
+def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write the config and the weights (the model's own, if none are given) into one safetensors
+    file, in one step."""
+    chosen = model.state_dict() if weights is None else weights
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
+    replace_file(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vae_core.config import ConfigError
-from vae_core.runs import UNFINISHED, Run, RunError, RunStore
+from vae_core.runs import UNFINISHED, Run, RunError, RunStore, Status
 
 _POLL_SECONDS = 0.2
 _IDLE_SECONDS = 30.0
@@ -28,7 +28,7 @@ _DETACHED_ON_WINDOWS = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
 )
 
 log = logging.getLogger(__name__)
-_started: list[subprocess.Popen[bytes]] = []  # kept: a dropped handle warns that its process lives
+_started: dict[Path, subprocess.Popen[bytes]] = {}  # the last worker started here for a store
 
 
 def _lock_of(store: RunStore) -> FileLock:
@@ -41,8 +41,11 @@ def ensure_worker(store: RunStore) -> bool:
 
     The worker is detached: it lives on when whoever started it ends.
     """
-    if not any(run.status().state in UNFINISHED for run in store.runs()):
+    if not any(_state(run) in UNFINISHED for run in store.runs()):
         return False
+    last = _started.get(store.folder)
+    if last is not None and last.poll() is None:
+        return False  # it is at work, or about to take the lock
     lock = _lock_of(store)
     try:
         lock.acquire(timeout=0)
@@ -50,8 +53,21 @@ def ensure_worker(store: RunStore) -> bool:
         return False
     lock.release()  # two starters at once are harmless: the second worker finds the lock taken
     log_file = store.folder / ".worker.log"
-    _started.append(_spawn(["--store", str(store.folder)], log_file))
+    _started[store.folder] = _spawn(["--store", str(store.folder)], log_file)
     return True
+
+
+def _status(run: Run) -> Status | None:
+    try:
+        return run.status()
+    except RunError:  # it was deleted, or damaged, since it was listed
+        log.warning("The run %s cannot be read any longer", run.id)
+        return None
+
+
+def _state(run: Run) -> str:
+    status = _status(run)
+    return "" if status is None else status.state
 
 
 def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
@@ -76,32 +92,37 @@ class Supervisor:
 
     def tick(self) -> bool:
         """Look once at everything; whether there is anything left to do."""
-        for key, (_, process) in list(self.children.items()):
-            if process.poll() is not None:
-                del self.children[key]
+        self._reap()
         unfinished = self._unfinished()
         busy = set()
-        for run in unfinished:
-            if run.status().state == "running" and not self._is_worked_on(run):
-                self._take_up_again(run)
-            elif self._is_worked_on(run):
+        for run, status in unfinished:
+            if self._is_worked_on(run):
                 busy.add(run.config.train.device)
-        for run in sorted(unfinished, key=lambda r: r.status().queued):
+            elif status.state == "running":
+                self._take_up_again(run)
+        for run, status in sorted(unfinished, key=lambda pair: pair[1].queued):
             device = run.config.train.device
-            if run.status().state == "queued" and device not in busy:
+            if status.state == "queued" and device not in busy:
                 busy.add(device)
                 self.children[run.id] = (run, _spawn_run(run))
         return bool(unfinished)
 
-    def _unfinished(self) -> list[Run]:
-        found = []
-        for run in self.store.runs():
-            try:
-                if run.status().state in UNFINISHED or run.id in self.children:
-                    found.append(run)
-            except RunError:  # it was deleted, or damaged, since it was listed
-                log.warning("The run %s cannot be read any longer", run.id)
-        return found
+    def _reap(self) -> None:
+        """Forget the processes that ended; one that failed before it began has died too."""
+        for key, (run, process) in list(self.children.items()):
+            if process.poll() is None:
+                continue
+            del self.children[key]
+            if process.returncode != 0 and _state(run) == "queued":
+                self._take_up_again(run)
+
+    def _unfinished(self) -> list[tuple[Run, Status]]:
+        found = ((run, _status(run)) for run in self.store.runs())
+        return [
+            (run, status)
+            for run, status in found
+            if status is not None and (status.state in UNFINISHED or run.id in self.children)
+        ]
 
     def _is_worked_on(self, run: Run) -> bool:
         return run.id in self.children or run.is_alive()
@@ -128,14 +149,17 @@ def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
 def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
     """Work through the store until nothing was left to do for ``idle_seconds``."""
     try:
-        held = _lock_of(store).acquire(timeout=0)
+        held = _lock_of(store).acquire(timeout=1)  # whoever only looks is gone by then
     except Timeout:
         return  # another worker is at it
     supervisor, last_work, wait = Supervisor(store), time.monotonic(), threading.Event()
     with held:
         while time.monotonic() - last_work < idle_seconds:
-            if supervisor.tick():
-                last_work = time.monotonic()
+            try:
+                if supervisor.tick():
+                    last_work = time.monotonic()
+            except (RunError, OSError):  # a run deleted meanwhile, a disk that is full
+                log.exception("Will look again")
             wait.wait(_POLL_SECONDS)
 
 
@@ -145,7 +169,7 @@ def train_one(folder: Path) -> None:
 
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    execute(Run.open(folder))
+    execute(Run.open(folder), devices=folder.parent, only_if_queued=True)
 
 
 def main() -> None:

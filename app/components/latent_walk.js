@@ -109,6 +109,8 @@ class Walk {
     for (const input of this.root.querySelectorAll("input")) {
       const value = this.z[input.dataset.dimension];
       if (input !== this.held) input.value = value;
+      const share = (Number(input.value) - input.min) / (input.max - input.min);
+      input.style.setProperty("--filled", `${100 * share}%`);
       input.parentElement.querySelector("output").textContent = shown(value);
     }
     this.drawPad();
@@ -190,11 +192,11 @@ class Walk {
     ink.setLineDash([2, 3]);
     for (const sigma of [1, 2, 3]) disc(ink, half, half, (sigma * half) / pad.reach).stroke();
     ink.setLineDash([]);
-    ink.globalAlpha = 0.55;
+    ink.globalAlpha = 0.7;
     for (let i = 0; i < this.classes.length; i++) {
       ink.fillStyle = pad.colours[this.classes[i]];
       const [x, y] = [this.points[2 * i] / 32767, this.points[2 * i + 1] / 32767];
-      disc(ink, half * (1 + x), half * (1 - y), 1.8).fill();
+      disc(ink, half * (1 + x), half * (1 - y), 2).fill();
     }
     ink.globalAlpha = 1;
     ink.strokeStyle = ink.fillStyle = this.data.accent;

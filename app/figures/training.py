@@ -15,7 +15,7 @@ TERMS: tuple[tuple[str, str, Quantity], ...] = (
     ("log_px_z", "E log p(x|z)", LOG_LIKELIHOOD),
     ("kl", "KL", KL),
 )
-_SETTLED = 0.0  # the share of the epochs, from the first, that does not decide the axes
+_SETTLED = 0.08  # the share of the epochs, from the first, that does not decide the axes
 _DIMENSIONS = 32  # more bars than that have no name each
 
 Curves = Mapping[str, Sequence[float]]

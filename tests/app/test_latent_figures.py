@@ -210,6 +210,9 @@ def test_a_sheet_is_not_mirrored_or_turned() -> None:
     image[0, 0, :14, 14:] = 1  # the upper right quarter
     figure = sheets.sheet_figure(image, [""], [""])
     assert pixel_at(figure, 0.2, -0.2) == 255
+    heat = traces(figure)[0]
+    assert heat.x0 + 27 / 2 * heat.dx == pytest.approx(0), "centred on its column"
+    assert heat.y0 + 27 / 2 * heat.dy == pytest.approx(0), "and on its row"
     assert pixel_at(figure, -0.2, -0.2) == pixel_at(figure, 0.2, 0.2) == 0
 
 

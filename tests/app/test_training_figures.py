@@ -163,6 +163,7 @@ def test_rows_are_read_as_they_come_and_half_a_line_waits(reader: Reader) -> Non
     assert reader.read().epochs == [1]
     append(reader, row(2)[20:] + row(3))
     assert reader.read().epochs == [1, 2, 3]
+    assert reader.read().unreadable == 0
     assert reader.read().column("train", "elbo") == [-21.0, -22.0, -23.0]
 
 
@@ -174,15 +175,20 @@ def test_a_history_that_was_handed_out_does_not_change(reader: Reader) -> None:
     assert before.epochs == [1]
 
 
-def test_taken_up_from_a_checkpoint_the_rows_start_over(reader: Reader, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [2, 5])
+def test_taken_up_from_a_checkpoint_the_rows_start_over(
+    reader: Reader, tmp_path: Path, kept: int
+) -> None:
     append(reader, row(1) + row(2) + row(3))
     reader.read()
     other = tmp_path / "other"
-    other.write_text(row(1) + row(2), encoding="utf-8")
+    again = range(1, kept + 1)
+    other.write_text("".join(row(epoch, elbo=-9.0) for epoch in again), encoding="utf-8")
     other.replace(reader.path)
-    assert reader.read().epochs == [1, 2]
-    append(reader, row(3) + row(4))
-    assert reader.read().epochs == [1, 2, 3, 4]
+    assert reader.read().epochs == list(again)
+    assert set(reader.read().column("validation", "elbo")) == {-9.0}
+    append(reader, row(kept + 1))
+    assert reader.read().epochs == [*again, kept + 1]
     reader.path.unlink()
     assert reader.read().epochs == []
 

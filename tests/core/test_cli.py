@@ -193,3 +193,28 @@ def test_a_damaged_model_is_named(run, tmp_path, capsys):
     (copy / "model.safetensors").write_bytes(b"\x00" * 100)
     assert main(["evaluate", str(copy), "--limit", "5"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_named_and_the_model_kept(run, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    status = json.loads((copy / "status.json").read_text())
+    (copy / "status.json").write_text(json.dumps({**status, "state": "paused"}))
+    (copy / "resume.pt").write_bytes((copy / "resume.pt").read_bytes()[:5000])
+    assert main(["train", "--run", str(copy), "--resume"]) == 1
+    assert "checkpoint of this run is damaged" in capsys.readouterr().err
+    assert main(["evaluate", str(copy), "--limit", "2", "--importance-samples", "5"]) == 0
+
+
+def test_damaged_figures_are_named_and_the_list_is_whole(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path))
+    assert main([*TRAIN, "--epochs", "1"]) == 0
+    (evaluation,) = tmp_path.glob("*/evaluation.json")
+    evaluation.write_text('{"elbo": 1')
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 1
+    (row,) = output(capsys)["runs"]
+    assert row["state"] == "damaged"
+    assert "evaluation.json" in row["error"]

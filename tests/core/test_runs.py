@@ -138,3 +138,18 @@ def test_the_config_file_is_plain_json(store):
     values = json.loads((run.folder / "config.json").read_text())
     assert values["model"]["posterior"] == "iaf"
     assert values["train"]["epochs"] == 7
+
+
+def test_looking_whether_a_run_is_alive_is_not_taken_for_life(store):
+    run = store.create(CONFIG)
+    answers: list[bool] = []
+
+    def look() -> None:
+        answers.extend(run.is_alive() for _ in range(100))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [False] * 400

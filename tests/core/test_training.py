@@ -130,3 +130,13 @@ def test_the_learning_rate_falls_to_a_twentieth():
     assert math.isclose(learning_rate_at(settings, 10), 0.05)
     constant = TrainConfig(schedule="constant", learning_rate=0.5)
     assert learning_rate_at(constant, 7) == 0.5
+
+
+def test_a_run_out_of_patience_stays_so_when_it_is_taken_up_again(digits):
+    settings = {"epochs": 100, "patience": 1, "learning_rate": 1e-7}
+    first = training_of(digits, **settings)
+    first.progress.best_elbo = 0.0  # out of reach
+    list(first.events())
+    second = training_of(digits, **settings)
+    second.load_state_dict(first.state_dict())
+    assert list(second.events()) == [Finished(1, "no better validation ELBO")]

@@ -216,3 +216,14 @@ def test_no_worker_is_started_without_work(store):
     run = start(store, **SHORT)
     wait_for_state(run, "done")
     assert not ensure_worker(store)
+
+
+def test_a_process_that_cannot_even_begin_is_given_up(store, monkeypatch, tmp_path):
+    """A PyTorch that does not import: the run fails, and is not started again for ever."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('broken on purpose')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"), prepend=os.pathsep)
+    run = start(store, **SHORT)
+    wait_for_state(run, "failed")
+    assert run.status().deaths == 3
+    assert "broken on purpose" in (run.folder / "worker.log").read_text()
