@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from pickle import UnpicklingError
 from types import FrameType
 from typing import Any
 
@@ -218,14 +217,7 @@ class _Execution:
                 state = torch.load(path, map_location=self.training.device, weights_only=True)
                 state["generator"] = state["generator"].cpu()
                 self.training.load_state_dict(state)
-            except (
-                OSError,
-                RuntimeError,
-                EOFError,
-                KeyError,
-                ValueError,
-                UnpicklingError,
-            ) as error:
+            except Exception as error:  # of many kinds, from a file that may hold anything
                 raise RunError(
                     "The checkpoint of this run is damaged, so it cannot go on; its model and its "
                     "curves were kept. Duplicate it to train it anew."

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.driving import (
     DESKTOP,
@@ -22,6 +29,7 @@ from tests.browser.driving import (
 )
 
 HERE = Path(__file__).parent
+expect.set_options(timeout=30_000)  # milliseconds: time decides no test, unless something hangs
 # Streamlit asks for its health under the path of a page before it asks under the root.
 EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
 

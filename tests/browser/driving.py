@@ -119,7 +119,7 @@ def _await_health(app: App, seconds: float = 30) -> None:
     raise RuntimeError(f"The app did not start:\n{app.log.read_text()}")
 
 
-def settle(page: Page, seconds: float = 20) -> None:
+def settle(page: Page, seconds: float = 90) -> None:
     """Wait until Streamlit has drawn the page and no script runs any more."""
     app = page.locator("[data-testid=stApp]")
     expect(app).to_have_attribute(

@@ -15,7 +15,7 @@ GAUSSIAN, FLOW, MANY = (
     f"pretrained/digits-{name}" for name in ("full-d2", "iaf-d2", "mean-field-d16")
 )
 LINE = "a-line"
-SLOW = 40_000  # milliseconds; the first page of a server imports torch
+SLOW = 120_000  # milliseconds; the first page of a server imports torch
 CHARTS = {
     "Map": ("latent-map", "latent-posterior"),
     "Manifold": ("latent-manifold",),

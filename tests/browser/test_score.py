@@ -17,7 +17,7 @@ from vae_core.config import RunConfig
 from vae_core.execution import execute
 from vae_core.runs import create_run
 
-SLOW = 30_000  # milliseconds; the first page of a server imports torch
+SLOW = 120_000  # milliseconds; the first page of a server imports torch
 
 
 @pytest.fixture(scope="module")

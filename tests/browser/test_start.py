@@ -19,7 +19,7 @@ def go(page: Page, app: App, model: str = GAUSSIAN, **query: str) -> None:
 def drawn(page: Page) -> None:
     """Wait for what is drawn last."""
     last = page.locator(".st-key-chart-elbo .scatterlayer .trace").first
-    last.wait_for(state="attached", timeout=20_000)
+    last.wait_for(state="attached", timeout=60_000)
     settle(page)
 
 
