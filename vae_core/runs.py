@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -126,14 +127,7 @@ class Run:
         """Whether a process is working on the run right now."""
         if not self.folder.is_dir():
             return False  # locking would bring the folder back
-        lock = self.lock()
-        try:
-            # not at once: another look at the same moment would be taken for the process
-            lock.acquire(timeout=0.03, poll_interval=0.005)
-        except Timeout:
-            return True
-        lock.release()
-        return False
+        return _is_locked(self.folder / ".lock")
 
     # ---- what the user asks of a run
 
@@ -205,6 +199,29 @@ class Run:
         except FileNotFoundError:
             return ""
         return hashlib.sha256(f"{about.st_mtime_ns}-{about.st_size}".encode()).hexdigest()[:12]
+
+
+if sys.platform == "win32":
+
+    def _is_locked(path: Path) -> bool:
+        try:
+            # not at once: another look at the same moment would be taken for the process
+            with FileLock(path).acquire(timeout=0.2, poll_interval=0.01):
+                return False
+        except Timeout:
+            return True
+
+else:
+    import fcntl
+
+    def _is_locked(path: Path) -> bool:
+        """Looks with a shared lock, which any number may hold at once, unlike the process's own."""
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
 
 @dataclass(frozen=True)
