@@ -119,7 +119,9 @@ def _clicked() -> int | None:
 
 def _take_click() -> None:
     clicked = _clicked()
-    if clicked is not None:
+    if clicked is None:  # the second click of two quick ones takes the selection away
+        latent_pick.keep()
+    else:
         latent_pick.choose(clicked)
 
 

@@ -6,6 +6,7 @@ from app.latent_data import View, cloud
 from app.services import Choice
 from vae_core.config import Split
 
+_LATEST = "latent-latest"  # the chosen image, as the server knows it
 SPLITS: tuple[Split, ...] = ("test", "validation", "train")
 
 
@@ -40,12 +41,23 @@ def pick_point(view: View) -> int:
         persist_state="session",
         help="The image that is looked at closely; on the map, a click on a point chooses it.",
     )
-    return first if chosen is None else chosen
+    st.session_state[_LATEST] = first if chosen is None else chosen
+    return st.session_state[_LATEST]
 
 
 def choose(index: int) -> None:
     """Make this the chosen image; to be called before :func:`pick_point`, as in a callback."""
-    st.session_state["point"] = index
+    st.session_state["point"] = st.session_state[_LATEST] = index
+
+
+def keep() -> None:
+    """Leave the chosen image as it is, also where the browser does not know of it yet.
+
+    Every message of the browser brings all its values along, and one that was sent before the
+    last answer came would bring the image chosen before.
+    """
+    if _LATEST in st.session_state:
+        choose(st.session_state[_LATEST])
 
 
 def pick_other(view: View, index: int) -> int:

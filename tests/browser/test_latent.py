@@ -15,6 +15,7 @@ GAUSSIAN, FLOW, MANY = (
     f"pretrained/digits-{name}" for name in ("full-d2", "iaf-d2", "mean-field-d16")
 )
 LINE = "a-line"
+DOUBLE_CLICK = 600  # milliseconds after which two clicks are two
 SLOW = 120_000  # milliseconds; the first page of a server imports torch
 CHARTS = {
     "Map": ("latent-map", "latent-posterior"),
@@ -97,6 +98,7 @@ def test_a_click_chooses_an_image_and_the_link_brings_it_back(app: App, page: Pa
     before = figures(page).inner_text()
     plot(page, "latent-map").evaluate("plot => { plot.marked = true }")
     for image in lonely(page):
+        page.wait_for_timeout(DOUBLE_CLICK)
         click(page, image)
         expect(chosen(page)).to_have_value(str(image))
         expect(page).to_have_url(re.compile(rf"[?&]point={image}\b"))
@@ -107,6 +109,14 @@ def test_a_click_chooses_an_image_and_the_link_brings_it_back(app: App, page: Pa
     assert re.search(r"ELBO\s+−\d+\.\d+ ± \d", before)
     page.reload()
     expect(figures(page)).to_have_text(before, use_inner_text=True, timeout=SLOW)
+
+
+def test_of_two_quick_clicks_the_later_one_counts(app: App, page: Page) -> None:
+    go(page, app)
+    for image in lonely(page) * 2:
+        click(page, image)
+        expect(chosen(page)).to_have_value(str(image))
+        expect(page.get_by_alt_text(re.compile(f"^Image {image}, class"))).to_be_visible()
 
 
 def test_an_image_can_be_chosen_without_a_mouse(app: App, page: Page) -> None:
