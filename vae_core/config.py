@@ -16,11 +16,23 @@ from vae_core.catalogue import DatasetName as DatasetName
 from vae_core.catalogue import ImageShape as ImageShape
 from vae_core.catalogue import Split as Split
 
-PosteriorName = Literal["mean-field", "full", "planar", "iaf"]
+GaussianName = Literal["mean-field", "full"]
+FlowName = Literal[
+    "planar",
+    "radial",
+    "iaf",
+    "affine-coupling",
+    "spline",
+    "sylvester-orthogonal",
+    "sylvester-householder",
+    "sylvester-triangular",
+]
+PosteriorName = Literal[GaussianName, FlowName]
 NetworkName = Literal["mlp", "conv"]
 Binarisation = Literal["dynamic", "threshold", "none"]
 
-FLOWS: tuple[PosteriorName, ...] = ("planar", "iaf")
+FLOWS: tuple[FlowName, ...] = get_args(FlowName)
+_WITH_NETWORKS: tuple[FlowName, ...] = ("iaf", "affine-coupling", "spline")
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
 
@@ -141,7 +153,13 @@ class ModelConfig(_Checked):
             "mean-field": "Mean-field Gaussian",
             "full": "Full-covariance Gaussian",
             "planar": "Planar flow",
+            "radial": "Radial flow",
             "iaf": "Inverse autoregressive flow",
+            "affine-coupling": "Affine coupling flow (RealNVP)",
+            "spline": "Spline coupling flow",
+            "sylvester-orthogonal": "Sylvester flow, orthogonal",
+            "sylvester-householder": "Sylvester flow, Householder",
+            "sylvester-triangular": "Sylvester flow, triangular",
         },
     )
     flow_steps: int = setting(
@@ -190,10 +208,18 @@ class ModelConfig(_Checked):
     flow_hidden_size: int = setting(
         128,
         "Hidden units of a flow step",
-        "Width of the masked network inside each autoregressive step.",
+        "Width of the network inside each autoregressive or coupling step.",
         bounds=(1, 4096),
         advanced=True,
-        only_if=("posterior", ("iaf",)),
+        only_if=("posterior", _WITH_NETWORKS),
+    )
+    flow_base: GaussianName = setting(
+        "mean-field",
+        "Base of the flow",
+        "The Gaussian that the flow bends: independent dimensions, or with their covariances.",
+        advanced=True,
+        only_if=("posterior", FLOWS),
+        titles={"mean-field": "Mean-field Gaussian", "full": "Full-covariance Gaussian"},
     )
     image_shape: ImageShape = (1, 28, 28)
 

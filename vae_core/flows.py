@@ -7,10 +7,30 @@ Gaussian base.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a flow step is told when it is made.
+
+    Attributes:
+        latent_size: d.
+        features: F, the length of h.
+        hidden_size: the width of the network inside the step, where it has one.
+        index: t, from 0.
+        steps: T.
+    """
+
+    latent_size: int
+    features: int
+    hidden_size: int = 128
+    index: int = 0
+    steps: int = 1
 
 
 class PlanarStep(nn.Module):
@@ -19,9 +39,9 @@ class PlanarStep(nn.Module):
     û is u moved along w until wᵀû ≥ −1, which makes f invertible (their appendix A.1).
     """
 
-    def __init__(self, latent_size: int, features: int) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        self.parameters_of = nn.Linear(features, 2 * latent_size + 1)
+        self.parameters_of = nn.Linear(place.features, 2 * place.latent_size + 1)
         _scale_weights(self.parameters_of, 0.1)
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,6 +53,29 @@ class PlanarStep(nn.Module):
         activation = torch.tanh((z * w).sum(-1, keepdim=True) + b)  # (n, B, 1)
         slope = (1 - activation.square()).squeeze(-1) * (w * u).sum(-1)  # (n, B), above −1
         return z + u * activation, torch.log1p(slope)
+
+
+class RadialStep(nn.Module):
+    """f(z) = z + β (z − c) / (α + r), r = ‖z − c‖ (Rezende & Mohamed 2015, eq. 14), all from h.
+
+    α > 0 and β > −α make f invertible (their appendix A.2).
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.parameters_of = nn.Linear(place.features, place.latent_size + 2)
+
+    def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        d = z.shape[-1]
+        centre, alpha, rise = self.parameters_of(h).split([d, 1, 1], dim=-1)
+        beta = F.softplus(alpha + 0.1 * rise) - F.softplus(alpha)  # near 0 to begin with
+        alpha = F.softplus(alpha)
+        away = z - centre
+        r = (away.square().sum(-1, keepdim=True) + 1e-12).sqrt()  # (n, B, 1); no 0/0 at the centre
+        pull = beta / (alpha + r)
+        stretch = torch.log1p(pull * alpha / (alpha + r))  # along the ray; across it, 1 + pull
+        log_abs_det = (d - 1) * torch.log1p(pull) + stretch
+        return z + pull * away, log_abs_det.squeeze(-1)
 
 
 class MaskedLinear(nn.Linear):
@@ -77,14 +120,16 @@ class InverseAutoregressiveStep(nn.Module):
     """z' = s ⊙ z + (1 − s) ⊙ m, s = sigmoid(·), (m, ·) = MADE(z, h).
 
     Kingma et al. 2016, eq. 13–14.
-    ``reverse`` flips the order of the dimensions of the result, so that the next step conditions
-    the other way round.
+    All steps but the last flip the order of the dimensions of the result, so that the next one
+    conditions the other way round.
     """
 
-    def __init__(self, latent_size: int, features: int, hidden_size: int, reverse: bool) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        self.net = AutoregressiveNet(latent_size, features, hidden_size, outputs=2)
-        self.reverse = reverse
+        self.net = AutoregressiveNet(
+            place.latent_size, place.features, place.hidden_size, outputs=2
+        )
+        self.reverse = place.index < place.steps - 1
         self.gate_bias = math.log(9.0)  # s starts at 0.9: near the identity, as in the paper
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,12 +12,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from vae_core.config import ModelConfig, PosteriorName
-from vae_core.flows import InverseAutoregressiveStep, PlanarStep
+from vae_core.couplings import AffineCouplingStep, SplineCouplingStep
+from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep, RadialStep
+from vae_core.sylvester import (
+    HouseholderSylvesterStep,
+    OrthogonalSylvesterStep,
+    TriangularSylvesterStep,
+)
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -245,27 +252,25 @@ def _full(features: int, config: ModelConfig) -> nn.Module:
     return (MeanField if config.latent_size == 1 else FullCovariance)(features, config)
 
 
-def _planar(features: int, config: ModelConfig) -> Flow:
-    steps = [PlanarStep(config.latent_size, features) for _ in range(config.flow_steps)]
-    return Flow(MeanField(features, config), steps)
-
-
-def _iaf(features: int, config: ModelConfig) -> Flow:
-    last = config.flow_steps - 1
-    steps = [
-        InverseAutoregressiveStep(
-            config.latent_size, features, config.flow_hidden_size, reverse=t < last
-        )
+def _flow(step: Callable[[Place], nn.Module], features: int, config: ModelConfig) -> Flow:
+    places = [
+        Place(config.latent_size, features, config.flow_hidden_size, t, config.flow_steps)
         for t in range(config.flow_steps)
     ]
-    return Flow(MeanField(features, config), steps)
+    return Flow(FAMILIES[config.flow_base](features, config), [step(place) for place in places])
 
 
 FAMILIES: dict[PosteriorName, Callable[[int, ModelConfig], nn.Module]] = {
     "mean-field": MeanField,
     "full": _full,
-    "planar": _planar,
-    "iaf": _iaf,
+    "planar": partial(_flow, PlanarStep),
+    "radial": partial(_flow, RadialStep),
+    "iaf": partial(_flow, InverseAutoregressiveStep),
+    "affine-coupling": partial(_flow, AffineCouplingStep),
+    "spline": partial(_flow, SplineCouplingStep),
+    "sylvester-orthogonal": partial(_flow, OrthogonalSylvesterStep),
+    "sylvester-householder": partial(_flow, HouseholderSylvesterStep),
+    "sylvester-triangular": partial(_flow, TriangularSylvesterStep),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from vae_core.vae import VAE
 
 torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
 
-FAMILIES: tuple[PosteriorName, ...] = ("mean-field", "full", "planar", "iaf")
+FAMILIES: tuple[PosteriorName, ...] = get_args(PosteriorName)
 
 
 @pytest.fixture(scope="session")
