@@ -28,7 +28,11 @@ FlowName = Literal[
     "sylvester-triangular",
 ]
 PosteriorName = Literal[GaussianName, FlowName]
-NetworkName = Literal["mlp", "conv"]
+NetworkName = Literal["mlp", "conv", "linear"]
+LikelihoodName = Literal["bernoulli", "continuous-bernoulli", "gaussian"]
+GradientName = Literal[
+    "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
+]
 Binarisation = Literal["dynamic", "threshold", "none"]
 
 FLOWS: tuple[FlowName, ...] = get_args(FlowName)
@@ -178,8 +182,13 @@ class ModelConfig(_Checked):
     network: NetworkName = setting(
         "mlp",
         "Network",
-        "What encodes and decodes: fully connected layers (fast), or convolutions (better).",
-        titles={"mlp": "Fully connected (MLP)", "conv": "Residual convolutional"},
+        "What encodes and decodes: fully connected layers (fast), or convolutions (better); "
+        "linear with the Gaussian likelihood is probabilistic PCA.",
+        titles={
+            "mlp": "Fully connected (MLP)",
+            "conv": "Residual convolutional",
+            "linear": "Linear",
+        },
     )
     hidden_size: int = setting(
         200,
@@ -220,6 +229,17 @@ class ModelConfig(_Checked):
         advanced=True,
         only_if=("posterior", FLOWS),
         titles={"mean-field": "Mean-field Gaussian", "full": "Full-covariance Gaussian"},
+    )
+    likelihood: LikelihoodName = setting(
+        "bernoulli",
+        "Likelihood p(x|z)",
+        "What a pixel is taken to be: 0 or 1, or a grey value with a density of its own.",
+        advanced=True,
+        titles={
+            "bernoulli": "Bernoulli: pixels 0 or 1",
+            "continuous-bernoulli": "Continuous Bernoulli: grey in [0, 1]",
+            "gaussian": "Gaussian: grey, one learned s",
+        },
     )
     image_shape: ImageShape = (1, 28, 28)
 
@@ -291,11 +311,46 @@ class TrainConfig(_Checked):
         bounds=(0, 10_000),
         advanced=True,
     )
+    beta: float = setting(
+        1.0,
+        "Weight of the KL, β",
+        "1 trains the ELBO; more presses q(z|x) towards the prior (β-VAE), less lets it go.",
+        bounds=(0.0, 100.0),
+        advanced=True,
+    )
+    free_bits: float = setting(
+        0.0,
+        "Free bits (nats)",
+        "A batch's mean KL below this costs nothing, which keeps q(z|x) from collapsing; 0 is off.",
+        bounds=(0.0, 1000.0),
+        advanced=True,
+    )
+    iwae_samples: int = setting(
+        1,
+        "IWAE samples K",
+        "Samples inside the logarithm of the bound: 1 is the ELBO, more is the tighter IWAE.",
+        bounds=(1, 1000),
+        advanced=True,
+    )
+    gradient: GradientName = setting(
+        "pathwise",
+        "Gradient estimator",
+        "How the gradient for q(z|x) is estimated: all aim at the same one, with other noise.",
+        advanced=True,
+        titles={
+            "pathwise": "Pathwise (reparameterised)",
+            "sticking-the-landing": "Sticking the landing",
+            "dreg": "DReG (for the IWAE)",
+            "score-function": "Score function (REINFORCE)",
+            "score-function-baseline": "Score function, leave-one-out",
+        },
+    )
     elbo_form: Literal["kl", "joint"] = setting(
         "kl",
         "Form of the ELBO",
         "Form (4) uses the closed-form KL where the family has one; form (3) samples every term.",
         advanced=True,
+        only_if=("gradient", ("pathwise",)),
         titles={"kl": "(4) E log p(x|z) − KL", "joint": "(3) E[log p(x,z) − log q(z|x)]"},
     )
     gradient_clip: float = setting(
@@ -317,6 +372,7 @@ class TrainConfig(_Checked):
         "Binarisation",
         "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared.",
         advanced=True,
+        only_if=("likelihood", ("bernoulli",)),
         titles={
             "dynamic": "Dynamic: drawn anew each time",
             "threshold": "Threshold at 0.5",
@@ -343,6 +399,19 @@ class TrainConfig(_Checked):
         advanced=True,
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gradient == "score-function-baseline" and self.samples < 2:
+            raise ConfigError(
+                "The leave-one-out baseline compares samples with each other: choose L of at "
+                "least 2."
+            )
+        if self.iwae_samples > 1 and self.gradient not in ("pathwise", "dreg"):
+            raise ConfigError(
+                "The IWAE bound (K above 1) takes the pathwise or the DReG gradient; the others "
+                "are those of the ELBO."
+            )
+
 
 @dataclass(frozen=True)
 class RunConfig(_Checked):
@@ -366,6 +435,11 @@ class RunConfig(_Checked):
                 f"{DATASETS[self.dataset].title} has images of shape {expected}, "
                 f"the model is for {self.model.image_shape}."
             )
+        if self.model.likelihood != "bernoulli" and self.train.binarisation != "none":
+            raise ConfigError(
+                "Only the Bernoulli likelihood takes binarised pixels: with another one, set the "
+                "binarisation to none."
+            )
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -385,6 +459,8 @@ class RunConfig(_Checked):
         if dataset not in DATASETS:
             raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
         shape = DATASETS[dataset].image_shape
+        if model.get("likelihood", "bernoulli") != "bernoulli":
+            train.setdefault("binarisation", "none")
         return cls(model=ModelConfig(**model, image_shape=shape), train=TrainConfig(**train), **own)
 
     def settings(self) -> dict[str, Any]:

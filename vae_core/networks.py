@@ -1,7 +1,7 @@
-"""Encoders and decoders: fully connected, and residual convolutional for any image size.
+"""Encoders and decoders: fully connected, residual convolutional for any image size, and linear.
 
-An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the logits
-of all pixels (N, D), D = C·H·W.
+An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the outputs
+for all pixels (N, D), D = C·H·W, which the likelihood reads: logits, for the Bernoulli.
 """
 
 import itertools
@@ -16,18 +16,22 @@ from vae_core.config import ImageShape, ModelConfig
 _SMALLEST_SIDE = 7
 
 
-def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder":
+def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
     """The encoder that ``config.network`` names."""
     if config.network == "mlp":
         return MLPEncoder(config.pixels, [config.hidden_size] * config.hidden_layers)
+    if config.network == "linear":
+        return LinearEncoder(config.pixels)
     return ConvEncoder(config.image_shape, config.channels)
 
 
-def build_decoder(config: ModelConfig) -> "MLPDecoder | ConvDecoder":
+def build_decoder(config: ModelConfig) -> "MLPDecoder | ConvDecoder | LinearDecoder":
     """The decoder that ``config.network`` names."""
     if config.network == "mlp":
         hidden = [config.hidden_size] * config.hidden_layers
         return MLPDecoder(config.latent_size, hidden, config.pixels)
+    if config.network == "linear":
+        return LinearDecoder(config.latent_size, config.pixels)
     return ConvDecoder(config.latent_size, config.image_shape, config.channels)
 
 
@@ -69,10 +73,38 @@ class MLPDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
         return self.logits(self.body(z))
 
-    def set_output_bias(self, logits: Tensor) -> None:
-        """Start from the given mean logits, shape (C, H, W)."""
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
         with torch.no_grad():
-            self.logits.bias.copy_(logits.flatten())
+            self.logits.bias.copy_(outputs.flatten())
+
+
+class LinearEncoder(nn.Module):
+    """The pixels are the features: what makes q(z|x) of them is linear already."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.features = pixels
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, D)
+        return x.flatten(1)
+
+
+class LinearDecoder(nn.Module):
+    """l = Wz + b; with the Gaussian likelihood, probabilistic PCA (Tipping & Bishop 1999)."""
+
+    def __init__(self, latent_size: int, pixels: int) -> None:
+        super().__init__()
+        self.linear = _xavier(nn.Linear(latent_size, pixels))
+        self.row_floats = pixels
+
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+        return self.linear(z)
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
+        with torch.no_grad():
+            self.linear.bias.copy_(outputs.flatten())
 
 
 class ResidualBlock(nn.Module):
@@ -151,7 +183,7 @@ class ConvDecoder(nn.Module):
             h = stage(h)[..., :rows, :columns]  # an odd side was rounded up on the way down
         return (self.logits(F.silu(h)) + self.pixel_bias).flatten(1)
 
-    def set_output_bias(self, logits: Tensor) -> None:
-        """Start from the given mean logits, shape (C, H, W)."""
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
         with torch.no_grad():
-            self.pixel_bias.copy_(logits)
+            self.pixel_bias.copy_(outputs)

@@ -54,7 +54,14 @@ def elbo_terms(
 def elbo_terms_at(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> ElboTerms:
     """The same for noise ε of shape (L, B, d) that is already drawn."""
     path = q.path(epsilon)
-    z, log_q = path.z, path.log_q
+    return terms_at(model, x, q, path, path.z, path.log_q)
+
+
+def terms_at(
+    model: VAE, x: Tensor, q: Posterior, path: Path, z: Tensor, log_q: Tensor
+) -> ElboTerms:
+    """The same with z and log q(z|x) given apart from their path: equal in value, but letting
+    gradients through as a gradient estimator wants it."""
     return ElboTerms(
         log_px_z=model.log_likelihood(x, z),
         log_pz=model.log_prior(z),
@@ -63,17 +70,6 @@ def elbo_terms_at(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> ElboT
         path=path,
         posterior=q,
     )
-
-
-def negative_elbo(terms: ElboTerms, form: str, kl_weight: float = 1.0) -> Tensor:
-    """The training loss: −ELBO averaged over samples and images, a scalar in nats per image.
-
-    Args:
-        form: ``"kl"`` for note eq. (4), ``"joint"`` for eq. (3).
-        kl_weight: β in log p(x|z) − β KL, below 1 during KL warm-up.
-    """
-    kl = terms.kl if form == "kl" else terms.log_qz - terms.log_pz
-    return kl_weight * kl.mean() - terms.log_px_z.mean()
 
 
 def monte_carlo(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -85,6 +85,10 @@ class Posterior(ABC):
         return path.z, path.log_q
 
     @abstractmethod
+    def score(self, path: Path) -> Tensor:
+        """∇_z log q(z|x) at the draws, with q held fixed: (n, B, d), outside autograd."""
+
+    @abstractmethod
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
         unbiased estimates log q(z|x) − log p(z), (n, B)."""
@@ -137,6 +141,14 @@ class GaussianPosterior(Posterior):
         log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
         return Path(epsilon, [z], log_q, [])
 
+    def score(self, path: Path) -> Tensor:
+        """−L⁻ᵀ ε."""
+        if self.lower is None:
+            return (-path.epsilon / self.log_scale.exp()).detach()
+        upper = self.scale_tril.mT.detach()
+        columns = path.epsilon.detach().permute(1, 2, 0)  # (B, d, n)
+        return -torch.linalg.solve_triangular(upper, columns, upper=True).permute(2, 0, 1)
+
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (1, B)."""
         mean, variance = self.moments(0)
@@ -185,6 +197,18 @@ class FlowPosterior(Posterior):
             points.append(z)
             log_abs_dets.append(log_abs_det)
         return Path(epsilon, points, start.log_q0, log_abs_dets)
+
+    def score(self, path: Path) -> Tensor:
+        """J⁻ᵀ ∇_ε log q(z(ε)) with J = ∂z/∂ε, by autograd: d backward passes, for any steps."""
+        with torch.enable_grad():
+            epsilon = path.epsilon.detach().requires_grad_()
+            again = self.path(epsilon)
+            outputs = [*again.z.sum((0, 1)), again.log_q.sum()]  # no draw depends on another
+            *rows, slope = (
+                torch.autograd.grad(output, epsilon, retain_graph=True)[0] for output in outputs
+            )
+        jacobian = torch.stack(rows, dim=-2)  # (n, B, d, d)
+        return torch.linalg.solve(jacobian.mT, slope)
 
     def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
         return log_q - standard_normal_log_prob(z)

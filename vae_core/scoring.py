@@ -18,7 +18,6 @@ from vae_core.config import Binarisation, DatasetName
 from vae_core.datasets import binarise
 from vae_core.estimators import LogDensity, RunningDensity, log_density, stream_log_density
 from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
-from vae_core.likelihoods import bernoulli_log_likelihood_by_pixel
 from vae_core.runs import Run
 from vae_core.vae import VAE
 
@@ -263,9 +262,9 @@ def pixel_terms(model: VAE, x: Tensor, samples: int = _PIXEL_SAMPLES, seed: int 
     x = x.to(model.device)
     q = model.posterior(x)
     z = q.path(q.noise(samples, torch.Generator(model.device).manual_seed(seed))).z
-    logits = model.decode(z)  # (n, 1, D)
-    log_likelihood = bernoulli_log_likelihood_by_pixel(x.flatten(1), logits).mean((0, 1))
-    reconstruction = torch.sigmoid(logits).mean((0, 1))
+    outputs = model.decode(z)  # (n, 1, D)
+    log_likelihood = model.likelihood.by_pixel(x.flatten(1), outputs).mean((0, 1))
+    reconstruction = model.likelihood.mean(outputs).clamp(0, 1).mean((0, 1))
     shape = model.config.image_shape
     return PixelTerms(reconstruction.view(shape).cpu(), log_likelihood.view(shape).cpu())
 

@@ -19,7 +19,7 @@ from vae_core.config import RunConfig, TrainConfig
 from vae_core.datasets import Dataset, binarise
 from vae_core.devices import resolve_device
 from vae_core.evaluation import evaluate_epoch, importance_estimate
-from vae_core.objectives import elbo_terms, negative_elbo
+from vae_core.gradients import training_loss
 from vae_core.vae import VAE
 
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
@@ -89,7 +89,8 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.model = VAE(config.model).to(self.device)
-        self.model.decoder.set_output_bias(_mean_logits(self.images))
+        mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
+        self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
         if settings.precision == "bfloat16":
             self.model.network_dtype = torch.bfloat16
         self.optimiser = torch.optim.Adam(
@@ -178,8 +179,8 @@ class Training:
         done = self.progress.epoch - 1 + step / self.steps
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(settings, done)
-        terms = elbo_terms(self.model, x, settings.samples, self.generator)
-        loss = negative_elbo(terms, settings.elbo_form, kl_weight_at(settings, done))
+        weight = kl_weight_at(settings, done)
+        loss, terms = training_loss(self.model, x, settings, weight, self.generator)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if settings.gradient_clip:
@@ -256,12 +257,6 @@ def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
 
 
 def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
-    """The weight of the KL after that many epochs: a straight line from 0 to 1 during warm-up."""
+    """The weight of the KL after that many epochs: a straight line from 0 to β during warm-up."""
     warmup = min(settings.kl_warmup_epochs, settings.epochs / 4)
-    return min(1.0, epochs_done / warmup) if warmup else 1.0
-
-
-def _mean_logits(images: Tensor) -> Tensor:
-    """The logits of the mean image, (C, H, W): where a decoder that knows nothing else starts."""
-    mean = images.float().mean(0) / 255
-    return torch.logit(mean.clamp(0.005, 0.995))
+    return settings.beta * (min(1.0, epochs_done / warmup) if warmup else 1.0)

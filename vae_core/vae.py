@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.files import replace_file
-from vae_core.likelihoods import bernoulli_log_likelihood
+from vae_core.likelihoods import LIKELIHOODS
 from vae_core.networks import build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
 
 
 class VAE(nn.Module):
-    """p(z) = N(0, I), p(x|z) = ∏_i Bernoulli(x_i; sigmoid(l_i(z))), and an amortised q(z|x).
+    """p(z) = N(0, I), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
 
     Example::
 
@@ -37,6 +37,7 @@ class VAE(nn.Module):
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)
         self.decoder = build_decoder(config)
+        self.likelihood = LIKELIHOODS[config.likelihood]()
         self.network_dtype: torch.dtype | None = None  # e.g. bfloat16: the networks' matmuls only
 
     @property
@@ -59,10 +60,11 @@ class VAE(nn.Module):
         return self.to_posterior(h.to(x.dtype))
 
     def decode(self, z: Tensor) -> Tensor:
-        """The logits of all pixels for latents of shape (…, d): (…, D)."""
+        """What the likelihood reads of all pixels, the logits of a Bernoulli, for latents (…, d):
+        (…, D)."""
         with self._network_precision():
-            logits = self.decoder(z.reshape(-1, z.shape[-1]))
-        return logits.to(z.dtype).view(*z.shape[:-1], -1)
+            outputs = self.decoder(z.reshape(-1, z.shape[-1]))
+        return outputs.to(z.dtype).view(*z.shape[:-1], -1)
 
     def _network_precision(self) -> contextlib.AbstractContextManager[object]:
         if self.network_dtype is None:
@@ -70,8 +72,14 @@ class VAE(nn.Module):
         return torch.autocast(self.device.type, self.network_dtype)
 
     def mean_image(self, z: Tensor) -> Tensor:
-        """E[x|z], the probability of each pixel being on: (…, C, H, W) in [0, 1]."""
-        return torch.sigmoid(self.decode(z)).unflatten(-1, self.config.image_shape)
+        """E[x|z], for binary pixels the probability of being on: (…, C, H, W), cut to [0, 1]."""
+        mean = self.likelihood.mean(self.decode(z)).clamp(0, 1)
+        return mean.unflatten(-1, self.config.image_shape)
+
+    def sample_images(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw of x ~ p(x|z) for each latent (…, d): (…, C, H, W), as the model takes images."""
+        x = self.likelihood.sample(self.decode(z), generator)
+        return x.unflatten(-1, self.config.image_shape)
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) = log N(z; 0, I) for z of shape (n, B, d): (n, B)."""
@@ -79,7 +87,7 @@ class VAE(nn.Module):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
-        return bernoulli_log_likelihood(x.flatten(1), self.decode(z))
+        return self.likelihood(x.flatten(1), self.decode(z))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(x|z) + log p(z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
