@@ -23,6 +23,7 @@ from vae_core.config import (
 )
 
 RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+_FITS = 16  # characters of a choice that a narrow column shows
 
 
 def run_form(key: str = "new", columns: int = 4) -> dict[str, Any]:
@@ -80,24 +81,33 @@ def setting_input(about: Setting, key: str) -> Any:
             **common,
         )
     if about.kind is str:
-        return st.text_input(max_chars=80, placeholder="named by its settings", **common)
+        return st.text_input(max_chars=80, placeholder=about.placeholder, **common)
     return _number_input(about, common)
 
 
 def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str, Any]) -> None:
-    """Draw the settings that apply, row by row, and add their values to ``values``."""
+    """Draw the settings that apply, row by row, and add their values to ``values``.
+
+    A choice with long names has a row to itself; what follows fills the row above it.
+    """
     row: list[Any] = []
     for about in settings:
         if not _applies(about, values):
             continue
-        if not row:
+        alone = _is_long(about)
+        if not row and not alone:
             row = list(st.columns(columns))
         if "dataset" in values:
             about = _suggested(about, values["dataset"])
-        with row.pop(0):
+        with st.container() if alone else row.pop(0):
             values[about.name] = setting_input(about, f"{key}_{about.name}")
         if about.name == "dataset":
             _follow_suggestions(key, values["dataset"])
+
+
+def _is_long(about: Setting) -> bool:
+    """Whether a column may be too narrow for what can be chosen."""
+    return max(map(len, about.titles.values()), default=0) > _FITS
 
 
 def _suggested(about: Setting, dataset: DatasetName) -> Setting:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from vae_core.config import DatasetName, RunConfig, Split
-from vae_core.runs import DamagedRun, Run, RunError, RunStore, pretrained_runs
+from vae_core.runs import PRETRAINED, DamagedRun, Run, RunError, RunStore, pretrained_runs
 from vae_core.worker import ensure_worker
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from vae_core.latent import Encoded
     from vae_core.scoring import HeldOut
     from vae_core.vae import VAE
-
-_PRETRAINED = "pretrained/"
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Choice:
     @property
     def pretrained(self) -> bool:
         """Whether it came with the program."""
-        return self.key.startswith(_PRETRAINED)
+        return self.key.startswith(PRETRAINED)
 
     @property
     def label(self) -> str:
@@ -51,8 +49,30 @@ class Choice:
 
 
 def choices() -> dict[str, Choice]:
-    """Every model that can be opened, by key: pretrained ones first, then runs, newest first."""
-    found = [(_PRETRAINED + run.id, run) for run in pretrained_runs()]
+    """Every model that can be opened, by key: pretrained ones first, then runs, newest first.
+
+    Those that came with the program as another q(z|x) for a model's decoder are left to
+    :func:`companions`.
+    """
+    return {
+        key: choice
+        for key, choice in _all_choices().items()
+        if not (choice.pretrained and choice.run.config.decoder_of)
+    }
+
+
+def companions(choice: Choice) -> dict[str, Choice]:
+    """All models that share a choice's decoder, and with it the true p(z|x), itself included."""
+    root = choice.run.config.decoder_of or choice.key
+    return {
+        key: other
+        for key, other in _all_choices().items()
+        if root in (key, other.run.config.decoder_of)
+    }
+
+
+def _all_choices() -> dict[str, Choice]:
+    found = [(PRETRAINED + run.id, run) for run in pretrained_runs()]
     found += [(run.id, run) for run in store().runs()]
     return {
         key: Choice(key, run, digest) for key, run in found if (digest := run.checkpoint_digest())

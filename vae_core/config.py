@@ -35,6 +35,7 @@ GradientName = Literal[
 ]
 Binarisation = Literal["dynamic", "threshold", "none"]
 
+POSTERIORS: tuple[PosteriorName, ...] = get_args(PosteriorName)
 FLOWS: tuple[FlowName, ...] = get_args(FlowName)
 _WITH_NETWORKS: tuple[FlowName, ...] = ("iaf", "affine-coupling", "spline")
 MAX_IMPORTANCE_SAMPLES = 1_000_000
@@ -58,6 +59,7 @@ class Setting:
     advanced: bool
     only_if: tuple[str, tuple[Any, ...]] | None  # (other setting, its values that need this one)
     titles: Mapping[str, str]
+    placeholder: str
 
 
 def setting(
@@ -69,11 +71,12 @@ def setting(
     advanced: bool = False,
     only_if: tuple[str, tuple[Any, ...]] | None = None,
     titles: Mapping[str, str] | None = None,
+    placeholder: str = "",
 ) -> Any:
     """A dataclass field that carries its own label, help text, bounds and titles of its choices."""
     about = {
         "label": label, "help": help, "bounds": bounds, "advanced": advanced,
-        "only_if": only_if, "titles": titles or {},
+        "only_if": only_if, "titles": titles or {}, "placeholder": placeholder,
     }  # fmt: skip
     return field(default=default, metadata={"setting": about})
 
@@ -423,7 +426,20 @@ class RunConfig(_Checked):
         "The images to learn from; the digits come with the program, others are downloaded once.",
         titles={name: info.title for name, info in DATASETS.items()},
     )
-    title: str = setting("", "Name", "What lists call the run; left empty, its settings name it.")
+    title: str = setting(
+        "",
+        "Name",
+        "What lists call the run; left empty, its settings name it.",
+        placeholder="named by its settings",
+    )
+    decoder_of: str = setting(
+        "",
+        "Keep the decoder of",
+        "Trains q(z|x) alone, for the decoder of another model: its name in links, such as "
+        "pretrained/digits-full-d2. Left empty, both are trained.",
+        advanced=True,
+        placeholder="none: it is trained too",
+    )
     model: ModelConfig = ModelConfig(image_shape=DATASETS["digits"].image_shape)
     train: TrainConfig = TrainConfig()
 

@@ -20,10 +20,10 @@ from safetensors.torch import save
 from vae_core.datasets import load_dataset
 from vae_core.evaluation import evaluate
 from vae_core.files import replace_file
-from vae_core.runs import UNFINISHED, Run, RunError, State, Status
+from vae_core.runs import UNFINISHED, Run, RunError, State, Status, find_run
 from vae_core.snapshots import due, write_snapshot
 from vae_core.training import Diverged, EpochDone, Finished, Step, Training
-from vae_core.vae import save_model
+from vae_core.vae import VAE, load_model, save_model
 
 HELD_OUT_IMAGES = 1000
 HELD_OUT_SAMPLES = 200
@@ -89,6 +89,12 @@ def execute(
         return state
 
 
+def _decoder_of(run: Run) -> VAE | None:
+    """The model whose decoder the run is to keep, if it is to keep one."""
+    key = run.config.decoder_of
+    return load_model(find_run(key).folder) if key else None
+
+
 class _Execution:
     """What is at hand while a run is worked on."""
 
@@ -113,7 +119,7 @@ class _Execution:
         run = self.run
         self._status(state="running", phase="loading data", pid=os.getpid(), error="")
         data = load_dataset(run.config.dataset, self._report_download)
-        self.training = training = Training(run.config, data)
+        self.training = training = Training(run.config, data, _decoder_of(run))
         _choose_threads(training)
         self._resume()
         with self._turn_on_device():

@@ -256,6 +256,8 @@ class FullCovariance(nn.Module):
         entries = self.off_diagonal(h)
         lower = entries.new_zeros(h.shape[0], self.d * self.d)
         lower = lower.index_copy(1, self.below, entries).view(-1, self.d, self.d)
+        # In units of σ: where q is to be narrow, d(d−1)/2 entries need not all be made small
+        lower = lower * gaussian.log_scale.exp()[..., None]
         return GaussianPosterior(gaussian.mean, gaussian.log_scale, lower)
 
 

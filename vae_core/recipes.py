@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_core.config import RunConfig
+from vae_core.config import POSTERIORS, PosteriorName, RunConfig
 from vae_core.files import replace_file
 from vae_core.paths import cache_folder, pretrained_folder
-from vae_core.runs import Run, Status, create_run
+from vae_core.runs import PRETRAINED, Run, Status, create_run
 
 IMPORTANCE_SAMPLES = 5000
 _ROWS = 50
@@ -29,6 +29,22 @@ _DIGITS = {
     "kl_warmup_epochs": 0,
     "importance_every": 0,
 }
+
+_SHARED_DECODER = "digits-full-d2"
+
+
+def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
+    """Another q(z|x) for the same decoder, so that families can be held against one true p(z|x)."""
+    return {
+        **_DIGITS,
+        "posterior": posterior,
+        "latent_size": 2,
+        "flow_steps": 4,
+        "flow_hidden_size": 32,
+        "decoder_of": PRETRAINED + _SHARED_DECODER,
+        "title": f"Digits · {posterior} for the decoder of {_SHARED_DECODER}",
+    }
+
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "digits-full-d2": {
@@ -50,6 +66,11 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "posterior": "mean-field",
         "latent_size": 16,
         "title": "Digits · mean field · d = 16",
+    },
+    **{
+        f"{_SHARED_DECODER}-{posterior}": _companion(posterior)
+        for posterior in POSTERIORS
+        if posterior != "full"
     },
 }
 

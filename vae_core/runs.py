@@ -31,6 +31,9 @@ Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
 
 
+PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
+
+
 class RunError(RuntimeError):
     """A run that cannot be read or used, with the reason in a sentence."""
 
@@ -317,6 +320,16 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     status = Status(state=state, created=now, queued=now, heartbeat=now)
     replace_file(folder / "status.json", json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
+
+
+def find_run(key: str) -> Run:
+    """The run that links call by this key: ``pretrained/NAME``, or the id of one in the store.
+
+    Raises:
+        RunError: if there is none.
+    """
+    name = key.removeprefix(PRETRAINED)
+    return RunStore(pretrained_folder() if name != key else None).get(name)
 
 
 def pretrained_runs() -> list[Run]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vae_core.config import RunConfig, TrainConfig
+from vae_core.config import ConfigError, RunConfig, TrainConfig
 from vae_core.datasets import Dataset, binarise
 from vae_core.devices import resolve_device
 from vae_core.evaluation import evaluate_epoch, importance_estimate
@@ -80,7 +80,12 @@ class Training:
     Reproducible: the same config on the same machine gives the same figures.
     """
 
-    def __init__(self, config: RunConfig, data: Dataset) -> None:
+    def __init__(self, config: RunConfig, data: Dataset, decoder_of: VAE | None = None) -> None:
+        """``decoder_of``: a model whose decoder is taken over and left as it is.
+
+        Raises:
+            ConfigError: if that decoder is of another architecture.
+        """
         self.config = config
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
@@ -91,10 +96,14 @@ class Training:
             self.model = VAE(config.model).to(self.device)
         mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
         self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
+        if decoder_of is not None:
+            _keep_decoder(self.model, decoder_of)
         if settings.precision == "bfloat16":
             self.model.network_dtype = torch.bfloat16
         self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=settings.learning_rate, fused=self.device.type != "mps"
+            [weight for weight in self.model.parameters() if weight.requires_grad],
+            lr=settings.learning_rate,
+            fused=self.device.type != "mps",
         )
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()
@@ -245,6 +254,20 @@ class Training:
 def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
     """Train a new model; see :class:`Training` for its weights and for going on later."""
     return Training(config, data).events()
+
+
+def _keep_decoder(model: VAE, source: VAE) -> None:
+    """Give the model the decoder and the likelihood of another, not to be trained."""
+    try:
+        model.decoder.load_state_dict(source.decoder.state_dict())
+        model.likelihood.load_state_dict(source.likelihood.state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            "The decoder to be kept does not fit: latent size, network, its sizes and the "
+            "likelihood must be those of the model it comes from."
+        ) from error
+    model.decoder.requires_grad_(False)
+    model.likelihood.requires_grad_(False)
 
 
 def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:

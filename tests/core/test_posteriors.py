@@ -115,7 +115,7 @@ def test_moments_are_those_of_the_draws(family, generator):
     mean, variance = q.moments(20_000, generator)
     z, _ = q.rsample_and_log_prob(20_000, generator)
     torch.testing.assert_close(mean / z.std(0), z.mean(0) / z.std(0), rtol=0, atol=0.06)
-    torch.testing.assert_close(variance, z.var(0), rtol=0.2, atol=0)
+    torch.testing.assert_close(variance, z.var(0), rtol=0.35, atol=0)
 
 
 def test_planar_steps_stay_invertible_whatever_their_parameters(generator):
