@@ -15,6 +15,7 @@ from vae_core.latent import Floats
 
 MAX_SLIDERS = 8
 MAX_ROWS = 10
+_FEW_ROWS = 4
 MAX_IN_ADDRESS = 64  # numbers of z that are put into the URL
 _REACH = 3.5
 _PAD_POINTS = 800
@@ -221,12 +222,13 @@ def traverse(view: View, index: int) -> None:
         x_title="value of the dimension, in σ of the prior",
         height=80 + min(60 * len(rows), 530),
     )
-    widgets.chart(
-        figure,
-        "latent-traversals",
-        f"{len(rows)} rows of decoded images; in each, one latent dimension goes from −3 to 3.",
-        lambda: sheets.sheet_csv(images),
-    )
+    with st.container(key="latent-few-rows" if len(rows) <= _FEW_ROWS else "latent-rows"):
+        widgets.chart(
+            figure,
+            "latent-traversals",
+            f"{len(rows)} rows of decoded images; in each, one latent dimension goes from −3 to 3.",
+            lambda: sheets.sheet_csv(images),
+        )
     st.caption(
         f"Every row starts from the posterior mean of image {point.index} and moves one dimension. "
         "Rows are in order of KL, averaged over the images shown on the map; a dead dimension "

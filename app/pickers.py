@@ -43,7 +43,7 @@ def pick_image(choice: Choice, key: str = "image") -> int:
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = info.showcase
     return st.number_input(
-        f"Test image, 0 to {count - 1}",
+        f"Test image, 0 to {count - 1:,}",
         min_value=0,
         max_value=count - 1,
         value=info.showcase,

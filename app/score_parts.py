@@ -216,7 +216,8 @@ def failures(job: Job) -> None:
     lines = [errors.plain(given.error) for given in job.failed]
     if not lines:
         return
-    st.error("  \n".join(lines[:_SHOWN_ERRORS]))
+    others = ["Every file that could be read is scored."] if job.readable else []
+    st.error("  \n".join(lines[:_SHOWN_ERRORS] + others))
     if len(lines) > _SHOWN_ERRORS:
         with st.expander(f"{len(lines) - _SHOWN_ERRORS} more that could not be read"):
             st.markdown("  \n".join(lines[_SHOWN_ERRORS:]))

@@ -119,7 +119,7 @@ def show_list(found: Sequence[Entry], chosen: str | None) -> None:
 
 def _row(entry: Entry, is_chosen: bool) -> None:
     clicked = st.button(
-        f"{errors.plain(entry.name)} :gray[:small[{_remark(entry)}]]",
+        f"{errors.plain(entry.name)} &ensp;:gray[:small[{_remark(entry)}]]",
         key=f"pick-{entry.id}",
         icon=f":material/{ICONS[entry.state]}:",
         type="secondary" if is_chosen else "tertiary",

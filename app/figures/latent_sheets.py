@@ -139,7 +139,7 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
     columns = min(_HISTOGRAM_COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
     titles = [
-        f"{dimension_name(i)}: {draws[:, i].mean():.2f} ± {draws[:, i].std():.2f}" for i in dims
+        f"{dimension_name(i)}: {draws[:, i].mean():z.2f} ± {draws[:, i].std():.2f}" for i in dims
     ]
     figure = make_subplots(
         rows, columns, subplot_titles=[t.replace("-", "−") for t in titles],

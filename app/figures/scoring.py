@@ -133,7 +133,7 @@ def _marks(
         y=[0, 1.05 * top],
         mode="lines+text",
         name=labels[chosen],
-        text=["", text],
+        text=["", f"{text}\u00a0" if left else f"\u00a0{text}"],
         textposition="middle left" if left else "middle right",
         textfont={"color": HIGHLIGHT, "size": 13},
         line={"color": HIGHLIGHT, "width": 2},

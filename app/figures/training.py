@@ -178,7 +178,8 @@ def strip_figure(
     across = [column * (width + 1) + (width - 1) / 2 for column in range(count)]
     down = [row * (side + 1) + (side - 1) / 2 for row in range(rows)]
     labels = ["given" if epoch == 0 else f"{epoch:,}" for epoch in epochs]
-    figure.update_xaxes(tickvals=across, ticktext=labels, constrain="domain", ticks="")
+    figure.update_xaxes(tickvals=across, ticktext=labels, constrain="domain",
+                        constraintoward="left", ticks="")  # fmt: skip
     figure.update_yaxes(
         tickvals=down, ticktext=list(names), autorange="reversed", scaleanchor="x",
         constrain="domain", constraintoward="top", showgrid=False, ticks="",

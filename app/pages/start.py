@@ -84,7 +84,7 @@ def show_protocol(choice: Choice, about: "Reference", seed: int, samples: int) -
     config = choice.run.config
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
     widgets.protocol(
-        config.dataset,
+        DATASETS[config.dataset].title,
         "test",
         config.train.binarisation,
         L=samples,

@@ -64,7 +64,7 @@ def test_the_chosen_image_is_stressed_and_drawn_last() -> None:
     assert list(marks.marker.color) == [style.LOG_PX.colour, style.HIGHLIGHT]
     line = traces(figure)["image 0"]
     assert list(line.x) == [-95.0, -95.0]
-    assert line.text[1] == "−95.00 nats"
+    assert line.text[1].strip() == "−95.00 nats"
 
 
 @pytest.mark.parametrize("values", [np.full(300, -20.0), np.array([-3.0])])
