@@ -15,8 +15,6 @@ from vae_core.flows import Place
 
 _MOST_COLUMNS = 16  # M of the orthogonal variant
 _REFLECTIONS = 8  # of the Householder variant
-_RIDGE = 1e-6
-_CORRECTIONS = 2
 
 
 class Basis(NamedTuple):
@@ -63,14 +61,18 @@ class SylvesterStep(nn.Module):
 
 
 class OrthogonalSylvesterStep(SylvesterStep):
-    """Q has the orthonormal columns that any matrix is turned into (their §4.1)."""
+    """Q has the columns of any matrix, made orthonormal.
+
+    By QR decomposition, which is orthonormal to rounding for every matrix and needs a tenth of the
+    work of their iteration (their eq. 14).
+    """
 
     def __init__(self, place: Place) -> None:
         super().__init__(place, min(place.latent_size, _MOST_COLUMNS))
         self.raw = nn.Linear(place.features, place.latent_size * self.columns)
 
     def basis(self, h: Tensor) -> Basis:
-        q = orthonormal_columns(self.raw(h).unflatten(-1, (-1, self.columns)))
+        q, _ = torch.linalg.qr(self.raw(h).unflatten(-1, (-1, self.columns)))
         return Basis(lambda x: _times(q, x), lambda z: _times(q.mT, z))
 
 
@@ -106,24 +108,6 @@ class TriangularSylvesterStep(SylvesterStep):
 
     def _turn(self, x: Tensor) -> Tensor:
         return x.flip(-1) if self.reverse else x
-
-
-def orthonormal_columns(matrix: Tensor) -> Tensor:
-    """Orthonormal columns that span those of a matrix, (*, d, M) with M ≤ d.
-
-    Q = A C⁻ᵀ with AᵀA = CCᵀ (Cholesky), then Q ← Q (I + ½ (I − QᵀQ)) takes away what rounding left
-    (Björck & Bowie 1971). Van den Berg et al. iterate the second from the start, which needs 30
-    rounds and ten times the work.
-    """
-    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    gram = matrix.mT @ matrix
-    size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    gram = gram + _RIDGE * size * identity  # columns that nearly coincide stay finite
-    factor, _ = torch.linalg.cholesky_ex(gram)
-    q = torch.linalg.solve_triangular(factor.mT, matrix, upper=True, left=False)
-    for _ in range(_CORRECTIONS):
-        q = q @ (1.5 * identity - 0.5 * (q.mT @ q))
-    return q
 
 
 def _times(matrix: Tensor, x: Tensor) -> Tensor:

@@ -135,6 +135,16 @@ def test_noise_falls_with_the_number_of_samples(test_digits):
     assert one / nine == pytest.approx(9, rel=0.35)
 
 
+def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
+    model = small_model("full")
+    for gradient in ("pathwise", "score-function"):
+        found = [last(model, images, gradient, 1, repeats=20, seed=seed) for seed in range(40)]
+        spread = torch.tensor([noise.total_variance for noise in found]).std()
+        errors = torch.tensor([noise.total_variance_error for noise in found])
+        assert float(errors.square().mean().sqrt()) == pytest.approx(float(spread), rel=0.35)
+    assert math.isnan(last(model, images, "pathwise", 1, repeats=2).total_variance_error)
+
+
 def test_the_model_is_left_as_it_was(test_digits):
     model = load_model(PRETRAINED / "digits-full-d2")
     before = {name: value.clone() for name, value in model.state_dict().items()}

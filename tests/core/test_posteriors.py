@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from vae_core.vae import VAE, load_model, save_model
 
 GAUSSIANS: tuple[PosteriorName, ...] = ("mean-field", "full")
 FEATURES = 7
+AnyModule = TypeVar("AnyModule", bound=torch.nn.Module)
 
 
-def lively(module: torch.nn.Module, generator: torch.Generator) -> torch.nn.Module:
+def lively(module: AnyModule, generator: torch.Generator) -> AnyModule:
     """Weights far from their careful starting values, so that no term is negligible."""
     for parameter in module.parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
