@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 from vae_core.config import ConfigError, ModelConfig, RunConfig, TrainConfig
 
 if TYPE_CHECKING:
+    from vae_core.adaptive import log_density_to
+    from vae_core.annealing import ais, bdmc
     from vae_core.datasets import load_dataset
     from vae_core.estimators import LogDensity, log_density
     from vae_core.evaluation import evaluate
+    from vae_core.gap import refit
+    from vae_core.inference import infer
+    from vae_core.quadrature import posterior_grid
     from vae_core.training import train
     from vae_core.vae import VAE, load_model
 
@@ -25,6 +30,12 @@ _LAZY = {
     "load_dataset": "vae_core.datasets",
     "evaluate": "vae_core.evaluation",
     "train": "vae_core.training",
+    "log_density_to": "vae_core.adaptive",
+    "ais": "vae_core.annealing",
+    "bdmc": "vae_core.annealing",
+    "posterior_grid": "vae_core.quadrature",
+    "refit": "vae_core.gap",
+    "infer": "vae_core.inference",
 }
 
 __all__ = [
@@ -34,10 +45,16 @@ __all__ = [
     "ModelConfig",
     "RunConfig",
     "TrainConfig",
+    "ais",
+    "bdmc",
     "evaluate",
+    "infer",
     "load_dataset",
     "load_model",
     "log_density",
+    "log_density_to",
+    "posterior_grid",
+    "refit",
     "train",
 ]
 

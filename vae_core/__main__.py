@@ -1,4 +1,4 @@
-"""The command line: ``python -m vae_core train | evaluate | score | sample | runs``.
+"""The command line: ``python -m vae_core train | evaluate | gap | score | sample | runs``.
 
 Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage.
 With ``--json``, stdout is one JSON object; progress goes to stderr.
@@ -6,15 +6,21 @@ With ``--json``, stdout is one JSON object; progress goes to stderr.
 
 import argparse
 import dataclasses
-import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from vae_core.commands import (
+    a_positive,
+    a_seed,
+    add_scoring_options,
+    open_model,
+    print_json,
+    report_share,
+    say,
+)
 from vae_core.config import (
-    MAX_IMPORTANCE_SAMPLES,
     Binarisation,
     ConfigError,
     ModelConfig,
@@ -35,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return given.command(given)
     except ConfigError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return WRONG_USAGE
     except (RunError, OSError, ValueError, RuntimeError) as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return NOT_ALL_DONE
 
 
@@ -47,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
     _add_evaluate(commands)
+    _add_gap(commands)
     _add_score(commands)
     _add_sample(commands)
     runs = commands.add_parser("runs", help="list the runs of the store")
@@ -82,17 +89,17 @@ def train(given: argparse.Namespace) -> int:
     run = _run_to_train(given)
     from vae_core.execution import execute
 
-    _say(f"{run.name}: {run.folder}")
+    say(f"{run.name}: {run.folder}")
     state = execute(run, _ProgressLine())
     status = run.status()
     if given.json:
-        _print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
+        print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
         print(_sentence(figures))
     if state == "failed":
-        _say(f"error: {status.error}")
+        say(f"error: {status.error}")
     elif state == "paused":
-        _say("Paused. The same command with --resume goes on from here.")
+        say("Paused. The same command with --resume goes on from here.")
     return ALL_DONE if state == "done" else NOT_ALL_DONE
 
 
@@ -138,7 +145,7 @@ class _ProgressLine:
             self.last = now
             terms = ", ".join(f"{name} {value:.2f}" for name, value in status.terms.items())
             epoch = f", epoch {status.epoch}" if status.epoch else ""
-            _say(f"{status.phase}{epoch}{', ' + terms if terms else ''}")
+            say(f"{status.phase}{epoch}{', ' + terms if terms else ''}")
 
 
 # ---- evaluate
@@ -146,10 +153,23 @@ class _ProgressLine:
 
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="figures of a model on a split of its data")
+    _add_split_options(parser)
+    add_scoring_options(parser, 500)
+    parser.set_defaults(command=evaluate)
+
+
+def _add_gap(commands: Any) -> None:
+    parser = commands.add_parser("gap", help="log p(x) - ELBO as approximation and amortisation")
+    _add_split_options(parser)
+    add_scoring_options(parser, 5000)
+    parser.set_defaults(command=gap)
+
+
+def _add_split_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument("--split", choices=get_args(Split), default="test", help="which images")
     parser.add_argument(
-        "--limit", type=_positive, default=None, help="use only the first so many images"
+        "--limit", type=a_positive, default=None, help="use only the first so many images"
     )
     parser.add_argument(
         "--binarisation",
@@ -157,13 +177,40 @@ def _add_evaluate(commands: Any) -> None:
         default=None,
         help="protocol (default: the one it was trained with)",
     )
-    _add_scoring_options(parser, 500)
-    parser.set_defaults(command=evaluate)
+
+
+def gap(given: argparse.Namespace) -> int:
+    """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
+    run, model = open_model(given)
+    from vae_core.datasets import load_dataset
+    from vae_core.gap_evaluation import evaluate_gap
+
+    figures = evaluate_gap(
+        model,
+        load_dataset(run.config.dataset),
+        given.split,
+        given.binarisation or run.config.train.binarisation,
+        given.importance_samples,
+        given.limit,
+        given.seed,
+        report_share,
+    )
+    if given.json:
+        print_json(figures)
+    else:
+        print(
+            f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
+            f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
+            f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
+            f"{figures['log_px_by']} ({figures['images']} images of {figures['dataset']} "
+            f"{figures['split']}, {figures['binarisation']} binarisation, seed {figures['seed']})"
+        )
+    return ALL_DONE
 
 
 def evaluate(given: argparse.Namespace) -> int:
     """ELBO, its terms and log p̂(x) on a split, with their protocol."""
-    run, model = _open_model(given)
+    run, model = open_model(given)
     from vae_core.datasets import load_dataset
     from vae_core.evaluation import evaluate as evaluate_model
 
@@ -175,10 +222,10 @@ def evaluate(given: argparse.Namespace) -> int:
         given.importance_samples,
         given.limit,
         given.seed,
-        _report_share,
+        report_share,
     )
     if given.json:
-        _print_json(figures)
+        print_json(figures)
     else:
         print(_sentence(figures))
     return ALL_DONE
@@ -212,13 +259,13 @@ def _add_score(commands: Any) -> None:
         default=None,
         help="protocol (default: the one it was trained with; others have no percentiles)",
     )
-    _add_scoring_options(parser, 1000)
+    add_scoring_options(parser, 1000)
     parser.set_defaults(command=score)
 
 
 def score(given: argparse.Namespace) -> int:
     """Score files, folders and .zip archives; files that cannot be read are named."""
-    run, model = _open_model(given)
+    run, model = open_model(given)
     from vae_core.images import PrepareOptions, iter_files
     from vae_core.scoring import HeldOut, as_row, score_files
 
@@ -236,9 +283,9 @@ def score(given: argparse.Namespace) -> int:
         run.config.dataset,
     ):
         results.append(as_row(result))
-        _say(f"{len(results)} files")
+        say(f"{len(results)} files")
     if given.json:
-        _print_json(
+        print_json(
             {
                 "run": str(given.run),
                 "binarisation": binarisation,
@@ -270,23 +317,25 @@ def _score_line(row: dict[str, Any]) -> str:
 def _add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="draw images from the model")
     parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--count", type=_positive, default=64, help="how many images")
+    parser.add_argument("--count", type=a_positive, default=64, help="how many images")
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")
-    parser.add_argument("--seed", type=_seed, default=0, help="the same seed draws the same images")
+    parser.add_argument(
+        "--seed", type=a_seed, default=0, help="the same seed draws the same images"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.set_defaults(command=sample)
 
 
 def sample(given: argparse.Namespace) -> int:
     """Write one picture of ``--count`` images E[x|z], z drawn from the prior."""
-    _, model = _open_model(given)
+    _, model = open_model(given)
     import torch
 
     from vae_core.images import write_tiles
 
     images = model.sample(given.count, torch.Generator(model.device).manual_seed(given.seed))
     write_tiles(images.cpu(), given.out)
-    _say(f"{given.count} images in {given.out}")
+    say(f"{given.count} images in {given.out}")
     return ALL_DONE
 
 
@@ -297,7 +346,7 @@ def list_runs(given: argparse.Namespace) -> int:
     """The runs of the store, newest first."""
     rows = [_run_row(entry) for entry in RunStore().entries()]
     if given.json:
-        _print_json({"store": str(RunStore().folder), "runs": rows})
+        print_json({"store": str(RunStore().folder), "runs": rows})
     else:
         for row in rows:
             print(f"{row['id']}  {row['state']:8}  {row.get('name', row.get('error'))}")
@@ -317,74 +366,6 @@ def _run_row(entry: Run | DamagedRun) -> dict[str, Any]:
         }
     except RunError as error:
         return _run_row(DamagedRun(entry.folder, str(error)))
-
-
-# ---- shared
-
-
-def _add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
-    parser.add_argument(
-        "--importance-samples",
-        type=_sample_count,
-        default=importance_samples,
-        help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
-    )
-    parser.add_argument("--seed", type=_seed, default=0, help="of every draw (default 0)")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _open_model(given: argparse.Namespace) -> tuple[Run, Any]:
-    run = Run.open(given.run)
-    from vae_core.devices import resolve_device
-    from vae_core.vae import load_model
-
-    return run, load_model(run.folder, resolve_device(given.device))
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
-
-
-def _sample_count(text: str) -> int:
-    value = _positive(text)
-    if value > MAX_IMPORTANCE_SAMPLES:
-        raise argparse.ArgumentTypeError(f"must be at most {MAX_IMPORTANCE_SAMPLES:,}, not {text}")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
-    return value
-
-
-def _report_share(share: float) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{share:4.0%}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(_finite(value), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN or infinity: they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return value
 
 
 def _run_as_program() -> NoReturn:

@@ -4,21 +4,22 @@ log p̂(x) = logsumexp_k log w_k − log K (note §2; Rezende et al. 2014; Burda
 lower bound in expectation that rises with K. Everything is streamed: memory does not grow with K.
 """
 
+import copy
 import math
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from vae_core.config import MAX_IMPORTANCE_SAMPLES
-from vae_core.objectives import elbo_terms_at
+from vae_core.objectives import ElboTerms, elbo_terms_at
 from vae_core.pareto import pareto_k, tail_length
 from vae_core.posteriors import Posterior
 from vae_core.vae import VAE
 
-_FLOATS_AT_ONCE = 4_000_000  # 16 MB of activations: the memory bound of one chunk
+FLOATS_AT_ONCE = 4_000_000  # 16 MB of activations: the memory bound of one chunk
 _MOST_SAMPLES_AT_ONCE = 1000  # of one image
 _ENCODE_AT_ONCE = 256
 
@@ -72,12 +73,12 @@ def log_density(
     Raises:
         ValueError: if n is out of range or the images are not of the model's shape.
     """
-    _check_count(n)
+    check_count(n)
     names = [field.name for field in fields(LogDensity)]
     # One table for all results: small tensors kept from each group would pin the memory between
     figures = torch.empty(len(names), len(x), dtype=torch.float64)
-    group = max(1, _rows_at_once(model) // min(n, _samples_at_once(model)))
-    encode = min(_ENCODE_AT_ONCE, max(1, _FLOATS_AT_ONCE // model.config.latent_size**2))
+    group = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
+    encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))
     for start in range(0, len(x), encode):
         block = x[start : start + encode]
         q = model.posterior(block)
@@ -90,20 +91,22 @@ def log_density(
     return LogDensity(*figures)
 
 
-def _check_count(n: int) -> None:
+def check_count(n: int) -> None:
+    """Raise a ValueError if n cannot be a number of importance samples."""
     if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
         raise ValueError(
             f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
         )
 
 
-def _rows_at_once(model: VAE) -> int:
-    return max(1, _FLOATS_AT_ONCE // model.decoder.row_floats)
+def rows_at_once(model: VAE) -> int:
+    """How many latents a model can decode at once in about 16 MB."""
+    return max(1, FLOATS_AT_ONCE // model.decoder.row_floats)
 
 
-def _samples_at_once(model: VAE) -> int:
+def samples_at_once(model: VAE) -> int:
     """Depends on the model alone, so that a score does not depend on what is scored with it."""
-    return min(_MOST_SAMPLES_AT_ONCE, _rows_at_once(model))
+    return min(_MOST_SAMPLES_AT_ONCE, rows_at_once(model))
 
 
 def _progress_of_group(
@@ -142,20 +145,19 @@ def stream_log_density(
     Raises:
         ValueError: as :func:`log_density` does.
     """
-    _check_count(n)
+    check_count(n)
     yield from _stream(model, x, model.posterior(x), n, seed, stops)
 
 
 def _stream(
     model: VAE, x: Tensor, q: Posterior, n: int, seed: int, stops: Collection[int] = ()
 ) -> Iterator["RunningDensity"]:
-    generators = [_generator_of(image, seed, model.device) for image in x]
+    generators = [generator_of(image, seed, model.device) for image in x]
     running = RunningDensity(n)
-    block = _samples_at_once(model)
+    block = samples_at_once(model)
     for start in range(0, n, block):
         count = min(block, n - start)
-        noise = [_noise(count, model, x.dtype, g) for g in generators]
-        terms = elbo_terms_at(model, x, q, torch.stack(noise, 1))
+        terms = sample_terms(model, x, q, count, generators)
         kl = terms.kl.expand_as(terms.log_px_z)
         cuts = sorted({0, count, *(s - start for s in stops if 0 < s - start < count)})
         for part in map(slice, cuts, cuts[1:]):
@@ -163,12 +165,21 @@ def _stream(
             yield running
 
 
+def sample_terms(
+    model: VAE, x: Tensor, q: Posterior, count: int, generators: Sequence[torch.Generator]
+) -> ElboTerms:
+    """The terms of ``count`` more samples of each image, each from its own generator."""
+    noise = [_noise(count, model, x.dtype, g) for g in generators]
+    return elbo_terms_at(model, x, q, torch.stack(noise, 1))
+
+
 def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
     size = model.config.latent_size
     return torch.randn(count, size, dtype=dtype, device=model.device, generator=generator)
 
 
-def _generator_of(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
+def generator_of(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
+    """The generator of an image's noise, which follows from the seed and the image alone."""
     content = image.float().cpu().numpy().tobytes()
     # 32 bits: the CPU's generator ignores all others
     return torch.Generator(device).manual_seed(zlib.crc32(content, seed & 0xFFFFFFFF))
@@ -201,6 +212,15 @@ class RunningDensity:
 
     def _largest(self, log_w: Tensor) -> Tensor:
         return log_w.topk(min(self._keep, len(log_w)), dim=0).values
+
+    def images(self, chosen: Tensor) -> "RunningDensity":
+        """The same for some of the images, by a mask or indices; this one is left as it is."""
+        rest = copy.copy(self)
+        chosen = chosen.to(self._tail.device)
+        rest._log_sums = [total[chosen] for total in self._log_sums]
+        rest._sums = [total[chosen] for total in self._sums]
+        rest._tail = self._tail[:, chosen]
+        return rest
 
     @property
     def log_px(self) -> Tensor:

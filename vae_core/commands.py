@@ -1,0 +1,75 @@
+"""What the commands of the command line share: options, opening a model, printing."""
+
+import argparse
+import json
+import math
+import sys
+from typing import Any
+
+from vae_core.config import MAX_IMPORTANCE_SAMPLES
+from vae_core.runs import Run
+
+
+def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
+    parser.add_argument(
+        "--importance-samples",
+        type=a_sample_count,
+        default=importance_samples,
+        help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
+    )
+    parser.add_argument("--seed", type=a_seed, default=0, help="of every draw (default 0)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
+    run = Run.open(given.run)
+    from vae_core.devices import resolve_device
+    from vae_core.vae import load_model
+
+    return run, load_model(run.folder, resolve_device(given.device))
+
+
+def a_positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return value
+
+
+def a_sample_count(text: str) -> int:
+    value = a_positive(text)
+    if value > MAX_IMPORTANCE_SAMPLES:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_IMPORTANCE_SAMPLES:,}, not {text}")
+    return value
+
+
+def a_seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
+    return value
+
+
+def report_share(share: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{share:4.0%}")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
