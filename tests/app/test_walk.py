@@ -15,14 +15,14 @@ from torch.distributions import MultivariateNormal
 from app import stages
 from app.services import Choice
 from app.walk import MAX_SAMPLES, Estimate, reference, walk
-from vae_core.config import ModelConfig, PosteriorName, RunConfig
+from vae_core.config import POSTERIORS, ModelConfig, PosteriorName, RunConfig
 from vae_core.datasets import evaluation_images, load_dataset
 from vae_core.runs import create_run
 from vae_core.vae import VAE, save_model
 
 torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
 
-FAMILIES: tuple[PosteriorName, ...] = ("mean-field", "full", "planar", "iaf")
+FAMILIES = POSTERIORS
 SIZES = (1, 2, 5)
 
 

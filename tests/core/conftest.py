@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from vae_core.config import PosteriorName, RunConfig
+from vae_core.config import POSTERIORS, PosteriorName, RunConfig
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
 from vae_core.paths import data_folder
 from vae_core.training import Training
@@ -17,7 +16,7 @@ from vae_core.vae import VAE
 
 torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
 
-FAMILIES: tuple[PosteriorName, ...] = get_args(PosteriorName)
+FAMILIES = POSTERIORS
 
 
 @pytest.fixture(scope="session")
