@@ -1,0 +1,61 @@
+"""The models that come with the program: they load, and are what their cards say."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from vae_core.config import POSTERIORS
+from vae_core.datasets import load_dataset
+from vae_core.evaluation import evaluate
+from vae_core.paths import pretrained_folder
+from vae_core.recipes import RECIPES
+from vae_core.runs import find_run, pretrained_runs
+from vae_core.vae import load_model
+
+NAMES = [run.id for run in pretrained_runs()]
+MEGABYTE = 2**20
+
+
+def test_every_recipe_has_its_model_and_all_are_small():
+    assert set(NAMES) == set(RECIPES)
+    files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 25 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_tells_figures_that_can_be_measured_again(name):
+    run = find_run(f"pretrained/{name}")
+    wanted = run.evaluation()
+    assert wanted is not None
+    found, _ = evaluate(load_model(run.folder), load_dataset("digits"), "test", "dynamic", 100)
+    for figure in ("dataset", "split", "binarisation", "images", "seed"):
+        assert found[figure] == wanted[figure]
+    assert found["elbo"] == pytest.approx(wanted["elbo"], abs=0.1)
+    assert wanted["log_px"] - 0.5 < found["log_px"] < wanted["log_px"] + 0.05
+    card = (run.folder / "card.md").read_text()
+    shown = re.search(r"\| log p\(x\) \| (-[\d.]+) ±", card)
+    assert shown is not None
+    assert float(shown.group(1)) == pytest.approx(wanted["log_px"], abs=0.006)
+    assert f"python -m vae_core.recipes {name}" in card
+
+
+def test_each_family_has_a_posterior_for_one_and_the_same_decoder():
+    root = "digits-full-d2"
+    families = {}
+    for run in pretrained_runs():
+        if run.id == root or run.config.decoder_of == f"pretrained/{root}":
+            families[run.config.model.posterior] = load_model(run.folder).decoder.state_dict()
+    assert set(families) == set(POSTERIORS)
+    for weights in families.values():
+        for name, value in families["full"].items():
+            assert torch.equal(weights[name], value)
+
+
+def test_settings_are_written_as_they_were_trained():
+    for run in pretrained_runs():
+        written = json.loads((run.folder / "config.json").read_text())
+        settings = run.config.settings()
+        assert {name: settings[name] for name in RECIPES[run.id]} == dict(RECIPES[run.id])
+        assert written["model"]["posterior"] == run.config.model.posterior
