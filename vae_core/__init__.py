@@ -12,7 +12,7 @@ from vae_core.config import ConfigError, ModelConfig, RunConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vae_core.adaptive import log_density_to
-    from vae_core.annealing import ais, bdmc
+    from vae_core.annealing import ais, bdmc, simulate
     from vae_core.datasets import load_dataset
     from vae_core.estimators import LogDensity, log_density
     from vae_core.evaluation import evaluate
@@ -33,6 +33,7 @@ _LAZY = {
     "log_density_to": "vae_core.adaptive",
     "ais": "vae_core.annealing",
     "bdmc": "vae_core.annealing",
+    "simulate": "vae_core.annealing",
     "posterior_grid": "vae_core.quadrature",
     "refit": "vae_core.gap",
     "infer": "vae_core.inference",
@@ -55,6 +56,7 @@ __all__ = [
     "log_density_to",
     "posterior_grid",
     "refit",
+    "simulate",
     "train",
 ]
 

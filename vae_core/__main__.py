@@ -15,6 +15,7 @@ from vae_core.commands import (
     a_positive,
     a_seed,
     add_scoring_options,
+    binarisation_of,
     open_model,
     print_json,
     report_share,
@@ -28,6 +29,7 @@ from vae_core.config import (
     Setting,
     Split,
     TrainConfig,
+    pixels_as,
     settings_of,
 )
 from vae_core.runs import DamagedRun, Run, RunError, RunStore, Status, create_run
@@ -95,7 +97,7 @@ def train(given: argparse.Namespace) -> int:
     if given.json:
         print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
-        print(_sentence(figures))
+        print(_sentence(run, figures))
     if state == "failed":
         say(f"error: {status.error}")
     elif state == "paused":
@@ -189,7 +191,7 @@ def gap(given: argparse.Namespace) -> int:
         model,
         load_dataset(run.config.dataset),
         given.split,
-        given.binarisation or run.config.train.binarisation,
+        binarisation_of(given, run),
         given.importance_samples,
         given.limit,
         given.seed,
@@ -198,12 +200,13 @@ def gap(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
+        pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
         print(
             f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
             f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
             f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
             f"{figures['log_px_by']} ({figures['images']} images of {figures['dataset']} "
-            f"{figures['split']}, {figures['binarisation']} binarisation, seed {figures['seed']})"
+            f"{figures['split']}, {pixels}, seed {figures['seed']})"
         )
     return ALL_DONE
 
@@ -218,7 +221,7 @@ def evaluate(given: argparse.Namespace) -> int:
         model,
         load_dataset(run.config.dataset),
         given.split,
-        given.binarisation or run.config.train.binarisation,
+        binarisation_of(given, run),
         given.importance_samples,
         given.limit,
         given.seed,
@@ -227,16 +230,17 @@ def evaluate(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
-        print(_sentence(figures))
+        print(_sentence(run, figures))
     return ALL_DONE
 
 
-def _sentence(figures: dict[str, Any]) -> str:
+def _sentence(run: Run, figures: dict[str, Any]) -> str:
+    pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
     return (
         f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
         f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
         f"(K = {figures['importance_samples']}, {figures['images']} images of "
-        f"{figures['dataset']} {figures['split']}, {figures['binarisation']} binarisation, "
+        f"{figures['dataset']} {figures['split']}, {pixels}, "
         f"seed {figures['seed']})"
     )
 
@@ -269,7 +273,7 @@ def score(given: argparse.Namespace) -> int:
     from vae_core.images import PrepareOptions, iter_files
     from vae_core.scoring import HeldOut, as_row, score_files
 
-    binarisation = given.binarisation or run.config.train.binarisation
+    binarisation = binarisation_of(given, run)
     options = PrepareOptions(given.invert, given.contrast, given.crop, given.centre)
     results = []
     for result in score_files(

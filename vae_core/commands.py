@@ -6,7 +6,7 @@ import math
 import sys
 from typing import Any
 
-from vae_core.config import MAX_IMPORTANCE_SAMPLES
+from vae_core.config import MAX_IMPORTANCE_SAMPLES, Binarisation, pixels_as
 from vae_core.runs import Run
 
 
@@ -28,6 +28,17 @@ def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
     from vae_core.vae import load_model
 
     return run, load_model(run.folder, resolve_device(given.device))
+
+
+def binarisation_of(given: argparse.Namespace, run: Run) -> Binarisation:
+    """The protocol asked for, or the run's own.
+
+    Raises:
+        ConfigError: if the model does not take such pixels.
+    """
+    chosen = given.binarisation or run.config.train.binarisation
+    pixels_as(chosen, run.config.model.likelihood)
+    return chosen
 
 
 def a_positive(text: str) -> int:

@@ -6,39 +6,28 @@ from these classes by ``settings_of``; a value is checked here and nowhere else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from vae_core.catalogue import DATASETS as DATASETS
 from vae_core.catalogue import DatasetInfo as DatasetInfo
 from vae_core.catalogue import DatasetName as DatasetName
 from vae_core.catalogue import ImageShape as ImageShape
 from vae_core.catalogue import Split as Split
+from vae_core.choices import FLOWS as FLOWS
+from vae_core.choices import POSTERIORS as POSTERIORS
+from vae_core.choices import Binarisation as Binarisation
+from vae_core.choices import FlowName as FlowName
+from vae_core.choices import GaussianName as GaussianName
+from vae_core.choices import GradientName as GradientName
+from vae_core.choices import LikelihoodName as LikelihoodName
+from vae_core.choices import NetworkName as NetworkName
+from vae_core.choices import PosteriorName as PosteriorName
+from vae_core.choices import pixels_as as pixels_as
 from vae_core.settings import Checked, setting
 from vae_core.settings import ConfigError as ConfigError
 from vae_core.settings import Setting as Setting
 from vae_core.settings import settings_of as settings_of
 
-GaussianName = Literal["mean-field", "full"]
-FlowName = Literal[
-    "planar",
-    "radial",
-    "iaf",
-    "affine-coupling",
-    "spline",
-    "sylvester-orthogonal",
-    "sylvester-householder",
-    "sylvester-triangular",
-]
-PosteriorName = Literal[GaussianName, FlowName]
-NetworkName = Literal["mlp", "conv", "linear"]
-LikelihoodName = Literal["bernoulli", "continuous-bernoulli", "gaussian"]
-GradientName = Literal[
-    "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
-]
-Binarisation = Literal["dynamic", "threshold", "none"]
-
-POSTERIORS: tuple[PosteriorName, ...] = get_args(PosteriorName)
-FLOWS: tuple[FlowName, ...] = get_args(FlowName)
 _WITH_NETWORKS: tuple[FlowName, ...] = ("iaf", "affine-coupling", "spline")
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
@@ -346,11 +335,7 @@ class RunConfig(Checked):
                 f"{DATASETS[self.dataset].title} has images of shape {expected}, "
                 f"the model is for {self.model.image_shape}."
             )
-        if self.model.likelihood != "bernoulli" and self.train.binarisation != "none":
-            raise ConfigError(
-                "Only the Bernoulli likelihood takes binarised pixels: with another one, set the "
-                "binarisation to none."
-            )
+        pixels_as(self.train.binarisation, self.model.likelihood)  # or raises
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -385,7 +370,14 @@ class RunConfig(Checked):
         if self.title:
             return self.title
         steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
-        return f"{self.dataset} · {self.model.posterior}{steps} · d={self.model.latent_size}"
+        grey = f" · {self.model.likelihood}" if self.model.likelihood != "bernoulli" else ""
+        size = f"d={self.model.latent_size}"
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{grey}"
+
+    @property
+    def pixels(self) -> str:
+        """How pixels enter, in the words of a protocol."""
+        return pixels_as(self.train.binarisation, self.model.likelihood)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":

@@ -12,6 +12,7 @@ from vae_core.config import (
     ModelConfig,
     RunConfig,
     TrainConfig,
+    pixels_as,
     settings_of,
 )
 
@@ -84,3 +85,14 @@ def test_every_data_set_has_a_run(name):
     assert (
         RunConfig.from_settings({"dataset": name}).model.image_shape == DATASETS[name].image_shape
     )
+
+
+def test_a_protocol_says_how_pixels_entered():
+    assert RunConfig().pixels == "dynamic binarisation"
+    grey = RunConfig.from_settings({"binarisation": "none"})
+    assert grey.pixels == "grey values, not a likelihood"
+    density = RunConfig.from_settings({"likelihood": "gaussian"})
+    assert density.pixels == "grey values, gaussian density"
+    assert "gaussian" in density.name
+    with pytest.raises(ConfigError, match="binarisation to none"):
+        pixels_as("threshold", "continuous-bernoulli")

@@ -152,3 +152,13 @@ def test_the_gap_command_takes_the_gap_apart(capsys):
     assert figures["approximation"] > -3 * figures["approximation_se"]
     assert figures["amortisation"] > -3 * figures["amortisation_se"]
     assert figures["gap"] == pytest.approx(figures["log_px"] - figures["elbo"], abs=1e-6)
+
+
+def test_a_grey_model_is_not_asked_about_binarised_pixels(tmp_path, capsys):
+    settings = {**QUICK, "likelihood": "continuous-bernoulli", "epochs": 1}
+    run = create_run(tmp_path / "grey", RunConfig.from_settings(settings))
+    assert execute(run) == "done"
+    assert main(["evaluate", str(run.folder), "--binarisation", "dynamic"]) == 2
+    assert "none" in capsys.readouterr().err
+    assert main(["evaluate", str(run.folder), "--limit", "3", "--importance-samples", "5"]) == 0
+    assert "grey values, continuous-bernoulli density" in capsys.readouterr().out
