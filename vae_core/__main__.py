@@ -7,9 +7,9 @@ With ``--json``, stdout is one JSON object; progress goes to stderr.
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from vae_core.commands import (
     a_positive,
@@ -33,6 +33,8 @@ from vae_core.config import (
     settings_of,
 )
 from vae_core.runs import DamagedRun, Run, RunError, RunStore, Status, create_run
+
+T = TypeVar("T")
 
 ALL_DONE, NOT_ALL_DONE, WRONG_USAGE = 0, 1, 2
 
@@ -181,22 +183,23 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def evaluate(given: argparse.Namespace) -> int:
+    """ELBO, its terms and log p̂(x) on a split, with their protocol."""
+    from vae_core.evaluation import evaluate as measure
+
+    run, (figures, _) = _on_split(given, measure)
+    if given.json:
+        print_json(figures)
+    else:
+        print(_sentence(run, figures))
+    return ALL_DONE
+
+
 def gap(given: argparse.Namespace) -> int:
     """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
-    run, model = open_model(given)
-    from vae_core.datasets import load_dataset
     from vae_core.gap_evaluation import evaluate_gap
 
-    figures = evaluate_gap(
-        model,
-        load_dataset(run.config.dataset),
-        given.split,
-        binarisation_of(given, run),
-        given.importance_samples,
-        given.limit,
-        given.seed,
-        report_share,
-    )
+    run, figures = _on_split(given, evaluate_gap)
     if given.json:
         print_json(figures)
     else:
@@ -211,13 +214,12 @@ def gap(given: argparse.Namespace) -> int:
     return ALL_DONE
 
 
-def evaluate(given: argparse.Namespace) -> int:
-    """ELBO, its terms and log p̂(x) on a split, with their protocol."""
+def _on_split(given: argparse.Namespace, measure: Callable[..., T]) -> tuple[Run, T]:
+    """The run, and what is measured of its model on the images that the command names."""
     run, model = open_model(given)
     from vae_core.datasets import load_dataset
-    from vae_core.evaluation import evaluate as evaluate_model
 
-    figures, _ = evaluate_model(
+    return run, measure(
         model,
         load_dataset(run.config.dataset),
         given.split,
@@ -227,11 +229,6 @@ def evaluate(given: argparse.Namespace) -> int:
         given.seed,
         report_share,
     )
-    if given.json:
-        print_json(figures)
-    else:
-        print(_sentence(run, figures))
-    return ALL_DONE
 
 
 def _sentence(run: Run, figures: dict[str, Any]) -> str:
