@@ -69,6 +69,11 @@ class View:
         """The protocol by which grey pixels became what the model sees."""
         return self.choice.run.config.train.binarisation
 
+    @property
+    def pixels(self) -> str:
+        """How they enter, in the words of a protocol."""
+        return self.choice.run.config.pixels
+
     def images(self) -> tuple[torch.Tensor, torch.Tensor]:
         """All images of the split as the model sees them (N, C, H, W), and their labels (N,)."""
         run = self.choice.run.config

@@ -80,7 +80,7 @@ def _protocol(view: View, around: Cloud, scored: bool) -> None:
     widgets.protocol(
         view.data_info.title,
         view.split,
-        view.binarisation,
+        view.pixels,
         K=None if scores is None else scores.protocol["importance_samples"],
         seed=latent_data.SEED,
         note=f"{shown:,}{of} posterior means · dotted: 1, 2, 3 σ of the prior",

@@ -129,7 +129,7 @@ def prior(view: View, _index: int) -> None:
     widgets.protocol(
         view.data_info.title,
         view.split,
-        view.binarisation,
+        view.pixels,
         seed=latent_data.SEED,
         images=len(latent_data.cloud(view).index),
         note=f"{len(draws):,} draws of z",

@@ -1,13 +1,12 @@
 """Scoring many images a slice at a time, so that the page stays alive meanwhile."""
 
-import time
-from collections import OrderedDict
 from collections.abc import Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
 from torch import Tensor
 
+from app import work
 from app.score_inputs import Given
 from vae_core.config import Binarisation
 from vae_core.images import PrepareOptions
@@ -16,7 +15,6 @@ from vae_core.vae import VAE
 
 SEED = 0
 _REMEMBERED = 5000
-_IDLE = 2.0  # seconds without work that do not count as time spent
 _serials = count()
 
 
@@ -56,24 +54,11 @@ class Scorer:
         return Scored(score, convergence, x)
 
 
-class Known:
+class Known(work.Known[Scored]):
     """Scores of this session, so that nothing is scored twice; the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._scores: OrderedDict[Hashable, Scored] = OrderedDict()
-
-    def get(self, key: Hashable) -> Scored | None:
-        """What is known under the key."""
-        found = self._scores.get(key)
-        if found is not None:
-            self._scores.move_to_end(key)
-        return found
-
-    def put(self, key: Hashable, scored: Scored) -> None:
-        """Remember a score."""
-        self._scores[key] = scored
-        if len(self._scores) > _REMEMBERED:
-            self._scores.popitem(last=False)
+        super().__init__(_REMEMBERED)
 
 
 class Reading:
@@ -98,60 +83,28 @@ class Reading:
             yield
 
 
-class Job:
+class Job(work.Sliced):
     """Images being read, then scored. Nothing happens but in :meth:`advance`.
 
     Attributes:
         serial: differs from that of every other job.
         phase: "Reading" or "Scoring".
-        stopped, done: whether the work was called off, or is finished.
     """
 
     def __init__(self, reading: Reading, scorer: Scorer, known: Known) -> None:
+        super().__init__(self._steps())
         self.serial = next(_serials)
         self.reading = reading
         self.scorer = scorer
-        self.stopped = False
-        self.done = False
         self.phase = "Reading"
         self._known = known
         self._scored: dict[str, Scored] = {}
         self._within = 0.0  # of the image being scored
-        self._spent = 0.0  # seconds, with those that went into drawing the page in between
-        self._last = 0.0
-        self._work = self._steps()
 
     @property
     def key(self) -> Hashable:
         """Names what is scored and how."""
         return self.reading.key, self.scorer.key
-
-    @property
-    def working(self) -> bool:
-        """Whether there is something to do and nobody has stopped it."""
-        return not (self.done or self.stopped)
-
-    def advance(self, seconds: float) -> None:
-        """Go on for about so long, unless stopped or done. At least one step is made."""
-        start = time.monotonic()
-        if start - self._last > _IDLE:
-            self._last = start
-        while self.working:
-            if next(self._work, self) is self:
-                self.done = True
-            if time.monotonic() - start >= seconds:
-                break
-        now = time.monotonic()
-        self._spent += now - self._last
-        self._last = now
-
-    def stop(self) -> None:
-        """Leave it at what has been scored."""
-        self.stopped = True
-
-    def go_on(self) -> None:
-        """Take up the work again."""
-        self.stopped = False
 
     @property
     def readable(self) -> list[Given]:
@@ -176,11 +129,6 @@ class Job:
         """How much of the scoring is done, 0 to 1."""
         total = len(self.readable)
         return min(1.0, (len(self._scored) + self._within) / total) if total else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the speed so far; None before that is known."""
-        return self._spent * (1 - self.share) / self.share if self.share > 0 else None
 
     def _steps(self) -> Iterator[None]:
         yield from self.reading.steps()

@@ -14,17 +14,13 @@ from app.score_desk import Desk
 from app.score_inputs import Given, example, prepared_again
 from app.score_job import SEED, Job, Scored
 from app.services import Choice
+from vae_core.config import pixels_as
 from vae_core.images import Prepared
 from vae_core.runs import UNFINISHED
 from vae_core.scoring import TRUSTED_PARETO_K, HeldOut, Place, pixel_terms
 
 _SHOWN_ERRORS = 4
 _SIDE = 108  # of a picture, in pixels
-PROTOCOLS = {
-    "dynamic": "dynamic binarisation",
-    "threshold": "threshold binarisation",
-    "none": "grey values, not a likelihood",
-}
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 
 
@@ -297,16 +293,17 @@ def _judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     trust = ":green-badge[trustworthy]" if score.trusted else ":red-badge[do not trust this number]"
     st.markdown(
         f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** {trust}  \n"
-        f"{score.bits_per_dim:.3f} bits/dim. {_trust_sentence(scored)}"
+        f"{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
+        + f"{_trust_sentence(scored)}"
     )
     st.markdown(f"**No percentile.** {why_not}" if place is None else _place_sentence(place))
-    binarisation = job.scorer.binarisation
+    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     held_out = job.scorer.held_out
     compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
     st.caption(
         "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
         "show. The percentile says how usual the score is for images like those the model learnt; "
-        f"both ends are atypical.  \nProtocol: {PROTOCOLS[binarisation]} · "
+        f"both ends are atypical.  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} · seed {SEED}{compared}"
     )
 

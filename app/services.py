@@ -84,7 +84,7 @@ def model(choice: Choice) -> "VAE":
     return _model(choice, choice.key, choice.digest)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _model(_choice: Choice, key: str, digest: str) -> "VAE":
     from vae_core.devices import resolve_device
     from vae_core.vae import load_model

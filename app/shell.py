@@ -37,6 +37,15 @@ PAGES = {
     "score": Entry(
         "Score images", "straighten", "How probable does a model find images of yours?", "Explore"
     ),
+    "posterior_lab": Entry(
+        "Posterior",
+        "target",
+        "The true p(z|x) of one image, and how near every q(z|x) comes to it.",
+        "Labs",
+    ),
+    "gradient_lab": Entry(
+        "Gradients", "scatter_plot", "How noisy is each estimator of the gradient?", "Labs"
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,7 @@ from app import services, widgets
 from app.figures import start, walk
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
 from app.services import Choice
-from vae_core.config import Binarisation
+from vae_core.config import Binarisation, LikelihoodName
 
 if TYPE_CHECKING:
     from app.walk import Reference, Walk
@@ -167,7 +167,7 @@ _BINARISED: dict[Binarisation, str] = {
     "dynamic": "each pixel was drawn as 0 or 1, with its grey level as the probability of a 1, "
     "once and for all (seed 0)",
     "threshold": "pixels brighter than half became 1, all others 0",
-    "none": "grey, so that what stands below is no likelihood of binary images",
+    "none": "with its grey levels as they are",
 }
 
 
@@ -255,22 +255,50 @@ def _table(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{name}_{i}": column for i, column in enumerate(draws.T, 1)}
 
 
-def decoded(p: np.ndarray) -> None:
-    """The decoder's answer: the probability of each pixel, (H, W)."""
+class _Pixels(NamedTuple):
+    """What a likelihood takes a pixel for, in words, and its formula."""
+
+    answer: str
+    caption: str
+    formula: str
+
+
+_PIXELS: dict[LikelihoodName, _Pixels] = {
+    "bernoulli": _Pixels(
+        "the probability of every pixel to be on",
+        "pixel probabilities",
+        r"\sum_i x_i \log p_i + (1-x_i) \log(1-p_i)",
+    ),
+    "continuous-bernoulli": _Pixels(
+        "the distribution of every pixel's grey, whose mean is shown",
+        "expected grey",
+        r"\sum_i x_i l_i - \log\bigl((e^{l_i} - 1) / l_i\bigr)",
+    ),
+    "gaussian": _Pixels(
+        "the expected grey of every pixel",
+        "expected grey",
+        r"-\sum_i \tfrac12\bigl((x_i - p_i)^2 / s^2 + \log 2\pi s^2\bigr)",
+    ),
+}
+
+
+def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
+    """The decoder's answer: the mean of each pixel, (H, W)."""
+    pixels = _PIXELS[likelihood]
     _heading(
         "p", "drawn again",
-        "The decoder looks at z alone and answers with the probability of every pixel to be on. "
+        f"The decoder looks at z alone and answers with {pixels.answer}. "
         "The closer to x, the higher log p(x|z).",
     )  # fmt: skip
     with _body("p"):
-        alt = "The probability of each pixel to be on, as the decoder gives it"
-        widgets.image(p, "pixel probabilities", _IMAGE_WIDTH, alt=alt)
+        alt = f"E[x|z]: {pixels.answer}"
+        widgets.image(p, pixels.caption, _IMAGE_WIDTH, alt=alt)
 
 
 # ---- the numbers
 
 
-def terms(now: "Walk") -> None:
+def terms(now: "Walk", likelihood: LikelihoodName) -> None:
     """Algorithm 2 of the note: the three terms at the ε that is followed, and their sum."""
     log_q = r"-\sum_i \bigl(\tfrac12(\epsilon_i^2 + \log 2\pi) + \log\sigma_i\bigr)"
     if len(now.log_abs_dets):
@@ -278,8 +306,8 @@ def terms(now: "Walk") -> None:
         log_q = rf"\log q_0 - \sum_t \log|\det_t| = {parts}"
     _term(
         LOG_LIKELIHOOD, r"\log p(x|z)", now.log_px_z[0],
-        r"\sum_i x_i \log p_i + (1-x_i) \log(1-p_i)",
-        "How probable x is when each pixel is on with probability p: how well z explains x.",
+        _PIXELS[likelihood].formula,
+        "How probable x is by what the decoder says of each pixel: how well z explains x.",
     )  # fmt: skip
     _sign("+")
     _term(

@@ -279,7 +279,7 @@ def _protocol(
     widgets.protocol(
         DATASETS[config.dataset].title,
         split,
-        about.get("binarisation", config.train.binarisation),
+        config.pixels,
         L=None if more else about.get("samples", config.train.samples),
         seed=about.get("seed", config.train.seed),
         images=about.get("images"),

@@ -153,7 +153,7 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
 def protocol(
     dataset: str,
     split: str,
-    binarisation: str,
+    pixels: str,
     *,
     L: int | None = None,  # noqa: N803
     K: int | None = None,  # noqa: N803
@@ -161,12 +161,10 @@ def protocol(
     images: int | None = None,
     note: str = "",
 ) -> None:
-    """The line under a figure that says how it was measured."""
+    """The line under a figure that says how it was measured; ``pixels`` as ``RunConfig.pixels``."""
     parts = [
         f"{images:,} images of {dataset}, {split}" if images else f"{dataset}, {split}",
-        f"{binarisation} binarisation"
-        if binarisation != "none"
-        else "grey values, not a likelihood",
+        pixels,
         f"L = {L:,}" if L is not None else "",
         f"K = {K:,}" if K is not None else "",
         f"seed {seed}" if seed is not None else "",

@@ -195,13 +195,15 @@ def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
     """How much each pixel takes from log p(x|z): dark is expected, bright is a surprise.
 
     Args:
-        log_likelihood: E_q log p(x_i|z) of every pixel, (H, W), in nats; at most 0.
+        log_likelihood: E_q log p(x_i|z) of every pixel, (H, W), in nats; at most 0 for binary
+            pixels, a log density for grey ones.
     """
     lowest = min(float(log_likelihood.min()), -1e-3)
+    highest = max(float(log_likelihood.max()), 0.0)
     heatmap = go.Heatmap(
         z=np.round(log_likelihood, 4),
         zmin=lowest,
-        zmax=0,
+        zmax=highest,
         colorscale=_LIKELIHOOD_SCALE,
         colorbar={
             "thickness": 8,

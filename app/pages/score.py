@@ -53,7 +53,10 @@ def preparation(choice: Choice) -> tuple[dict[str, Any], Binarisation]:
         )
         for step, (label, does) in STEPS.items()
     }  # fmt: skip
-    trained = choice.run.config.train.binarisation
+    config = choice.run.config
+    trained = config.train.binarisation
+    if config.model.likelihood != "bernoulli":  # takes grey values and nothing else
+        return chosen, trained
     binarisation: Any = st.segmented_control(
         "Binarisation",
         (AS_TRAINED, *get_args(Binarisation)),

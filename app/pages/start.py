@@ -44,6 +44,7 @@ def walk_through() -> None:
         samples = stages.choose_samples()
         readouts = st.container(gap=None)
 
+    likelihood = choice.run.config.model.likelihood
     about, now = reference_of(choice, index), walk_of(choice, index, seed, samples)
     with gaussian:
         stages.encoded(about)
@@ -59,9 +60,9 @@ def walk_through() -> None:
             stages.latent(now, about)
         stages.decoder()
         with stages.stage("p"):
-            stages.decoded(now.p[0])
+            stages.decoded(now.p[0], likelihood)
     with terms:
-        stages.terms(now)
+        stages.terms(now, likelihood)
     with readouts:
         stages.readouts(now, about)
     with elbo:
@@ -86,7 +87,7 @@ def show_protocol(choice: Choice, about: "Reference", seed: int, samples: int) -
     widgets.protocol(
         DATASETS[config.dataset].title,
         "test",
-        config.train.binarisation,
+        config.pixels,
         L=samples,
         K=about.importance_samples,
         seed=seed,

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from app.figures import style
+from app.figures import gradients, style
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +54,7 @@ def oklab(colour: str, vision: str) -> np.ndarray:
 PALETTES = {
     "quantities": ([q.colour for q in style.QUANTITIES], 2.7),
     "classes": (list(style.CLASSES), 1.95),
+    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 2.7),
 }
 
 

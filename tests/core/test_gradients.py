@@ -15,7 +15,7 @@ from vae_core.posteriors import GaussianPosterior
 from vae_core.vae import VAE, load_model
 
 PRETRAINED = Path(__file__).parents[2] / "pretrained"
-ELBO_ESTIMATORS = [name for name in GRADIENTS if name != "dreg"]
+ELBO_ESTIMATORS: list[GradientName] = [name for name in GRADIENTS if name != "dreg"]
 
 
 def small_model(posterior: PosteriorName) -> VAE:
@@ -137,7 +137,8 @@ def test_noise_falls_with_the_number_of_samples(test_digits):
 
 def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
     model = small_model("full")
-    for gradient in ("pathwise", "score-function"):
+    estimators: tuple[GradientName, ...] = ("pathwise", "score-function")
+    for gradient in estimators:
         found = [last(model, images, gradient, 1, repeats=20, seed=seed) for seed in range(40)]
         spread = torch.tensor([noise.total_variance for noise in found]).std()
         errors = torch.tensor([noise.total_variance_error for noise in found])

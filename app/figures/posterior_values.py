@@ -1,0 +1,279 @@
+"""Numbers around log p(x): the ruler, the IWAE curve, the gap taken apart, importance weights."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures import style
+from app.figures.style import LOG_PX, NEUTRAL, faint, number
+
+Floats = NDArray[np.float64]
+Spec = dict[str, Any]
+
+Kind = Literal["lower", "upper", "estimate", "exact"]
+_SYMBOLS: dict[Kind, str] = {
+    "lower": "triangle-right",  # log p(x) lies further that way
+    "upper": "triangle-left",
+    "estimate": "circle",
+    "exact": "diamond",
+}
+_ROW = 34
+_MOST_BARS = 60
+
+
+class Mark(NamedTuple):
+    """A value on the ruler, with its standard error (or error bound), in nats."""
+
+    name: str
+    colour: str
+    value: float
+    error: float
+    kind: Kind
+
+
+def ruler_figure(
+    marks: Sequence[Mark], log_px: float | None, *, title: str = "", room: int = 0
+) -> go.Figure:
+    """Estimates of and bounds on log p(x), one a row, on one axis of nats.
+
+    Args:
+        marks: a triangle points from a bound to where log p(x) is; lines are ± 2 errors.
+        log_px: log p(x) where it is known, drawn through all rows.
+        room: for how many rows there is to be room, as more may come.
+    """
+    names = [mark.name for mark in marks]
+    ends = [m.value + side * 2 * m.error for m in marks for side in (-1, 1)]
+    ends += [] if log_px is None else [log_px]
+    traces: list[Spec] = [{
+        "type": "scatter", "x": [mark.value], "y": [mark.name], "mode": "markers+text",
+        "marker": {"color": mark.colour, "size": 13, "symbol": _SYMBOLS[mark.kind]},
+        "error_x": {"array": [2 * mark.error], "color": mark.colour, "thickness": 2, "width": 0},
+        "text": [number(mark.value, mark.error, "")], "name": mark.name,
+        "textposition": _beside(mark.value, *ends), "textfont": {"size": 12}, "cliponaxis": False,
+        "hovertemplate": f"{mark.name}: {number(mark.value, mark.error)}<extra></extra>",
+    } for mark in marks]  # fmt: skip
+    low, high = min(ends), max(ends)
+    margin = 0.08 * (high - low) + 1e-3
+    height = 104 + _ROW * max(room, len(marks))
+    layout = style.layout(title, "nats", height=height, legend=False)
+    layout["xaxis"] |= {"range": [low - margin, high + margin], "showgrid": True}
+    layout["yaxis"] |= {
+        "categoryorder": "array", "categoryarray": names[::-1], "automargin": True, "nticks": None,
+        "range": [len(marks) - 0.5 - max(room, len(marks)), len(marks) - 0.3],
+    }  # fmt: skip
+    if log_px is not None:
+        layout["shapes"] = [_line_at(log_px, "x")]
+    return go.Figure(traces, layout)
+
+
+def _beside(value: float, *ends: float) -> str:
+    """On which side of a mark its text has room."""
+    share = (value - min(ends)) / (max(ends) - min(ends) + 1e-9)
+    return "top left" if share > 0.8 else "top right" if share < 0.2 else "top center"
+
+
+def _line_at(value: float, axis: Literal["x", "y"]) -> Spec:
+    other = "y" if axis == "x" else "x"
+    return {
+        "type": "line", f"{axis}0": value, f"{axis}1": value, f"{other}0": 0, f"{other}1": 1,
+        f"{other}ref": "paper", "layer": "below", "line": {"color": LOG_PX.colour, "width": 2},
+    }  # fmt: skip
+
+
+class IwaeCurve(NamedTuple):
+    """The IWAE bounds of a family against K: K (n,), bounds and standard errors (n,), in nats."""
+
+    name: str
+    colour: str
+    counts: Floats
+    bounds: Floats
+    errors: Floats
+
+
+def iwae_figure(
+    curves: Sequence[IwaeCurve],
+    log_px: tuple[float, float] | None,
+    sandwich: tuple[float, float] | None = None,
+    *,
+    height: int = 400,
+) -> go.Figure:
+    """The IWAE bounds rising with K from the ELBO towards log p(x), each ± 2 standard errors.
+
+    Args:
+        log_px: log p(x) and its error where it is known exactly.
+        sandwich: a lower and an upper bound, drawn as a band.
+    """
+    traces: list[Spec] = []
+    for curve in curves:
+        band = np.concatenate([curve.counts, curve.counts[::-1]])
+        low, high = curve.bounds - 2 * curve.errors, curve.bounds + 2 * curve.errors
+        traces += [{
+            "type": "scatter", "x": band, "y": np.concatenate([high, low[::-1]]), "mode": "lines",
+            "fill": "toself", "fillcolor": faint(curve.colour), "line": {"width": 0},
+            "hoverinfo": "skip", "showlegend": False, "name": f"{curve.name} ± 2 se",
+        }, {
+            "type": "scatter", "x": curve.counts, "y": curve.bounds, "mode": "lines+markers",
+            "line": {"color": curve.colour, "width": 2.25}, "marker": {"size": 4},
+            "name": curve.name, "customdata": curve.errors,
+            "hovertemplate": f"{curve.name}, K = %{{x:,}}: %{{y:.2f}} ± %{{customdata:.2f}} nats"
+            "<extra></extra>",
+        }]  # fmt: skip
+    most = max(float(curve.counts[-1]) for curve in curves)
+    if log_px is not None:
+        traces.append({
+            "type": "scatter", "x": [1, most], "y": [log_px[0]] * 2, "mode": "lines",
+            "line": {"color": LOG_PX.colour, "width": 2.5}, "name": "exact log p(x)",
+            "hovertemplate": f"exact: {number(*log_px)}<extra></extra>",
+        })  # fmt: skip
+    if sandwich is not None:
+        low, high = sandwich
+        traces.insert(0, {
+            "type": "scatter", "x": [1, most, most, 1], "y": [low, low, high, high],
+            "fill": "toself", "fillcolor": faint(LOG_PX.colour, 0.25), "line": {"width": 0},
+            "mode": "lines", "hoverinfo": "skip", "name": "AIS to BDMC, ± 2 se",
+        })  # fmt: skip
+    layout = style.layout("IWAE bound with K samples", "K", "nats", height=height)
+    layout["xaxis"] |= {"type": "log", "range": [-0.05, np.log10(most) + 0.05], "dtick": 1}
+    layout["yaxis"] |= {"range": _seen(curves, log_px[:1] if log_px else sandwich or ())}
+    return go.Figure(traces, layout)
+
+
+def _seen(curves: Sequence[IwaeCurve], values: Sequence[float]) -> tuple[float, float]:
+    """The range that shows the curves with their errors, and some values."""
+    low = min(float((c.bounds - 2 * c.errors).min()) for c in curves)
+    high = max(float((c.bounds + 2 * c.errors).max()) for c in curves)
+    low, high = min(low, *values, high), max(high, *values, low)
+    margin = 0.06 * (high - low) + 1e-3
+    return low - margin, high + margin
+
+
+# ---- the gap
+
+
+class GapBar(NamedTuple):
+    """The gap of a family: approximation and amortisation with their standard errors, in nats."""
+
+    name: str
+    colour: str
+    approximation: float
+    approximation_se: float
+    amortisation: float
+    amortisation_se: float
+
+
+def gap_figure(bars: Sequence[GapBar], room: int = 0) -> go.Figure:
+    """log p(x) − ELBO by family: full colour what the family cannot do, hatched what the encoder
+    fails to do. Parts below zero, which only chance can make, are drawn as they are.
+
+    Args:
+        room: for how many families there is to be room, as more may come.
+    """
+    parts: Sequence[tuple[str, Floats, Floats, str]] = (
+        (
+            "approximation: the family",
+            np.array([b.approximation for b in bars]),
+            np.array([b.approximation_se for b in bars]),
+            "",
+        ),
+        (
+            "amortisation: the encoder",
+            np.array([b.amortisation for b in bars]),
+            np.array([b.amortisation_se for b in bars]),
+            "/",
+        ),
+    )
+    names, colours = [b.name for b in bars], [b.colour for b in bars]
+    traces: list[Spec] = []
+    for name, values, errors, pattern in parts:
+        fill = [faint(c, 0.25) for c in colours] if pattern else colours
+        traces.append({
+            "type": "bar", "orientation": "h", "y": names, "x": values, "name": name,
+            "marker": {"color": fill, "line": {"color": colours, "width": 1.5},
+                       "pattern": {"shape": pattern, "fgcolor": colours, "fgopacity": 0.9}},
+            "error_x": {"array": 2 * errors, "color": NEUTRAL, "thickness": 1.6, "width": 4},
+            "customdata": errors, "width": 0.6, "showlegend": False,
+            "hovertemplate": f"{name}: %{{x:.3f}} ± %{{customdata:.3f}} nats<extra></extra>",
+        })  # fmt: skip
+        traces.append({
+            "type": "bar", "x": [None], "y": [names[0]], "name": name, "orientation": "h",
+            "marker": {"color": faint(NEUTRAL, 0.25) if pattern else NEUTRAL,
+                       "pattern": {"shape": pattern, "fgcolor": NEUTRAL}},
+        })  # fmt: skip
+    rows = max(room, len(bars))
+    layout = style.layout("log p(x) − ELBO, taken apart", "nats", height=128 + 44 * rows)
+    layout["yaxis"] |= {"range": [rows - 0.5, -0.5], "automargin": True, "nticks": None}
+    layout["xaxis"] |= {"showgrid": True, "zeroline": True, "zerolinecolor": NEUTRAL}
+    return go.Figure(traces, layout | {"barmode": "relative"})
+
+
+# ---- importance weights
+
+
+class Sample(NamedTuple):
+    """log w of a family's draws, (n,), in nats, and what they add up to."""
+
+    name: str
+    colour: str
+    log_w: Floats
+    elbo: float
+    log_px: float
+
+
+def weights_figure(samples: Sequence[Sample], *, height: int = 320) -> go.Figure:
+    """Histograms of log w: dashed at the mean (the ELBO), full at log of the mean of w."""
+    everything = np.concatenate([s.log_w for s in samples])
+    low = float(np.quantile(everything, 0.002))
+    high = float(np.quantile(everything, 0.9995))
+    high = max(high, *(s.log_px + 0.05 * (high - low) for s in samples))
+    bins = min(_MOST_BARS, max(12, int(2 * len(samples[0].log_w) ** (1 / 3))))
+    edges = np.linspace(low, high + 1e-6, bins + 1)
+    centres = (edges[1:] + edges[:-1]) / 2
+    traces, shapes = [], []
+    for sample in samples:
+        share = np.histogram(sample.log_w, edges)[0] / len(sample.log_w)
+        traces.append({
+            "type": "scatter", "x": centres, "y": 100 * share, "mode": "lines", "name": sample.name,
+            "line": {"color": sample.colour, "width": 2, "shape": "hvh"}, "fill": "tozeroy",
+            "fillcolor": faint(sample.colour, 0.12),
+            "hovertemplate": f"{sample.name}: %{{y:.1f}} % near %{{x:.1f}} nats<extra></extra>",
+        })  # fmt: skip
+        for value, dash in ((sample.elbo, "dash"), (sample.log_px, "solid")):
+            line = _line_at(value, "x")
+            shapes.append(line | {"line": {"color": sample.colour, "width": 1.6, "dash": dash}})
+    layout = style.layout("log w of single draws", "log w (nats)", "% of draws", height=height)
+    layout["yaxis"] |= {"rangemode": "tozero"}
+    return go.Figure(traces, layout | {"shapes": shapes})
+
+
+def concentration_figure(
+    shares: Sequence[tuple[str, str, Floats]], *, height: int = 320
+) -> go.Figure:
+    """How much of the whole weight the largest weights hold; equal weights would be the diagonal.
+
+    Args:
+        shares: name, colour and normalised weights (n,), the largest first, of each family.
+    """
+    traces: list[Spec] = []
+    for name, colour, weights in shares:
+        count = np.unique(np.geomspace(1, len(weights), 120).round().astype(int))
+        held = 100 * weights.cumsum()[count - 1]
+        traces.append({
+            "type": "scatter", "x": 100 * count / len(weights), "y": held, "mode": "lines",
+            "name": name, "line": {"color": colour, "width": 2.25},
+            "hovertemplate": f"{name}: the largest %{{x:.2f}} % hold %{{y:.0f}} %<extra></extra>",
+        })  # fmt: skip
+    even = np.geomspace(100 / len(shares[0][2]), 100, 60)
+    traces.append({
+        "type": "scatter", "x": even, "y": even, "mode": "lines", "name": "equal weights",
+        "line": {"color": NEUTRAL, "width": 1.2, "dash": "dot"}, "hoverinfo": "skip",
+    })  # fmt: skip
+    layout = style.layout(
+        "What the largest weights hold", "% of draws, largest first", "% of the weight",
+        height=height,
+    )  # fmt: skip
+    layout["xaxis"] |= {"type": "log", "dtick": 1}
+    layout["yaxis"] |= {"range": [0, 102]}
+    return go.Figure(traces, layout)

@@ -1,0 +1,1 @@
+"""The parts of the Gradient lab: what is measured, what is drawn of it, and what is said."""

@@ -1,0 +1,46 @@
+"""Posterior lab: the true posterior of one image, and how near every q(z|x) comes to it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import pickers, widgets
+
+LEAD = (
+    "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
+    "and log p(x) − ELBO is what the guess costs."
+)
+TABS = ("Posterior", "Ruler", "Gap", "Flow steps", "Weights", "Methods")
+
+
+@st.fragment
+def explore() -> None:
+    with st.container(key="posterior-choice"):
+        choice = pickers.pick_model()
+        # These bring torch along.
+        from app.posterior import (
+            data,
+            flow_tab,
+            gap_tab,
+            methods_tab,
+            ruler_tab,
+            truth_tab,
+            weights_tab,
+        )
+        from app.posterior.families import pick_members
+        from app.posterior.subject import pick_subject
+
+        subject = pick_subject(choice)
+        widgets.image(subject.picture, None, 64, alt=f"{subject.label}, as the model sees it")
+    members = pick_members(choice)
+    data.prepare(subject)
+    panels = (truth_tab, ruler_tab, gap_tab, flow_tab, weights_tab, methods_tab)
+    for tab, panel in zip(st.tabs(TABS, key="tab", bind="query-params"), panels, strict=True):
+        if tab.open:
+            with tab:
+                panel.show(subject, members)
+
+
+st.html(Path(__file__).parent.parent / "posterior.css")
+widgets.header("Posterior", LEAD)
+explore()

@@ -1,0 +1,118 @@
+"""How the figures of the Posterior lab were made, and sentences that say what they mean."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from app import widgets
+from app.figures.posterior_values import GapBar
+from app.figures.style import number
+from app.posterior.subject import SEED, Subject
+from vae_core.catalogue import DATASETS
+from vae_core.scoring import TRUSTED_PARETO_K
+
+_LIGHT = 0.5  # below it the weights have a variance
+_FEWEST = 30.0  # effective draws, below which any of them may decide everything
+
+Verdict = Literal["trust", "good enough", "do not trust", "too few draws"]
+
+
+def protocol(
+    subject: Subject,
+    *,
+    K: int | None = None,  # noqa: N803
+    L: int | None = None,  # noqa: N803
+    note: str = "",
+) -> None:
+    """The line under a figure that says how it was measured."""
+    config = subject.choice.run.config
+    title = DATASETS[config.dataset].title
+    pixels = config.pixels if subject.z is None else "z from p(z), pixels from p(x|z)"
+    widgets.protocol(title, subject.origin, pixels, L=L, K=K, seed=SEED, note=note)
+
+
+def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest: float) -> str:
+    """What the importance weights of a family say of log p̂(x), in a sentence or two.
+
+    Args:
+        samples: K.
+        ess: effective sample size.
+        pareto_k: of their tail.
+        largest: the share of the largest weight in all, 0 to 1.
+    """
+    k = f"k̂ = {pareto_k:.2f}".replace("-", "−") if math.isfinite(pareto_k) else "no k̂"
+    first = (
+        f"**{name}**: {samples:,} draws are worth {ess:,.0f} of the true posterior (ESS); the "
+        f"heaviest draw holds {largest:.2%} of the weight; {k}: "
+    )
+    return (
+        first
+        + {
+            "too few draws": "too few draws to judge the tail.",
+            "trust": "a light tail, log p̂(x) and its error can be trusted.",
+            "good enough": "a heavier tail, still good enough; more draws help slowly.",
+            "do not trust": _HEAVY if pareto_k > TRUSTED_PARETO_K else _FEW,
+        }[verdict(ess, pareto_k)]
+    )
+
+
+_HEAVY = (
+    "too heavy a tail. Somewhere q falls off faster than the true posterior, and a rare draw from "
+    "there may outweigh all others: do not trust log p̂(x) or its error."
+)
+_FEW = (
+    "a few draws decide everything, from where q hardly ever looks and the true posterior is. "
+    "Whatever k̂ says, do not trust log p̂(x) or its error."
+)
+
+
+def verdict(ess: float, pareto_k: float) -> Verdict:
+    """How far log p̂(x) can be trusted, by the effective sample size and the weights' tail."""
+    if math.isnan(pareto_k):
+        return "too few draws"
+    if pareto_k > TRUSTED_PARETO_K or ess < _FEWEST:
+        return "do not trust"
+    return "trust" if pareto_k <= _LIGHT else "good enough"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
+    """An HTML table of numbers, its rows marked with colours; the first column names them."""
+    dots = [f"<i style='background:{colour}'></i>" if colour else "" for colour in colours]
+    lines = "".join(
+        f"<tr><td>{dot}{row[0]}</td>{''.join(f'<td>{cell}</td>' for cell in row[1:])}</tr>"
+        for dot, row in zip(dots, rows, strict=True)
+    )
+    titles = "".join(f"<th>{title}</th>" for title in head)
+    return (
+        "<div class='posterior-figures-wide'><table class='posterior-figures'>"
+        f"<thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def about_gap(bars: Sequence[GapBar], exact: bool) -> str:
+    """What the gap taken apart says, in a sentence or two.
+
+    Args:
+        exact: whether log p(x) is known, or estimated from below.
+    """
+    if not bars:
+        return ""
+    best = min(bars, key=lambda bar: bar.approximation)
+    left = number(best.approximation, best.approximation_se)
+    text = f"Fitted to this image alone, **{best.name}** " + (
+        f"comes nearest: {left} remain, " if len(bars) > 1 else f"still leaves {left}, "
+    )
+    text += "which no encoder could save. "
+    worst = max(bars, key=lambda bar: bar.amortisation)
+    if worst.amortisation > 2 * worst.amortisation_se:
+        lost = number(worst.amortisation, worst.amortisation_se)
+        text += (
+            f"The encoder costs {f'most for **{worst.name}**: ' if len(bars) > 1 else ''}{lost} "
+            "that a better one would win back. "
+        )
+    if not exact:
+        text += (
+            "As log p(x) is itself estimated from below here, the approximation part is at least "
+            "what is shown, but for the errors."
+        )
+    return text

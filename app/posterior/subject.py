@@ -1,0 +1,167 @@
+"""The image that the Posterior lab looks at: from the data, from a file, or the model's own."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app import errors, pickers, services
+from app.services import Choice
+from vae_core.annealing import simulate
+from vae_core.catalogue import DATASETS
+from vae_core.images import ImageError, Prepared, prepare
+from vae_core.scoring import model_input
+from vae_core.vae import VAE
+
+SEED = 0
+SOURCES = ("Test image", "Your file", "Drawn by the model")
+_DRAWS = 10_000
+_FIRST = 0  # of the digits, one whose true posterior has two modes
+_KEPT = "posterior-file-kept"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image and one model.
+
+    Attributes:
+        choice: the model.
+        x: the image as the model sees it, (1, C, H, W) in [0, 1], on the CPU.
+        label: what it is called.
+        origin: the split it is from, or where else it came from.
+        code: how to make ``x`` for ``model`` in Python.
+        z: the latent that the model drew it from, (d,), where it did.
+    """
+
+    choice: Choice
+    x: Tensor
+    label: str
+    origin: str
+    code: tuple[str, ...]
+    z: NDArray[np.float64] | None = None
+
+    @property
+    def model(self) -> VAE:
+        """The model of the choice."""
+        return services.model(self.choice)
+
+    @property
+    def d(self) -> int:
+        """How many latent dimensions there are."""
+        return self.choice.run.config.model.latent_size
+
+    @property
+    def picture(self) -> NDArray[np.float32]:
+        """The image as it is drawn, (H, W)."""
+        return self.x[0].mean(0).numpy()
+
+    def identity(self) -> tuple[str, str, str]:
+        """What decides everything that is computed here."""
+        digest = hashlib.sha256(self.x.numpy().tobytes()).hexdigest()
+        return self.choice.key, self.choice.digest, digest
+
+    def on(self, choice: Choice) -> "Subject":
+        """The same image under another model."""
+        return Subject(choice, self.x, self.label, self.origin, self.code, self.z)
+
+
+def pick_subject(choice: Choice) -> Subject:
+    """Where the image comes from, and which one; each source has one more widget."""
+    source = st.segmented_control(
+        "Image",
+        SOURCES,
+        default=SOURCES[0],
+        required=True,
+        key="source",
+        bind="query-params",
+        persist_state="session",
+        help="A held-out image, one of yours, or one that the model draws itself: only for those "
+        "can log p(x) be bracketed from both sides whatever d is.",
+    )
+    if source == SOURCES[1]:
+        return _from_file(choice)
+    if source == SOURCES[2]:
+        return _drawn(choice)
+    _begin()
+    return _from_data(choice, pickers.pick_image(choice))
+
+
+def _begin() -> None:
+    """Where no image was chosen yet, begin with one whose true posterior is worth seeing."""
+    if "image" not in st.session_state and "image" not in st.query_params:
+        st.session_state["image"] = _FIRST
+
+
+def _from_data(choice: Choice, index: int) -> Subject:
+    config = choice.run.config
+    x, labels = services.images(config.dataset, "test", config.train.binarisation, SEED)
+    name = DATASETS[config.dataset].classes[int(labels[index])]
+    code = (
+        f'data = load_dataset("{config.dataset}")',
+        f'x, _ = evaluation_images(data, "test", "{config.train.binarisation}", seed={SEED})',
+        f"x = x[{index}:{index + 1}]",
+    )
+    return Subject(choice, x[index : index + 1], f"test image {index}: {name}", "test", code)
+
+
+def _drawn(choice: Choice) -> Subject:
+    number = st.number_input(
+        "Number of the draw",
+        min_value=0,
+        max_value=_DRAWS - 1,
+        value=0,
+        key="draw",
+        bind="query-params",
+        persist_state="session",
+        help="Draws z from the prior and x from p(x|z); the same number gives the same image.",
+    )
+    model = services.model(choice)
+    x, z = simulate(model, 1, torch.Generator(model.device).manual_seed(number))
+    code = (f"x, z = simulate(model, 1, torch.Generator().manual_seed({number}))",)
+    return Subject(
+        choice, x.cpu(), f"draw {number} of the model", "drawn by the model", code,
+        z[0].double().cpu().numpy(),
+    )  # fmt: skip
+
+
+def _from_file(choice: Choice) -> Subject:
+    given = st.file_uploader(
+        "Your image",
+        key="posterior-file",
+        help="Any picture of a single shape; it is made like the training images first. It stays "
+        "in memory and is never written to disk.",
+    )
+    if given is not None:
+        st.session_state[_KEPT] = given.name, given.getvalue()
+    kept = st.session_state.get(_KEPT)
+    index = DATASETS[choice.run.config.dataset].showcase
+    if kept is None:
+        st.caption("Until you give one, a test image is shown.")
+        return _from_data(choice, index)
+    try:
+        return subject_of_file(choice, *kept)
+    except ImageError as error:
+        st.error(f"{errors.plain(str(error))} A test image is shown until you give another file.")
+        return _from_data(choice, index)
+
+
+def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
+    """An image file, prepared as the model's training images are.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    config = choice.run.config
+    shape, binarisation = config.model.image_shape, config.train.binarisation
+    prepared: Prepared = prepare(data, name, shape, dataset=config.dataset)
+    x = model_input(prepared.pixels, binarisation, SEED)
+    code = (
+        f"file = Path({name!r})",
+        f'pixels = prepare(file, file.name, model.config.image_shape, dataset="{config.dataset}")',
+        f'x = model_input(pixels.pixels, "{binarisation}", seed={SEED})',
+    )
+    return Subject(choice, x, name, "your file", code)

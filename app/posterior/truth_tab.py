@@ -1,0 +1,190 @@
+"""The true posterior of the image, with every family's q(z|x) over it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import live, widgets
+from app.figures import posterior as figures
+from app.figures.posterior import Curve, Ground, Layer
+from app.figures.style import number
+from app.posterior import code, data, notes
+from app.posterior.families import Member
+from app.posterior.shapes import MASSES, RADII, Floats, Shape, shape_of
+from app.posterior.subject import SEED, Subject
+from app.posterior.tasks import AnyTask, method_task, refit_task
+from app.work import Bench
+from vae_core.latent import Plane, ellipse, plane_of
+from vae_core.posteriors import Posterior
+from vae_core.quadrature import PosteriorGrid
+
+HEIGHT = 560
+_HELD = " and ".join(f"{mass:.0%}" for mass in MASSES).replace("%", " %")
+
+
+def show(subject: Subject, members: Sequence[Member]) -> None:
+    """The open tab: a picture on the left, what it says on the right."""
+    data.prepare(subject, members)
+    plot, about = st.columns([10, 5], gap="medium")
+    with about:
+        refitted = st.toggle(
+            "Refit each q to this image",
+            key="refitted",
+            bind="query-params",
+            persist_state="session",
+            help="Adds, dashed, the best q that each family could give for this image alone: what "
+            "is left between it and the truth is the family's own limit.",
+        )
+        figures_table(subject, members)
+    tasks: list[AnyTask] = [refit_task(subject, m) for m in members] if refitted else []
+    if subject.d > 2:
+        tasks.insert(0, method_task(subject, "hmc"))
+    with plot:
+        live.panel(tasks, lambda bench: _picture(subject, members, bench, refitted), "truth")
+    notes.protocol(subject, L=data.ELBO_SAMPLES, note=_accuracy(subject))
+    widgets.code(code.lines("truth", subject))
+
+
+def _picture(subject: Subject, members: Sequence[Member], bench: Bench, refitted: bool) -> None:
+    shapes = [(m, data.shape(subject, m), "solid") for m in members]
+    if refitted:
+        shapes += [
+            (m, _shape_of_fit(subject, m, state.best), "dash")
+            for m in members
+            if (state := bench.latest(refit_task(subject, m))) is not None
+        ]
+    grid = data.truth(subject)
+    names = ", ".join(m.name for m in members)
+    if grid is not None and subject.d == 1:
+        z, density = data.axes(grid)[0], data.density(grid)
+        curves = [
+            Curve(m.name + _star(dash), m.colour, *s.line, dash) for m, s, dash in shapes if s.line
+        ]
+        at = None if subject.z is None else float(subject.z[0])
+        figure = figures.line_figure(z, density, curves, title=_title(subject), true_z=at)
+    elif grid is not None:
+        layers = [
+            Layer(m.name + _star(dash), m.colour, s.curves, dash=dash) for m, s, dash in shapes
+        ]
+        figure = figures.plane_figure(
+            ground_of(grid), layers, title=_title(subject), true_z=subject.z, height=HEIGHT
+        )
+    else:
+        figure = _in_many(subject, shapes, bench)
+    widgets.chart(
+        figure,
+        "posterior-map",
+        f"The true posterior of z given {subject.label}, in grey, with q(z|x) of {names} over it.",
+    )
+    st.caption(_reading(subject))
+
+
+def _title(subject: Subject) -> str:
+    return f"p(z|x) of {subject.label}, with q(z|x) over it"
+
+
+def _star(dash: str) -> str:
+    return " refitted" if dash == "dash" else ""
+
+
+def _shape_of_fit(subject: Subject, member: Member, best: Posterior) -> Shape:
+    own = subject.on(member.choice)
+    return shape_of(own.model, own.x.to(own.model.device), best, SEED)
+
+
+def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
+    """The true posterior of two dimensions as a figure takes it; thinned to every n-th line."""
+    x, y = (axis[::every] for axis in data.axes(grid))
+    levels = [grid.level(mass) for mass in MASSES]
+    return Ground(x, y, data.density(grid)[::every, ::every], levels)
+
+
+# ---- d > 2
+
+
+def plane_for(subject: Subject, member: Member) -> Plane:
+    """What more than two dimensions are drawn in: the widest plane of a member's own draws."""
+    return plane_of(data.shape(subject, member).draws)
+
+
+def plane_titles(plane: Plane) -> tuple[str, str]:
+    """What the axes of that plane show."""
+    first, second = (
+        f"PC {i + 1} of q, {share:.0%} of its variance" for i, share in enumerate(plane.explained)
+    )
+    return first, second
+
+
+def true_draws(subject: Subject, bench: Bench) -> Floats | None:
+    """Draws of the true posterior by HMC, as far as there are any, (n, d)."""
+    state = bench.latest(method_task(subject, "hmc"))
+    return None if state is None or not len(state.draws) else state.draws.double().numpy()
+
+
+def _in_many(
+    subject: Subject, shapes: Sequence[tuple[Member, Shape, str]], bench: Bench
+) -> go.Figure:
+    plane = plane_for(subject, Member(subject.choice))
+    layers = []
+    for member, shape, dash in shapes:
+        points = plane.project(shape.draws)
+        rings = [ellipse(points, radius) for radius in RADII]
+        layers.append(Layer(member.name + _star(dash), member.colour, rings, points, dash))
+    drawn = true_draws(subject, bench)
+    return figures.plane_figure(
+        None,
+        layers,
+        title=_title(subject),
+        titles=plane_titles(plane),
+        true_draws=None if drawn is None else plane.project(drawn),
+        true_z=None if subject.z is None else plane.project(subject.z),
+        height=HEIGHT,
+    )
+
+
+# ---- what it says
+
+
+def figures_table(subject: Subject, members: Sequence[Member]) -> None:
+    """ELBO of each family and its distance from the truth."""
+    log_px, error, exact = data.reference(subject, members)
+    rows = []
+    for member in members:
+        elbo, se = data.weighed(subject, member, data.ELBO_SAMPLES).elbo
+        distance = number(log_px - elbo, float(np.hypot(se, error)), "")
+        rows.append((member.name, number(elbo, se, ""), distance))
+    hat = "log p(x)" if exact else "log p̂(x)"
+    how = "exact" if exact else f"estimated by importance sampling, K = {data.REFERENCE_SAMPLES:,}"
+    rows.append((hat, number(log_px, None if exact else error, ""), ""))
+    colours = [*(m.colour for m in members), ""]
+    st.html(notes.table(("nats", "ELBO", "KL(q ‖ p)"), rows, colours))
+    st.caption(
+        f"{hat}: {how}. ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the truth, "
+        "the lower its bound."
+    )
+
+
+def _reading(subject: Subject) -> str:
+    if subject.d == 1:
+        return "Grey: the true posterior. Lines: the density of each q(z|x), exact as well."
+    if subject.d == 2:
+        text = (
+            "Grey: the true posterior on a grid, dotted the smallest regions that hold "
+            f"{_HELD} of it. Lines: where each family carries the circles |ε| = 1 and 2, which "
+            f"hold {_HELD} of its q(z|x)."
+        )
+    else:
+        text = (
+            f"Grey: draws of the true posterior by Hamiltonian Monte Carlo, in the widest plane of "
+            f"q's own draws; {subject.d - 2} directions are not seen. Lines: ellipses of the "
+            "draws' means and covariances, at 1 and 2 σ."
+        )
+    cross = " The cross is the z that the image was drawn from." if subject.z is not None else ""
+    return text + cross
+
+
+def _accuracy(subject: Subject) -> str:
+    grid = data.truth(subject)
+    return "" if grid is None else f"quadrature error at most {grid.error:.0e} nats"

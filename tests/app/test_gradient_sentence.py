@@ -1,0 +1,157 @@
+"""What the Gradient lab says follows from the numbers, and no further than their errors allow."""
+
+import numpy as np
+import pytest
+
+from app.gradient import sentence
+from app.gradient.table import ESTIMATORS, Point, Table, cells, grid, refusal, seed_of, signal
+from vae_core.config import GradientName
+
+
+def point(
+    gradient: GradientName,
+    samples: int,
+    variance: float,
+    error: float = 0.05,
+    *,
+    seconds: float = 1e-3,
+    repeats: int = 100,
+    mean: float = 1.0,
+) -> Point:
+    """A point with a relative error; its one coordinate scatters as its variance says."""
+    noise = np.random.default_rng(samples).normal(size=(repeats, 1))
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    return Point(
+        gradient, samples, repeats, variance, error * variance, 9.0, seconds, 0.02 * seconds,
+        mean + variance**0.5 * noise,
+    )  # fmt: skip
+
+
+def table(*points: Point) -> Table:
+    return {g: row for g in ESTIMATORS if (row := [p for p in points if p.gradient == g])}
+
+
+def test_the_noisiest_is_held_against_the_pathwise_gradient() -> None:
+    found = table(
+        point("pathwise", 8, 2.0),
+        point("sticking-the-landing", 8, 1.0),
+        point("score-function", 8, 3000.0),
+        point("score-function-baseline", 8, 4.0),
+    )
+    said = sentence.headline(found, 8)
+    assert said.startswith(
+        "At L = 8, the score function has about 1,500 times the variance of the pathwise gradient: "
+        "it needs as many times the samples"
+    )
+    assert "Score function with leave-one-out" not in said
+    assert "the score function with leave-one-out has 2.0 ± 0.1 times" in said.lower()
+    assert "sticking the landing has 0.50 ± 0.04 times" in said.lower()
+    assert "told" not in said
+
+
+def test_what_the_errors_leave_open_is_not_decided() -> None:
+    found = table(
+        point("pathwise", 8, 2.0),
+        point("sticking-the-landing", 8, 1.9),
+        point("score-function", 8, 300.0),
+    )
+    said = sentence.headline(found, 8)
+    assert "Sticking the landing cannot be told from the pathwise gradient by 100 estimates" in said
+    two = table(point("pathwise", 8, 2.0), point("score-function-baseline", 8, 2.1))
+    assert "equally noisy, as far as can be told" in sentence.headline(two, 8)
+
+
+def test_leave_one_out_ahead_of_pathwise_is_said_as_it_is() -> None:
+    found = table(
+        point("pathwise", 32, 2.0),
+        point("score-function-baseline", 32, 1.0),
+        point("score-function", 32, 500.0),
+    )
+    said = sentence.headline(found, 32)
+    assert "The score function with leave-one-out has 0.50 ± 0.04 times the variance of" in said
+    loudest = table(point("pathwise", 32, 2.0), point("score-function-baseline", 32, 1.0))
+    assert sentence.headline(loudest, 32).startswith(
+        "At L = 32, the pathwise gradient has 2.0 ± 0.1 times the variance of the score function "
+        "with leave-one-out: it needs as many times the samples"
+    )
+
+
+def test_the_leave_one_out_baseline_makes_no_promise_of_one_over_l() -> None:
+    found = table(point("pathwise", 2, 2.0), point("score-function-baseline", 2, 8.0))
+    assert "needs as many" not in sentence.headline(found, 2)
+
+
+def test_an_exact_posterior_leaves_no_noise() -> None:
+    found = table(point("pathwise", 1, 2.0), point("sticking-the-landing", 1, 0.0))
+    assert "sticking the landing has no noise at all" in sentence.headline(found, 1)
+    tiny = table(point("pathwise", 1, 2.0), point("sticking-the-landing", 1, 1e-24))
+    assert "no noise at all" in sentence.headline(tiny, 1)
+
+
+def test_nothing_is_said_of_a_few_estimates() -> None:
+    found = table(
+        point("pathwise", 8, 2.0, repeats=8), point("score-function", 8, 900.0, repeats=8)
+    )
+    assert sentence.headline(found, 8) == ""
+    assert sentence.of_samples(found) == ""
+    assert sentence.of_means(found, 8, 1) == ""
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(1.0, "as averaging"), (4.0, "promises 16")])
+def test_what_samples_buy_is_compared_with_averaging(last: float, verdict: str) -> None:
+    found = table(point("pathwise", 1, 16.0), point("pathwise", 16, last, seconds=2e-3))
+    said = sentence.of_samples(found)
+    assert verdict in said
+    assert "takes 2.0 times as long" in said
+    assert "L = 16 leaves the least variance" in said
+
+
+def test_equally_good_buys_are_all_named() -> None:
+    found = table(
+        point("pathwise", 1, 16.0, seconds=1e-3),
+        point("pathwise", 4, 4.0, seconds=2e-3),
+        point("pathwise", 16, 1.0, seconds=8.2e-3),
+    )
+    assert "L = 4 and 16 leave the least variance, as far as" in sentence.of_samples(found)
+    alike = table(*(point("pathwise", L, 16 / L, seconds=1e-3 * L) for L in grid(16)))
+    assert "Which L is the best buy for a given time cannot be told" in sentence.of_samples(alike)
+
+
+def test_means_agree_only_within_their_errors() -> None:
+    agreeing = table(point("pathwise", 8, 1.0), point("score-function", 8, 400.0, mean=2.0))
+    said = sentence.of_means(agreeing, 8, 1)
+    assert said.startswith("All means agree within their errors, 1.0 ± 0.1 nats")
+    assert "scatters 20 times as far" in said
+    apart = table(point("pathwise", 8, 1.0), point("score-function", 8, 400.0, mean=12.0))
+    assert "score function lies more than three standard errors" in sentence.of_means(apart, 8, 1)
+
+
+def test_the_signal_is_that_of_the_least_noisy_point() -> None:
+    found = table(point("pathwise", 1, 9.0), point("pathwise", 4, 1.0))
+    square, error = signal(found)
+    assert square == 9.0
+    assert error == pytest.approx(2 * (9.0 * 1.0 / 100) ** 0.5)
+
+
+def test_a_model_whose_gradients_are_no_numbers_is_not_talked_about() -> None:
+    found = table(point("pathwise", 8, np.nan), point("score-function", 8, np.nan))
+    assert sentence.headline(found, 8) == sentence.of_samples(found) == ""
+    assert sentence.of_means(found, 8, 1) == ""
+    assert np.isnan(signal(found)[0])
+
+
+def test_every_estimator_is_measured_at_the_l_it_takes_and_says_why_not() -> None:
+    assert grid(32) == [1, 2, 4, 8, 16, 32]
+    at_one = cells(ESTIMATORS, 4, 1)
+    assert ("score-function-baseline", 1) not in at_one
+    assert ("score-function-baseline", 2) in at_one
+    assert {gradient for gradient, _ in cells(ESTIMATORS, 4, 5)} == {"pathwise", "dreg"}
+    assert "at least 2" in refusal("score-function-baseline", 1, 1)
+    assert "K = 1" in refusal("dreg", 8, 1)
+    assert "pathwise or the DReG" in refusal("score-function", 8, 5)
+    assert refusal("dreg", 8, 5) == ""
+
+
+def test_no_two_points_share_their_noise() -> None:
+    seeds = [seed_of(gradient, samples) for gradient, samples in cells(ESTIMATORS, 512, 1)]
+    assert len(set(seeds)) == len(seeds)

@@ -1,0 +1,175 @@
+"""The Posterior lab, as someone uses it: look, lay families over the truth, run, stop, share."""
+
+import io
+import re
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.driving import PHONE, App, expect_no_exception, settle, visit
+
+MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
+SLOW = 120_000  # milliseconds; the first page of a server imports torch
+CHARTS = {
+    "Posterior": ("posterior-map",),
+    "Ruler": ("posterior-ruler", "posterior-iwae"),
+    "Gap": ("posterior-gap",),
+    "Flow steps": ("posterior-flow", "posterior-dets"),
+    "Weights": ("posterior-weights", "posterior-concentration"),
+    "Methods": ("posterior-methods",),
+}
+LIGHT = {"methods": "Amortised+q(z%7Cx)"}  # a method that takes no time
+
+
+def go(page: Page, app: App, tab: str = "Posterior", model: str = MODEL, **query: str) -> None:
+    visit(page, f"{app.url}/posterior_lab", {"model": model, "tab": tab.replace(" ", "+")} | query)
+    for chart in CHARTS[tab]:
+        plot(page, chart).locator(".main-svg").first.wait_for(state="attached", timeout=SLOW)
+    settle(page)
+
+
+def plot(page: Page, chart: str) -> Locator:
+    return page.locator(f".st-key-{chart} .js-plotly-plot")
+
+
+def expect_plot(page: Page, chart: str, text: str) -> None:
+    """That a chart shows a text; for a moment the plot before it may still be there."""
+    expect(plot(page, chart).filter(has_text=text)).to_have_count(1, timeout=SLOW)
+
+
+def rows(page: Page) -> list[str]:
+    """The names in the table of the open tab."""
+    return page.locator("table.posterior-figures tbody td:first-child").all_inner_texts()
+
+
+def pill(page: Page, key: str, name: str) -> Locator:
+    return page.locator(f".st-key-{key}").get_by_text(name, exact=True)
+
+
+def stop(page: Page, panel: str) -> Locator:
+    """The button that stops a panel's work, or takes it up again."""
+    return page.locator(f".st-key-{panel}-stop button").filter(visible=True)
+
+
+def test_families_are_laid_over_the_true_posterior(app_server: App, page: Page) -> None:
+    go(page, app_server)
+    assert rows(page) == ["Mean-field", "Full covariance", "Spline", "log p(x)"]
+    pill(page, "families", "Planar").click()
+    pill(page, "families", "Spline").click()
+    expect_plot(page, "posterior-map", "Planar")
+    settle(page)
+    assert rows(page) == ["Mean-field", "Full covariance", "Planar", "log p(x)"]
+    expect(page).to_have_url(re.compile("families=Planar"))
+    before = page.locator("table.posterior-figures").inner_text()
+    page.reload()
+    expect(page.locator("table.posterior-figures")).to_have_text(
+        before, use_inner_text=True, timeout=SLOW
+    )
+
+
+def test_another_image_has_another_posterior(app_server: App, page: Page) -> None:
+    go(page, app_server, families="Full+covariance")
+    image = page.locator(".st-key-image input")
+    image.fill("42")
+    image.press("Enter")
+    expect_plot(page, "posterior-map", "test image 42")
+    expect(page.get_by_alt_text(re.compile("^test image 42"))).to_be_visible()
+    expect(page).to_have_url(re.compile("image=42"))
+
+
+def test_a_flow_is_gone_through_step_by_step(app_server: App, page: Page) -> None:
+    go(page, app_server, "Flow steps", families="Planar")
+    expect_plot(page, "posterior-flow", "z₄ of Planar")
+    slider = page.locator(".st-key-step").get_by_role("slider")
+    slider.press("ArrowLeft")
+    expect_plot(page, "posterior-flow", "z₃ of Planar")
+    expect(page).to_have_url(re.compile("step=3"))
+    settle(page)
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    expect_plot(page, "posterior-flow", "the Gaussian base")
+    page.reload()
+    expect_plot(page, "posterior-flow", "the Gaussian base")
+
+
+def test_a_gaussian_has_no_steps_and_says_so(app_server: App, page: Page) -> None:
+    visit(
+        page,
+        f"{app_server.url}/posterior_lab",
+        {"model": MODEL, "tab": "Flow+steps", "families": "Full+covariance"},
+    )
+    expect(page.get_by_text("there is nothing to follow")).to_be_visible(timeout=SLOW)
+
+
+def test_the_gap_is_taken_apart(app_server: App, page: Page) -> None:
+    go(page, app_server, "Gap", families="Mean-field")
+    expect(page.get_by_text("Mean-field converged after")).to_be_visible(timeout=SLOW)
+    expect(stop(page, "gap")).to_have_count(0)
+    assert rows(page) == ["Mean-field"]
+
+
+def test_a_long_method_can_be_stopped_and_taken_up_again(app_server: App, page: Page) -> None:
+    go(page, app_server, "Methods", families="Full+covariance", **LIGHT)
+    pill(page, "methods", "Adversarial (AVB)").click()
+    expect(page.get_by_text(re.compile(r"s, \d+% done"))).to_be_visible(timeout=SLOW)
+    expect(stop(page, "methods")).to_have_text("Stop")
+    stop(page, "methods").click()
+    expect(stop(page, "methods")).to_have_text("Go on")
+    settle(page)
+    card = page.locator(".st-key-posterior-card-1")
+    kept = card.inner_text()
+    assert re.search(r"−\d+\.\d+ ± .* nats", kept)
+    page.wait_for_timeout(1500)
+    assert card.inner_text() == kept
+    stop(page, "methods").click()
+    expect(card).not_to_have_text(kept, use_inner_text=True, timeout=SLOW)
+
+
+def test_an_image_of_the_models_own_is_bounded_from_both_sides(app_server: App, page: Page) -> None:
+    go(page, app_server, "Ruler", MANY, source="Drawn+by+the+model", draw="3", temperatures="100")
+    expect_plot(page, "posterior-ruler", "BDMC, from above")
+    expect_plot(page, "posterior-ruler", "AIS, from below")
+    expect(stop(page, "ruler")).to_have_count(0)
+
+
+def test_many_dimensions_are_drawn_by_hmc(app_server: App, page: Page) -> None:
+    go(page, app_server, model=MANY)
+    expect_plot(page, "posterior-map", "true p(z|x)")
+
+
+def test_a_file_is_looked_at_and_a_broken_one_is_named(app_server: App, page: Page) -> None:
+    go(page, app_server, source="Your+file", families="Full+covariance")
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
+    chooser.set_input_files(
+        [{"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"}]
+    )
+    expect(page.get_by_text("A test image is shown until you give another file.")).to_be_visible()
+    picture, out = Image.new("L", (60, 60), "white"), io.BytesIO()
+    ImageDraw.Draw(picture).ellipse((15, 8, 45, 52), outline="black", width=8)
+    picture.save(out, "PNG")
+    chooser.set_input_files(
+        [{"name": "ring.png", "mimeType": "image/png", "buffer": out.getvalue()}]
+    )
+    expect_plot(page, "posterior-map", "ring.png")
+    expect(page.get_by_alt_text("ring.png, as the model sees it")).to_be_visible()
+
+
+def test_presentation_keeps_the_place(app_server: App, page: Page) -> None:
+    go(page, app_server, "Weights", present="true", families="Planar")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    expect_plot(page, "posterior-weights", "log w")
+
+
+@pytest.mark.parametrize("model", [MODEL, MANY])
+def test_no_tab_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, model: str) -> None:
+    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
+        page = context.new_page()
+        query = LIGHT | {"families": "Planar", "anneal": "false"}
+        for tab in CHARTS if model == MODEL else ("Posterior", "Methods"):
+            go(page, app_server, tab, model, **query)
+            overflow = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
+            assert overflow <= 0, tab
+            expect_no_exception(page)
