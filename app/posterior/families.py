@@ -21,7 +21,13 @@ SHORT: dict[PosteriorName, str] = {
     "sylvester-householder": "Sylvester, Householder",
     "sylvester-triangular": "Sylvester, triangular",
 }
-_COLOURS = dict(zip(POSTERIORS, style.CLASSES, strict=True))
+_BY_COLOUR: tuple[PosteriorName, ...] = (  # the first three are shown first, and differ most
+    "mean-field",
+    "full",
+    "spline",
+    *(name for name in POSTERIORS if name not in ("mean-field", "full", "spline")),
+)
+_COLOURS = dict(zip(_BY_COLOUR, style.CLASSES, strict=True))
 _AT_FIRST: tuple[PosteriorName, ...] = ("mean-field", "spline")  # beside the model's own family
 _KEY = "families"
 
