@@ -1,7 +1,7 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
 # make test        run every test (ARGS="-k latent" for some)
 # make check       lint, formatting, types
-# make benchmarks  the measurements behind the figures in the README
+# make benchmarks  the measurements behind the figures in the README (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ check: $(VENV)/installed-test
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m pyright
 
-benchmarks: $(VENV)/installed-test
+benchmarks: $(VENV)/installed-benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
@@ -33,6 +33,10 @@ $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/installed-benchmarks: $(VENV)/installed-test
+	$(PIP) -e '.[benchmarks]'
 	@touch $@
 
 $(VENV)/pyvenv.cfg:

@@ -22,6 +22,7 @@ GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]
 Binarisation = Literal["dynamic", "threshold", "none"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 POSTERIORS: tuple[PosteriorName, ...] = get_args(PosteriorName)
 FLOWS: tuple[FlowName, ...] = get_args(FlowName)

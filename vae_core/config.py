@@ -22,6 +22,7 @@ from vae_core.choices import GradientName as GradientName
 from vae_core.choices import LikelihoodName as LikelihoodName
 from vae_core.choices import NetworkName as NetworkName
 from vae_core.choices import PosteriorName as PosteriorName
+from vae_core.choices import PrecisionName as PrecisionName
 from vae_core.choices import pixels_as as pixels_as
 from vae_core.settings import Checked, setting
 from vae_core.settings import ConfigError as ConfigError
@@ -273,11 +274,13 @@ class TrainConfig(Checked):
         bounds=(0, 10_000),
         advanced=True,
     )
-    precision: Literal["float32", "bfloat16"] = setting(
-        "float32",
+    precision: PrecisionName = setting(
+        "auto",
         "Precision of training",
-        "bfloat16 multiplies matrices faster on recent hardware; log-probabilities stay float32.",
+        "bfloat16 multiplies matrices faster on recent hardware, where auto takes it; figures are "
+        "always computed in float32.",
         advanced=True,
+        titles={"auto": "Auto", "float32": "float32", "bfloat16": "bfloat16"},
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto",

@@ -254,7 +254,6 @@ class _Execution:
                 self._obey()
 
         training.model.eval()
-        training.model.network_dtype = None  # a reported figure is always in full precision
         figures, scores = evaluate(
             training.model,
             training.data,

@@ -6,11 +6,13 @@ likelihood is one class and one line in :data:`LIKELIHOODS`.
 
 import math
 from abc import ABC, abstractmethod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vae_core.bernoulli import BernoulliLogProb
 from vae_core.config import LikelihoodName
 
 _NEAR_ZERO = 0.05  # where power series are exact to float32 and the closed forms are not
@@ -42,13 +44,16 @@ class Likelihood(nn.Module, ABC):
 
 
 class Bernoulli(Likelihood):
-    """Binary pixels: log p = x l − softplus(l), l the logit.
+    """Binary pixels: log p = x l − log(1 + e^l), l the logit.
 
     Grey values give the cross-entropy, which is not a likelihood of binary data.
     """
 
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
-        return x * outputs - F.softplus(outputs)
+        return x * outputs + F.logsigmoid(-outputs)  # exact where softplus gives up, beyond 20
+
+    def forward(self, x: Tensor, outputs: Tensor) -> Tensor:
+        return cast(Tensor, BernoulliLogProb.apply(x, outputs))
 
     def mean(self, outputs: Tensor) -> Tensor:
         return torch.sigmoid(outputs)

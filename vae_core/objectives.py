@@ -4,11 +4,12 @@ Axis order: (L, B). All values in nats.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from vae_core.posteriors import Path, Posterior
+from vae_core.posteriors import Path, Posterior, standard_normal_log_prob
 from vae_core.vae import VAE
 
 
@@ -18,7 +19,7 @@ class ElboTerms:
 
     Attributes:
         log_px_z: log p(x|z), (L, B).
-        log_pz: log p(z), (L, B).
+        z: the draws, (L, B, d).
         log_qz: log q(z|x), (L, B).
         kl: KL(q ‖ p), (1, B) in closed form or (L, B) estimated at the draws.
         path: the draws, with every stage of a flow.
@@ -26,11 +27,16 @@ class ElboTerms:
     """
 
     log_px_z: Tensor
-    log_pz: Tensor
+    z: Tensor
     log_qz: Tensor
     kl: Tensor
     path: Path
     posterior: Posterior
+
+    @cached_property
+    def log_pz(self) -> Tensor:
+        """log p(z), (L, B)."""
+        return standard_normal_log_prob(self.z)
 
     @property
     def joint_form(self) -> Tensor:
@@ -64,7 +70,7 @@ def terms_at(
     gradients through as a gradient estimator wants it."""
     return ElboTerms(
         log_px_z=model.log_likelihood(x, z),
-        log_pz=model.log_prior(z),
+        z=z,
         log_qz=log_q,
         kl=q.kl_to_prior(z, log_q),
         path=path,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from vae_core.config import ModelConfig, PosteriorName
 from vae_core.couplings import AffineCouplingStep, SplineCouplingStep
-from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep, RadialStep
+from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep, RadialStep, times
 from vae_core.sylvester import (
     HouseholderSylvesterStep,
     OrthogonalSylvesterStep,
@@ -30,8 +30,8 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def standard_normal_log_prob(value: Tensor) -> Tensor:
-    """log N(value; 0, I), summed over the last axis: −Σ_i ½(v_i² + log 2π), in nats."""
-    return -0.5 * (value.square() + LOG_2PI).sum(-1)
+    """log N(value; 0, I), summed over the last axis: −½(vᵀv + d log 2π), in nats."""
+    return -0.5 * (torch.linalg.vecdot(value, value) + value.shape[-1] * LOG_2PI)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class GaussianPosterior(Posterior):
     def path(self, epsilon: Tensor) -> Path:
         z = self.mean + self.log_scale.exp() * epsilon
         if self.lower is not None:
-            z = z + torch.einsum("bij,nbj->nbi", self.lower, epsilon)
+            z = z + times(self.lower, epsilon)
         log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
         return Path(epsilon, [z], log_q, [])
 

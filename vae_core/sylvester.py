@@ -11,10 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_core.flows import Place
+from vae_core.flows import Place, times
 
 _MOST_COLUMNS = 16  # M of the orthogonal variant
 _REFLECTIONS = 8  # of the Householder variant
+_SUMMARY = 16  # numbers of an image that large matrices are made from
 
 
 class Basis(NamedTuple):
@@ -27,37 +28,55 @@ class Basis(NamedTuple):
 class SylvesterStep(nn.Module):
     """The step for any Q; ``columns`` is M."""
 
-    above: Tensor
-
     def __init__(self, place: Place, columns: int) -> None:
         super().__init__()
         features = place.features
         self.columns = columns
-        # R above the diagonal, and R̃ᵀ below it
-        self.off_diagonals = nn.Linear(features, columns * columns)
+        # Matrices of M² entries are made from a few numbers: their map would outweigh the VAE
+        self.summary = nn.Linear(features, _SUMMARY)
+        self.above = StrictlyUpper(columns)  # R above its diagonal
+        self.above_tilde = StrictlyUpper(columns)
         self.diagonals = nn.Linear(features, 2 * columns)
         self.bias = nn.Linear(features, columns)
         with torch.no_grad():
-            for layer in (self.off_diagonals, self.diagonals):
-                layer.weight.mul_(0.1)
-                layer.bias.mul_(0.1)
-        self.register_buffer("above", torch.ones(columns, columns).triu(1), persistent=False)
+            self.diagonals.weight.mul_(0.1)
+            self.diagonals.bias.mul_(0.1)
 
-    def basis(self, h: Tensor) -> Basis:
-        """Q for each image, from the features (B, F)."""
+    def basis(self, h: Tensor, summary: Tensor) -> Basis:
+        """Q for each image, from the features (B, F) and their summary (B, 16)."""
         raise NotImplementedError
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        off_diagonals = self.off_diagonals(h).unflatten(-1, (self.columns, self.columns))
+        summary = self.summary(h)
         # with |r_ii r̃_ii| < 1 the step can be inverted (their theorem 2)
         r, r_tilde = torch.tanh(self.diagonals(h)).chunk(2, -1)  # the diagonals, (B, M)
-        q = self.basis(h)
+        q = self.basis(h, summary)
         inner = q.back(z)
-        inner = r_tilde * inner + _times((off_diagonals * self.above.T).mT, inner) + self.bias(h)
+        inner = r_tilde * inner + self.above_tilde(inner, summary) + self.bias(h)
         activation = torch.tanh(inner)  # (n, B, M)
-        moved = r * activation + _times(off_diagonals * self.above, activation)
+        moved = r * activation + self.above(activation, summary)
         slope = (1 - activation.square()) * (r * r_tilde)
         return z + q.out(moved), torch.log1p(slope).sum(-1)
+
+
+class StrictlyUpper(nn.Module):
+    """U x for a strictly upper triangular U of each image, (M, M), linear in the image's summary:
+    Σ_jk W_ijk s_k x_j, summed in the cheaper order."""
+
+    above: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(size, size, _SUMMARY) * (0.1 / _SUMMARY))
+        above = torch.ones(size, size).triu(1)[..., None]
+        self.register_buffer("above", above, persistent=False)
+
+    def forward(self, x: Tensor, summary: Tensor) -> Tensor:  # (n, B, M), (B, 16) -> (n, B, M)
+        weight = self.weight * self.above
+        if len(x) == 1:  # no image's matrix is needed twice, so none is made
+            both = x[0, :, :, None] * summary[:, None, :]  # (B, M, 16)
+            return (both.flatten(1) @ weight.flatten(1).T)[None]
+        return times(torch.einsum("ijk,bk->bij", weight, summary), x)
 
 
 class OrthogonalSylvesterStep(SylvesterStep):
@@ -69,11 +88,11 @@ class OrthogonalSylvesterStep(SylvesterStep):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place, min(place.latent_size, _MOST_COLUMNS))
-        self.raw = nn.Linear(place.features, place.latent_size * self.columns)
+        self.raw = nn.Linear(_SUMMARY, place.latent_size * self.columns)
 
-    def basis(self, h: Tensor) -> Basis:
-        q, _ = torch.linalg.qr(self.raw(h).unflatten(-1, (-1, self.columns)))
-        return Basis(lambda x: _times(q, x), lambda z: _times(q.mT, z))
+    def basis(self, h: Tensor, summary: Tensor) -> Basis:
+        q, _ = torch.linalg.qr(self.raw(summary).unflatten(-1, (-1, self.columns)))
+        return Basis(lambda x: times(q, x), lambda z: times(q.mT, z))
 
 
 class HouseholderSylvesterStep(SylvesterStep):
@@ -83,7 +102,7 @@ class HouseholderSylvesterStep(SylvesterStep):
         super().__init__(place, place.latent_size)
         self.vectors = nn.Linear(place.features, _REFLECTIONS * place.latent_size)
 
-    def basis(self, h: Tensor) -> Basis:
+    def basis(self, h: Tensor, summary: Tensor) -> Basis:
         v = self.vectors(h).unflatten(-1, (_REFLECTIONS, -1))
         v = v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
         # H_1 … H_m = I − VᵀUV, U⁻¹ the upper triangle of VVᵀ with halved diagonal
@@ -91,8 +110,8 @@ class HouseholderSylvesterStep(SylvesterStep):
         inverse = (v @ v.mT).triu(1) + 0.5 * identity
         u = torch.linalg.solve_triangular(inverse, identity, upper=True)
         return Basis(
-            lambda x: x - _times(v.mT, _times(u, _times(v, x))),
-            lambda z: z - _times(v.mT, _times(u.mT, _times(v, z))),
+            lambda x: x - times(v.mT, times(u, times(v, x))),
+            lambda z: z - times(v.mT, times(u.mT, times(v, z))),
         )
 
 
@@ -103,13 +122,8 @@ class TriangularSylvesterStep(SylvesterStep):
         super().__init__(place, place.latent_size)
         self.reverse = place.index % 2 == 1
 
-    def basis(self, h: Tensor) -> Basis:
+    def basis(self, h: Tensor, summary: Tensor) -> Basis:
         return Basis(self._turn, self._turn)
 
     def _turn(self, x: Tensor) -> Tensor:
         return x.flip(-1) if self.reverse else x
-
-
-def _times(matrix: Tensor, x: Tensor) -> Tensor:
-    """The matrix of each image, (B, i, j), times vectors (n, B, j): (n, B, i)."""
-    return torch.einsum("bij,nbj->nbi", matrix, x)

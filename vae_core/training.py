@@ -15,11 +15,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from vae_core.adam import Adam
 from vae_core.config import ConfigError, RunConfig, TrainConfig
 from vae_core.datasets import Dataset, binarise
 from vae_core.devices import resolve_device
 from vae_core.evaluation import evaluate_epoch, importance_estimate
 from vae_core.gradients import training_loss
+from vae_core.precision import Precision, resolve_precision
 from vae_core.vae import VAE
 
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
@@ -98,13 +100,8 @@ class Training:
         self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
         if decoder_of is not None:
             _keep_decoder(self.model, decoder_of)
-        if settings.precision == "bfloat16":
-            self.model.network_dtype = torch.bfloat16
-        self.optimiser = torch.optim.Adam(
-            [weight for weight in self.model.parameters() if weight.requires_grad],
-            lr=settings.learning_rate,
-            fused=self.device.type != "mps",
-        )
+        self.precision: Precision = resolve_precision(settings.precision, self.device)
+        self.optimiser = Adam(self.model.parameters())
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()
         self.sums = self._no_sums()  # this epoch's training terms so far
@@ -186,15 +183,11 @@ class Training:
         """One step of Adam; returns the batch's terms, weighted by its share of the epoch."""
         settings = self.config.train
         done = self.progress.epoch - 1 + step / self.steps
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(settings, done)
         weight = kl_weight_at(settings, done)
-        loss, terms = training_loss(self.model, x, settings, weight, self.generator)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if settings.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
-        self.optimiser.step()
+        with self.model.products_in(self.precision):
+            loss, terms = training_loss(self.model, x, settings, weight, self.generator)
+            loss.backward()
+        self.optimiser.step(learning_rate_at(settings, done), settings.gradient_clip)
         log_px_z, kl = terms.log_px_z.detach().mean(), terms.kl.detach().mean()
         return torch.stack([log_px_z - kl, log_px_z, kl]) * (len(x) / len(self.images))
 

@@ -5,7 +5,7 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from vae_core.files import replace_file
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.networks import build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
+from vae_core.precision import Precision, products_in
 
 
 class VAE(nn.Module):
@@ -38,7 +39,7 @@ class VAE(nn.Module):
         self.to_posterior = build_posterior(self.encoder.features, config)
         self.decoder = build_decoder(config)
         self.likelihood = LIKELIHOODS[config.likelihood]()
-        self.network_dtype: torch.dtype | None = None  # e.g. bfloat16: the networks' matmuls only
+        self._autocast = False  # the networks in bfloat16, meanwhile
 
     @property
     def device(self) -> torch.device:
@@ -67,9 +68,25 @@ class VAE(nn.Module):
         return outputs.to(z.dtype).view(*z.shape[:-1], -1)
 
     def _network_precision(self) -> contextlib.AbstractContextManager[object]:
-        if self.network_dtype is None:
+        if not self._autocast:
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, self.network_dtype)
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    @contextlib.contextmanager
+    def products_in(self, precision: Precision) -> Iterator[None]:
+        """Matrix products and convolutions of training in ``bfloat16``, or as they are.
+
+        Convolutions gain by keeping bfloat16 between layers, and so does everything on a GPU; on a
+        processor, matrix products alone lose more to the conversions.
+        """
+        self._autocast = precision == "bfloat16" and (
+            self.config.network == "conv" or self.device.type == "cuda"
+        )
+        try:
+            with products_in(precision):
+                yield
+        finally:
+            self._autocast = False
 
     def mean_image(self, z: Tensor) -> Tensor:
         """E[x|z], for binary pixels the probability of being on: (…, C, H, W), cut to [0, 1]."""

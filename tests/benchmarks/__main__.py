@@ -1,17 +1,24 @@
-"""``python -m tests.benchmarks``: every benchmark, one after the other."""
+"""``python -m tests.benchmarks [name …]``: every benchmark, or those named, one after the other."""
 
-import platform
+import importlib
+import sys
 
-import torch
+from tests.benchmarks.machine import describe
 
-from tests.benchmarks import scoring, training
+NAMES = ("training", "families", "scoring")
 
 
 def main() -> None:
-    threads = torch.get_num_threads()
-    print(f"torch {torch.__version__}, {threads} threads, {platform.processor() or 'processor'}")
-    training.main()
-    scoring.main()
+    chosen = sys.argv[1:] or NAMES
+    if unknown := set(chosen) - set(NAMES):
+        sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(NAMES)}.")
+    print(describe())
+    for name in chosen:
+        try:
+            benchmark = importlib.import_module(f"tests.benchmarks.{name}")
+        except ModuleNotFoundError as error:
+            sys.exit(f"{error}. Install the peers: pip install -e '.[benchmarks]'")
+        benchmark.main()
 
 
 if __name__ == "__main__":

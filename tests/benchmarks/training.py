@@ -1,42 +1,39 @@
-"""What a richer posterior costs in training: 50 steps at d = 50, T = 4, batch 128, 28×28 pixels."""
+"""Seconds for an epoch of 60,000 images, against others with the same networks and batch size."""
 
-from collections.abc import Callable
-from typing import get_args
-
-import torch
-
+from tests.benchmarks.data import epoch_of, images
+from tests.benchmarks.peers.pyro_example import ExampleTraining as PyroExample
+from tests.benchmarks.peers.pythae_vae import PythaeTraining
+from tests.benchmarks.peers.pytorch_example import ExampleTraining as PyTorchExample
 from tests.benchmarks.side_by_side import medians, report
-from vae_core.config import PosteriorName, RunConfig
-from vae_core.datasets import Dataset
-from vae_core.training import Step, Training
 
-STEPS = 50
-
-
-def synthetic_mnist() -> Dataset:
-    """Random images in MNIST's shape: what is measured does not depend on what they show."""
-    count = 2000
-    images = torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8)
-    splits = {"train": slice(0, count), "validation": slice(0, 1), "test": slice(0, 1)}
-    return Dataset("mnist", images, torch.zeros(count, dtype=torch.int64), splits)  # type: ignore[arg-type]
-
-
-def steps_of(family: PosteriorName, data: Dataset) -> Callable[[], None]:
-    settings = {"dataset": "mnist", "posterior": family, "latent_size": 50, "epochs": 10_000}
-    training = Training(RunConfig.from_settings(settings), data)
-
-    def run() -> None:
-        events = training.events()
-        done = 0
-        while done < STEPS:
-            done += isinstance(next(events), Step)
-        training.progress.step = 0
-
-    return run
+EPOCH, COUNT = 60_000, 12_000  # a fifth of an epoch is timed
+MEAN_FIELD = {"posterior": "mean-field", "hidden_layers": 1, "gradient_clip": 200.0}
 
 
 def main() -> None:
-    data = synthetic_mnist()
-    # an epoch has 16 steps, so a few epoch ends are timed with them, for every family alike
-    work = {family: steps_of(family, data) for family in get_args(PosteriorName)}
-    report(f"{STEPS} training steps, by posterior family", medians(work), "mean-field")
+    pixels = images(COUNT)
+    example = {**MEAN_FIELD, "hidden_size": 400, "latent_size": 20}
+    compare(
+        "784-400-20, batch 128, as in PyTorch's examples/vae",
+        {
+            "ours": epoch_of(pixels, **example, batch_size=128),
+            "ours, float32": epoch_of(pixels, **example, batch_size=128, precision="float32"),
+            "ours, batch 512": epoch_of(pixels, **example, batch_size=512),
+            "PyTorch's examples/vae": PyTorchExample(pixels),
+        },
+    )
+    pythae = {**MEAN_FIELD, "hidden_size": 512, "latent_size": 10, "batch_size": 64}
+    compare(
+        "784-512-10, batch 64, as in pythae",
+        {"ours": epoch_of(pixels, **pythae), "pythae": PythaeTraining(pixels)},
+    )
+    pyro = {**MEAN_FIELD, "hidden_size": 400, "latent_size": 50, "batch_size": 256}
+    compare(
+        "784-400-50, batch 256, as in Pyro's examples/vae",
+        {"ours": epoch_of(pixels, **pyro), "Pyro's examples/vae": PyroExample(pixels)},
+    )
+
+
+def compare(title: str, work: dict) -> None:
+    seconds = {name: value * EPOCH / COUNT for name, value in medians(work).items()}
+    report(f"an epoch of {EPOCH:,} images: {title}", seconds, "ours")

@@ -122,11 +122,11 @@ def test_the_radial_step_has_a_gradient_at_its_own_centre(generator):
 def dense(step: SylvesterStep, h: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Q, R, R̃ and b as plain matrices for one image, h (F,)."""
     m = step.columns
-    both = step.off_diagonals(h).view(m, m)
+    summary = step.summary(h)
     r_diagonal, r_tilde_diagonal = torch.tanh(step.diagonals(h)).chunk(2)
-    r = torch.triu(both, 1) + torch.diag(r_diagonal)
-    r_tilde = torch.tril(both, -1).T + torch.diag(r_tilde_diagonal)
-    basis = step.basis(h[None])
+    r = torch.triu(step.above.weight @ summary, 1) + torch.diag(r_diagonal)
+    r_tilde = torch.triu(step.above_tilde.weight @ summary, 1) + torch.diag(r_tilde_diagonal)
+    basis = step.basis(h[None], summary[None])
     columns = basis.out(torch.eye(m, dtype=h.dtype)[:, None])[:, 0].T  # (d, M)
     return columns, r, r_tilde, step.bias(h)
 
@@ -142,6 +142,8 @@ def test_a_sylvester_step_is_its_formula(kind, index, d, generator):
     expected = z + q @ r @ torch.tanh(r_tilde @ q.T @ z + b)
     after, log_abs_det = step(z[None, None], h)
     torch.testing.assert_close(after[0, 0], expected)
+    of_three, _ = step(z.expand(3, 1, d), h)  # several draws are summed in another order
+    torch.testing.assert_close(of_three, expected.expand(3, 1, d))
     jacobian = torch.autograd.functional.jacobian(
         lambda v: v + q @ r @ torch.tanh(r_tilde @ q.T @ v + b), z
     )

@@ -95,3 +95,23 @@ def test_the_scale_of_the_gaussian_is_learned():
     loss = -likelihood(x, torch.zeros(1, 1, 2)).mean()
     (slope,) = torch.autograd.grad(loss, likelihood.log_scale)
     assert float(slope) == pytest.approx(2 - 5 / 0.3**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [1, 64, 127, 784, 2 * 131])
+def test_the_bernoulli_in_few_passes_is_its_formula_and_so_is_its_gradient(pixels, generator):
+    x = torch.rand(3, pixels, generator=generator, dtype=torch.float64)
+    logits = 40 * torch.randn(5, 3, pixels, generator=generator, dtype=torch.float64)
+    logits.requires_grad_()
+    bernoulli = Bernoulli()
+    values = [bernoulli(x, logits), bernoulli.by_pixel(x, logits).sum(-1)]
+    torch.testing.assert_close(*values, rtol=1e-12, atol=1e-9)
+    slopes = [torch.autograd.grad((value * value.detach()).sum(), logits)[0] for value in values]
+    torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-9)
+
+
+def test_the_bernoulli_in_float32_is_good_to_a_ten_thousandth_of_a_nat(generator):
+    x = torch.rand(4, 784, generator=generator).round()
+    logits = 6 * torch.randn(50, 4, 784, generator=generator)
+    exact = Bernoulli()(x.double(), logits.double())
+    assert (Bernoulli()(x, logits) - exact).abs().max() < 1e-3
+    assert (Bernoulli()(x, logits) - exact).mean().abs() < 1e-4

@@ -1,0 +1,80 @@
+"""Adam with gradient clipping, as few large operations and without waiting for the device."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+from torch.optim.adam import adam
+
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Kingma & Ba 2015
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980) over a fixed list of parameters.
+
+    ``torch.optim.Adam`` sorts its parameters anew at every step, which for the small tensors of a
+    flow takes longer than the step; this keeps them sorted and calls the same kernel.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        self.parameters = [each for each in parameters if each.requires_grad]
+        self.means = [torch.zeros_like(each) for each in self.parameters]
+        self.squares = [torch.zeros_like(each) for each in self.parameters]
+        self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
+        self.fused = bool(self.parameters) and self.parameters[0].device.type != "mps"
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, longest: float = 0.0) -> None:
+        """One step along the gradients, which are dropped; one that is missing counts as zero.
+
+        Args:
+            longest: gradients whose norm over all parameters is above it are shortened to it; 0
+                leaves them as they are.
+        """
+        gradients = [
+            torch.zeros_like(each) if each.grad is None else each.grad for each in self.parameters
+        ]
+        excess = _excess(gradients, longest) if longest else None
+        if excess is not None and not self.fused:
+            for each in gradients:
+                each.div_(excess)
+        adam(
+            list[Tensor](self.parameters),
+            gradients,
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            fused=self.fused,
+            grad_scale=excess if self.fused else None,
+            amsgrad=False,
+            beta1=_BETAS[0],
+            beta2=_BETAS[1],
+            lr=learning_rate,
+            weight_decay=0.0,
+            eps=_EPSILON,
+            maximize=False,
+        )
+        for each in self.parameters:
+            each.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs to go on: tensors only."""
+        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict` of the same parameters."""
+        for name, own in self.state_dict().items():
+            for mine, given in zip(own, state[name], strict=True):
+                mine.copy_(given)
+
+
+def _excess(gradients: list[Tensor], longest: float) -> Tensor | None:
+    """What to divide the gradients by; None where that is 1 and can be known without waiting."""
+    on_cpu = gradients[0].device.type == "cpu"
+    norm = get_total_norm(gradients, foreach=True if on_cpu else None)
+    if on_cpu and norm <= longest:
+        return None
+    return (norm / longest).clamp_min(1.0)
