@@ -21,6 +21,7 @@ from vae_core.config import (
     TrainConfig,
     settings_of,
 )
+from vae_core.presets import PRESETS, Preset
 
 RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
 _FITS = 16  # characters of a choice that a narrow column shows
@@ -103,6 +104,7 @@ def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str,
             values[about.name] = setting_input(about, f"{key}_{about.name}")
         if about.name == "dataset":
             _follow_suggestions(key, values["dataset"])
+            _offer_presets(key, values["dataset"])
 
 
 def _is_long(about: Setting) -> bool:
@@ -127,6 +129,26 @@ def _follow_suggestions(key: str, dataset: DatasetName) -> None:
         old, new = (_suggested(about, each).default for each in (before, dataset))
         if old != new and st.session_state.get(name, old) == old:
             st.session_state[name] = new
+
+
+def _offer_presets(key: str, dataset: DatasetName) -> None:
+    """Buttons that fill the form; what the small images need is suggested anyway."""
+    if DATASETS[dataset].embedded:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Start from", width="content")
+        for name, preset in PRESETS.items():
+            st.button(
+                preset.title,
+                key=f"{key}-preset-{name}",
+                help=preset.about,
+                on_click=_start_from,
+                args=(preset, dataset, key),
+            )
+
+
+def _start_from(preset: Preset, dataset: DatasetName, key: str) -> None:
+    prefill(RunConfig.from_settings({**preset.settings, "dataset": dataset}), key)
 
 
 def _applies(about: Setting, values: Mapping[str, Any]) -> bool:

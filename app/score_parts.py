@@ -16,8 +16,9 @@ from app.score_job import SEED, Job, Scored
 from app.services import Choice
 from vae_core.config import pixels_as
 from vae_core.images import Prepared
+from vae_core.pareto import TRUSTED_PARETO_K
 from vae_core.runs import UNFINISHED
-from vae_core.scoring import TRUSTED_PARETO_K, HeldOut, Place, pixel_terms
+from vae_core.scoring import HeldOut, Place, pixel_terms
 
 _SHOWN_ERRORS = 4
 _SIDE = 108  # of a picture, in pixels
@@ -169,7 +170,8 @@ _COLUMNS = {
     "k̂": st.column_config.NumberColumn(
         format="%.2f",
         width=50,
-        help="Tail of the importance weights; above 0.7, do not trust log p̂(x).",
+        help="Tail of the importance weights; above 0.7, or with an ESS below 30, do not trust "
+        "log p̂(x).",
     ),
     "Percentile": st.column_config.NumberColumn(
         format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
@@ -322,8 +324,9 @@ def _trust_sentence(scored: Scored) -> str:
     k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
     if score.trusted:
         return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
+    heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
     return (
-        f"{k} > {TRUSTED_PARETO_K}, {used}: a few samples carry the whole estimate. The "
+        f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
         "true value is probably higher; a larger K or a richer posterior helps."
     )
 

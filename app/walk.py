@@ -15,8 +15,8 @@ from torch import Tensor
 from vae_core.estimators import log_density
 from vae_core.latent import decode
 from vae_core.objectives import ElboTerms, elbo_terms_at, monte_carlo
+from vae_core.pareto import trustworthy
 from vae_core.posteriors import Posterior
-from vae_core.scoring import TRUSTED_PARETO_K
 from vae_core.vae import VAE
 
 MAX_SAMPLES = 1000
@@ -112,8 +112,8 @@ class Reference:
 
     @property
     def trusted(self) -> bool:
-        """Whether the tail of the weights is light enough for log p̂(x) to be trusted."""
-        return not self.pareto_k > TRUSTED_PARETO_K
+        """Whether the weights' tail and their effective number let log p̂(x) be trusted."""
+        return trustworthy(self.pareto_k, self.ess)
 
     def gap(self, elbo: Estimate) -> Estimate:
         """log p̂(x) − ELBO, which estimates KL(q(z|x) ‖ p(z|x))."""

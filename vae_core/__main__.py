@@ -32,6 +32,7 @@ from vae_core.config import (
     pixels_as,
     settings_of,
 )
+from vae_core.presets import PRESETS
 from vae_core.runs import DamagedRun, Run, RunError, RunStore, Status, create_run
 
 T = TypeVar("T")
@@ -74,6 +75,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--run", type=Path, help="folder of the run (default: a new one)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
+    presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    parser.add_argument("--preset", choices=PRESETS, help=f"settings to start from. {presets}")
     for kind in (RunConfig, ModelConfig, TrainConfig):
         for each in settings_of(kind):
             parser.add_argument(f"--{each.name.replace('_', '-')}", **_argument_of(each))
@@ -113,8 +116,11 @@ def _run_to_train(given: argparse.Namespace) -> Run:
     if given.resume:
         if given.run is None:
             raise ConfigError("--resume needs --run: which run should go on?")
+        if given.preset:
+            raise ConfigError("--resume goes on with the settings of the run, without --preset.")
         return _run_to_resume(given.run, chosen)
-    config = RunConfig.from_settings(chosen)
+    start = PRESETS[given.preset].settings if given.preset else {}
+    config = RunConfig.from_settings({**start, **chosen})
     if given.run is None:
         return RunStore().create(config, "paused")  # which the worker leaves alone
     try:

@@ -26,7 +26,7 @@ class Adam:
         self.fused = bool(self.parameters) and self.parameters[0].device.type != "mps"
 
     @torch.no_grad()
-    def step(self, learning_rate: float, longest: float = 0.0) -> None:
+    def step(self, learning_rate: float | Tensor, longest: float = 0.0) -> None:
         """One step along the gradients, which are dropped; one that is missing counts as zero.
 
         Args:

@@ -15,11 +15,11 @@ from vae_core.estimators import (
     sample_terms,
     samples_at_once,
 )
+from vae_core.pareto import TRUSTED_PARETO_K
 from vae_core.vae import VAE
 
 FEWEST_SAMPLES = 1000
 """Before so many samples no standard error is believed."""
-TRUSTED_PARETO_K = 0.7
 
 
 @dataclass(frozen=True)

@@ -101,15 +101,16 @@ def rational_quadratic_spline(
     Returns:
         y and log dy/dx, both of shape (*). Outside [−bound, bound], y = x.
     """
-    knots_x, knots_y = _knots(widths, bound), _knots(heights, bound)
-    derivatives = F.pad(F.softplus(slopes + _SLOPE_ONE) + _SMALLEST_SLOPE, (1, 1), value=1.0)
+    sides = torch.stack([widths, heights], -2)
+    slopes = F.softplus(slopes + _SLOPE_ONE) + _SMALLEST_SLOPE
+    # x, y and dy/dx at all knots, (*, 3, R + 1), so that what a piece needs is gathered at once
+    knots = torch.cat([_knots(sides, bound), F.pad(slopes, (1, 1), value=1.0)[..., None, :]], -2)
     inside = x.abs() < bound
-    at = torch.where(inside, x, torch.zeros_like(x))[..., None]
-    piece = (at >= knots_x[..., 1:-1]).sum(-1, keepdim=True)  # which of the R pieces x is in
-    (x_low, x_high), (y_low, y_high), (d_low, d_high) = (
-        (values.gather(-1, piece), values.gather(-1, piece + 1))
-        for values in (knots_x, knots_y, derivatives)
-    )
+    at = torch.where(inside, x, torch.zeros_like(x))
+    piece = (at[..., None] >= knots[..., 0, 1:-1]).sum(-1)  # which of the R pieces x is in
+    ends = torch.stack([piece, piece + 1], -1)[..., None, :].expand(*piece.shape, 3, 2)
+    low, high = knots.gather(-1, ends).unbind(-1)
+    (x_low, y_low, d_low), (x_high, y_high, d_high) = low.unbind(-1), high.unbind(-1)
     width, height = x_high - x_low, y_high - y_low
     slope = height / width
     xi = (at - x_low) / width
@@ -119,14 +120,14 @@ def rational_quadratic_spline(
     numerator = slope.square() * (
         d_high * xi.square() + 2 * slope * both + d_low * (1 - xi).square()
     )
-    log_slope = (numerator.log() - 2 * denominator.log()).squeeze(-1)
-    zero = torch.zeros_like(x)
-    return torch.where(inside, y.squeeze(-1), x), torch.where(inside, log_slope, zero)
+    log_slope = numerator.log() - 2 * denominator.log()
+    return torch.where(inside, y, x), torch.where(inside, log_slope, 0.0)
 
 
 def _knots(unnormalised: Tensor, bound: float) -> Tensor:
     """Rising knots from −bound to bound, (*, R + 1)."""
     pieces = unnormalised.shape[-1]
     shares = _SMALLEST_BIN + (1 - _SMALLEST_BIN * pieces) * unnormalised.softmax(-1)
-    inner = 2 * bound * shares.cumsum(-1)[..., :-1] - bound
-    return F.pad(F.pad(inner, (1, 0), value=-bound), (0, 1), value=bound)
+    ends = shares.new_full((*shares.shape[:-1], 1), bound)
+    inner = 2 * bound * shares[..., :-1].cumsum(-1) - bound
+    return torch.cat([-ends, inner, ends], -1)

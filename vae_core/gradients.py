@@ -50,7 +50,7 @@ def training_loss(
     model: VAE,
     x: Tensor,
     settings: TrainConfig,
-    kl_weight: float,
+    kl_weight: float | Tensor,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, ElboTerms]:
     """A scalar with the gradient of −objective, averaged over images, and the terms behind it.
@@ -61,7 +61,7 @@ def training_loss(
         kl_weight: β at this moment of the training, below its final value during KL warm-up.
     """
 
-    def weight(kl: Tensor) -> Tensor | float:
+    def weight(kl: Tensor) -> float | Tensor:
         """0 where the batch's KL is within the free bits: Kingma et al. 2016, eq. 15, with all
         dimensions as one group, since the KL of a flow has no parts by dimension."""
         if not settings.free_bits:

@@ -9,7 +9,17 @@ import math
 import torch
 from torch import Tensor
 
+TRUSTED_PARETO_K = 0.7
+TRUSTED_ESS = 30.0  # effective draws; of fewer, any one may decide everything, and hide the tail
 _PRIOR_WEIGHT = 10  # draws' worth of prior belief in k = 0.5 (their appendix C)
+
+
+def trustworthy(pareto_k: float, ess: float) -> bool:
+    """Whether an estimate may be believed, by the tail of its weights and the draws they are worth.
+
+    k̂ is fitted to the draws there are: where q hardly ever looks, it knows nothing of the tail.
+    """
+    return pareto_k == -math.inf or (pareto_k <= TRUSTED_PARETO_K and ess >= TRUSTED_ESS)
 
 
 def tail_length(samples: int) -> int:

@@ -28,6 +28,7 @@ _DIGITS = {
     "batch_size": 64,
     "kl_warmup_epochs": 0,
     "importance_every": 0,
+    "precision": "float32",  # the same everywhere; so small a net gains nothing by less
 }
 
 _SHARED_DECODER = "digits-full-d2"

@@ -18,10 +18,10 @@ from vae_core.config import Binarisation, DatasetName
 from vae_core.datasets import binarise
 from vae_core.estimators import LogDensity, RunningDensity, log_density, stream_log_density
 from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
+from vae_core.pareto import trustworthy
 from vae_core.runs import Run
 from vae_core.vae import VAE
 
-TRUSTED_PARETO_K = 0.7
 UNUSUAL, UNLIKE = 0.1, 0.01
 """Two-sided shares of held-out images below which a score is unusual, or unlike the data."""
 _BATCH = 32
@@ -83,7 +83,7 @@ class Score:
     Attributes:
         log_px: log p̂(x) in nats, with its standard error ``se``.
         ess: effective sample size, of ``importance_samples``.
-        pareto_k: tail shape of the weights; above 0.7, do not trust ``log_px``.
+        pareto_k: tail shape of the weights; see ``trusted``.
         bits_per_dim: −log₂ p̂(x) / D.
         elbo: the mean of log w, in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
         place: among held-out images; None where there are none of the same protocol.
@@ -107,8 +107,8 @@ class Score:
 
     @property
     def trusted(self) -> bool:
-        """Whether the weights' tail is light enough for the estimate to be trusted."""
-        return self.pareto_k <= TRUSTED_PARETO_K
+        """Whether the weights' tail and their effective number let the estimate be trusted."""
+        return trustworthy(self.pareto_k, self.ess)
 
 
 @dataclass(frozen=True)

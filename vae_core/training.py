@@ -8,7 +8,7 @@ import copy
 import math
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from vae_core.devices import resolve_device
 from vae_core.evaluation import evaluate_epoch, importance_estimate
 from vae_core.gradients import training_loss
 from vae_core.precision import Precision, resolve_precision
+from vae_core.replay import Replayed, cuda_graphs
 from vae_core.vae import VAE
 
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
@@ -104,9 +105,12 @@ class Training:
         self.optimiser = Adam(self.model.parameters())
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()
-        self.sums = self._no_sums()  # this epoch's training terms so far
+        self.sums = torch.zeros(len(_TERMS), device=self.device)  # this epoch's terms so far
         self.best = copy.deepcopy(self.model.state_dict())
         self.steps = math.ceil(len(self.images) / settings.batch_size)
+        self.make_step: Callable[[Tensor, float, float], None] = self._step
+        if self.device.type == "cuda":
+            self.make_step = Replayed(self._step, cuda_graphs(self.generator))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors, numbers and strings only."""
@@ -125,7 +129,7 @@ class Training:
         self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
-        self.sums = state["sums"].to(self.device)
+        self.sums.copy_(state["sums"])
         self.progress = Progress(**state["progress"])
 
     def events(self) -> Iterator[Event]:
@@ -154,11 +158,14 @@ class Training:
         self.model.load_state_dict(self.best)
 
     def _epoch(self) -> Iterator[Step]:
-        progress = self.progress
+        settings, progress = self.config.train, self.progress
         order = self._shuffled(progress.epoch)
         clock = last_check = time.perf_counter()
         while progress.step < self.steps:
-            self.sums += self._train_step(self._batch(order, progress.step), progress.step)
+            done = progress.epoch - 1 + progress.step / self.steps
+            rate, kl_weight = (at(settings, done) for at in (learning_rate_at, kl_weight_at))
+            first = progress.step * settings.batch_size
+            self.make_step(order[first : first + settings.batch_size], rate, kl_weight)
             progress.step += 1
             running = None
             if time.perf_counter() - last_check > _CHECK_SECONDS or progress.step == self.steps:
@@ -174,25 +181,17 @@ class Training:
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
         return order.to(self.device)
 
-    def _batch(self, order: Tensor, step: int) -> Tensor:
-        size = self.config.train.batch_size
-        chosen = self.images.index_select(0, order[step * size : (step + 1) * size])
-        return binarise(chosen, self.config.train.binarisation, self.generator)
-
-    def _train_step(self, x: Tensor, step: int) -> Tensor:
-        """One step of Adam; returns the batch's terms, weighted by its share of the epoch."""
+    def _step(self, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor) -> None:
+        """One step of Adam on the images with these indices; nothing here waits for a GPU."""
         settings = self.config.train
-        done = self.progress.epoch - 1 + step / self.steps
-        weight = kl_weight_at(settings, done)
+        x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
         with self.model.products_in(self.precision):
-            loss, terms = training_loss(self.model, x, settings, weight, self.generator)
+            loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator)
             loss.backward()
-        self.optimiser.step(learning_rate_at(settings, done), settings.gradient_clip)
+        self.optimiser.step(rate, settings.gradient_clip)
         log_px_z, kl = terms.log_px_z.detach().mean(), terms.kl.detach().mean()
-        return torch.stack([log_px_z - kl, log_px_z, kl]) * (len(x) / len(self.images))
-
-    def _no_sums(self) -> Tensor:
-        return torch.zeros(len(_TERMS), device=self.device)
+        means = torch.stack([log_px_z - kl, log_px_z, kl])
+        self.sums += means * (len(x) / len(self.images))  # weighted by its share of the epoch
 
     def _running_terms(self) -> dict[str, float]:
         """The epoch's training terms so far; notices when they are numbers no longer."""
@@ -240,7 +239,8 @@ class Training:
         progress.seconds += time.perf_counter() - start
         metrics["seconds"] = progress.seconds
         done = progress.epoch
-        progress.epoch, progress.step, self.sums = done + 1, 0, self._no_sums()
+        progress.epoch, progress.step = done + 1, 0
+        self.sums.zero_()
         return EpochDone(done, metrics, improved)
 
 

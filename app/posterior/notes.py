@@ -9,10 +9,9 @@ from app.figures.posterior_values import GapBar
 from app.figures.style import number
 from app.posterior.subject import SEED, Subject
 from vae_core.catalogue import DATASETS
-from vae_core.scoring import TRUSTED_PARETO_K
+from vae_core.pareto import TRUSTED_PARETO_K, trustworthy
 
 _LIGHT = 0.5  # below it the weights have a variance
-_FEWEST = 30.0  # effective draws, below which any of them may decide everything
 
 Verdict = Literal["trust", "good enough", "do not trust", "too few draws"]
 
@@ -70,7 +69,7 @@ def verdict(ess: float, pareto_k: float) -> Verdict:
     """How far log p̂(x) can be trusted, by the effective sample size and the weights' tail."""
     if math.isnan(pareto_k):
         return "too few draws"
-    if pareto_k > TRUSTED_PARETO_K or ess < _FEWEST:
+    if not trustworthy(pareto_k, ess):
         return "do not trust"
     return "trust" if pareto_k <= _LIGHT else "good enough"
 

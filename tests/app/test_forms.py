@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import forms
 from vae_core.config import DATASETS, RunConfig
+from vae_core.presets import PRESETS, PresetName
 
 TIMEOUT = 20
 UNTOUCHED = RunConfig.from_settings(DATASETS["digits"].suggested)
@@ -154,3 +155,17 @@ def test_values_that_cannot_be_used_are_refused_in_place_with_the_reason() -> No
     assert [e.value for e in app.error] == ["Latent size d must be from 1 to 512; it was 0."]
     assert app.session_state["run"] is None
     assert app.markdown[0].value == "the rest of the page"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_fills_the_form_and_can_be_changed(name: PresetName) -> None:
+    app = opened()
+    assert not [b for b in app.button if b.key and "preset" in b.key]  # the digits need none
+    app.selectbox(key="new_dataset").select("mnist").run()
+    app.button(key=f"new-preset-{name}").click().run()
+    assert not app.exception
+    expected = RunConfig.from_settings({**PRESETS[name].settings, "dataset": "mnist"})
+    assert app.session_state["run"] == expected
+    app.number_input(key="new_latent_size").set_value(7).run()
+    assert app.session_state["run"].model.latent_size == 7
+    assert app.session_state["run"].model.network == expected.model.network

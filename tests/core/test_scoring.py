@@ -115,10 +115,17 @@ def test_bits_per_dim_are_nats_in_other_units(trained, test_digits):
 
 
 @pytest.mark.parametrize(
-    ("pareto_k", "trusted"), [(0.69, True), (0.71, False), (-math.inf, True), (math.nan, False)]
+    ("pareto_k", "ess", "trusted"),
+    [
+        (0.69, 31, True),
+        (0.71, 500, False),
+        (0.2, 29, False),  # too few draws to know of a tail
+        (-math.inf, 10, True),
+        (math.nan, 20, False),
+    ],
 )
-def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, trusted):
-    score = Score(-1.0, 0.1, 1.0, pareto_k, 0.1, -2.0, -1.0, 1.0, 10)
+def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
+    score = Score(-1.0, 0.1, ess, pareto_k, 0.1, -2.0, -1.0, 1.0, 500)
     assert score.trusted is trusted
 
 
