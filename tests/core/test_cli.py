@@ -218,3 +218,16 @@ def test_damaged_figures_are_named_and_the_list_is_whole(tmp_path, monkeypatch, 
     (row,) = output(capsys)["runs"]
     assert row["state"] == "damaged"
     assert "evaluation.json" in row["error"]
+
+
+def test_a_preset_is_a_start_that_other_options_change(tmp_path, capsys):
+    folder = str(tmp_path / "run")
+    assert main([*TRAIN, "--preset", "quick", "--epochs", "1", "--run", folder]) == 0
+    model = json.loads((tmp_path / "run" / "config.json").read_text())["model"]
+    assert (model["posterior"], model["latent_size"], model["hidden_size"]) == (
+        "mean-field",
+        50,
+        32,
+    )
+    assert main(["train", "--preset", "quick", "--resume", "--run", folder]) == 2
+    assert "without --preset" in capsys.readouterr().err
