@@ -1,5 +1,6 @@
 """Long work done a slice at a time, so that a page stays alive meanwhile and can stop it."""
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -36,13 +37,18 @@ class Known(Generic[V]):
 class Sliced:
     """Steps to be made. Nothing happens but in :meth:`advance`.
 
+    A click starts a new run of the page's script while the last one may still be in a step, so
+    whoever comes second waits for its turn.
+
     Attributes:
         stopped, done: whether the work was called off, or is finished.
+        turn: held while the work is advanced or changed.
     """
 
     def __init__(self, steps: Iterator[object]) -> None:
         self.stopped = False
         self.done = False
+        self.turn = threading.RLock()
         self._work = steps
         self._spent = 0.0  # seconds, with those that went into drawing the page in between
         self._last = 0.0
@@ -64,6 +70,10 @@ class Sliced:
 
     def advance(self, seconds: float) -> None:
         """Go on for about so long, unless stopped or done. At least one step is made."""
+        with self.turn:
+            self._advance(seconds)
+
+    def _advance(self, seconds: float) -> None:
         start = time.monotonic()
         if start - self._last > _IDLE:
             self._last = start
@@ -123,6 +133,7 @@ class Bench:
 
     def __init__(self, known: Known[Any]) -> None:
         self._known = known
+        self._turn = threading.Lock()
         self._under_way: OrderedDict[Hashable, _Running[Any]] = OrderedDict()
 
     def latest(self, task: Task[V]) -> V | None:
@@ -158,6 +169,10 @@ class Bench:
 
     def advance(self, tasks: Sequence[Task[Any]], seconds: float) -> None:
         """Go on with the tasks in their order for about so long."""
+        with self._turn:
+            self._advance(tasks, seconds)
+
+    def _advance(self, tasks: Sequence[Task[Any]], seconds: float) -> None:
         until = time.monotonic() + seconds
         for task in tasks:
             left = until - time.monotonic()
@@ -173,7 +188,7 @@ class Bench:
                 raise
             if running.done:
                 self._known.put(task.key, running.latest)
-                del self._under_way[task.key]
+                self._under_way.pop(task.key, None)
 
     def stop(self, tasks: Sequence[Task[Any]]) -> None:
         """Leave the tasks at what they have."""

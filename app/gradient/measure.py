@@ -34,13 +34,14 @@ class Measurement(Sliced):
 
     def want(self, cells: Sequence[Cell]) -> None:
         """From now on, these are to be measured; what else is known is kept."""
-        self._wanted = list(cells)
-        for cell in cells:
-            point = self._known.get((self.protocol, cell))
-            if point is not None:
-                self._points[cell] = point
-        self._work = self._steps()
-        self.done = self._next() is None
+        with self.turn:
+            self._wanted = list(cells)
+            for cell in cells:
+                point = self._known.get((self.protocol, cell))
+                if point is not None:
+                    self._points[cell] = point
+            self._work = self._steps()
+            self.done = self._next() is None
 
     def advance(self, seconds: float) -> None:
         try:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.work import Bench, Known, Task
+from app.work import Bench, Known, Sliced, Task
 
 
 class Counted:
@@ -106,3 +107,21 @@ def test_work_that_breaks_is_not_tried_again_and_again() -> None:
         bench.advance([task], 1)
     assert not bench.working([task])
     assert bench.latest(task) == 1
+
+
+@pytest.mark.parametrize("kind", ["bench", "sliced"])
+def test_two_runs_of_a_page_take_turns(kind: str) -> None:
+    """A click starts a new run of the script while the last one may be in the middle of a step."""
+    work = Counted("a", 40, 0.002)
+    bench, alone = fresh(), Sliced(work.task.start())
+
+    def draw(_: int) -> None:
+        if kind == "bench":
+            bench.advance([work.task], 0.02)
+        else:
+            alone.advance(0.02)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(draw, range(40)))  # or raises what a thread raised
+    assert work.reached == 40
+    assert work.begun == 1
