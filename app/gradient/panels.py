@@ -1,5 +1,6 @@
 """What the Gradient lab shows of its measurements."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,8 @@ def signal_to_noise(asked: Asked, table: Table, samples: int) -> None:
     )
     alt = "Signal-to-noise ratio of each estimator against L: it rises as the square root of L."
     widgets.chart(figure, "gradient-signal", alt, _columns(table))
+    if not math.isfinite(square):
+        return  # nothing is measured yet
     length = square**0.5
     known = widgets.number(length, 0.5 * error / length if length else None)
     _protocol(asked, f"‖E g‖ = {known}, from the least noisy point")

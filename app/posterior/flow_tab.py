@@ -147,7 +147,7 @@ def _said(member: Member, steps: Steps, step: int) -> str:
     total = steps.log_abs_dets[:step].sum(0)
     if step == 0:
         text = (
-            "**t = 0**: the Gaussian base, z₀ = μ + σ ⊙ ε, which the encoder gives. Each step then "
+            "**t = 0**: the Gaussian base, z₀, which the encoder gives. Each step then "
             "moves every draw; where it stretches space (log |det| above 0), q gets thinner, and "
             "where it squeezes, denser."
         )
@@ -156,19 +156,18 @@ def _said(member: Member, steps: Steps, step: int) -> str:
         does = "stretches" if here.mean() > 0 else "squeezes"
         spread = here.std()
         bends = (
-            f"by a factor that differs from place to place (sd {spread:.2f} nats): that is what "
-            "bends the Gaussian"
+            f"by a factor that differs from place to place (sd {spread:.2f} nats)"
             if spread > 0.05
-            else "by nearly the same factor everywhere, which leaves its shape much as it was"
+            else "by nearly the same factor everywhere"
         )
         text = (
             f"**t = {step}**: this step {does} space, by {_signed(here.mean())} nats on average, "
             f"{bends}. So far log q has changed by {_signed(-total.mean())} nats on average."
         )
-    if member.family in _ORDERED:
+    if member.family in _ORDERED and 0 < step < len(steps.log_abs_dets):
         text += (
-            " An autoregressive step also reverses the order of the dimensions, which shows as a "
-            "mirror image about the diagonal."
+            " An autoregressive step, but for the last, also reverses the order of the dimensions, "
+            "which shows as a mirror image about the diagonal."
         )
     if steps.curves:
         text += " Lines are where the circles |ε| = 1 and 2 are now."
