@@ -213,9 +213,11 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
         columns,
     )
     doubtful = [e.title for e, s in states if s.share == 1 and s.diagnostics.get("R̂", 1.0) > 1.05]
-    grey = ", coloured dots the draws of a method" if subject.d <= 2 else ", as HMC draws it once it is chosen"
+    grey = (
+        "coloured dots the draws of a method" if subject.d <= 2 else "as HMC, once chosen, draws it"
+    )
     text = (
-        f"Grey is the true posterior{grey}. A triangle is a lower bound, a circle an estimate that "
+        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate that "
         "may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
     )
     if doubtful:
