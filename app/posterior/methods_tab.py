@@ -217,8 +217,8 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
         "coloured dots the draws of a method" if subject.d <= 2 else "as HMC, once chosen, draws it"
     )
     text = (
-        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate that "
-        "may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
+        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate "
+        "that may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
     )
     if doubtful:
         text += f" R̂ above 1.05: the chains of {', '.join(doubtful)} have not mixed well."
