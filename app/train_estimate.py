@@ -67,6 +67,8 @@ def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple
         if measured is None or run.config.model.network != config.model.network:
             continue
         counted = _costs(run.config, device)[1]
+        if min(counted, wanted) <= 0:  # too little work for the measurement of this computer
+            continue
         if abs(math.log(counted / wanted)) <= distance:
             best, distance = (run, measured / counted), abs(math.log(counted / wanted))
     return best
