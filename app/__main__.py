@@ -17,6 +17,7 @@ from app import errors, shell
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
 NEEDED = ("pandas", "app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
+NEEDED_LATER = ("vae_core.cost", "torch._dynamo")  # counting a model's work loads the latter
 
 
 def main() -> None:
@@ -71,12 +72,13 @@ def go_home() -> None:
 
 def _warm_up() -> None:
     """Import what pages need, PyTorch above all, while nobody waits for it yet."""
-    for name in NEEDED:
-        importlib.import_module(name)
-    # After every rerun Streamlit collects garbage, and what was imported is none: a tenth of a
-    # second saved each time.
-    gc.collect()
-    gc.freeze()
+    for names in (NEEDED, NEEDED_LATER):
+        for name in names:
+            importlib.import_module(name)
+        # After every rerun Streamlit collects garbage, and what was imported is none: a tenth of a
+        # second saved each time.
+        gc.collect()
+        gc.freeze()
 
 
 def _announce(port: int):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae_core.config import RunConfig
+from vae_core.config import PrecisionName, RunConfig
 from vae_core.runs import Run, RunError, Status
 
 if TYPE_CHECKING:
@@ -67,8 +67,6 @@ def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple
         if measured is None or run.config.model.network != config.model.network:
             continue
         counted = _costs(run.config, device)[1]
-        if min(counted, wanted) <= 0:  # too little work for the measurement of this computer
-            continue
         if abs(math.log(counted / wanted)) <= distance:
             best, distance = (run, measured / counted), abs(math.log(counted / wanted))
     return best
@@ -89,18 +87,18 @@ def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
     """Parameters, seconds an epoch and seconds for the final figures, as counted."""
     from vae_core import cost
 
-    speed = _speed(device)
+    speed = _speed(device, config.train.precision)
     epoch, final = cost.epoch_work(config), cost.final_work(config)
     return cost.parameters(config.model), speed.seconds(epoch), speed.seconds(final)
 
 
 @st.cache_resource(show_spinner=False)
-def _speed(device: str) -> "Speed":
+def _speed(device: str, precision: PrecisionName) -> "Speed":
     import torch
 
     from vae_core.cost import measure_speed
 
-    return measure_speed(torch.device(device))
+    return measure_speed(torch.device(device), precision)
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -244,12 +245,12 @@ class FullCovariance(nn.Module):
         super().__init__()
         self.d = config.latent_size
         self.diagonal = MeanField(features, config)
-        below = torch.tril_indices(self.d, self.d, offset=-1)
-        self.off_diagonal = nn.Linear(features, below.shape[1])
+        below = np.ravel_multi_index(np.tril_indices(self.d, -1), (self.d, self.d))
+        self.off_diagonal = nn.Linear(features, len(below))
         nn.init.zeros_(self.off_diagonal.bias)
         with torch.no_grad():
             self.off_diagonal.weight.mul_(0.1)  # starts near the mean-field Gaussian
-        self.register_buffer("below", below[0] * self.d + below[1], persistent=False)
+        self.register_buffer("below", torch.as_tensor(below), persistent=False)
 
     def forward(self, h: Tensor) -> GaussianPosterior:
         gaussian = self.diagonal(h)
