@@ -7,24 +7,26 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_MOST_FACTORS = 120  # each at most 2, of a product that stays below 2¹²⁸, where float32 ends
+from vae_core.products import times
+
+_MOST_FACTORS = 120  # each at least ½, of a product that stays above 2⁻¹²⁶, where float32 ends
 
 
 class BernoulliLogProb(torch.autograd.Function):
     """Σ_i x_i l_i − log(1 + e^{l_i}) for images x (B, D) and logits l (n, B, D): (n, B), in nats.
 
-    Written as Σ_i (x_i − ½) l_i − ½|l_i| − log(1 + e^{−|l_i|}), where the factors 1 + e^{−|l|} lie
-    in (1, 2]: a logarithm is taken of the product of many, not of each.
+    Written as Σ_i (x_i − ½) l_i − ½|l_i| + log σ(|l_i|), where σ(|l|) lies in [½, 1): a logarithm
+    is taken of the product of many, not of each.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
         ctx.save_for_backward(x, logits)
-        factors = logits.abs().neg_()
-        log_prob = torch.mul(logits, x - 0.5).sum(-1).add_(factors.sum(-1), alpha=0.5)
-        factors.exp_().add_(1.0)
-        groups = factors.unflatten(-1, (-1, _group_size(factors.shape[-1])))
-        return log_prob.sub_(groups.prod(-1).log_().sum(-1))
+        log_prob = times((x - 0.5)[:, None], logits)[..., 0]
+        size = logits.abs()
+        log_prob.sub_(size.sum(-1), alpha=0.5)
+        factors = size.sigmoid_().unflatten(-1, (-1, _group_size(size.shape[-1])))
+        return log_prob.add_(factors.prod(-1).log_().sum(-1))
 
     @staticmethod
     @once_differentiable

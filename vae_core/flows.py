@@ -140,13 +140,6 @@ class InverseAutoregressiveStep(nn.Module):
         return (z.flip(-1) if self.reverse else z), F.logsigmoid(gate).sum(-1)
 
 
-def times(matrix: Tensor, x: Tensor) -> Tensor:
-    """The matrix of each image, (B, i, j), times vectors (n, B, j): (n, B, i)."""
-    if len(x) == 1:  # many small products of a matrix and a vector are slower than one sum
-        return (matrix * x[0, :, None, :]).sum(-1)[None]
-    return torch.einsum("bij,nbj->nbi", matrix, x)
-
-
 def _scale_weights(layer: nn.Linear, factor: float) -> None:
     with torch.no_grad():
         layer.weight.mul_(factor)

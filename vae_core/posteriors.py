@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from vae_core.config import ModelConfig, PosteriorName
 from vae_core.couplings import AffineCouplingStep, SplineCouplingStep
-from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep, RadialStep, times
+from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep, RadialStep
+from vae_core.products import times
 from vae_core.sylvester import (
     HouseholderSylvesterStep,
     OrthogonalSylvesterStep,

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_core.flows import Place, times
+from vae_core.flows import Place
+from vae_core.products import times
 
 _MOST_COLUMNS = 16  # M of the orthogonal variant
 _REFLECTIONS = 8  # of the Householder variant

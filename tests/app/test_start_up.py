@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_what_is_imported_in_advance_exists() -> None:
-    assert all(importlib.util.find_spec(name) for name in start.NEEDED)
+    assert all(importlib.util.find_spec(name) for name in start.NEEDED + start.NEEDED_LATER)
 
 
 @contextmanager
