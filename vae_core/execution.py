@@ -22,7 +22,7 @@ from vae_core.evaluation import evaluate
 from vae_core.files import replace_file
 from vae_core.runs import UNFINISHED, Run, RunError, State, Status, find_run
 from vae_core.snapshots import due, write_snapshot
-from vae_core.training import Diverged, EpochDone, Finished, Step, Training
+from vae_core.training import Diverged, EpochDone, Finished, StateFormatError, Step, Training
 from vae_core.vae import VAE, load_model, save_model
 
 HELD_OUT_IMAGES = 1000
@@ -31,6 +31,7 @@ _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
 _CHECKPOINT_SECONDS = 5.0
 _SMALL = 30_000_000
+_KEPT = "its model and its curves were kept. Duplicate it to train it anew."
 
 log = logging.getLogger(__name__)
 
@@ -223,10 +224,14 @@ class _Execution:
                 state = torch.load(path, map_location=self.training.device, weights_only=True)
                 state["generator"] = state["generator"].cpu()
                 self.training.load_state_dict(state)
+            except StateFormatError as error:
+                raise RunError(
+                    "This run was paused by another version of the program, so it cannot go on; "
+                    f"{_KEPT}"
+                ) from error
             except Exception as error:  # of many kinds, from a file that may hold anything
                 raise RunError(
-                    "The checkpoint of this run is damaged, so it cannot go on; its model and its "
-                    "curves were kept. Duplicate it to train it anew."
+                    f"The checkpoint of this run is damaged, so it cannot go on; {_KEPT}"
                 ) from error
         self.run.cut_metrics(self.training.progress.epoch - 1)
 

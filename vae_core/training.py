@@ -28,8 +28,13 @@ from vae_core.vae import VAE
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
 _FINAL_LEARNING_RATE = 0.05
 _TERMS = ("elbo", "log_px_z", "kl")
+_STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on from
 
 Reason = Literal["all epochs done", "no better validation ELBO"]
+
+
+class StateFormatError(ValueError):
+    """A state that this version of the program cannot go on from."""
 
 
 class Diverged(RuntimeError):
@@ -115,6 +120,7 @@ class Training:
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors, numbers and strings only."""
         return {
+            "format": _STATE_FORMAT,
             "model": self.model.state_dict(),
             "best": self.best,
             "optimiser": self.optimiser.state_dict(),
@@ -124,7 +130,13 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a :meth:`state_dict` of the same config."""
+        """Go on from a :meth:`state_dict` of the same config.
+
+        Raises:
+            StateFormatError: if another version of the program made it.
+        """
+        if state.get("format") != _STATE_FORMAT:
+            raise StateFormatError("It was made by another version of the program.")
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])

@@ -1,37 +1,44 @@
 """log p̂(x), 2×200 MLP, mean field, d = 50, against others: seconds for 1,000 images."""
 
 import math
-from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tests.benchmarks.data import images
 from tests.benchmarks.machine import gemm_limit
 from tests.benchmarks.peers.pythae_vae import pythae_nll
 from tests.benchmarks.peers.sylvester import calculate_likelihood
-from tests.benchmarks.side_by_side import medians, report
-from vae_core.config import ModelConfig
+from tests.benchmarks.profile import print_profile
+from tests.benchmarks.side_by_side import Work, compare
+from vae_core.adaptive import log_density_to
+from vae_core.annealing import simulate
 from vae_core.estimators import log_density
-from vae_core.vae import VAE
+from vae_core.paths import pretrained_folder
+from vae_core.vae import VAE, load_model
 
-IMAGES, SAMPLES = 10, 5000
-PRODUCTS = 2 * (50 * 200 + 200 * 200 + 200 * 784)  # floating-point operations of one decoding
+IMAGES, SAMPLES, ERROR = 20, 5000, 0.1
+MODEL = "mnist-mean-field-d50"
 
 
 def main() -> None:
-    model = VAE(ModelConfig(posterior="mean-field", latent_size=50)).eval()
-    x = (images(IMAGES) > 200).float()
-    work: dict[str, Callable[[], object]] = {
-        "ours, with diagnostics": lambda: log_density(model, x, SAMPLES),
+    model = load_model(Path(pretrained_folder()) / MODEL)
+    x, _ = simulate(model, IMAGES, torch.Generator().manual_seed(0))
+    name, adaptive = "ours, with diagnostics", f"ours, until the error is {ERROR} nats, or K"
+    work: Work = {
+        name: lambda: log_density(model, x, SAMPLES),
+        adaptive: lambda: log_density_to(model, x, ERROR, SAMPLES),
         "sylvester-flows": lambda: calculate_likelihood(model, x, SAMPLES),
         "pythae": pythae_nll(x, SAMPLES),
     }
-    seconds = {name: value * 1000 / IMAGES for name, value in medians(work).items()}
-    report(f"1,000 images × K = {SAMPLES:,}", seconds, "ours, with diagnostics")
-    reached = PRODUCTS * SAMPLES * 1000 / seconds["ours, with diagnostics"] / 1e9
-    limit = gemm_limit(torch.float32)
-    print(f"  ours: {reached:,.0f} GFLOP/s, {reached / limit:.0%} of the largest matrix products")
+    title = f"log p̂(x) of 1,000 images, K = {SAMPLES:,}"
+    compare(title, work, name, gemm_limit(torch.float32), times=1000 / IMAGES)
+    reached = log_density_to(model, x, ERROR, SAMPLES)
+    print(
+        f"  until the error is {ERROR} nats: median K {int(reached.samples.median()):,}, "
+        f"reached for {reached.reached.float().mean():.0%} of the images"
+    )
+    print_profile("ours", work[name])
     print(f"  off float64 on the same samples by {error(model, x):.1e} nats at most")
 
 

@@ -195,16 +195,34 @@ def test_a_damaged_model_is_named(run, tmp_path, capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_damaged_checkpoint_is_named_and_the_model_kept(run, tmp_path, capsys):
+def _cut_short(checkpoint: Path) -> None:
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+
+
+def _of_another_version(checkpoint: Path) -> None:
+    import torch
+
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save({**state, "format": state["format"] - 1}, checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_cut_short, "checkpoint of this run is damaged"),
+        (_of_another_version, "paused by another version of the program"),
+    ],
+)
+def test_a_checkpoint_of_no_use_is_named_and_the_model_kept(run, tmp_path, capsys, spoil, said):
     import shutil
 
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     status = json.loads((copy / "status.json").read_text())
     (copy / "status.json").write_text(json.dumps({**status, "state": "paused"}))
-    (copy / "resume.pt").write_bytes((copy / "resume.pt").read_bytes()[:5000])
+    spoil(copy / "resume.pt")
     assert main(["train", "--run", str(copy), "--resume"]) == 1
-    assert "checkpoint of this run is damaged" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
     assert main(["evaluate", str(copy), "--limit", "2", "--importance-samples", "5"]) == 0
 
 
