@@ -20,6 +20,7 @@ from safetensors.torch import save
 from vae_core.datasets import load_dataset
 from vae_core.evaluation import evaluate
 from vae_core.files import replace_file
+from vae_core.precision import denormals_flushed
 from vae_core.runs import UNFINISHED, Run, RunError, State, Status, find_run
 from vae_core.snapshots import due, write_snapshot
 from vae_core.training import Diverged, EpochDone, Finished, StateFormatError, Step, Training
@@ -68,7 +69,7 @@ def execute(
         held = run.lock().acquire(timeout=2)
     except Timeout as error:
         raise RunError(f"Another process is training {run.name} already.") from error
-    with held, _signals() as signals:
+    with held, _signals() as signals, denormals_flushed():
         before = run.status().state
         if before == "done" or (only_if_queued and before not in UNFINISHED):
             return before

@@ -1,4 +1,4 @@
-"""In what precision a processor or a GPU multiplies matrices while it trains.
+"""In what precision a processor or a GPU computes while it trains.
 
 Weights, gradients and log-probabilities are float32 throughout; ``bfloat16`` rounds the factors of
 matrix products, and no figure that is reported is computed with it.
@@ -43,3 +43,17 @@ def products_in(precision: Precision) -> Iterator[None]:
         yield
     finally:
         cpu.fp32_precision, cuda.fp32_precision = before
+
+
+@contextlib.contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers below 10⁻³⁸ count as zero meanwhile, in this thread and in those that it starts.
+
+    Adam's averages fade through such numbers where gradients have become zero, and a processor
+    takes many times longer over each.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

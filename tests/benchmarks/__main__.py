@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+from types import ModuleType
 
 from tests.benchmarks.machine import describe
+from vae_core.precision import denormals_flushed
 
 NAMES = ("training", "families", "scoring")
 
@@ -12,13 +14,17 @@ def main() -> None:
     chosen = sys.argv[1:] or NAMES
     if unknown := set(chosen) - set(NAMES):
         sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(NAMES)}.")
-    print(describe())
-    for name in chosen:
-        try:
-            benchmark = importlib.import_module(f"tests.benchmarks.{name}")
-        except ModuleNotFoundError as error:
-            sys.exit(f"{error}. Install the peers: pip install -e '.[benchmarks]'")
-        benchmark.main()
+    with denormals_flushed():  # as our training does; for the peers too
+        print(describe())
+        for name in chosen:
+            _benchmark(name).main()
+
+
+def _benchmark(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"tests.benchmarks.{name}")
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}. Install the peers: pip install -e '.[benchmarks]'")
 
 
 if __name__ == "__main__":

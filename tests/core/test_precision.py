@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from vae_core.config import ModelConfig
+from vae_core.config import ModelConfig, RunConfig
+from vae_core.execution import execute
 from vae_core.precision import products_in, resolve_precision
+from vae_core.runs import create_run
 from vae_core.vae import VAE
 
 
@@ -35,3 +37,15 @@ def test_bfloat16_rounds_factors_and_keeps_float32_results(generator) -> None:
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded.double(), exact, rtol=0, atol=0.2)
     torch.testing.assert_close((a @ b).double(), exact, rtol=0, atol=1e-4)
+
+
+def test_denormal_numbers_are_zero_while_a_run_is_worked_on_and_only_then(tmp_path) -> None:
+    def are_zero() -> bool:
+        return bool((torch.tensor([1e-39]) * 0.5 == 0).all())
+
+    seen = []
+    run = create_run(tmp_path / "run", RunConfig.from_settings({"epochs": 1}))
+    assert execute(run, on_status=lambda _: seen.append(are_zero())) == "done"
+    assert len(seen) > 1
+    assert all(seen)
+    assert not are_zero()
