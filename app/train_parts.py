@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import shell, train_film, widgets
+from app import errors, shell, train_film, widgets
 from app.figures import training as figures
 from app.train_history import History, Reader
 from vae_core.config import DATASETS, RunConfig
-from vae_core.runs import Run, Status
+from vae_core.runs import Run, Status, pretrained_runs
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -122,13 +122,11 @@ def terms(run: Run, status: Status, recorded: History) -> None:
     )
 
 
-def terms_to_come() -> None:
-    """The same plot without data, which also has the browser load what plots need."""
-    nothing: dict[str, list[float]] = {name: [] for name in ("elbo", "log_px_z", "kl", "elbo_se")}
-    figure = figures.terms_figure([], nothing, nothing, last_epoch=200)
-    widgets.chart(
-        figure, "terms", "Empty axes, where the terms of the ELBO will be drawn by epoch."
-    )
+def example() -> None:
+    """The curves of a model that comes with the program; the browser loads what plots need."""
+    for run in pretrained_runs()[:1]:
+        st.markdown(f"This is how **{errors.plain(run.name)}** was trained, which is here already:")
+        terms(run, run.status(), history(run))
 
 
 def _terms_table(recorded: History) -> str:

@@ -28,8 +28,16 @@ class Preset:
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
         "Quick",
-        "Fully connected layers: many short epochs.",
-        {"posterior": "mean-field", "latent_size": 50, "network": "mlp", "epochs": 20},
+        "Wide fully connected layers and large batches: many short epochs.",
+        {
+            "posterior": "mean-field",
+            "latent_size": 50,
+            "network": "mlp",
+            "hidden_size": 400,
+            "epochs": 20,
+            "batch_size": 256,
+            "learning_rate": 3e-3,
+        },
     ),
     "good": Preset(
         "Good",

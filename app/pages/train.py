@@ -102,7 +102,7 @@ def nothing_yet() -> None:
         "Press **Start** to train on the digits, which come with the program. You will see the "
         "ELBO rise, images being redrawn ever more closely, and images that the model makes up."
     )
-    train_parts.terms_to_come()
+    train_parts.example()
 
 
 def show(found: Sequence[Entry], chosen: str) -> None:
