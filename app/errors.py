@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 _log = logging.getLogger("elbo_room")
+_NOTE = "Reference on the page: "
 
 
 def is_for_the_user(error: Exception) -> bool:
@@ -26,28 +27,44 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]$~:<>#|])", r"\\\1", text)
 
 
-def report(error: Exception, *, logged: bool = False) -> bool:
-    """Show ``error`` on the page: its own sentence, or a reference to the traceback in the log.
+def sentence(error: Exception, *, logged: bool = False) -> str:
+    """What a page says of ``error``: its own sentence, or a reference to the traceback in the log.
 
     Args:
-        error: what went wrong.
+        error: what went wrong. It is logged once, however often it is spoken of.
         logged: the traceback is in the log already; only the reference is added.
-
-    Returns:
-        True, which tells Streamlit that nothing else need be shown.
     """
     if is_for_the_user(error):
-        st.error(plain(str(error)))
-        return True
+        return plain(str(error))
+    return (
+        "Something went wrong on this page. Your runs and settings are kept; try again or open "
+        "another page. Details are in the app's log (its terminal), reference "
+        f"**{_reference(error, logged)}**."
+    )
+
+
+def _reference(error: Exception, logged: bool) -> str:
+    """Names the error in the log; kept with it as a note."""
+    notes = getattr(error, "__notes__", [])
+    known = next((note for note in notes if note.startswith(_NOTE)), None)
+    if known is not None:
+        return known.removeprefix(_NOTE)
     reference = secrets.token_hex(3)
+    error.add_note(_NOTE + reference)
     _log.error(
         "Reference %s: %s on a page", reference, type(error).__name__,
         exc_info=None if logged else error,
     )  # fmt: skip
-    st.error(
-        "Something went wrong on this page. Your runs and settings are kept; try again or open "
-        f"another page. Details are in the app's log (its terminal), reference **{reference}**."
-    )
+    return reference
+
+
+def report(error: Exception, *, logged: bool = False) -> bool:
+    """Show the :func:`sentence` of ``error`` on the page.
+
+    Returns:
+        True, which tells Streamlit that nothing else need be shown.
+    """
+    st.error(sentence(error, logged=logged))
     return True
 
 

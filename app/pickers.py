@@ -1,6 +1,7 @@
 """Choosing a model, and an image of its data: the same widgets on every page, in the URL."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 
 import streamlit as st
 
@@ -42,16 +43,47 @@ def pick_image(choice: Choice, key: str = "image") -> int:
     count = info.sizes["test"]
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = info.showcase
-    return st.number_input(
+    return index_input(
         f"Test image, 0 to {count - 1:,}",
-        min_value=0,
-        max_value=count - 1,
-        value=info.showcase,
-        key=key,
-        bind="query-params",
-        persist_state="session",
-        help="Which image the model never trained on to look at.",
+        count,
+        info.showcase,
+        key,
+        "Which image the model never trained on to look at.",
     )
+
+
+def index_input(label: str, count: int, first: int, key: str, help_text: str) -> int:
+    """A number input for one of so many, 0 to ``count`` − 1, in the URL.
+
+    An address that asks for none of them gets the nearest, and a sentence.
+    """
+    refused = _refuse_outside(key, count)
+    with st.container() if refused else nullcontext():
+        index = st.number_input(
+            label,
+            min_value=0,
+            max_value=count - 1,
+            value=first,
+            key=key,
+            bind="query-params",
+            persist_state="session",
+            help=help_text,
+        )
+        if refused:
+            st.caption(f":orange[{refused}]")
+    return index
+
+
+def _refuse_outside(key: str, count: int) -> str:
+    """Keep a number of the URL within 0 to ``count`` − 1; what to say if it was not."""
+    linked = st.query_params.get(key, "")
+    if not linked.removeprefix("-").isdecimal() or 0 <= int(linked) < count:
+        return ""
+    nearest = min(max(int(linked), 0), count - 1)
+    st.session_state[key] = nearest
+    st.query_params[key] = str(nearest)
+    number = linked.replace("-", "−")
+    return f"{number} is outside 0 to {count - 1:,}: this is {nearest:,}."
 
 
 def _take_from_url(key: str, choices: Collection[str]) -> None:

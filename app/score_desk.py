@@ -1,107 +1,128 @@
-"""What the score page keeps for a visitor between reruns: files, scores, the work under way.
+"""What the score page keeps for a visitor between reruns: images, scores, the work under way.
 
 All of it lies in the session's memory: nothing is written to disk, and it ends with the session.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from starlette.formparsers import MultiPartParser
+
+from app.components.paste_box import pasted
+from app.strokes import Stroke, picture
 
 if TYPE_CHECKING:
     from app.score_inputs import Upload
     from app.score_job import Job, Known, Reading
     from vae_core.images import Prepared
 
-# Streamlit's server would let an upload of over a megabyte pass through a temporary file.
-MultiPartParser.spool_max_size = 2**40
-
-
-_PRIVACY = (
-    "Your files stay in this app's memory, for this session: never written to disk, and gone when "
-    "you reload or close the page."
-)
-
 
 @dataclass
 class Desk:
-    """A visitor's files and scores.
+    """A visitor's images and scores.
 
     Attributes:
-        kept: files from before the visitor went to another page, which empties the uploader.
+        kept: pasted images, and files from before the uploader was left, which empties it.
         now: files in the uploader.
-        round: changes whenever the uploader is to be emptied.
+        strokes, drawing: what is on the pad, and that as a picture.
+        photo: the last one taken.
+        way, linked: of giving images, as chosen and as it was last in the address.
+        round: changes whenever the widgets are to be emptied.
         known, reading, job: see :mod:`app.score_job`.
+        seen: the job whose scores were shown last.
         prepared: how the image that is looked at was made, and which that is.
     """
 
     kept: "list[Upload]" = field(default_factory=list)
     now: "list[Upload]" = field(default_factory=list)
+    strokes: list[Stroke] = field(default_factory=list)
+    drawing: "Upload | None" = None
+    photo: "Upload | None" = None
+    way: str = "Files"
+    linked: str = ""
     round: int = 0
     known: "Known | None" = None
     reading: "Reading | None" = None
     job: "Job | None" = None
+    seen: "Job | None" = None
     prepared: "tuple[Hashable, Prepared] | None" = None
 
     @property
     def uploads(self) -> "list[Upload]":
-        """All files, in the order in which they were given."""
-        return self.kept + self.now
+        """All images: first the drawing, which is scored anew most often, then as given."""
+        single = (each for each in (self.drawing, self.photo) if each is not None)
+        return [*single, *self.kept, *self.now]
 
-    @property
-    def uploader(self) -> str:
-        """The key of the uploader."""
-        return f"score-files-{self.round}"
+    def key(self, widget: str) -> str:
+        """The key of a widget that takes images."""
+        return f"score-{widget}-{self.round}"
 
-    def take(self) -> None:
+    def take_way(self) -> None:
+        """Know of another way before it is drawn."""
+        self.way = st.session_state["way"]
+
+    def take_files(self) -> None:
         """Take over what is in the uploader, and look at what is new in it."""
         from app.score_inputs import Upload
 
-        files = [each for each in st.session_state[self.uploader] if hasattr(each, "getvalue")]
+        files = [f for f in st.session_state[self.key("files")] if hasattr(f, "getvalue")]
         before = {upload.id for upload in self.uploads}
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
-        fresh = [upload.name for upload in self.now if upload.id not in before]
+        fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
-            st.query_params["shown"] = fresh[0]
+            _look_at(fresh[0])
+
+    def keep_files(self) -> None:
+        """The uploader has been left, and is empty when it is next seen."""
+        self.kept, self.now = self.kept + self.now, []
+
+    def draw(self, strokes: list[Stroke]) -> None:
+        """Take over what is on the pad, and look at it."""
+        from app.score_inputs import DRAWING, Upload
+
+        self.strokes, self.drawing = strokes, None
+        if strokes:
+            self.drawing = Upload(f"drawing-{hash(tuple(strokes))}", DRAWING, picture(strokes))
+            _look_at(self.drawing)
+
+    def take_photo(self) -> None:
+        """Take over the camera's photo, and look at it; or forget it, once it is cleared."""
+        from app.score_inputs import PHOTO, Upload
+
+        file = st.session_state[self.key("camera")]
+        self.photo = Upload(file.file_id, PHOTO, file.getvalue()) if file else None
+        if self.photo:
+            _look_at(self.photo)
+
+    def take_pasted(self) -> None:
+        """Take over what was pasted, and look at it."""
+        from app.score_inputs import PASTED, Upload
+
+        for data in pasted(self.key("paste")):
+            count = sum(upload.name.startswith(PASTED) for upload in self.kept)
+            name = f"{PASTED} {count + 1}" if count else PASTED
+            self.kept.append(Upload(f"{name}-{self.round}", name, data))
+            _look_at(self.kept[-1])
 
     def clear(self) -> None:
-        """Forget all files."""
+        """Forget all images."""
         self.kept, self.now, self.reading, self.job, self.prepared = [], [], None, None, None
+        self.strokes, self.drawing, self.photo, self.seen = [], None, None, None
         self.round += 1
+
+    def on_screen(self, job: "Job") -> "Job":
+        """The job to show: until this one has a score, the last one by the same scorer."""
+        seen = self.seen
+        if seen is None or seen.scorer.key != job.scorer.key or job.scored() or not job.working:
+            seen = self.seen = job
+        return seen
+
+
+def _look_at(upload: "Upload") -> None:
+    st.query_params["shown"] = upload.name
 
 
 def desk() -> Desk:
     """The desk of this session."""
     return st.session_state.setdefault("score-desk", Desk())
-
-
-def uploader(mine: Desk) -> None:
-    """The place to drop files, and what is said about them."""
-    st.html(Path(__file__).with_name("score.css"))
-    left, right = st.columns([6, 5], gap="medium", vertical_alignment="bottom")
-    files = left.file_uploader(
-        "Your images",
-        accept_multiple_files=True,
-        key=mine.uploader,
-        on_change=mine.take,
-        help="PNG, JPEG, WebP, BMP, TIFF or GIF, or a .zip of them; every image gets a score.",
-    )
-    if not files and mine.now:  # the uploader was emptied by going to another page
-        mine.kept, mine.now = mine.uploads, []
-    with right:
-        if not mine.uploads:
-            st.caption(f"Until you give images of your own, examples are scored. {_PRIVACY}")
-            return
-        st.caption(_PRIVACY)
-        if mine.kept:
-            st.button(
-                f"Forget {len(mine.uploads)} files",
-                on_click=mine.clear,
-                key="score-forget",
-                icon=":material/delete:",
-                type="tertiary",
-                help="Removes your files from memory and goes back to the examples.",
-            )

@@ -6,10 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.score_inputs import Example, Given, example
-from app.score_job import SEED, Job, Scored
+from app.score_inputs import MADE_HERE, Example, Given, example
+from app.score_job import SEED, Job, Scored, Scorer
 from vae_core.config import Binarisation, DatasetName
 from vae_core.images import PrepareOptions
+from vae_core.score_files import COLUMNS
+from vae_core.typicality import FIGURES
 
 
 def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -39,10 +41,32 @@ def _row(given: Given, scored: Scored) -> dict[str, Any]:
         "percentile": place.percentile if place else "",
         "percentile_se": place.percentile_se if place else "",
         "two_sided_p": place.tail if place else "",
-        "verdict": place.verdict if place else "",
+        "verdict": scored.report.verdict or "",
         "held_out_images": place.images if place else "",
         "log_px_as_held_out_nats": place.log_px if place else "",
-    }
+    } | {name: _told(COLUMNS[name](scored.report)) for name in _FROM_REPORT}
+
+
+_FROM_REPORT = (
+    "code_bits",
+    "complexity_corrected_bits",
+    "regret_nats",
+    "regret_se_nats",
+    "class",
+    "class_accuracy",
+    "nearest_labels",
+    "nearest_distances_sigma",
+    *(f"{figure}_percentile" for figure in FIGURES),
+    "p_value",
+    "decided_by",
+)
+
+
+def _told(value: object) -> object:
+    """Nothing as an empty cell, and several numbers in one."""
+    if value is None:
+        return ""
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def protocol(
@@ -63,27 +87,28 @@ def code(
     dataset: DatasetName,
     binarisation: Binarisation,
     importance_samples: int,
-    held_out: bool,
+    scorer: Scorer,
     given: Given,
     options: PrepareOptions,
 ) -> str:
-    """Python that makes the score of an image again, and for a file the command line as well.
+    """Python that makes the report of an image again, and for a file the command line as well.
 
     Args:
         folder: of the run.
-        held_out: whether there are held-out scores to compare with.
+        scorer: what the image was held against.
     """
     made_as = example(given.label) if given.place is None else None
-    score = f"(score,) = score_images(model, x, {importance_samples}"
+    against = _against(scorer)
     lines = [
-        *_imports(made_as, held_out),
+        *_imports(made_as, against),
         "",
         f"folder = Path({shown_path(folder)!r})",
         "model = load_model(folder)",
         *(_from_example(made_as, dataset) if made_as else _from_file(given, options, dataset)),
         f'x = model_input(pixels, "{binarisation}", seed={SEED})',
-        f"{score}, HeldOut.of(Run.open(folder)))" if held_out else f"{score})",
-        "print(score)",
+        *(["run = Run.open(folder)"] if against else []),
+        f"(report,) = report_images(model, x, {importance_samples}{against})",
+        "print(report)",
     ]
     if made_as is None:
         lines += ["", "# The same on the command line, for any number of files:"]
@@ -91,16 +116,26 @@ def code(
     return "\n".join(lines)
 
 
-def _imports(made_as: Example | None, held_out: bool) -> list[str]:
+def _against(scorer: Scorer) -> str:
+    """What the scores are held against, as the last arguments of a call."""
+    if scorer.calibration is not None:
+        return ", Calibration.of(run)"
+    return "" if scorer.held_out is None else ", held_out=HeldOut.of(run)"
+
+
+def _imports(made_as: Example | None, against: str) -> list[str]:
     lines = ["from pathlib import Path", ""]
     if made_as is not None and "torch." in made_as.code:
         lines += ["import torch", ""]
     lines.append(f"from vae_core import {'load_dataset, ' if made_as else ''}load_model")
+    if "Calibration" in against:
+        lines.append("from vae_core.calibration import Calibration")
     if made_as is None:
         lines.append("from vae_core.images import PrepareOptions, prepare")
-    if held_out:
+    lines.append("from vae_core.report import report_images")
+    if against:
         lines.append("from vae_core.runs import Run")
-    names = "HeldOut, model_input, score_images" if held_out else "model_input, score_images"
+    names = "HeldOut, model_input" if "HeldOut" in against else "model_input"
     return [*lines, f"from vae_core.scoring import {names}"]
 
 
@@ -140,7 +175,9 @@ def _changed(options: PrepareOptions) -> dict[str, str]:
 
 
 def _file_name(given: Given) -> str:
-    return given.label.rpartition("/")[2]
+    """The name of its file, or of the one that it would be saved as."""
+    name = given.label.rpartition("/")[2]
+    return f"{name}.png" if name.startswith(MADE_HERE) and "." not in name else name
 
 
 def shown_path(folder: Path) -> str:

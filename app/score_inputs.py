@@ -1,9 +1,10 @@
 """What there is to score: a visitor's files, or examples, as the pixels that a model wants."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from vae_core.images import ImageError, Prepared, PrepareOptions, iter_archive, 
 
 MAX_IMAGES = 1000
 """More are left to the command line, which has no limit."""
+DRAWING, PHOTO, PASTED = MADE_HERE = ("your drawing", "your photo", "pasted image")
+"""What images are called that come from no file."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Given:
         pixels: uint8, (C, H, W), before binarisation; None if it could not be read.
         error: why not.
         place: its place in :func:`entries`; None for an example.
+        origin: its entry and how that was prepared.
     """
 
     label: str
     pixels: Tensor | None = None
     error: str = ""
     place: int | None = None
+    origin: Hashable = None
 
     @property
     def digest(self) -> str:
@@ -56,14 +61,27 @@ class Given:
         return hashlib.sha256(self.pixels.numpy().tobytes()).hexdigest()
 
 
-def entries(uploads: Iterable[Upload]) -> Iterator[tuple[str, bytes | ImageError]]:
+class Entry(NamedTuple):
+    """A file, or why there is none.
+
+    Attributes:
+        source: differs from that of every other entry of the session.
+    """
+
+    source: str
+    name: str
+    data: bytes | ImageError
+
+
+def entries(uploads: Iterable[Upload]) -> Iterator[Entry]:
     """Every file among the uploads and inside their archives, unpacked when its turn comes."""
     for upload in uploads:
         if not upload.is_archive:
-            yield upload.name, upload.data
+            yield Entry(upload.id, upload.name, upload.data)
             continue
-        for name, data in iter_archive(upload.data, upload.name):
-            yield (name if name == upload.name else f"{upload.name}/{name}"), data
+        for i, (name, data) in enumerate(iter_archive(upload.data, upload.name)):
+            within = name if name == upload.name else f"{upload.name}/{name}"
+            yield Entry(f"{upload.id}/{i}", within, data)
 
 
 def read(
@@ -71,25 +89,46 @@ def read(
     image_shape: ImageShape,
     options: PrepareOptions,
     dataset: DatasetName,
+    before: Iterable[Given] = (),
 ) -> Iterator[Given]:
-    """The uploads, prepared one by one; what cannot be read comes with the reason."""
+    """The uploads, prepared one by one; what cannot be read comes with the reason.
+
+    Args:
+        before: what was read already; if it was prepared in the same way, it is not read again.
+    """
+    way = image_shape, options, dataset
+    known = {given.origin: given for given in before}
     seen: dict[str, int] = {}
     stream = entries(uploads)
-    for place, (name, data) in enumerate(islice(stream, MAX_IMAGES)):
+    for place, entry in enumerate(islice(stream, MAX_IMAGES)):
+        name = entry.name
         seen[name] = seen.get(name, 0) + 1
         label = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        try:
-            if isinstance(data, ImageError):
-                raise data
-            prepared = prepare(data, name, image_shape, options, dataset)
-            yield Given(label, prepared.pixels, place=place)
-        except ImageError as error:
-            yield Given(label, error=str(error), place=place)
+        origin = entry.source, way
+        given = known.get(origin) or _given(entry, *way)
+        yield replace(given, label=label, place=place, origin=origin)
     if next(stream, None) is not None:
         reason = (
             f"Only the first {MAX_IMAGES:,} images are scored here; the command line takes all."
         )
         yield Given("The rest", error=reason)
+
+
+def _given(
+    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: DatasetName
+) -> Given:
+    try:
+        return Given(entry.name, _prepared(entry, image_shape, options, dataset).pixels)
+    except ImageError as error:
+        return Given(entry.name, error=str(error))
+
+
+def _prepared(
+    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: DatasetName
+) -> Prepared:
+    if isinstance(entry.data, ImageError):
+        raise entry.data
+    return prepare(entry.data, entry.name, image_shape, options, dataset)
 
 
 def prepared_again(
@@ -104,10 +143,8 @@ def prepared_again(
     Raises:
         ImageError: if it cannot be read.
     """
-    name, data = next(islice(entries(uploads), place, None))
-    if isinstance(data, ImageError):
-        raise data
-    return prepare(data, name, image_shape, options, dataset)
+    entry = next(islice(entries(uploads), place, None))
+    return _prepared(entry, image_shape, options, dataset)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Scoring many images a slice at a time, so that the page stays alive meanwhile."""
 
-from collections.abc import Generator, Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from torch import Tensor
 
 from app import work
-from app.score_inputs import Given
+from app.score_inputs import Given, Upload
+from vae_core.calibration import Calibration
 from vae_core.config import Binarisation
 from vae_core.images import PrepareOptions
-from vae_core.scoring import Convergence, HeldOut, Score, model_input, scoring_steps
+from vae_core.report import Report, report_steps
+from vae_core.scoring import Convergence, HeldOut, Score, model_input
 from vae_core.vae import VAE
 
 SEED = 0
@@ -26,9 +28,14 @@ class Scored:
         x: what the model saw, (1, C, H, W) in [0, 1].
     """
 
-    score: Score
+    report: Report
     convergence: Convergence
     x: Tensor
+
+    @property
+    def score(self) -> Score:
+        """log p̂(x) and its diagnostics."""
+        return self.report.score
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Scorer:
 
     Attributes:
         key: names both; equal keys give equal scores.
+        held_out: what percentiles of log p̂(x) refer to.
+        calibration: what verdicts rest on besides.
     """
 
     key: Hashable
@@ -44,14 +53,15 @@ class Scorer:
     held_out: HeldOut | None
     binarisation: Binarisation
     importance_samples: int
+    calibration: Calibration | None = None
 
     def steps(self, pixels: Tensor) -> Generator[float, None, Scored]:
-        """The score of pixels (C, H, W) in small steps; yields the share done."""
+        """The report of pixels (C, H, W) in small steps; yields the share done."""
         x = model_input(pixels, self.binarisation, SEED)
-        score, convergence = yield from scoring_steps(
-            self.model, x, self.importance_samples, self.held_out, SEED
+        report, convergence = yield from report_steps(
+            self.model, x, self.importance_samples, self.calibration, self.held_out, SEED
         )
-        return Scored(score, convergence, x)
+        return Scored(report, convergence, x)
 
 
 class Known(work.Known[Scored]):
@@ -67,12 +77,20 @@ class Reading:
     Attributes:
         key: names the source.
         options: how its files are prepared.
+        uploads: those files.
         given: what was read so far.
     """
 
-    def __init__(self, key: Hashable, source: Iterable[Given], options: PrepareOptions) -> None:
+    def __init__(
+        self,
+        key: Hashable,
+        source: Iterable[Given],
+        options: PrepareOptions,
+        uploads: Sequence[Upload] = (),
+    ) -> None:
         self.key = key
         self.options = options
+        self.uploads = uploads
         self.given: list[Given] = []
         self._source = iter(source)
 
@@ -92,7 +110,7 @@ class Job(work.Sliced):
     """
 
     def __init__(self, reading: Reading, scorer: Scorer, known: Known) -> None:
-        super().__init__(self._steps())
+        super().__init__(self._steps)
         self.serial = next(_serials)
         self.reading = reading
         self.scorer = scorer

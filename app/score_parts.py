@@ -7,22 +7,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import errors, score_export, services, shell, widgets
+from app import errors, preparation, score_export, score_words, services, shell, widgets
 from app.figures import scoring as figures
 from app.figures import style
 from app.score_desk import Desk
 from app.score_inputs import Given, example, prepared_again
-from app.score_job import SEED, Job, Scored
+from app.score_job import Job, Scored
 from app.services import Choice
-from vae_core.config import pixels_as
 from vae_core.images import Prepared
-from vae_core.pareto import TRUSTED_PARETO_K
 from vae_core.runs import UNFINISHED
-from vae_core.scoring import HeldOut, Place, pixel_terms
+from vae_core.scoring import HeldOut, pixel_terms
 
 _SHOWN_ERRORS = 4
-_SIDE = 108  # of a picture, in pixels
-_COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
@@ -44,10 +40,13 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     given, scored = found[chosen]
     prepared = _prepared(desk, job, given, choice)
     with right:
-        report(given, scored, job, prepared, _why_not(job, choice))
+        report(given, scored, job, prepared, _why_not(job, choice), choice)
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
-        steps(prepared, made_as.about if made_as else "")
+        if prepared is None:
+            st.caption(f"{made_as.about if made_as else ''} Its pixels are used as they are.")
+        else:
+            preparation.steps(prepared)
     config = choice.run.config
     widgets.code(
         score_export.code(
@@ -55,7 +54,7 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
             config.dataset,
             job.scorer.binarisation,
             scored.score.importance_samples,
-            job.scorer.held_out is not None,
+            job.scorer,
             given,
             job.reading.options,
         )
@@ -69,7 +68,7 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
     if desk.prepared is None or desk.prepared[0] != (job.reading.key, given.place):
         config = choice.run.config
         prepared = prepared_again(
-            desk.uploads,
+            job.reading.uploads,
             given.place,
             config.model.image_shape,
             job.reading.options,
@@ -112,7 +111,8 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
     """
     listed = job.scored() if job.working else job.ranked()
     rows = [given.label for given, _ in listed]
-    key = f"score-table-{job.serial}-{job.working}"
+    # The same rows keep their table, so that a new stroke changes its numbers and nothing else.
+    key = f"score-table-{hash(tuple(rows))}-{job.working}"
     selected: Any = {"rows": [rows.index(chosen)], "columns": [], "cells": []}
     if st.session_state.get(key, {}).get("selection") != selected:
         st.session_state[key] = {"selection": selected}
@@ -177,7 +177,8 @@ _COLUMNS = {
         format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
     ),
     "Verdict": st.column_config.TextColumn(
-        width=136, help="From the percentile, two-sided: too probable is atypical as well."
+        width=136,
+        help="From the percentile, two-sided, and from what else the report of an image shows.",
     ),
 }
 
@@ -192,7 +193,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
     }
     if any(score.place for score in scores):
         table["Percentile"] = [score.percentile for score in scores]
-        table["Verdict"] = [score.place.verdict if score.place else "" for score in scores]
+        table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     return table | {"k̂": [score.pareto_k for score in scores]}
 
 
@@ -244,7 +245,14 @@ def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
 # ---- one image
 
 
-def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, why_not: str) -> None:
+def report(
+    given: Given,
+    scored: Scored,
+    job: Job,
+    prepared: Prepared | None,
+    why_not: str,
+    choice: Choice,
+) -> None:
     """The score report of one image.
 
     Args:
@@ -252,7 +260,9 @@ def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, wh
         why_not: why there is no percentile, if there is none.
     """
     _pictures(given, scored, job, prepared)
-    _judgement(given, scored, job, why_not)
+    score_words.judgement(given, scored, job, why_not)
+    with st.container(key="score-figures"):
+        score_words.figures(scored.report, choice)
     course = scored.convergence
     widgets.chart(
         figures.convergence_figure(
@@ -272,87 +282,14 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
     if prepared is not None:
         first = prepared.steps[0].image / 255
     with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
-        _picture(first, "Given")
-        _picture(scored.x[0].mean(0).numpy(), "The model saw")
-        _picture(terms.reconstruction.mean(0).numpy(), "Reconstruction")
+        preparation.picture(first, "Given")
+        preparation.picture(scored.x[0].mean(0).numpy(), "The model saw")
+        preparation.picture(terms.reconstruction.mean(0).numpy(), "Reconstruction")
         pixels = terms.log_likelihood.sum(0).numpy()
         with st.container(width=round(170 * shell.magnification()), gap=None):
             widgets.chart(
-                figures.pixel_figure(pixels, height=_SIDE),
+                figures.pixel_figure(pixels, height=preparation.SIDE),
                 "pixels",
                 "log p(x|z) pixel by pixel: bright pixels are those that surprise the model.",
             )
             st.caption("log p(x|z) by pixel")
-
-
-def _picture(array: np.ndarray, caption: str) -> None:
-    height, width = array.shape[:2]
-    widgets.image(array, caption, round(_SIDE * min(1.0, width / height)))
-
-
-def _judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
-    score, place = scored.score, scored.score.place
-    trust = ":green-badge[trustworthy]" if score.trusted else ":red-badge[do not trust this number]"
-    st.markdown(
-        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** {trust}  \n"
-        f"{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
-        + f"{_trust_sentence(scored)}"
-    )
-    st.markdown(f"**No percentile.** {why_not}" if place is None else _place_sentence(place))
-    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
-    held_out = job.scorer.held_out
-    compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
-    st.caption(
-        "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
-        "show. The percentile says how usual the score is for images like those the model learnt; "
-        f"both ends are atypical.  \nProtocol: {pixels} · "
-        f"K = {score.importance_samples:,} · seed {SEED}{compared}"
-    )
-
-
-def _name(given: Given) -> str:
-    """The label, short enough for a line."""
-    label = given.label
-    return errors.plain(label if len(label) <= 40 else f"{label[:18]}…{label[-20:]}")
-
-
-def _trust_sentence(scored: Scored) -> str:
-    score = scored.score
-    used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
-    if np.isneginf(score.pareto_k):
-        return f"All importance weights are equal: the estimate is exact ({used})."
-    k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
-    if score.trusted:
-        return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
-    heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
-    return (
-        f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
-        "true value is probably higher; a larger K or a richer posterior helps."
-    )
-
-
-def _place_sentence(place: Place) -> str:
-    badge = f":{_COLOURS[place.verdict]}-badge[{place.verdict}]"
-    percentile = widgets.number(place.percentile, place.percentile_se, unit="")
-    head = f"**Percentile {percentile}** {badge}"
-    share = f"{place.lower:,.0f} of {place.images:,} held-out images score lower"
-    if place.verdict == "typical":
-        return f"{head}  \n{share}."
-    if place.percentile > 50:
-        return (
-            f"{head}  \n{share}: it is unusually *probable*, which is atypical too. Plain images, "
-            "with little to get wrong, end up here."
-        )
-    return f"{head}  \n{share}: the model finds it unusually improbable."
-
-
-def steps(prepared: Prepared | None, about: str) -> None:
-    """How the pixels came about, step by step."""
-    if prepared is None:
-        st.caption(f"{about} Its pixels are used as they are.")
-        return
-    with st.container(horizontal=True, gap="medium", key="score-steps"):
-        for step in prepared.steps:
-            with st.container(width=round(150 * shell.magnification()), gap="xxsmall"):
-                _picture(step.image / 255, step.name)
-                st.caption(step.reason)

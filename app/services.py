@@ -4,6 +4,7 @@ Caches are keyed by (model, checkpoint digest), so that a newer checkpoint is ne
 older one's figures.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,13 @@ from vae_core.worker import ensure_worker
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vae_core.calibration import Calibration
     from vae_core.datasets import Dataset
     from vae_core.latent import Encoded
     from vae_core.scoring import HeldOut
     from vae_core.vae import VAE
+
+_log = logging.getLogger("elbo_room")
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,24 @@ def _held_out(_choice: Choice, key: str, digest: str, finished: bool) -> "HeldOu
     from vae_core.scoring import HeldOut
 
     return HeldOut.of(_choice.run)
+
+
+def calibration(choice: Choice) -> "Calibration | None":
+    """What images are judged by under the choice's model; None where there is none to be read."""
+    from vae_core.calibration import FILE
+
+    return _calibration(choice, choice.key, choice.digest, (choice.run.folder / FILE).is_file())
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _calibration(_choice: Choice, key: str, digest: str, there: bool) -> "Calibration | None":
+    from vae_core.calibration import Calibration
+
+    try:
+        return Calibration.of(_choice.run)
+    except RunError as error:
+        _log.warning("%s", error)
+        return None
 
 
 # ---- runs

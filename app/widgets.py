@@ -9,24 +9,37 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image, ImageColor
+from streamlit.delta_generator import DeltaGenerator
 
 from app import shell
 from app.figures import style
 from app.figures.style import number
 
-__all__ = ["chart", "code", "empty_state", "header", "image", "number", "protocol"]
+__all__ = [
+    "IN_URL", "chart", "code", "empty_state", "header", "image", "more", "number", "protocol",
+]  # fmt: skip
+
+IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+"""For a widget whose value is in the address, and kept while other pages are looked at."""
+
+_TALL = 560  # pixels that page head and controls leave of a projector's 900
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
 
 def header(title: str, lead: str = "") -> None:
-    """The head of a page: its name and, in one sentence, what it shows."""
+    """The head of a page: its name and, in one sentence that a speaker says, what it shows."""
     if shell.own_navigation():
         st.rerun()
     with st.container(key="page-head", gap=None):
         st.title(title, anchor=False)
-        if lead:
+        if lead and not shell.presenting():
             st.caption(lead)
+
+
+def more(label: str, key: str) -> DeltaGenerator:
+    """A button that unfolds settings which are seldom changed."""
+    return st.popover(label, icon=":material/tune:", width="stretch", key=key)
 
 
 def chart(
@@ -100,7 +113,7 @@ def _save_menu(
 def _height(figure: go.Figure) -> int | Literal["content"]:
     layout: Any = figure.layout
     height = layout.height
-    return round(height * shell.magnification()) if height else "content"
+    return max(height, min(round(height * shell.magnification()), _TALL)) if height else "content"
 
 
 def _csv_maker(figure: go.Figure, csv: Table | Callable[[], str] | None) -> Callable[[], str]:

@@ -1,4 +1,5 @@
-"""The command line: ``python -m vae_core train | evaluate | gap | score | sample | runs``.
+"""The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
+detect | sample | runs``.
 
 Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage.
 With ``--json``, stdout is one JSON object; progress goes to stderr.
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
 from vae_core.commands import (
+    ALL_DONE,
+    NOT_ALL_DONE,
+    WRONG_USAGE,
     a_positive,
     a_seed,
     add_scoring_options,
@@ -34,10 +38,9 @@ from vae_core.config import (
 )
 from vae_core.presets import PRESETS
 from vae_core.runs import DamagedRun, Run, RunError, RunStore, Status, create_run
+from vae_core.score_commands import add_calibrate, add_detect, add_score
 
 T = TypeVar("T")
-
-ALL_DONE, NOT_ALL_DONE, WRONG_USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_gap(commands)
-    _add_score(commands)
+    add_score(commands)
+    add_calibrate(commands)
+    add_detect(commands)
     _add_sample(commands)
     runs = commands.add_parser("runs", help="list the runs of the store")
     runs.add_argument("--json", action="store_true", help="print one JSON object")
@@ -245,76 +250,6 @@ def _sentence(run: Run, figures: dict[str, Any]) -> str:
         f"(K = {figures['importance_samples']}, {figures['images']} images of "
         f"{figures['dataset']} {figures['split']}, {pixels}, "
         f"seed {figures['seed']})"
-    )
-
-
-# ---- score
-
-
-def _add_score(commands: Any) -> None:
-    parser = commands.add_parser("score", help="log p(x) of images of your own")
-    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
-    )
-    for step, does in (("invert", "turn dark ink light"), ("contrast", "black ground, white ink"),
-                       ("crop", "cut to the ink"), ("centre", "centre the ink")):  # fmt: skip
-        parser.add_argument(f"--{step}", choices=("auto", "yes", "no"), default="auto", help=does)
-    parser.add_argument(
-        "--binarisation",
-        choices=get_args(Binarisation),
-        default=None,
-        help="protocol (default: the one it was trained with; others have no percentiles)",
-    )
-    add_scoring_options(parser, 1000)
-    parser.set_defaults(command=score)
-
-
-def score(given: argparse.Namespace) -> int:
-    """Score files, folders and .zip archives; files that cannot be read are named."""
-    run, model = open_model(given)
-    from vae_core.images import PrepareOptions, iter_files
-    from vae_core.scoring import HeldOut, as_row, score_files
-
-    binarisation = binarisation_of(given, run)
-    options = PrepareOptions(given.invert, given.contrast, given.crop, given.centre)
-    results = []
-    for result in score_files(
-        model,
-        iter_files(given.images),
-        given.importance_samples,
-        binarisation,
-        HeldOut.of(run),
-        options,
-        given.seed,
-        run.config.dataset,
-    ):
-        results.append(as_row(result))
-        say(f"{len(results)} files")
-    if given.json:
-        print_json(
-            {
-                "run": str(given.run),
-                "binarisation": binarisation,
-                "importance_samples": given.importance_samples,
-                "seed": given.seed,
-                "images": results,
-            }
-        )
-    else:
-        for row in results:
-            print(_score_line(row))
-    return ALL_DONE if results and all(row["ok"] for row in results) else NOT_ALL_DONE
-
-
-def _score_line(row: dict[str, Any]) -> str:
-    if not row["ok"]:
-        return f"{row['file']}: {row['error']}"
-    place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
-    return (
-        f"{row['file']}: log p(x) = {row['log_px']:.2f} ± {row['se']:.2f} nats, ESS "
-        f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "
-        f"{row['bits_per_dim']:.3f} bits/dim{place}"
     )
 
 

@@ -4,10 +4,13 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from vae_core.config import MAX_IMPORTANCE_SAMPLES, Binarisation, pixels_as
 from vae_core.runs import Run
+
+ALL_DONE, NOT_ALL_DONE, WRONG_USAGE = 0, 1, 2
 
 
 def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
@@ -73,6 +76,19 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
+    """One JSON object, ``head`` and a list of rows, each printed when it is there."""
+    sys.stdout.write(_indented(head, 0).removesuffix("\n}") + f',\n  "{name}": [')
+    for index, row in enumerate(rows):
+        sys.stdout.write(("," if index else "") + "\n    " + _indented(row, 4))
+    sys.stdout.write("\n  ]\n}\n")
+
+
+def _indented(value: Any, by: int) -> str:
+    text = json.dumps(_finite(value), indent=2, allow_nan=False)
+    return text.replace("\n", "\n" + " " * by)
 
 
 def _finite(value: Any) -> Any:

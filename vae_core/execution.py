@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,12 +18,14 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save
 
+from vae_core.calibration import calibration_steps
 from vae_core.datasets import load_dataset
 from vae_core.evaluation import evaluate
 from vae_core.files import replace_file
 from vae_core.precision import denormals_flushed
 from vae_core.runs import UNFINISHED, Run, RunError, State, Status, find_run
 from vae_core.snapshots import due, write_snapshot
+from vae_core.steps import finish
 from vae_core.training import Diverged, EpochDone, Finished, StateFormatError, Step, Training
 from vae_core.vae import VAE, load_model, save_model
 
@@ -250,15 +253,9 @@ class _Execution:
         raise _Ended(state)
 
     def _final_figures(self) -> None:
-        """Score held-out images: the figures of the run, and what percentiles refer to."""
+        """Score held-out images: the figures of the run, and what images are judged by."""
         assert self.training is not None
         training, config = self.training, self.run.config
-
-        def report(share: float) -> None:
-            if self._is_time("status", _STATUS_SECONDS):
-                self._status(phase=f"scoring held-out images, {share:.0%}")
-                self._obey()
-
         training.model.eval()
         figures, scores = evaluate(
             training.model,
@@ -267,11 +264,19 @@ class _Execution:
             config.train.binarisation,
             HELD_OUT_SAMPLES,
             HELD_OUT_IMAGES,
-            on_progress=report,
+            on_progress=partial(self._report_share, "scoring held-out images"),
         )
         held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
         replace_file(self.run.folder / "held_out.safetensors", save(held_out))
         replace_file(self.run.folder / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+        steps = calibration_steps(self.run, training.model, training.data)
+        report = partial(self._report_share, "calibrating the score")
+        finish(steps, report).write(self.run.folder)
+
+    def _report_share(self, phase: str, share: float) -> None:
+        if self._is_time("status", _STATUS_SECONDS):
+            self._status(phase=f"{phase}, {share:.0%}")
+            self._obey()
 
     def _report_download(self, done: int, total: int | None) -> None:
         if self._is_time("status", _STATUS_SECONDS):

@@ -87,6 +87,7 @@ class Prepared:
         inverted: whether dark and light were swapped.
         crop: the part of ``grey`` that was kept, or None for all of it.
         untouched: whether ``pixels`` are the file's own, bit for bit.
+        inkless: whether there is nothing to see: one colour, or the grain of empty paper.
     """
 
     filename: str
@@ -96,6 +97,7 @@ class Prepared:
     inverted: bool
     crop: Box | None
     untouched: bool
+    inkless: bool
 
 
 def read_image(data: bytes | Path, filename: str) -> Grey:
@@ -148,6 +150,7 @@ def prepare(
         work.inverted,
         crop,
         untouched=np.array_equal(work.picture, grey),
+        inkless=work.blank,
     )
 
 
@@ -240,6 +243,7 @@ class _Work:
         """To the ink."""
         self.ground = ground_level(self.picture)
         box = None if self.blank else ink_box(self.picture)
+        self.blank = box is None
         kept = ""
         if choice == "no":
             kept = f"Kept whole {_ASKED}."

@@ -28,8 +28,8 @@ from vae_core.vae import VAE
 
 Kind = Literal["bound", "estimate", "exact", "draws"]
 
-_CHAINS = 4
-_WARMUP = 300
+HMC_CHAINS = 4
+HMC_WARMUP = 300
 _TRANSITIONS_A_STATE = 20
 _GRID_LINES = 401
 
@@ -158,8 +158,8 @@ def _measured(task: Task, q: Posterior, share: float, diagnostics: Mapping[str, 
 
 
 def _hmc(task: Task) -> Iterator[State]:
-    each = max(4, -(-task.draws // _CHAINS))
-    chains = stream_posterior(task.model, task.x, _CHAINS, each, _WARMUP, seed=task.seed)
+    each = max(4, -(-task.draws // HMC_CHAINS))
+    chains = stream_posterior(task.model, task.x, HMC_CHAINS, each, HMC_WARMUP, seed=task.seed)
     for running in chains:
         if running.transitions % _TRANSITIONS_A_STATE and running.share < 1:
             continue

@@ -151,11 +151,26 @@ def plane_of(latents: Floats) -> Plane:
         axes = np.eye(2, d)
         explained = axes @ (variance / max(variance.sum(), 1e-12))
         return Plane(np.zeros(d), axes, explained)
+    return _principal_plane(latents, [-1, -2])
+
+
+def narrowest_plane_of(latents: Floats) -> Plane:
+    """The plane in which draws of q(z|x), (N, d), are narrowest against the prior N(0, I).
+
+    Its axes solve Σ_q v = λ Σ_p v for the two smallest λ, the ratios of q's variance to the
+    prior's: the directions that the image says most about. With Σ_p = I they are the last principal
+    axes of the draws. As is for d ≤ 2.
+    """
+    return plane_of(latents) if latents.shape[1] <= 2 else _principal_plane(latents, [0, 1])
+
+
+def _principal_plane(latents: Floats, which: Sequence[int]) -> Plane:
+    """The plane of two principal axes, counted from the one of the least variance."""
     variance, directions = np.linalg.eigh(np.cov(latents, rowvar=False))  # in ascending order
-    axes = directions[:, :-3:-1].T
+    axes = directions[:, which].T
     largest = np.abs(axes).argmax(1)
     axes = axes * np.sign(axes[[0, 1], largest])[:, None]  # a direction has no sign of its own
-    return Plane(latents.mean(0), axes, variance[:-3:-1] / max(variance.sum(), 1e-12))
+    return Plane(latents.mean(0), axes, variance[which] / max(variance.sum(), 1e-12))
 
 
 def quantile_grid(size: int) -> Floats:

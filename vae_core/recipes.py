@@ -47,7 +47,34 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
     }
 
 
+_MNIST = {"dataset": "mnist", "learning_rate": 1e-3, "importance_every": 50}
+HELD_OUT_IMAGES = {"mnist-conv-sylvester-d50": 1000}
+"""Of these models only so many test images are scored: each thousand takes a quarter of an hour."""
+
 RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "mnist-conv-sylvester-d50": {
+        "dataset": "mnist",
+        "network": "conv",
+        "posterior": "sylvester-householder",
+        "latent_size": 50,
+        "flow_steps": 4,
+        "epochs": 80,
+        "title": "MNIST · convolutional, Sylvester flow · d = 50",
+    },
+    "mnist-mean-field-d50": {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 50,
+        "epochs": 400,
+        "title": "MNIST · mean field · d = 50",
+    },
+    "mnist-full-d2": {
+        **_MNIST,
+        "posterior": "full",
+        "latent_size": 2,
+        "epochs": 200,
+        "title": "MNIST · full covariance · d = 2",
+    },
     "digits-full-d2": {
         **_DIGITS,
         "posterior": "full",
@@ -90,27 +117,36 @@ def make(name: str) -> Path:
     run = Run.open(folder) if folder.is_dir() else create_run(folder, config)
     if execute(run) != "done":
         raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
-    return publish(run, pretrained_folder() / name, f"python -m vae_core.recipes {name}")
+    command = f"python -m vae_core.recipes {name}"
+    return publish(run, pretrained_folder() / name, command, HELD_OUT_IMAGES.get(name))
 
 
-def publish(run: Run, folder: Path, command: str) -> Path:
+def publish(run: Run, folder: Path, command: str, images: int | None = None) -> Path:
     """Copy what is needed to use a finished run, with final figures and a card.
 
     Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs.
+
+    Args:
+        command: what makes the model again, for its card.
+        images: how many test images are scored; all of them if None.
     """
     from safetensors.torch import save
 
+    from vae_core.calibration import calibration_steps
     from vae_core.datasets import load_dataset
     from vae_core.evaluation import evaluate
+    from vae_core.steps import finish
     from vae_core.vae import load_model
 
     config = run.config
+    model, data = load_model(run.folder), load_dataset(config.dataset)
     figures, scores = evaluate(
-        load_model(run.folder),
-        load_dataset(config.dataset),
+        model,
+        data,
         "test",
         config.train.binarisation,
         IMPORTANCE_SAMPLES,
+        images,
     )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -125,6 +161,7 @@ def publish(run: Run, folder: Path, command: str) -> Path:
     thinned = [row for row in rows if row["epoch"] % step == 0 or row["epoch"] in (1, len(rows))]
     replace_file(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in thinned))
     replace_file(folder / "card.md", _card(run, figures, command))
+    finish(calibration_steps(run, model, data)).write(folder)
     return folder
 
 

@@ -5,31 +5,25 @@ every image of the kind that the model knows. A two-sided percentile among such 
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, Literal
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vae_core.config import Binarisation, DatasetName
+from vae_core.config import Binarisation
 from vae_core.datasets import binarise
 from vae_core.estimators import LogDensity, RunningDensity, log_density, stream_log_density
-from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
 from vae_core.pareto import trustworthy
 from vae_core.runs import Run
+from vae_core.typicality import Verdict, verdict_of
 from vae_core.vae import VAE
 
-UNUSUAL, UNLIKE = 0.1, 0.01
-"""Two-sided shares of held-out images below which a score is unusual, or unlike the data."""
-_BATCH = 32
 _FIRST_STOP = 10
 _STOPS_PER_DECADE = 12
 _PIXEL_SAMPLES = 64
-
-Verdict = Literal["typical", "unusual", "unlike the training data"]
 
 
 @dataclass(frozen=True)
@@ -71,9 +65,7 @@ class Place:
     @property
     def verdict(self) -> Verdict:
         """The place in words; it follows from the tail, never from the raw score."""
-        if self.tail <= UNLIKE:
-            return "unlike the training data"
-        return "unusual" if self.tail <= UNUSUAL else "typical"
+        return verdict_of(self.tail)
 
 
 @dataclass(frozen=True)
@@ -139,6 +131,18 @@ class HeldOut:
         """Where a score with the same K stands."""
         lower, equal = (self.log_px < log_px).sum(), (self.log_px == log_px).sum()
         return Place(log_px, float(lower), float(equal), len(self.log_px))
+
+
+def complexity_corrected(log_px: Tensor, code_bits: Tensor) -> Tensor:
+    """−log₂ p̂(x) − the bits of a lossless code (Serrà et al. 2020, arXiv 1909.11480), in bits.
+
+    High where the model needs more bits than its image is complex. For a density of grey levels it
+    holds up to a constant, the same for all images.
+
+    Args:
+        log_px: in nats, any shape; ``code_bits`` of the same.
+    """
+    return -log_px / math.log(2) - code_bits
 
 
 def model_input(pixels: Tensor, binarisation: Binarisation, seed: int = 0) -> Tensor:
@@ -267,83 +271,3 @@ def pixel_terms(model: VAE, x: Tensor, samples: int = _PIXEL_SAMPLES, seed: int 
     reconstruction = model.likelihood.mean(outputs).clamp(0, 1).mean((0, 1))
     shape = model.config.image_shape
     return PixelTerms(reconstruction.view(shape).cpu(), log_likelihood.view(shape).cpu())
-
-
-@dataclass(frozen=True)
-class FileScore:
-    """What became of one file: how it was prepared and its score, or why it could not be scored."""
-
-    file: str
-    prepared: Prepared | None = None
-    x: Tensor | None = None  # what the model saw, (1, C, H, W)
-    score: Score | None = None
-    error: str = ""
-
-
-def score_files(
-    model: VAE,
-    files: Iterable[tuple[str, bytes | ImageError]],
-    importance_samples: int,
-    binarisation: Binarisation = "dynamic",
-    held_out: HeldOut | None = None,
-    options: PrepareOptions | None = None,
-    seed: int = 0,
-    dataset: DatasetName | None = None,
-) -> Iterator[FileScore]:
-    """Scores of files, in order; one that cannot be read is named, and the rest are scored.
-
-    Lazy and in small batches, so memory does not grow with their number.
-
-    Args:
-        held_out: for percentiles; without effect if it is of another binarisation.
-        options, dataset: as in :func:`vae_core.images.prepare`.
-    """
-    if held_out is not None and not held_out.binarised_by(binarisation):
-        held_out = None
-    stream = iter(files)
-    while batch := list(islice(stream, _BATCH)):
-        read = [
-            _read(model, name, data, binarisation, options, seed, dataset) for name, data in batch
-        ]
-        inputs = [each.x for each in read if each.x is not None]
-        if inputs:
-            scores = iter(
-                score_images(model, torch.cat(inputs), importance_samples, held_out, seed)
-            )
-            read = [each if each.x is None else replace(each, score=next(scores)) for each in read]
-        yield from read
-
-
-def _read(
-    model: VAE,
-    name: str,
-    data: bytes | ImageError,
-    binarisation: Binarisation,
-    options: PrepareOptions | None,
-    seed: int,
-    dataset: DatasetName | None,
-) -> FileScore:
-    if isinstance(data, ImageError):
-        return FileScore(name, error=str(data))
-    try:
-        prepared = prepare(data, name, model.config.image_shape, options, dataset)
-    except ImageError as error:
-        return FileScore(name, error=str(error))
-    return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
-
-
-def as_row(result: FileScore) -> dict[str, Any]:
-    """The score of a file that could be read, or ``{file, ok: False, error}``."""
-    if result.score is None:
-        return {"file": result.file, "ok": False, "error": result.error}
-    score = result.score
-    return {
-        "file": result.file,
-        "ok": True,
-        "log_px": score.log_px,
-        "se": score.se,
-        "ess": score.ess,
-        "pareto_k": score.pareto_k,
-        "bits_per_dim": score.bits_per_dim,
-        "percentile": score.percentile,
-    }

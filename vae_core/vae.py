@@ -5,6 +5,7 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.networks import build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
 from vae_core.precision import Precision, products_in
+
+log = logging.getLogger(__name__)
 
 
 class VAE(nn.Module):
@@ -147,11 +150,20 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["model"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _refused(path, "is damaged and cannot be read", error) from error
+    try:
         model = VAE(ModelConfig.from_dict(about))
         model.load_state_dict(weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
-        raise ModelFileError(f"The model file {path} cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        raise _refused(path, "does not fit this version of the program", error) from error
     return model.to(device).eval().requires_grad_(False)
+
+
+def _refused(path: Path, why: str, error: Exception) -> "ModelFileError":
+    """A sentence for whoever wanted the model; what the library said goes to the log."""
+    log.warning("The model file %s %s: %s", path, why, error)
+    return ModelFileError(f"The model file {path} {why}: train it anew, or choose another model.")
 
 
 class ModelFileError(ValueError):

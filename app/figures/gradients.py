@@ -65,7 +65,8 @@ def samples_figure(
         grid: the L of the axis.
         slope: of the dotted reference lines, and what they are called.
         chosen: an L to mark.
-        level: a value of y to draw a line at, and its name.
+        level: a value of y to draw a line at, and its name, which stands in the legend: wherever in
+            the plot, reference lines or data would cross it.
     """
     base = layout(title, "Samples L", y_title, height=height, uirevision=uirevision)
     base["margin"]["t"] = 84  # the legend may take two rows
@@ -134,7 +135,7 @@ def coordinate_figure(
         wide: whether the axis fits the estimator that scatters most, or the one that does least.
     """
     base = layout(
-        f"One coordinate, L = {samples:,}", f"∂{bound}/∂(mean of z{_subscript(dimension)}) (nats)",
+        f"One coordinate, L = {samples:,}", f"∂{bound}/∂(mean of z{subscript(dimension)}) (nats)",
         height=height, legend=False, uirevision=uirevision,
     )  # fmt: skip
     names = [name for name in LOOKS if _drawable(draws.get(name))][::-1]
@@ -156,6 +157,11 @@ def pooled_mean(draws: Sequence[np.ndarray]) -> float:
     """The mean of all estimators, weighted by how exactly each knows it."""
     weights = [len(each) / max(float(each.var(ddof=1)), 1e-30) for each in draws]
     return float(np.average([each.mean() for each in draws], weights=weights))
+
+
+def subscript(number: int) -> str:
+    """A number as an index: ``subscript(12)`` is ``"₁₂"``."""
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def _drawable(draws: np.ndarray | None) -> bool:
@@ -224,9 +230,7 @@ def _reference(
 def _level(grid: Sequence[int], value: float, label: str) -> go.Scatter:
     ends = _ends(grid)
     return go.Scatter(
-        x=ends, y=[value, value], mode="lines+text", text=[f"\u00a0{label}", ""], name=label,
-        showlegend=False,
-        textposition="top right", textfont={"color": NEUTRAL}, hoverinfo="skip",
+        x=ends, y=[value, value], mode="lines", name=label, hoverinfo="skip",
         line={"color": NEUTRAL, "width": 1.25, "dash": "dash"},
     )  # fmt: skip
 
@@ -318,7 +322,3 @@ def _row_label(name: str, draws: np.ndarray) -> str:
     label = LOOKS[name].label
     label = label.replace("sticking ", "sticking<br>").replace("score ", "score<br>")
     return f"<b>{label}</b><br>± {draws.std(ddof=1):.2g}"
-
-
-def _subscript(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -238,7 +238,7 @@ def weights_figure(samples: Sequence[Sample], *, height: int = 320) -> go.Figure
             "type": "scatter", "x": centres, "y": 100 * share, "mode": "lines", "name": sample.name,
             "line": {"color": sample.colour, "width": 2, "shape": "hvh"}, "fill": "tozeroy",
             "fillcolor": faint(sample.colour, 0.12),
-            "hovertemplate": f"{sample.name}: %{{y:.1f}} % near %{{x:.1f}} nats<extra></extra>",
+            "hovertemplate": f"{sample.name}: %{{y:.1f}}% near %{{x:.1f}} nats<extra></extra>",
         })  # fmt: skip
         for value, dash in ((sample.elbo, "dash"), (sample.log_px, "solid")):
             line = _line_at(value, "x")
@@ -263,7 +263,7 @@ def concentration_figure(
         traces.append({
             "type": "scatter", "x": 100 * count / len(weights), "y": held, "mode": "lines",
             "name": name, "line": {"color": colour, "width": 2.25},
-            "hovertemplate": f"{name}: the largest %{{x:.2f}} % hold %{{y:.0f}} %<extra></extra>",
+            "hovertemplate": f"{name}: the largest %{{x:.2f}}% hold %{{y:.0f}}%<extra></extra>",
         })  # fmt: skip
     even = np.geomspace(100 / len(shares[0][2]), 100, 60)
     traces.append({

@@ -10,6 +10,7 @@ from app.figures.gradients import LOOKS
 from app.figures.style import tile
 from app.gradient.table import ESTIMATORS, Protocol, refusal
 from app.services import Choice
+from app.widgets import IN_URL
 from vae_core.config import DATASETS, GradientName, Split, explain
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ INSIDE = (1, 2, 5, 10, 20, 50)
 LARGEST = (8, 32, 128, 512)
 REPEATS = (30, 100, 300, 1000)
 MOST_IMAGES = 256
-IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 _TITLES = explain("gradient").titles
 _HELP = {
     "pathwise": "z = μ + Lε is moved along with μ and L: the slope of log p(x,z) − log q(z|x) is "
@@ -80,9 +80,7 @@ def ask() -> Asked:
             help="How far the curves go: an estimate averages over L draws of z for each image.",
             **IN_URL,
         )
-        with st.popover(
-            "Images and effort", icon=":material/tune:", width="stretch", key="gradient-effort"
-        ):
+        with widgets.more("Images and effort", "gradient-effort"):
             split, first, count = _images(choice)
             repeats = st.select_slider(
                 "Estimates a point, R",
@@ -149,8 +147,9 @@ def _estimators(inside: int) -> tuple[GradientName, ...]:
                     refused.setdefault(why, []).append(LOOKS[gradient].label)
                 elif _ticked(gradient):
                     shown.append(gradient)
-    for why, names in refused.items():
-        st.caption(f":material/block: {_capital(', '.join(names))}: {errors.plain(why)}")
+    with st.container(key="gradient-refused", gap="xxsmall"):
+        for why, names in refused.items():
+            st.caption(f":material/block: {_capital(', '.join(names))}: {errors.plain(why)}")
     return tuple(shown)
 
 

@@ -10,8 +10,9 @@ from app import widgets
 from app.figures import gradients as figures
 from app.figures.gradients import LOOKS, Curve
 from app.gradient import sentence
-from app.gradient.controls import IN_URL, Asked
+from app.gradient.controls import Asked
 from app.gradient.table import Point, Table, at, grid, seed_of, signal
+from app.widgets import IN_URL
 from vae_core.config import DATASETS
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -36,18 +37,19 @@ far the estimates scatter.
 """
 
 
-def said(table: Table, samples: int, dimension: int) -> None:
-    """What the numbers say."""
+def compared(table: Table, samples: int) -> None:
+    """What the numbers say of the estimators at one L."""
     head = sentence.headline(table, samples)
+    if head:
+        st.markdown(f"**{head}**")
+    elif not sentence.enough(table):
+        st.markdown(f"With {sentence.ENOUGH} estimates a point there is something to say.")
+
+
+def explained(table: Table, samples: int, dimension: int) -> None:
+    """What they say of more samples, and of the mean that all estimators have."""
     rest = [sentence.of_samples(table), sentence.of_means(table, samples, dimension)]
-    with st.container(key="gradient-said", gap="xsmall"):
-        if not head and not any(rest):
-            few = f"With {sentence.ENOUGH} estimates a point there is something to say."
-            st.markdown(few if table else "Tick an estimator to see how noisy it is.")
-            return
-        if head:
-            st.markdown(f"**{head}**")
-        st.markdown(" ".join(filter(None, rest)))
+    st.markdown(" ".join(filter(None, rest)))
 
 
 def about() -> None:

@@ -1,12 +1,15 @@
 """What the numbers of a measurement say, in words: no more than their errors allow."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.figures.gradients import LOOKS, pooled_mean
+import numpy as np
+
+from app.figures.gradients import pooled_mean, subscript
 from app.figures.style import number
 from app.gradient.table import Point, Table, at
+from vae_core.config import GradientName
 
 ENOUGH = 16  # estimates of a point before anything is said of it
 _APART = 2.0  # standard errors that make a difference
@@ -34,6 +37,12 @@ class Ratio:
         """Whether it may be 1 for all one knows."""
         return not abs(self.value - 1) > _APART * self.error
 
+    @property
+    def root(self) -> "Ratio":
+        """How many times less signal-to-noise that leaves."""
+        value = self.value**0.5
+        return Ratio(value, self.error / (2 * value))
+
     def __str__(self) -> str:
         if self.value < 100:
             return number(self.value, self.error, unit="")
@@ -50,6 +59,11 @@ def ratio(one: Point, other: Point) -> Ratio:
         one.variance_error / max(one.variance, 1e-300), other.variance_error / other.variance
     )
     return Ratio(value, value * relative if math.isfinite(relative) else math.inf)
+
+
+def enough(table: Table) -> bool:
+    """Whether there is a point with estimates enough to say something of it."""
+    return any(_ready(row) for row in table.values())
 
 
 def name(point: Point) -> str:
@@ -79,10 +93,13 @@ def _extreme(loudest: Point, standard: Point) -> str:
     start = f"At L = {loudest.samples:,}, {name(loudest)}"
     if compared.tied:
         return f"{start} and {name(standard)} are equally noisy, as far as can be told."
-    said = f"{start} has {compared} times the variance of {name(standard)}"
+    said = (
+        f"{start} has {compared} times the variance of {name(standard)}, so that its "
+        f"signal-to-noise is {compared.root} times lower"
+    )
     if loudest.gradient == "score-function-baseline":
         return f"{said}."  # with few samples its baseline is poor, so that 1/L is no rule for it
-    return f"{said}: it needs as many times the samples for the same noise."
+    return f"{said}: for the same noise, {name(loudest)} needs {compared} times the samples."
 
 
 def _others(points: Sequence[Point], loudest: Point, standard: Point) -> list[str]:
@@ -94,9 +111,10 @@ def _others(points: Sequence[Point], loudest: Point, standard: Point) -> list[st
     if apart:
         said.append(f"{_capital(_list(apart))} the variance of {name(standard)}.")
     if tied:
-        plural = "cannot be told from it" if apart else f"cannot be told from {name(standard)}"
+        estimates = min(p.repeats for p in points)
         said.append(
-            f"{_capital(_list(tied))} {plural} by {min(p.repeats for p in points):,} estimates."
+            f"{_capital(_list(tied))} cannot be told from {name(standard)} by {estimates:,} "
+            "estimates."
         )
     return said
 
@@ -111,15 +129,23 @@ def of_samples(table: Table) -> str:
     fall = ratio(first, last)
     times = last.samples // first.samples
     law = Ratio(fall.value / times, fall.error / times)
-    verdict = "as averaging promises" if law.tied else f"where averaging promises {times:,}"
-    slower = last.seconds / first.seconds
-    slower = f"{slower:.1f}" if slower < 10 else f"{slower:,.0f}"
+    verdict = "as" if law.tied else "where"
     said = (
         f"From L = {first.samples:,} to {last.samples:,} the variance of {name(first)} falls by a "
-        f"factor of {fall}, {verdict}, and a gradient takes {slower} times as "
-        "long."
+        f"factor of {fall}, {verdict} averaging promises {times:,}, and a gradient takes "
+        f"{_how_long(first, last)}."
     )
     return f"{said} {_best_buy(row)}"
+
+
+def _how_long(first: Point, last: Point) -> str:
+    slower = last.seconds / first.seconds
+    error = slower * math.hypot(
+        first.seconds_error / first.seconds, last.seconds_error / last.seconds
+    )
+    if slower < max(1.05, 1 + _APART * error):
+        return "no longer"
+    return f"{slower:,.{1 if slower < 10 else 0}f} times as long"
 
 
 def _best_buy(row: Sequence[Point]) -> str:
@@ -140,7 +166,7 @@ def _best_buy(row: Sequence[Point]) -> str:
 
 def of_means(table: Table, samples: int, dimension: int) -> str:
     """Whether the estimators agree on a coordinate of the gradient; ``dimension`` from 1."""
-    draws = {
+    draws: dict[GradientName, np.ndarray] = {
         p.gradient: p.coordinates[:, dimension - 1]
         for p in _ready(at(table, samples))
         if p.coordinates[:, dimension - 1].std() > 0
@@ -153,18 +179,25 @@ def of_means(table: Table, samples: int, dimension: int) -> str:
         for gradient, each in draws.items()
     }
     error = sum(len(each) / each.var(ddof=1) for each in draws.values()) ** -0.5
-    said = f"{number(middle, float(error))}"
-    far = [LOOKS[gradient].label for gradient, z in away.items() if z > _MEANS_APART]
+    known = number(middle, float(error))
+    coordinate = f"At L = {samples:,}, the slope by the mean of z{subscript(dimension)}"
+    far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANS_APART]
     if far:
         return (
-            f"The mean of all is {said}; {_list(far)} lies more than three standard errors from "
-            "it. All have the same mean in theory: measure with more estimates."
+            f"{coordinate} is {known} by all estimators together, but the mean of {_list(far)} "
+            "lies more than three standard errors from that. All have the same mean in theory: "
+            "measure with more estimates."
         )
-    spreads = [float(each.std(ddof=1)) for each in draws.values()]
-    wider = max(spreads) / min(spreads)
-    scatter = f"; the widest scatters {wider:,.0f} times as far as the narrowest"
-    scatter = scatter if wider >= 2 else ""
-    return f"All means agree within their errors, {said} together{scatter}."
+    return f"{coordinate} is {known}: all means agree within their errors{_scatter(draws)}."
+
+
+def _scatter(draws: Mapping[GradientName, np.ndarray]) -> str:
+    spreads = {gradient: float(each.std(ddof=1)) for gradient, each in draws.items()}
+    widest, narrowest = max(spreads, key=spreads.__getitem__), min(spreads, key=spreads.__getitem__)
+    wider = spreads[widest] / spreads[narrowest]
+    if wider < 2:
+        return ""
+    return f"; {_NAMES[widest]} scatters {wider:,.0f} times as far as {_NAMES[narrowest]}"
 
 
 def _ready(points: Sequence[Point]) -> list[Point]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pickers, widgets
+from app import pickers, tabs, widgets
 
 LEAD = "The encoder gives every image a place in z; the decoder gives every place an image."
 TABS = ("Map", "Decode", "Manifold", "Interpolate", "Traverse", "Prior")
@@ -28,10 +28,9 @@ def explore() -> None:
         latent_ways.traverse,
         latent_shapes.prior,
     )
-    for tab, panel in zip(st.tabs(TABS, key="tab", bind="query-params"), show, strict=True):
-        if tab.open:
-            with tab:
-                panel(view, index)
+    for place, tab in tabs.opened(TABS, "latent"):
+        with tab:
+            show[place](view, index)
 
 
 st.html(Path(__file__).parent.parent / "latent.css")

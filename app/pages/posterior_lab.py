@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pickers, widgets
+from app import pickers, tabs, widgets
 
 LEAD = (
     "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
@@ -28,17 +28,17 @@ def explore() -> None:
             weights_tab,
         )
         from app.posterior.families import pick_members
-        from app.posterior.subject import pick_subject
+        from app.posterior.subject import pick_subject, show_preparation
 
         subject = pick_subject(choice)
         widgets.image(subject.picture, None, 64, alt=f"{subject.label}, as the model sees it")
+    show_preparation(subject)
     members = pick_members(choice)
     data.prepare(subject)
     panels = (truth_tab, ruler_tab, gap_tab, flow_tab, weights_tab, methods_tab)
-    for tab, panel in zip(st.tabs(TABS, key="tab", bind="query-params"), panels, strict=True):
-        if tab.open:
-            with tab:
-                panel.show(subject, members)
+    for place, tab in tabs.opened(TABS, "posterior"):
+        with tab:
+            panels[place].show(subject, members)
 
 
 st.html(Path(__file__).parent.parent / "posterior.css")

@@ -4,17 +4,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from app import pickers, services, widgets
-from app.score_desk import Desk, desk, uploader
+from app import errors, live, pickers, score_ways, services, widgets
+from app.score_desk import Desk, desk
 from app.services import Choice
-from app.train_estimate import duration
+from app.widgets import IN_URL
 from vae_core.config import Binarisation, explain
 
 if TYPE_CHECKING:
-    from app.score_job import Job
+    from app.score_job import Job, Scorer
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
-SLICE, TICK = 0.35, 0.5  # seconds of work before the page is drawn again, and between two draws
 STEPS = {
     "invert": ("Invert", "Makes dark ink on a light ground light ink on a dark one."),
     "contrast": ("Contrast", "Makes the ground black and the ink white."),
@@ -22,7 +21,6 @@ STEPS = {
     "centre": ("Centre", "Moves the ink to where it is in the training images."),
 }
 AS_TRAINED = "as trained"
-IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
 def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
@@ -40,7 +38,7 @@ def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
     )
     changed = any(name in st.query_params for name in (*STEPS, "binarisation"))
     label = "Preparation, changed" if changed else "Preparation"
-    with right, st.popover(label, icon=":material/tune:", width="stretch", key="prepare"):
+    with right, widgets.more(label, "prepare"):
         return choice, samples, *preparation(choice)
 
 
@@ -79,57 +77,59 @@ def job_for(
     options = PrepareOptions(**steps)
     config = choice.run.config
     shape = config.model.image_shape
-    source = tuple(upload.id for upload in mine.uploads)
+    uploads = mine.uploads
+    source = tuple(upload.id for upload in uploads)
     reading_key = (source, shape, config.dataset, options if source else None)
     if mine.reading is None or mine.reading.key != reading_key:
+        before = mine.reading.given if mine.reading else ()
         given = (
-            score_inputs.read(mine.uploads, shape, options, config.dataset)
+            score_inputs.read(uploads, shape, options, config.dataset, before)
             if source
             else score_inputs.examples(services.dataset(config.dataset).split("test")[0])
         )
-        mine.reading = score_job.Reading(reading_key, given, options)
-    held_out = services.held_out(choice)
-    if held_out is not None and not held_out.binarised_by(binarisation):
-        held_out = None
+        mine.reading = score_job.Reading(reading_key, given, options, uploads)
     mine.known = mine.known or score_job.Known()
-    key = (choice.key, choice.digest, binarisation, samples, held_out is not None)
-    if mine.job is None or mine.job.key != (reading_key, key):
-        scorer = score_job.Scorer(key, services.model(choice), held_out, binarisation, samples)
+    scorer = scorer_for(choice, samples, binarisation)
+    if mine.job is None or mine.job.key != (reading_key, scorer.key):
         mine.job = score_job.Job(mine.reading, scorer, mine.known)
     return mine.job
+
+
+def scorer_for(choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
+    """The model with what its scores are held against, as far as the protocol is the same."""
+    from app.score_job import Scorer
+
+    calibration = services.calibration(choice)
+    if calibration is not None and not calibration.binarised_by(binarisation):
+        calibration = None
+    held_out = calibration.scores if calibration else services.held_out(choice)
+    if held_out is not None and not held_out.binarised_by(binarisation):
+        held_out = None
+    known = (held_out is not None, calibration is not None)
+    key = (choice.key, choice.digest, binarisation, samples, *known)
+    model = services.model(choice)
+    return Scorer(key, model, held_out, binarisation, samples, calibration)
 
 
 def progress(job: "Job") -> None:
     """How far the work is, and a way to stop it."""
     if job.done:
         return
-    bar, button = st.columns([8, 2], vertical_alignment="center")
-    left = "" if job.seconds_left is None else f", about {duration(job.seconds_left)} to go"
-    text = f"{len(job.scored())} of {len(job.readable)} images scored{left}"
-    if job.phase == "Reading":
+    text = f"{len(job.scored())} of {len(job.readable)} images scored"
+    if job.error is not None:
+        text = errors.sentence(job.error)
+    elif job.phase == "Reading":
         text = f"Reading: {len(job.reading.given)} files so far"
-    bar.progress(job.share, text)
-    if job.stopped:
-        button.button("Go on", on_click=job.go_on, key="score-stop", width="stretch",
-                      help="Scores the remaining images as well.")  # fmt: skip
-    else:
-        button.button("Stop", on_click=job.stop, key="score-stop", width="stretch",
-                      help="Keeps what has been scored and leaves the rest.")  # fmt: skip
+    live.control(job, text, "score")
 
 
-def results(mine: Desk, job: "Job", choice: Choice, ticking: bool) -> None:
-    """Everything about the scores; a fragment, so that a click redraws only this."""
+def results(mine: Desk, job: "Job", choice: Choice) -> None:
+    """Everything about the scores, as far as they are made."""
     from app import score_parts
 
-    if job.working != ticking:
-        st.rerun()  # stopped or taken up again: the fragment's clock is set by the page
     with st.container():  # which stays, so that nothing below it moves in the page's tree
         progress(job)
-    score_parts.panels(mine, job, choice)
-    if job.working:
-        job.advance(SLICE)
-        if job.done:
-            st.rerun()
+    score_parts.panels(mine, mine.on_screen(job), choice)
 
 
 widgets.header(
@@ -138,8 +138,8 @@ widgets.header(
 )
 choice, samples, steps, binarisation = controls()
 mine = desk()
-uploader(mine)
+beside = score_ways.give(mine, choice)
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
-    job.advance(SLICE)
-st.fragment(results, run_every=TICK if job.working else None)(mine, job, choice, job.working)
+live.watch(job, lambda: results(mine, job, choice))
+score_ways.follow(beside, job, mine.on_screen(job), choice)

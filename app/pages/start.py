@@ -135,5 +135,5 @@ def walk_of(choice: Choice, index: int, seed: int, samples: int) -> "Walk":
 
 
 stages.look()
-widgets.header("Start", "" if shell.presenting() else LEAD)
+widgets.header("Start", LEAD)
 walk_through()

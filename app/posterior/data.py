@@ -6,14 +6,25 @@ from typing import Any
 import streamlit as st
 
 from app.posterior.families import Member
-from app.posterior.shapes import Floats, Shape, Steps, Weights, shape_of, steps_of, stream_weights
+from app.posterior.shapes import (
+    Floats,
+    Shape,
+    Steps,
+    Weights,
+    draws_of,
+    shape_of,
+    steps_of,
+    stream_weights,
+)
 from app.posterior.subject import SEED, Subject
 from vae_core.inference import METHODS, infer
+from vae_core.latent import Plane, narrowest_plane_of
 from vae_core.quadrature import PosteriorGrid, posterior_grid
 
 LINES = {1: 801, 2: 181}  # of the grid that is drawn
 ELBO_SAMPLES = 1000
 REFERENCE_SAMPLES = 10_000
+PLANE_DRAWS = 4096  # that its directions be those of q and not of chance
 _CLOSED_FORM = "closed-form"
 _BY_SUBJECT: dict[str | type[Any], Any] = {Subject: Subject.identity}
 
@@ -50,6 +61,18 @@ def _shape(subject: Subject) -> Shape:
     return shape_of(subject.model, x, subject.model.posterior(x), SEED)
 
 
+def plane(subject: Subject, member: Member) -> Plane:
+    """What d > 2 is drawn in: where a member's q(z|x) is narrowest against the prior."""
+    return _plane(subject.on(member.choice))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_SUBJECT)
+def _plane(subject: Subject) -> Plane:
+    x = subject.x.to(subject.model.device)
+    q = subject.model.posterior(x)
+    return narrowest_plane_of(draws_of(subject.model, x, q, PLANE_DRAWS, SEED))
+
+
 def steps(subject: Subject, member: Member) -> Steps:
     """A member's flow, stage by stage."""
     return _steps(subject.on(member.choice))
@@ -83,6 +106,11 @@ def reference(subject: Subject, members: Sequence[Member]) -> tuple[float, float
         return *known, True
     best = max((weighed(subject, m, REFERENCE_SAMPLES) for m in members), key=lambda w: w.ess)
     return *best.log_px, False
+
+
+def reference_samples(subject: Subject) -> int | None:
+    """K of :func:`reference`; None where log p(x) is exact."""
+    return None if exact(subject) is not None else REFERENCE_SAMPLES
 
 
 def weighed(subject: Subject, member: Member, samples: int) -> Weights:

@@ -1,13 +1,15 @@
 """The families of q(z|x) that can be laid over one true posterior, and their colours."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
-from app import services
-from app.figures import style
+from app import errors, services
 from app.services import Choice
 from vae_core.config import FLOWS, POSTERIORS, PosteriorName, explain
+from vae_core.vae import ModelFileError
 
 SHORT: dict[PosteriorName, str] = {
     "mean-field": "Mean-field",
@@ -21,20 +23,26 @@ SHORT: dict[PosteriorName, str] = {
     "sylvester-householder": "Sylvester, Householder",
     "sylvester-triangular": "Sylvester, triangular",
 }
-_BY_COLOUR: tuple[PosteriorName, ...] = (  # the first three are shown first, and differ most
-    "mean-field",
-    "full",
-    "spline",
-    *(name for name in POSTERIORS if name not in ("mean-field", "full", "spline")),
-)
-_COLOURS = dict(zip(_BY_COLOUR, style.CLASSES, strict=True))
+COLOURS: dict[PosteriorName, str] = {
+    "mean-field": "#7587FE",  # the first three are shown first, and differ most
+    "full": "#C94807",
+    "spline": "#0A8468",
+    "planar": "#ED48C7",
+    "radial": "#C3831B",
+    "iaf": "#613EFB",
+    "affine-coupling": "#B812A1",
+    "sylvester-orthogonal": "#779A65",
+    "sylvester-householder": "#8C4DC8",
+    "sylvester-triangular": "#AB649A",
+}
+"""Drawn as lines, so with a contrast of at least 3 on the light and on the dark ground."""
 _AT_FIRST: tuple[PosteriorName, ...] = ("mean-field", "spline")  # beside the model's own family
 _KEY = "families"
 
 
 def colour_of(family: PosteriorName) -> str:
     """The colour that a family has in every panel."""
-    return _COLOURS[family]
+    return COLOURS[family]
 
 
 @dataclass(frozen=True)
@@ -73,27 +81,63 @@ def companions(choice: Choice) -> list[Choice]:
     """The models with the choice's decoder, so with the same true posteriors; one of each family.
 
     They stand in the order of the families. Of several models of a family the choice itself is
-    taken, else the first that lists name.
+    taken, else the first that lists name and that can be read.
     """
+    return _companions(choice)[0]
+
+
+def _companions(choice: Choice) -> tuple[list[Choice], list[Choice]]:
+    """The companions, and those left out because they cannot be read."""
     found: dict[PosteriorName, Choice] = {choice.run.config.model.posterior: choice}
+    unreadable = []
     for other in services.companions(choice).values():
-        found.setdefault(other.run.config.model.posterior, other)
-    return [found[family] for family in POSTERIORS if family in found]
+        family = other.run.config.model.posterior
+        if family in found:
+            continue
+        if _readable(other):
+            found[family] = other
+        else:
+            unreadable.append(other)
+    return [found[family] for family in POSTERIORS if family in found], unreadable
+
+
+_BY_WEIGHTS: dict[str | type[Any], Any] = {Choice: lambda choice: (choice.key, choice.digest)}
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_WEIGHTS)
+def _readable(choice: Choice) -> bool:
+    try:
+        services.model(choice)
+    except (ModelFileError, OSError):
+        return False
+    return True
 
 
 def pick_members(choice: Choice) -> list[Member]:
     """Pills of the families there are for this decoder; the choice alone if none is picked."""
-    members = {Member(each).name: Member(each) for each in companions(choice)}
+    found, unreadable = _companions(choice)
+    members = {Member(each).name: Member(each) for each in found}
     own = Member(choice).name
     if len(members) == 1:
         st.session_state.pop(_KEY, None)
-        return [members[own]]
+        picked = [own]
+    else:
+        picked = _pills(members, own)
+    if unreadable:
+        st.caption(_left_out(unreadable))
+    if not picked:
+        st.caption(f"No family is chosen: what is shown is {own}, the model's own.")
+    return [members[name] for name in members if name in picked] or [members[own]]
+
+
+def _pills(members: Mapping[str, Member], own: str) -> list[str]:
+    """The names that are picked."""
     names = list(members)
     if _KEY in st.session_state:  # another decoder has other companions
         st.session_state[_KEY] = [n for n in st.session_state[_KEY] or [] if n in members]
     wanted = {own, *(SHORT[family] for family in _AT_FIRST)}
     _colour_pills([members[name].colour for name in names])
-    picked = st.pills(
+    return st.pills(
         "Families of q(z|x) with this decoder",
         names,
         selection_mode="multi",
@@ -104,7 +148,11 @@ def pick_members(choice: Choice) -> list[Member]:
         help="Each family's encoder was trained for one and the same decoder, so all of them aim "
         "at the same true posterior; each keeps its colour in all panels.",
     )
-    return [members[name] for name in names if name in picked] or [members[own]]
+
+
+def _left_out(unreadable: Sequence[Choice]) -> str:
+    names = (f"{Member(each).name} ({errors.plain(each.run.name)})" for each in unreadable)
+    return f"Left out, as the weights cannot be read: {', '.join(names)}."
 
 
 def _colour_pills(colours: list[str]) -> None:

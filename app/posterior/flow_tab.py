@@ -14,8 +14,7 @@ from app.posterior import code, data, notes
 from app.posterior.families import Member
 from app.posterior.shapes import DRAWS, Floats, Steps
 from app.posterior.subject import Subject
-from app.posterior.truth_tab import ground_of, plane_titles
-from vae_core.latent import plane_of
+from app.posterior.truth_tab import GREY, ground_of, plane_titles
 
 _ORDERED = ("iaf",)
 
@@ -31,20 +30,9 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         )
         shell.link("train", "Train a flow")
         return
-    member = next(iter(flows.values()))
     slide, choose = st.columns([6, 5], gap="medium", vertical_alignment="bottom")
-    if len(flows) > 1:
-        if st.session_state.get("flow") not in flows:
-            st.session_state["flow"] = None
-        name = choose.segmented_control(
-            "Flow",
-            list(flows),
-            key="flow",
-            bind="query-params",
-            persist_state="session",
-            help="Which of the chosen flows to take apart.",
-        )
-        member = flows.get(name or "", member)
+    with choose:
+        member = flows[_pick_flow(list(flows))]
     steps = data.steps(subject, member)
     last = len(steps.log_abs_dets)
     if not 0 <= st.session_state.get("step", last) <= last:
@@ -70,11 +58,29 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         )
     with plot:
         _stage(subject, member, steps, step, still)
+        st.caption(_reading(subject, member, step))
     with about:
         _bars(member, steps, step)
         st.markdown(_said(member, steps, step))
     notes.protocol(subject, L=DRAWS)
     widgets.code(code.lines("flow", subject.on(member.choice)))
+
+
+def _pick_flow(names: Sequence[str]) -> str:
+    """Which flow to take apart; a control only where there are several."""
+    if len(names) == 1:
+        return names[0]
+    if st.session_state.get("flow") not in names:  # another decoder has other flows
+        st.session_state.pop("flow", None)
+    return st.segmented_control(
+        "Flow",
+        names,
+        default=names[0],
+        required=True,
+        key="flow",
+        help="Which of the chosen flows to take apart.",
+        **widgets.IN_URL,
+    )
 
 
 def _stage(subject: Subject, member: Member, steps: Steps, step: int, still: bool) -> None:
@@ -94,17 +100,35 @@ def _stage(subject: Subject, member: Member, steps: Steps, step: int, still: boo
         )
         figure = figures.flow_figure(ground, traces, window, title=title, titles=("z₁", "z₂"))
     else:
-        plane = plane_of(steps.points[-1])
+        plane = data.plane(subject, member)
         points = plane.project(steps.points)
         traces = figures.flow_points(points[step], log_abs_det, (), member.colour)
         window = _around(points if still else points[step])
-        figure = figures.flow_figure(None, traces, window, title=title, titles=plane_titles(plane))
+        figure = figures.flow_figure(
+            None, traces, window, title=title, titles=plane_titles(plane, steps.points[-1])
+        )
     widgets.chart(
         figure,
         "posterior-flow",
         f"{DRAWS} draws after step {step} of {len(steps.log_abs_dets)} of the {member.title}.",
         {f"z_{i}": column for i, column in enumerate(steps.points[step].T, 1)}
         | ({} if log_abs_det is None else {"log_abs_det": log_abs_det}),
+    )
+
+
+def _reading(subject: Subject, member: Member, step: int) -> str:
+    """What is seen of a stage."""
+    drawn = f"draws of z{_sub(step)}"
+    if subject.d == 1:
+        return f"{GREY[0]} Line: the density of {drawn}."
+    dots = f"Dots: {drawn}, " + (
+        "coloured by log |det| of this step there." if step else "before any step."
+    )
+    if subject.d == 2:
+        return f"{GREY[1]} {dots} Lines: where the circles |ε| = 1 and 2 are now."
+    return (
+        f"{dots} The plane is the one in which the last stage of {member.name} is narrowest "
+        f"against the prior, whose sd is 1; the other {subject.d - 2} directions are not seen."
     )
 
 
@@ -169,8 +193,6 @@ def _said(member: Member, steps: Steps, step: int) -> str:
             " An autoregressive step, but for the last, also reverses the order of the dimensions, "
             "which shows as a mirror image about the diagonal."
         )
-    if steps.curves:
-        text += " Lines are where the circles |ε| = 1 and 2 are now."
     return text
 
 

@@ -11,6 +11,7 @@ from app.figures.posterior_values import GapBar
 from app.figures.style import number
 from app.posterior import code, data, notes
 from app.posterior.families import Member
+from app.posterior.gap_words import about_gap
 from app.posterior.subject import Subject
 from app.posterior.tasks import GAP_DRAWS, refit_task
 from app.work import Bench
@@ -27,7 +28,12 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
     data.prepare(subject, members)
     tasks = [refit_task(subject, m) for m in members]
     live.panel(tasks, lambda bench: _drawn(subject, members, bench), "gap")
-    notes.protocol(subject, L=GAP_DRAWS, note="fits by Adam, measured on fresh noise")
+    notes.protocol(
+        subject,
+        K=data.reference_samples(subject),
+        L=GAP_DRAWS,
+        note="fits by Adam, measured on fresh noise",
+    )
     widgets.code(code.lines("gap", subject))
 
 
@@ -77,7 +83,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
     with right:
         head = ("nats", "ELBO[q]", "ELBO[q*]", "approximation", "amortisation")
         st.html(notes.table(head, rows, [b.colour for b in bars]))
-        st.markdown(notes.about_gap(bars, exact))
+        st.markdown(about_gap(bars, exact, error))
         st.caption(
             f"± is one standard error, the lines in the chart are two. Fits: {'; '.join(fits)}."
         )

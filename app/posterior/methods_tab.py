@@ -18,7 +18,7 @@ from app.posterior import code, data, notes
 from app.posterior.families import Member, colour_of
 from app.posterior.subject import Subject
 from app.posterior.tasks import METHOD_DRAWS, method_task
-from app.posterior.truth_tab import ground_of, plane_for, true_draws
+from app.posterior.truth_tab import ground_of, true_draws
 from app.work import Bench, Task
 from vae_core import inference
 from vae_core.inference import State
@@ -31,15 +31,6 @@ _KINDS: dict[inference.Kind, tuple[str, Kind]] = {
     "estimate": ("an estimate, which may exceed log p(x)", "estimate"),
     "exact": ("log p(x) itself", "exact"),
     "draws": ("draws alone, no value", "estimate"),
-}
-_DIAGNOSTICS = {
-    "steps": "{:.0f} steps",
-    "converged": "converged",
-    "step size": "step size {:.3f}",
-    "acceptance": "acceptance {:.0%}",
-    "R̂": "R̂ {:.3f}",
-    "KL to a Gaussian": "KL to a Gaussian {:.2f} nats",
-    "accuracy of T": "discriminator right {:.0%}",
 }
 
 
@@ -142,7 +133,7 @@ class _Canvas(NamedTuple):
                 ground, [Layer("", colour, draws=points)], window=figures.window_of(ground, []),
                 height=_HEIGHT, bare=True,
             )  # fmt: skip
-        plane = plane_for(subject, Member(subject.choice))
+        plane = data.plane(subject, Member(subject.choice))
         behind = None if self.truth is None else plane.project(self.truth[:_SHOWN])
         cloud = plane.project(data.shape(subject, Member(subject.choice)).draws)
         window = figures.window_of(None, [Layer("", "", draws=cloud)], behind)
@@ -172,13 +163,10 @@ def _card(entry: Entry, state: State | None, canvas: _Canvas) -> None:
 def _said(entry: Entry, state: State) -> str:
     what, _ = _KINDS[entry.method.kind]
     first = what if state.value is None else f"**{number(state.value, state.error)}**, {what}"
-    parts = [
-        _DIAGNOSTICS.get(name, name + " {:.3g}").format(value)
-        for name, value in state.diagnostics.items()
-        if not (name == "converged" and not value) and np.isfinite(value)
-    ]
+    told = notes.diagnostics(state.diagnostics)
     under_way = "" if state.share == 1 else f", {state.share:.0%} done"
-    return "  \n".join([first, " · ".join([*parts, f"{state.seconds:.1f} s{under_way}"])])
+    time = f"{state.seconds:.1f} s{under_way}"
+    return "  \n".join([first, " · ".join(filter(None, [told, time]))])
 
 
 def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) -> None:
@@ -212,14 +200,16 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
         "; ".join(f"{m.name}: {number(m.value, m.error)}" for m in marks),
         columns,
     )
-    doubtful = [e.title for e, s in states if s.share == 1 and s.diagnostics.get("R̂", 1.0) > 1.05]
+    doubtful = [e.title for e, s in states if s.share == 1 and not notes.mixed(s.diagnostics)]
     grey = (
-        "coloured dots the draws of a method" if subject.d <= 2 else "as HMC, once chosen, draws it"
+        "coloured dots the draws of a method"
+        if subject.d <= 2
+        else "as HMC, once chosen, draws it, in the plane of the Posterior tab"
     )
     text = (
         f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate "
         "that may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
     )
     if doubtful:
-        text += f" R̂ above 1.05: the chains of {', '.join(doubtful)} have not mixed well."
+        text += f" R̂ above {notes.MIXED}: the chains of {', '.join(doubtful)} have not mixed well."
     st.caption(text)

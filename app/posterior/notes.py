@@ -1,17 +1,26 @@
-"""How the figures of the Posterior lab were made, and sentences that say what they mean."""
+"""How the figures of the Posterior lab were made, and whether to trust them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from app import widgets
-from app.figures.posterior_values import GapBar
-from app.figures.style import number
 from app.posterior.subject import SEED, Subject
 from vae_core.catalogue import DATASETS
 from vae_core.pareto import TRUSTED_PARETO_K, trustworthy
 
 _LIGHT = 0.5  # below it the weights have a variance
+MIXED = 1.05
+_FINE = 0.001
+_DIAGNOSTICS = {
+    "steps": "{:.0f} steps",
+    "converged": "converged",
+    "step size": "step size {:.3f}",
+    "acceptance": "acceptance {:.0%}",
+    "R̂": "R̂ {:.3f}",
+    "KL to a Gaussian": "KL to a Gaussian {:.2f} nats",
+    "accuracy of T": "discriminator right {:.0%}",
+}
 
 Verdict = Literal["trust", "good enough", "do not trust", "too few draws"]
 
@@ -88,30 +97,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[
     )
 
 
-def about_gap(bars: Sequence[GapBar], exact: bool) -> str:
-    """What the gap taken apart says, in a sentence or two.
-
-    Args:
-        exact: whether log p(x) is known, or estimated from below.
-    """
-    if not bars:
-        return ""
-    best = min(bars, key=lambda bar: bar.approximation)
-    left = number(best.approximation, best.approximation_se)
-    text = f"Fitted to this image alone, **{best.name}** " + (
-        f"comes nearest: {left} remain, " if len(bars) > 1 else f"still leaves {left}, "
+def diagnostics(found: Mapping[str, float]) -> str:
+    """What tells whether to trust a method, in a line."""
+    return " · ".join(
+        _DIAGNOSTICS.get(name, name + " {:.3g}").format(value)
+        for name, value in found.items()
+        if not (name == "converged" and not value) and math.isfinite(value)
     )
-    text += "which no encoder could save. "
-    worst = max(bars, key=lambda bar: bar.amortisation)
-    if worst.amortisation > 2 * worst.amortisation_se:
-        lost = number(worst.amortisation, worst.amortisation_se)
-        text += (
-            f"The encoder costs {f'most for **{worst.name}**: ' if len(bars) > 1 else ''}{lost} "
-            "that a better one would win back. "
-        )
-    if not exact:
-        text += (
-            "As log p(x) is itself estimated from below here, the approximation part is at least "
-            "what is shown, but for the errors."
-        )
-    return text
+
+
+def mixed(found: Mapping[str, float]) -> bool:
+    """Whether R̂, where there is one, says that chains have come together."""
+    return not found.get("R̂", 1.0) > MIXED
+
+
+def at_most(error: float) -> str:
+    """A bound on an error in nats, rounded up to a digit that can be read at a glance."""
+    if error < _FINE:
+        return f"below {_FINE} nats"
+    digits = -math.floor(math.log10(error))
+    return f"at most {math.ceil(error * 10**digits - 1e-9) / 10**digits:.{max(0, digits)}f} nats"

@@ -10,6 +10,7 @@ from app.figures.posterior_values import IwaeCurve, Mark
 from app.figures.style import LOG_PX, number
 from app.posterior import code, data, notes
 from app.posterior.families import Member
+from app.posterior.ruler_words import about_ruler
 from app.posterior.shapes import Weights
 from app.posterior.subject import Subject
 from app.posterior.tasks import CHAINS, QUICK, AnyTask, anneal_task, weights_task
@@ -114,7 +115,7 @@ def _drawn(
         )
     with right:
         _iwae(weighed, exact, bounds)
-    st.markdown(_said(weighed, exact[0] if exact else None, bounds))
+    st.markdown(about_ruler(weighed, exact[0] if exact else None, bounds))
     st.caption(
         "A triangle is a bound and points to where log p(x) lies; a dot is an importance sampling "
         "(IS) estimate, below log p(x) on average; lines are ± 2 standard errors. The IWAE bound "
@@ -159,35 +160,3 @@ def _annealed_marks(subject: Subject, bench: Bench, temperatures: int) -> list[M
         for name, side, kind in sides
         if side is not None
     ]
-
-
-def _said(
-    weighed: Sequence[tuple[Member, Weights]], log_px: float | None, bounds: Sequence[Mark]
-) -> str:
-    """What is seen, in a few sentences."""
-    text = ""
-    if weighed:
-        best, w = max(weighed, key=lambda each: each[1].elbo[0])
-        text = f"The highest ELBO is that of **{best.name}**"
-        if log_px is not None:
-            text += f", {number(log_px - w.elbo[0], w.elbo[1])} below log p(x)"
-        text += ". "
-        doubtful = [
-            m.name for m, w in weighed if notes.verdict(w.ess, w.pareto_k) == "do not trust"
-        ]
-        if doubtful:
-            text += (
-                f"Do not trust the importance sampling of {', '.join(doubtful)}: a few draws hold "
-                "most of the weight, or may (see Weights), so that its error is too small. "
-            )
-    if len(bounds) == 2:
-        width = bounds[1].value - bounds[0].value
-        text += (
-            f"Annealing both ways leaves {number(width)} between its two bounds on log p(x). "
-            if width > 0
-            else "The two bounds of annealing cross, which they do by chance, within their errors: "
-            "more temperatures make these smaller. "
-        )
-    elif bounds:
-        text += "AIS is a lower bound in expectation, made without q(z|x). "
-    return text

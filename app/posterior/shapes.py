@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 RADII = (1.0, 2.0)
 MASSES = tuple(1 - math.exp(-(r**2) / 2) for r in RADII)
-"""The mass of q inside each circle: 39 % and 86 %."""
+"""The mass of q inside each circle: 39% and 86%."""
 DRAWS = 600
 _CIRCLE = 145
 _LINE = 401  # points of a density on a line
@@ -55,7 +55,7 @@ class Shape:
 @torch.no_grad()
 def shape_of(model: VAE, x: Tensor, q: Posterior, seed: int) -> Shape:
     """What is drawn of q(z|x) for the one image x (1, C, H, W)."""
-    draws = _rows(q.path(fresh_noise(model, x, DRAWS, seed)).z)
+    draws = draws_of(model, x, q, DRAWS, seed)
     if model.config.latent_size == 1:
         epsilon = torch.linspace(-_REACH, _REACH, _LINE, dtype=x.dtype, device=x.device)
         path = q.path(epsilon[:, None, None])
@@ -66,6 +66,12 @@ def shape_of(model: VAE, x: Tensor, q: Posterior, seed: int) -> Shape:
         path = q.path(_circles(x))
         return Shape(draws, curves=tuple(np.split(_rows(path.z), len(RADII))))
     return Shape(draws)
+
+
+@torch.no_grad()
+def draws_of(model: VAE, x: Tensor, q: Posterior, n: int, seed: int) -> Floats:
+    """n draws of q(z|x) for the one image x (1, C, H, W), (n, d)."""
+    return _rows(q.path(fresh_noise(model, x, n, seed)).z)
 
 
 def _circles(x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The image that the Posterior lab looks at: from the data, from a file, or the model's own."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app import errors, pickers, services
+from app import errors, pickers, preparation, services
 from app.services import Choice
+from app.uploads import PRIVACY
 from vae_core.annealing import simulate
 from vae_core.catalogue import DATASETS
 from vae_core.images import ImageError, Prepared, prepare
@@ -21,7 +22,8 @@ SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
 _DRAWS = 10_000
 _FIRST = 0  # of the digits, one whose true posterior has two modes
-_KEPT = "posterior-file-kept"
+_UPLOADER = "posterior-file"
+_KEPT = "posterior-file-kept"  # as going to another page empties the uploader
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Subject:
         origin: the split it is from, or where else it came from.
         code: how to make ``x`` for ``model`` in Python.
         z: the latent that the model drew it from, (d,), where it did.
+        prepared: how it was made from a file, where it was.
     """
 
     choice: Choice
@@ -43,6 +46,7 @@ class Subject:
     origin: str
     code: tuple[str, ...]
     z: NDArray[np.float64] | None = None
+    prepared: Prepared | None = None
 
     @property
     def model(self) -> VAE:
@@ -66,7 +70,7 @@ class Subject:
 
     def on(self, choice: Choice) -> "Subject":
         """The same image under another model."""
-        return Subject(choice, self.x, self.label, self.origin, self.code, self.z)
+        return replace(self, choice=choice)
 
 
 def pick_subject(choice: Choice) -> Subject:
@@ -83,7 +87,8 @@ def pick_subject(choice: Choice) -> Subject:
         "can log p(x) be bracketed from both sides whatever d is.",
     )
     if source == SOURCES[1]:
-        return _from_file(choice)
+        with st.container():
+            return _from_file(choice)
     if source == SOURCES[2]:
         return _drawn(choice)
     _begin()
@@ -109,15 +114,12 @@ def _from_data(choice: Choice, index: int) -> Subject:
 
 
 def _drawn(choice: Choice) -> Subject:
-    number = st.number_input(
+    number = pickers.index_input(
         "Number of the draw",
-        min_value=0,
-        max_value=_DRAWS - 1,
-        value=0,
-        key="draw",
-        bind="query-params",
-        persist_state="session",
-        help="Draws z from the prior and x from p(x|z); the same number gives the same image.",
+        _DRAWS,
+        0,
+        "draw",
+        "Draws z from the prior and x from p(x|z); the same number gives the same image.",
     )
     model = services.model(choice)
     x, z = simulate(model, 1, torch.Generator(model.device).manual_seed(number))
@@ -131,22 +133,39 @@ def _drawn(choice: Choice) -> Subject:
 def _from_file(choice: Choice) -> Subject:
     given = st.file_uploader(
         "Your image",
-        key="posterior-file",
-        help="Any picture of a single shape; it is made like the training images first. It stays "
-        "in memory and is never written to disk.",
+        key=_UPLOADER,
+        on_change=_take,
+        help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
     )
-    if given is not None:
-        st.session_state[_KEPT] = given.name, given.getvalue()
     kept = st.session_state.get(_KEPT)
     index = DATASETS[choice.run.config.dataset].showcase
     if kept is None:
         st.caption("Until you give one, a test image is shown.")
         return _from_data(choice, index)
+    if given is None:
+        _forget_button(kept[0])
     try:
         return subject_of_file(choice, *kept)
     except ImageError as error:
         st.error(f"{errors.plain(str(error))} A test image is shown until you give another file.")
         return _from_data(choice, index)
+
+
+def _take() -> None:
+    """Follow the visitor, who gives a file or removes it."""
+    given = st.session_state[_UPLOADER]
+    st.session_state[_KEPT] = (given.name, given.getvalue()) if given else None
+
+
+def _forget_button(name: str) -> None:
+    st.button(
+        f"Forget {errors.plain(name)}",
+        on_click=lambda: st.session_state.pop(_KEPT, None),
+        key="posterior-forget",
+        icon=":material/delete:",
+        type="tertiary",
+        help="Removes your file from memory and goes back to a test image.",
+    )
 
 
 def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
@@ -164,4 +183,14 @@ def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
         f'pixels = prepare(file, file.name, model.config.image_shape, dataset="{config.dataset}")',
         f'x = model_input(pixels.pixels, "{binarisation}", seed={SEED})',
     )
-    return Subject(choice, x, name, "your file", code)
+    return Subject(choice, x, name, "your file", code, prepared=prepared)
+
+
+def show_preparation(subject: Subject) -> None:
+    """How a file became what the model sees; nothing for other images."""
+    if subject.prepared is None:
+        return
+    if nothing := preparation.missing_ink(subject.prepared):
+        st.caption(nothing)
+    with st.expander("How the image was prepared", icon=":material/tune:", type="compact"):
+        preparation.steps(subject.prepared)

@@ -14,14 +14,20 @@ from app.posterior import code, data, notes
 from app.posterior.families import Member
 from app.posterior.shapes import MASSES, RADII, Floats, Shape, shape_of
 from app.posterior.subject import SEED, Subject
-from app.posterior.tasks import AnyTask, method_task, refit_task
+from app.posterior.tasks import METHOD_DRAWS, AnyTask, method_task, refit_task
 from app.work import Bench
-from vae_core.latent import Plane, ellipse, plane_of
+from vae_core.inference import HMC_CHAINS, HMC_WARMUP, State
+from vae_core.latent import Plane, ellipse
 from vae_core.posteriors import Posterior
 from vae_core.quadrature import PosteriorGrid
 
 HEIGHT = 560
-_HELD = " and ".join(f"{mass:.0%}" for mass in MASSES).replace("%", " %")
+_HELD = " and ".join(f"{mass:.0%}" for mass in MASSES)
+GREY = (
+    "Grey: the true posterior.",
+    f"Grey: the true posterior on a grid, dotted the smallest regions that hold {_HELD} of it.",
+)
+"""What is grey in a picture of one dimension, and of two."""
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
@@ -43,7 +49,12 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         tasks.insert(0, method_task(subject, "hmc"))
     with plot:
         live.panel(tasks, lambda bench: _picture(subject, members, bench, refitted), "truth")
-    notes.protocol(subject, L=data.ELBO_SAMPLES, note=_accuracy(subject))
+    notes.protocol(
+        subject,
+        L=data.ELBO_SAMPLES,
+        K=data.reference_samples(subject),
+        note=_accuracy(subject),
+    )
     widgets.code(code.lines("truth", subject))
 
 
@@ -79,6 +90,8 @@ def _picture(subject: Subject, members: Sequence[Member], bench: Bench, refitted
         f"The true posterior of z given {subject.label}, in grey, with q(z|x) of {names} over it.",
     )
     st.caption(_reading(subject))
+    if subject.d > 2:
+        st.caption(_about_chains(bench.latest(method_task(subject, "hmc"))))
 
 
 def _title(subject: Subject) -> str:
@@ -104,17 +117,10 @@ def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
 # ---- d > 2
 
 
-def plane_for(subject: Subject, member: Member) -> Plane:
-    """What more than two dimensions are drawn in: the widest plane of a member's own draws."""
-    return plane_of(data.shape(subject, member).draws)
-
-
-def plane_titles(plane: Plane) -> tuple[str, str]:
-    """What the axes of that plane show."""
-    first, second = (
-        f"PC {i + 1} of q, {share:.0%} of its variance" for i, share in enumerate(plane.explained)
-    )
-    return first, second
+def plane_titles(plane: Plane, draws: Floats) -> tuple[str, str]:
+    """What the axes of :func:`app.posterior.data.plane` show, for draws of that q, (n, d)."""
+    first, second = plane.project(draws).std(0)
+    return f"narrowest direction of q, sd {first:.2g}", f"second narrowest, sd {second:.2g}"
 
 
 def true_draws(subject: Subject, bench: Bench) -> Floats | None:
@@ -126,7 +132,8 @@ def true_draws(subject: Subject, bench: Bench) -> Floats | None:
 def _in_many(
     subject: Subject, shapes: Sequence[tuple[Member, Shape, str]], bench: Bench
 ) -> go.Figure:
-    plane = plane_for(subject, Member(subject.choice))
+    own = Member(subject.choice)
+    plane = data.plane(subject, own)
     layers = []
     for member, shape, dash in shapes:
         points = plane.project(shape.draws)
@@ -137,7 +144,7 @@ def _in_many(
         None,
         layers,
         title=_title(subject),
-        titles=plane_titles(plane),
+        titles=plane_titles(plane, data.shape(subject, own).draws),
         true_draws=None if drawn is None else plane.project(drawn),
         true_z=None if subject.z is None else plane.project(subject.z),
         height=HEIGHT,
@@ -159,32 +166,53 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     how = "exact" if exact else f"estimated by importance sampling, K = {data.REFERENCE_SAMPLES:,}"
     rows.append((hat, number(log_px, None if exact else error, ""), ""))
     colours = [*(m.colour for m in members), ""]
-    st.html(notes.table(("nats", "ELBO", "KL(q ‖ p)"), rows, colours))
+    st.html(notes.table(("nats", "ELBO", "KL(q ‖ p)" + ", at least" * (not exact)), rows, colours))
+    least = (
+        ""
+        if exact
+        else f" On average {hat} lies below log p(x), so each distance is at least what is shown."
+    )
     st.caption(
-        f"{hat}: {how}. ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the truth, "
-        "the lower its bound."
+        f"{hat}: {how}.{least} ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the "
+        "truth, the lower its bound."
     )
 
 
 def _reading(subject: Subject) -> str:
     if subject.d == 1:
-        return "Grey: the true posterior. Lines: the density of each q(z|x), exact as well."
+        return f"{GREY[0]} Lines: the density of each q(z|x), exact as well."
     if subject.d == 2:
         text = (
-            "Grey: the true posterior on a grid, dotted the smallest regions that hold "
-            f"{_HELD} of it. Lines: where each family carries the circles |ε| = 1 and 2, which "
+            f"{GREY[1]} Lines: where each family carries the circles |ε| = 1 and 2, which "
             f"hold {_HELD} of its q(z|x)."
         )
     else:
         text = (
-            f"Grey: draws of the true posterior by Hamiltonian Monte Carlo, in the widest plane of "
-            f"q's own draws; {subject.d - 2} directions are not seen. Lines: ellipses of the "
-            "draws' means and covariances, at 1 and 2 σ."
+            "Grey: draws of the true posterior by Hamiltonian Monte Carlo. The plane is the one in "
+            f"which {Member(subject.choice).name} is narrowest against the prior, whose sd is 1 "
+            "in every direction: the two directions that the image says most about, from the mean "
+            f"of q. The other {subject.d - 2} are not seen. Lines: ellipses of the draws' means "
+            "and covariances, at 1 and 2 σ."
         )
     cross = " The cross is the z that the image was drawn from." if subject.z is not None else ""
     return text + cross
 
 
+def _about_chains(state: State | None) -> str:
+    """Whether to trust the draws of HMC; they come with nothing else to judge them by."""
+    if state is None or not len(state.draws):
+        return "HMC: warming up."
+    told = f"HMC: {notes.diagnostics(state.diagnostics)}."
+    if notes.mixed(state.diagnostics):
+        return told
+    return f"{told} R̂ above {notes.MIXED}: its chains have not mixed well; do not trust the grey."
+
+
 def _accuracy(subject: Subject) -> str:
     grid = data.truth(subject)
-    return "" if grid is None else f"quadrature error at most {grid.error:.0e} nats"
+    if grid is not None:
+        return f"quadrature error {notes.at_most(grid.error)}"
+    return (
+        f"HMC: {HMC_CHAINS} chains, each {HMC_WARMUP} steps of warm-up and "
+        f"{METHOD_DRAWS // HMC_CHAINS} draws"
+    )

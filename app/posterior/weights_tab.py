@@ -73,7 +73,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
         for m, w in weighed
     ]
     left, right = st.columns([7, 6], gap="medium")
-    head = ("", "log p̂(x) (nats)", "ESS", "k̂", "largest weight", "log p̂(x)?")
+    head = ("", "log p̂(x) (nats)", "ESS", "k̂", "largest weight", "Trust it?")
     left.html(notes.table(head, rows, [m.colour for m, _ in weighed]))
     left.caption(
         "ESS, the effective sample size: how many draws of the true posterior the draws are worth. "

@@ -55,6 +55,13 @@ def test_the_reference_lines_have_the_slope_they_are_named_for(slope: float) -> 
         assert math.log(y1 / y0) / math.log(x1 / x0) == pytest.approx(slope)
 
 
+def test_a_level_is_named_in_the_legend_where_no_line_crosses_its_name() -> None:
+    level = traces(samples_figure(LOUD, QUIET, level=(10.0, "signal = noise")))["signal = noise"]
+    assert list(level.y) == [10.0, 10.0]
+    assert level.text is None
+    assert level.showlegend is not False
+
+
 def test_a_point_without_noise_is_left_out_of_a_logarithmic_plot() -> None:
     figure = samples_figure(LOUD, Curve("sticking-the-landing", GRID, [0.0] * 4, [0.0] * 4))
     assert set(traces(figure)["sticking the landing"].y) == {None}

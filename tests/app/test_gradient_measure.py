@@ -1,11 +1,13 @@
 """Measuring in slices: what is wanted, in rounds, stopped and taken up again, never twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from app.gradient.measure import Measurement
+from app.gradient.measure import Estimates, Measurement
 from app.gradient.table import Point, Protocol, cells, seed_of
 from app.work import Known
 from vae_core.gradient_noise import measure_noise
@@ -27,7 +29,11 @@ def measurement(model: VAE) -> Measurement:
 
 
 def new(model: VAE, known: Known[Point]) -> Measurement:
-    found = Measurement(PROTOCOL, model, images(), known)
+    return window(Estimates(PROTOCOL, model, images(), known))
+
+
+def window(estimates: Estimates) -> Measurement:
+    found = Measurement(estimates)
     found.want(WANTED)
     return found
 
@@ -105,10 +111,45 @@ def test_charts_change_only_now_and_then_while_it_works(measurement: Measurement
     assert seen[-1] == 48
 
 
-def test_what_fails_is_not_tried_again_and_again(model: VAE) -> None:
-    measurement = Measurement(PROTOCOL, model, torch.zeros(1, 1, 3, 3), Known(1))
+def test_what_fails_is_tried_again_only_when_it_is_told_to(model: VAE) -> None:
+    measurement = window(Estimates(PROTOCOL, model, torch.zeros(1, 1, 3, 3), Known(1)))
+    measurement.advance(1)
+    assert measurement.state == "failed"
+    assert "shape" in str(measurement.error)
     measurement.want(WANTED)
-    with pytest.raises(ValueError, match="shape"):
-        measurement.advance(1)
-    assert measurement.stopped
-    assert not measurement.working
+    assert measurement.state == "failed", "the page is drawn again"
+    measurement.go_on()
+    assert measurement.working
+    measurement.advance(1)
+    assert measurement.state == "failed"
+    measurement.want(WANTED[:1])
+    assert measurement.working, "something else is asked for"
+
+
+def test_a_second_window_goes_on_where_the_first_is(model: VAE) -> None:
+    estimates = Estimates(PROTOCOL, model, images(), Known(100))
+    first = window(estimates)
+    for _ in range(10):
+        first.advance(0)
+    second = Measurement(estimates)
+    second.want([*WANTED, ("sticking-the-landing", 1)])
+    assert second.estimates == (10, 60)
+    first.stop()
+    finish(second)
+    assert second.estimates == (60, 60)
+    assert first.estimates == (48, 48)
+
+
+def test_windows_make_each_estimate_once(model: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[str, int]] = []
+
+    def counted(model: VAE, x: torch.Tensor, gradient: Any, samples: int, *rest: Any) -> Any:
+        begun.append((gradient, samples))
+        return measure_noise(model, x, gradient, samples, *rest)
+
+    monkeypatch.setattr("app.gradient.measure.measure_noise", counted)
+    estimates = Estimates(PROTOCOL, model, images(), Known(100))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: finish(window(estimates)), range(4)))
+    assert sorted(begun) == sorted(WANTED)
+    assert {point.repeats for point in estimates.points.values()} == {12}

@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from app import services
-from app.figures.posterior_values import GapBar
-from app.posterior import code, data, notes, tasks
+from app import preparation, services
+from app.figures.posterior_values import GapBar, Mark
+from app.posterior import code, data, flow_tab, notes, tasks, ties, truth_tab
 from app.posterior.families import Member, companions
+from app.posterior.gap_words import about_gap
+from app.posterior.ruler_words import about_elbos, about_sandwich
 from app.posterior.shapes import MASSES, RADII, iwae_curve, shape_of, steps_of, stream_weights
 from app.posterior.subject import Subject, subject_of_file
 from app.services import Choice
@@ -22,6 +24,7 @@ from vae_core.annealing import simulate
 from vae_core.config import RunConfig
 from vae_core.datasets import evaluation_images, load_dataset
 from vae_core.estimators import log_density
+from vae_core.inference import State
 from vae_core.posteriors import GaussianPosterior
 from vae_core.quadrature import quadrature
 from vae_core.runs import create_run, pretrained_runs
@@ -89,6 +92,29 @@ def test_of_two_models_of_a_family_the_chosen_one_is_shown(
     assert companions(third) == [third, one]
 
 
+def spoilt(choice: Choice) -> Choice:
+    """The same run with weights of another model."""
+    other = VAE(RunConfig.from_settings({"hidden_size": 7}).model)
+    save_model(
+        VAE(choice.run.config.model), choice.run.folder / "model.safetensors", other.state_dict()
+    )
+    return Choice(choice.key, choice.run, choice.run.checkpoint_digest())
+
+
+def test_a_companion_that_cannot_be_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = untrained(tmp_path / "own", posterior="full")
+    bad = spoilt(untrained(tmp_path / "bad", posterior="planar"))
+    fine = untrained(tmp_path / "fine", posterior="iaf")
+    same = {each.key: each for each in (own, bad, fine)}
+    monkeypatch.setattr(services, "companions", lambda _: same)
+    assert companions(own) == [own, fine]
+    second = untrained(tmp_path / "second", posterior="planar")
+    same |= {second.key: second}
+    assert companions(own) == [own, second, fine]
+
+
 # ---- shapes
 
 
@@ -127,6 +153,22 @@ def test_the_steps_lead_from_the_base_to_z(tmp_path: Path, x: Tensor) -> None:
         np.testing.assert_allclose(last, curve)
     gaussian = untrained(tmp_path / "gaussian", posterior="full")
     assert not len(steps_of(services.model(gaussian), x, seed=0).log_abs_dets)
+
+
+def test_many_dimensions_are_drawn_where_q_is_narrowest(tmp_path: Path, x: Tensor) -> None:
+    own = subject(untrained(tmp_path / "many", latent_size=6, posterior="full"), x)
+    member = Member(own.choice)
+    q = own.model.posterior(x)
+    assert isinstance(q, GaussianPosterior)
+    scale = q.scale_tril[0].double().numpy()
+    least = np.sqrt(np.linalg.eigvalsh(scale @ scale.T)[:2])
+    plane = data.plane(own, member)
+    spread = np.linalg.norm(plane.axes @ scale, axis=1)
+    np.testing.assert_allclose(spread, least, rtol=0.05)
+    first, second = truth_tab.plane_titles(plane, data.shape(own, member).draws)
+    assert first.startswith("narrowest direction of q, sd ")
+    assert float(first.rpartition(" ")[2]) == pytest.approx(least[0], rel=0.12)
+    assert float(second.rpartition(" ")[2]) == pytest.approx(least[1], rel=0.12)
 
 
 # ---- importance weights
@@ -175,6 +217,8 @@ def test_the_reference_is_exact_where_it_can_be(
     many = untrained(tmp_path / "many", latent_size=5)
     log_px, error, exact = data.reference(subject(many, x), [Member(many)])
     assert not exact
+    assert data.reference_samples(subject(many, x)) == data.REFERENCE_SAMPLES
+    assert data.reference_samples(small) is None
     density = log_density(services.model(many), x, data.REFERENCE_SAMPLES, seed=0)
     assert (log_px, error) == pytest.approx((float(density.log_px), float(density.se)))
     settings = {"network": "linear", "likelihood": "gaussian", "latent_size": 4}
@@ -233,6 +277,23 @@ def test_another_image_or_model_is_another_task(tmp_path: Path, x: Tensor) -> No
 # ---- words, files and code
 
 
+def test_the_draws_of_hmc_come_with_what_tells_whether_to_trust_them() -> None:
+    assert truth_tab._about_chains(None) == "HMC: warming up."
+    found = {"step size": 0.2, "acceptance": 0.8, "R̂": 1.01}
+    good = State(torch.zeros(10, 3), 1.0, diagnostics=found)
+    assert truth_tab._about_chains(good) == "HMC: step size 0.200 · acceptance 80% · R̂ 1.010."
+    bad = State(torch.zeros(10, 3), 1.0, diagnostics=found | {"R̂": 1.4})
+    assert "do not trust the grey" in truth_tab._about_chains(bad)
+
+
+@pytest.mark.parametrize(("d", "word"), [(1, "Grey"), (2, "dotted"), (5, "narrowest")])
+def test_a_stage_of_a_flow_says_what_its_lines_are(
+    d: int, word: str, tmp_path: Path, x: Tensor
+) -> None:
+    choice = untrained(tmp_path / "flow", posterior="planar", latent_size=d)
+    assert word in flow_tab._reading(subject(choice, x), Member(choice), 1)
+
+
 def test_the_weights_are_judged_by_their_tail_and_their_effective_number() -> None:
     assert "can be trusted" in notes.about_weights("A", 1000, 900, 0.2, 0.01)
     assert "too heavy a tail" in notes.about_weights("A", 1000, 300, 0.9, 0.1)
@@ -243,17 +304,90 @@ def test_the_weights_are_judged_by_their_tail_and_their_effective_number() -> No
     assert notes.verdict(1.5, 0.2) == "do not trust"
 
 
+def test_what_a_method_says_of_itself_is_one_line() -> None:
+    found = {"step size": 0.1234, "acceptance": 0.814, "R̂": 1.0024, "converged": 0.0}
+    assert notes.diagnostics(found) == "step size 0.123 · acceptance 81% · R̂ 1.002"
+    assert notes.diagnostics({"R̂": math.nan}) == ""
+    assert notes.mixed(found)
+    assert notes.mixed({})
+    assert not notes.mixed({"R̂": 1.2})
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (6e-4, "below 0.001 nats"),
+        (0.0, "below 0.001 nats"),
+        (0.0012, "at most 0.002 nats"),
+        (0.03, "at most 0.03 nats"),
+        (0.0999, "at most 0.10 nats"),
+        (2.3, "at most 3 nats"),
+    ],
+)
+def test_an_error_bound_is_rounded_up_for_reading(error: float, text: str) -> None:
+    assert notes.at_most(error) == text
+
+
+def test_what_cannot_be_told_from_the_best_leads_with_it() -> None:
+    assert ties.leaders([(1.0, 0.1), (1.2, 0.1), (0.5, 0.1)]) == [1, 0]
+    assert ties.leaders([(1.0, 0.01), (1.2, 0.01)]) == [1]
+    assert ties.named(["A"]) == "**A**"
+    assert ties.named(["A", "B", "C"]) == "**A**, **B** and **C**"
+
+
+def test_the_highest_elbo_is_named_only_where_it_is_clear() -> None:
+    two = [("A", -10.0, 0.04), ("B", -10.5, 0.04)]
+    assert about_elbos(two, None) == "The highest ELBO is that of **A**."
+    assert about_elbos(two, -9.0).endswith("**A**, 1.00 ± 0.04 nats below log p(x).")
+    tied = [("A", -10.0, 0.04), ("B", -10.1, 0.04), ("C", -11.0, 0.04)]
+    text = about_elbos(tied, None)
+    assert "**A** and **B**, are too close to tell apart" in text
+    assert "C" not in text
+    alone = about_elbos(two[:1], -9.0)
+    assert alone == "The ELBO of **A** is 1.00 ± 0.04 nats below log p(x)."
+
+
+def test_bounds_that_cross_by_more_than_chance_are_not_excused() -> None:
+    lower, upper = (Mark("", "", value, 0.1, "lower") for value in (-10.0, -9.0))
+    assert "leaves 1.0" in about_sandwich(lower, upper)
+    chance = about_sandwich(lower, upper._replace(value=-10.2))
+    assert "by no more than chance does" in chance
+    far = about_sandwich(lower, upper._replace(value=-10.5))
+    assert "cross by 0.5" in far
+    assert "more than their errors explain" in far
+
+
+def bar(name: str, approximation: float, amortisation: float, se: float = 0.03) -> GapBar:
+    return GapBar(name, "#000000", approximation, se, amortisation, 0.01)
+
+
 def test_the_gap_is_put_in_words() -> None:
-    one = GapBar("A", "#000000", 0.5, 0.03, 0.1, 0.01)
-    two = GapBar("B", "#000000", 0.2, 0.03, 0.4, 0.01)
-    text = notes.about_gap([one, two], exact=True)
-    assert "**B** comes nearest: 0.20 ± 0.03 nats" in text
+    one, two = bar("A", 0.5, 0.1), bar("B", 0.2, 0.4)
+    text = about_gap([one, two], exact=True)
+    assert "**B** comes nearest: at most 0.20 ± 0.03 nats remain" in text
     assert "most for **B**: 0.40 ± 0.01 nats" in text
     assert "estimated" not in text
-    alone = notes.about_gap([one], exact=False)
+    assert "the best q that gradient steps have found" in text
+    alone = about_gap([one], exact=False)
     assert "**A** still leaves 0.50 ± 0.03 nats" in alone
     assert "estimated" in alone
-    assert notes.about_gap([], exact=True) == ""
+    assert about_gap([], exact=True) == ""
+
+
+def test_no_family_wins_the_gap_by_chance() -> None:
+    text = about_gap([bar("A", 0.25, 0.40), bar("B", 0.2, 0.41)], exact=True)
+    assert "**B** and **A** come nearest, too close to tell apart" in text
+    assert "most for **B** and **A**: up to 0.41" in text
+    # The error of log p(x) moves both alike.
+    shared = about_gap([bar("A", 0.25, 0.4), bar("B", 0.2, 0.4)], exact=False, error=0.0299)
+    assert "**B** comes nearest" in shared
+
+
+def test_a_small_family_ahead_of_one_that_contains_it_is_explained() -> None:
+    ahead = [bar("Mean-field", 0.2, 0.1), bar("Full covariance", 0.5, 0.1)]
+    assert "local optimum" in about_gap(ahead, exact=True)
+    behind = [bar("Mean-field", 0.5, 0.1), bar("Full covariance", 0.45, 0.1)]
+    assert "local optimum" not in about_gap(behind, exact=True)
 
 
 def test_a_file_is_prepared_as_the_training_images_are(pretrained: Choice) -> None:
@@ -267,6 +401,21 @@ def test_a_file_is_prepared_as_the_training_images_are(pretrained: Choice) -> No
     assert given.x.shape == (1, 1, 8, 8)
     assert set(given.x.unique().tolist()) <= {0.0, 1.0}
     assert 0.1 < float(given.x.mean()) < 0.7, "light ink on a dark ground"
+    assert given.prepared is not None
+    assert preparation.missing_ink(given.prepared) == ""
+
+
+def test_a_file_without_ink_is_said_to_have_none(pretrained: Choice) -> None:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("L", (60, 60), "white").save(out, "PNG")
+    given = subject_of_file(pretrained, "*blank*.png", out.getvalue())
+    assert given.prepared is not None
+    text = preparation.missing_ink(given.prepared)
+    assert text.startswith("\\*blank\\*.png shows nothing: It has one colour")
+    assert "There is no ink to crop to" in text
+    assert given.on(pretrained).prepared is given.prepared
 
 
 @pytest.mark.parametrize("tab", ["truth", "flow", "weights"])

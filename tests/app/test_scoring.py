@@ -6,6 +6,7 @@ import io
 import shlex
 import time
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ import torch
 from PIL import Image
 from starlette.requests import Request
 
-from app import score_desk, score_export, score_inputs
+from app import score_export, score_inputs, uploads
 from app.score_inputs import EXAMPLES, Given, Upload
 from app.score_job import Job, Known, Reading, Scorer
 from vae_core.__main__ import main as command_line
+from vae_core.calibration import Calibration
 from vae_core.config import Binarisation, RunConfig
 from vae_core.datasets import load_dataset
 from vae_core.execution import execute
 from vae_core.images import PrepareOptions
+from vae_core.report import Report
 from vae_core.runs import Run, create_run
-from vae_core.scoring import HeldOut, Score
+from vae_core.scoring import HeldOut
 from vae_core.vae import load_model
 
 SHAPE = (1, 8, 8)
@@ -70,6 +73,13 @@ def read(*files: tuple[str, bytes]) -> list[Given]:
 def scorer(run: Run, samples: int = 100, binarisation: Binarisation = "dynamic") -> Scorer:
     model = load_model(run.folder)
     return Scorer((samples, binarisation), model, HeldOut.of(run), binarisation, samples)
+
+
+def calibrated(run: Run) -> Scorer:
+    calibration = Calibration.of(run)
+    assert calibration is not None
+    model = load_model(run.folder)
+    return Scorer("calibrated", model, calibration.scores, "dynamic", 100, calibration)
 
 
 def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
@@ -135,7 +145,7 @@ def test_examples_are_of_the_data_sets_shape_and_differ(images: torch.Tensor) ->
 
 def test_uploads_never_pass_through_a_file() -> None:
     """The server's own parser would put what is over a megabyte into a temporary file."""
-    assert score_desk.MultiPartParser
+    assert uploads.PRIVACY
     body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
     body += bytes(3_000_000) + b"\r\n--x--\r\n"
 
@@ -243,7 +253,19 @@ def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Te
     best = job.ranked()[0][1].score
     assert rows[0]["log_px_nats"] == best.log_px
     assert rows[0]["percentile"] == best.percentile
+    assert rows[0]["regret_nats"] == job.ranked()[0][1].report.regret
     assert all(row["binarisation"] == "dynamic" and row["invert"] == "auto" for row in rows)
+
+
+def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(score_inputs.examples(images)), calibrated(run))
+    job.advance(60)
+    table = score_export.columns(job, {})
+    reports = [scored.report for _, scored in job.ranked()]
+    assert table["verdict"] == [report.verdict for report in reports]
+    assert table["decided_by"] == [r.judgement.decided_by for r in reports if r.judgement]
+    assert table["class"] == [r.classes.best for r in reports if r.classes]
+    assert all(len(labels.split()) == 5 for labels in table["nearest_labels"])
 
 
 def test_a_table_of_failures_alone_has_them(run: Run) -> None:
@@ -255,31 +277,37 @@ def test_a_table_of_failures_alone_has_them(run: Run) -> None:
 def lines_of(run: Run, job: Job, given: Given, options: PrepareOptions = AUTO) -> str:
     by = job.scorer
     return score_export.code(
-        run.folder, "digits", by.binarisation, by.importance_samples, True, given, options
+        run.folder, "digits", by.binarisation, by.importance_samples, by, given, options
     )
 
 
-def score_of(lines: str) -> Score:
-    """The score that the shown lines end with, once they have run."""
+def report_of(lines: str) -> Report:
+    """The report that the shown lines end with, once they have run."""
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(lines, "shown", "exec"), names)
-    assert printed.getvalue() == f"{names['score']}\n"
-    return names["score"]
+    assert printed.getvalue() == f"{names['report']}\n"
+    return names["report"]
 
 
-def assert_same(a: Score, b: Score) -> None:
+def assert_same(one: Report, other: Report) -> None:
+    a, b = one.score, other.score
     assert a.log_px == pytest.approx(b.log_px, abs=1e-9)
     assert a.se == pytest.approx(b.se, abs=1e-9)
     assert a.percentile == b.percentile
     assert a.importance_samples == b.importance_samples
+    assert one.regret == pytest.approx(other.regret, abs=1e-6)
+    assert one.sentence == other.sentence
 
 
-def test_the_code_of_every_example_gives_its_score(run: Run, images: torch.Tensor) -> None:
-    job = job_on(list(score_inputs.examples(images)), scorer(run))
+@pytest.mark.parametrize("by", [scorer, calibrated])
+def test_the_code_of_every_example_gives_its_report(
+    run: Run, images: torch.Tensor, by: Callable[[Run], Scorer]
+) -> None:
+    job = job_on(list(score_inputs.examples(images)), by(run))
     job.advance(60)
     for given, scored in job.ranked():
-        assert_same(score_of(lines_of(run, job, given)), scored.score)
+        assert_same(report_of(lines_of(run, job, given)), scored.report)
 
 
 def test_the_code_and_the_command_of_a_file_give_its_score(
@@ -294,7 +322,7 @@ def test_the_code_and_the_command_of_a_file_give_its_score(
     job.advance(60)
     ((_, scored),) = job.ranked()
     lines = lines_of(run, job, given[0], options)
-    assert_same(score_of(lines), scored.score)
+    assert_same(report_of(lines), scored.report)
 
     command = shlex.split(lines.splitlines()[-1].removeprefix("# "))
     assert command[:3] == ["python", "-m", "vae_core"]

@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 import pytest
 
 from app.figures import gradients, style
+from app.posterior.families import COLOURS
+from vae_core.config import POSTERIORS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,26 +53,36 @@ def oklab(colour: str, vision: str) -> np.ndarray:
     return np.asarray(TO_LAB) @ np.cbrt(np.asarray(TO_CONES) @ seen)
 
 
+# The colours, their least contrast with a ground, and their least distance from one another.
 PALETTES = {
-    "quantities": ([q.colour for q in style.QUANTITIES], 2.7),
-    "classes": (list(style.CLASSES), 1.95),
-    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 2.7),
+    "quantities": ([q.colour for q in style.QUANTITIES], 2.7, 0.085),
+    "classes": (list(style.CLASSES), 1.95, 0.085),
+    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 2.7, 0.085),
+    "families": (list(COLOURS.values()), 3.0, 0.07),
 }
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("ground", style.GROUNDS)
 def test_colours_stand_out_on_the_light_and_the_dark_ground(palette: str, ground: str) -> None:
-    colours, least = PALETTES[palette]
+    colours, least, _ = PALETTES[palette]
     assert min(contrast(colour, ground) for colour in colours) >= least
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("vision", VISION)
 def test_colours_are_told_apart_by_colour_blind_eyes_too(palette: str, vision: str) -> None:
-    seen = [oklab(colour, vision) for colour in PALETTES[palette][0]]
+    colours, _, least = PALETTES[palette]
+    seen = [oklab(colour, vision) for colour in colours]
     nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))
-    assert nearest >= 0.085
+    assert nearest >= least
+
+
+def test_every_family_has_a_colour_and_the_true_posterior_another() -> None:
+    assert set(COLOURS) == set(POSTERIORS)
+    grey = oklab(style.NEUTRAL, "ordinary")
+    away = [float(np.linalg.norm(oklab(c, "ordinary") - grey)) for c in COLOURS.values()]
+    assert min(away) >= 0.085
 
 
 def test_the_grounds_are_those_of_the_themes() -> None:

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -130,3 +131,30 @@ def test_only_public_errors_of_the_core_are_meant_for_the_user() -> None:
 
 def test_a_file_name_is_never_taken_for_markdown() -> None:
     assert errors.plain("*my* $face$_[1].png") == r"\*my\* \$face\$\_\[1\].png"
+
+
+def titled() -> None:
+    from app import widgets
+
+    widgets.header("Title", "A lead.")
+
+
+@pytest.mark.parametrize(("presenting", "leads"), [(False, ["A lead."]), (True, [])])
+def test_before_an_audience_the_lead_is_left_to_the_speaker(
+    presenting: bool, leads: list[str]
+) -> None:
+    app = AppTest.from_function(titled, default_timeout=TIMEOUT)
+    app.session_state["present"] = presenting
+    app.run()
+    assert not app.exception
+    assert [caption.value for caption in app.caption] == leads
+
+
+@pytest.mark.parametrize(("height", "larger"), [(320, 400), (500, 560), (700, 700)])
+def test_before_an_audience_charts_grow_no_further_than_a_projector_shows(
+    height: int, larger: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = go.Figure(layout={"height": height})
+    assert widgets._height(figure) == height
+    monkeypatch.setattr("app.shell.presenting", lambda: True)
+    assert widgets._height(figure) == larger

@@ -7,7 +7,7 @@ from types import ModuleType
 from tests.benchmarks.machine import describe
 from vae_core.precision import denormals_flushed
 
-NAMES = ("training", "families", "scoring")
+NAMES = ("training", "families", "scoring", "app")
 
 
 def main() -> None:

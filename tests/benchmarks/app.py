@@ -1,6 +1,7 @@
 """How the app feels, in a real browser: from a click to what was asked for, drawn."""
 
 import io
+import json
 import re
 import statistics
 import tempfile
@@ -9,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.browser.driving import DESKTOP, App, launch, running_app, settle
 
 ROUNDS = 5
+SESSIONS, PACE = 20, 10  # visitors at once, each going to another page every so many seconds
+WATCHED = 8.0  # seconds for which a run is watched
 # What is drawn last on each page.
 LAST = {
     "": ".st-key-chart-elbo .js-plotly-plot .scatterlayer .trace",
@@ -37,6 +40,26 @@ CLICK = """async ([link, title, wanted]) => {
     if (performance.now() - start > 60000) throw new Error('a minute for ' + title);
   }
 }"""
+# From a slider's move to the first frame in which the decoded image is another.
+SLIDE = """async ([slider, canvas, share]) => {
+  const before = canvas.toDataURL();
+  const start = performance.now();
+  slider.value = Number(slider.min) + share * (slider.max - slider.min);
+  slider.dispatchEvent(new Event('input', {bubbles: true}));
+  while (canvas.toDataURL() === before) {
+    await new Promise(requestAnimationFrame);
+    if (performance.now() - start > 60000) throw new Error('a minute for a slider');
+  }
+  return performance.now() - start;
+}"""
+# Goes to the next page every so often, for as long as the window is open.
+BROWSE = """([milliseconds, first]) => {
+  let at = first;
+  setInterval(() => {
+    const links = document.querySelectorAll('[data-testid=stSidebarNav] a');
+    links[at++ % links.length].click();
+  }, milliseconds);
+}"""
 
 
 def main() -> None:
@@ -47,7 +70,12 @@ def main() -> None:
             page = visitor(browser, app)
             for name, seconds in switches(page).items():
                 show(f"switch to {name}, warm", seconds)
+            show("slider to decoded image", slides(page, app))
             show("upload to score, K = 1,000", uploads(page, app))
+            show("live panel behind the worker", lags(page, app, Path(folder)))
+            browse_elsewhere(browser, app)
+            for name, seconds in switches(visitor(browser, app)).items():
+                show(f"switch to {name}, {SESSIONS} sessions", seconds)
         browser.close()
 
 
@@ -74,21 +102,68 @@ def first_screen(browser: Browser, folder: Path) -> float:
 
 def switches(page: Page) -> dict[str, list[float]]:
     """Seconds from a click in the navigation to the whole page, for pages seen before."""
-    links = page.locator("nav a, [data-testid=stSidebarNav] a").all()
-    titles = {link.inner_text().strip(): link for link in links}
-    seconds: dict[str, list[float]] = {title: [] for title in titles}
-    for turn in range(ROUNDS + 1):
-        for title, link in titles.items():
-            handle = link.element_handle()
+    seconds: dict[str, list[float]] = {}
+    links = page.locator("[data-testid=stSidebarNav] a").all()
+    titles = [visited(page, link) for link in links]
+    for _ in range(ROUNDS):
+        for link, title in zip(links, titles, strict=True):
             wanted = LAST[address_of(link.get_attribute("href") or "")]
-            taken = page.evaluate(CLICK, [handle, title, wanted]) / 1000
-            if turn > 0:
-                seconds[title].append(taken)
+            taken = page.evaluate(CLICK, [link.element_handle(), title, wanted])
+            seconds.setdefault(title, []).append(taken / 1000)
     return seconds
+
+
+def visited(page: Page, link: Locator) -> str:
+    """Go there once; the title of the page."""
+    wanted = LAST[address_of(link.get_attribute("href") or "")]
+    link.click()
+    page.locator(wanted).first.wait_for(state="attached", timeout=60_000)
+    settle(page)
+    return page.locator("h1").inner_text().strip()
 
 
 def address_of(href: str) -> str:
     return re.sub(r"^https?://[^/]+/", "", href).partition("?")[0].strip("/")
+
+
+def slides(page: Page, app: App) -> list[float]:
+    """Seconds from a slider's move to another image on the screen."""
+    page.goto(f"{app.url}/latent?tab=Decode&point=3")
+    slider, canvas = page.locator(".rows input").first, page.locator("canvas.large")
+    slider.wait_for(timeout=60_000)
+    settle(page)
+    handles = [slider.element_handle(), canvas.element_handle()]
+    shares = [0.1 + 0.8 * (turn % 2) + 0.01 * turn for turn in range(4 * ROUNDS)]
+    return [page.evaluate(SLIDE, [*handles, share]) / 1000 for share in shares][1:]
+
+
+def lags(page: Page, app: App, folder: Path) -> list[float]:
+    """Seconds for which the epoch on the Train page had been left behind by the worker's status,
+    at many moments of a run; 0 where it had not."""
+    page.goto(f"{app.url}/train")
+    settle(page)
+    page.get_by_label("Epochs", exact=True).fill("2000")
+    page.get_by_role("button", name="Start", exact=True).click()
+    panel = page.get_by_text(re.compile(r"Epoch [\d,]+ of 2,000"))
+    panel.wait_for(timeout=60_000)
+    (status,) = (folder / "runs").glob("*/status.json")
+    overtaken: dict[int, float] = {}  # by the epoch that was no longer the newest: when
+    behind, newest, end = [], 0, time.perf_counter() + WATCHED
+    while (now := time.perf_counter()) < end:
+        epoch = json.loads(status.read_text())["epoch"]
+        overtaken |= dict.fromkeys(range(newest, epoch), now)
+        newest = max(newest, epoch)
+        shown = int(panel.inner_text().split()[1].replace(",", ""))
+        behind.append(now - overtaken.get(shown, now))
+    page.get_by_role("button", name="Stop", exact=True).click()
+    settle(page)
+    return behind
+
+
+def browse_elsewhere(browser: Browser, app: App) -> None:
+    """Open all sessions but one, and have each change its page now and then."""
+    for number in range(SESSIONS - 1):
+        visitor(browser, app).evaluate(BROWSE, [PACE * 1000, number])
 
 
 def uploads(page: Page, app: App) -> list[float]:

@@ -41,7 +41,7 @@ def test_it_measures_by_itself_and_says_what_is_seen(app_server: App, page: Page
     lab(page, app_server)
     measured(page)
     expect(said(page)).to_contain_text(re.compile(r"At L = 8, the score function has about \d+"))
-    expect(said(page)).to_contain_text("All means agree within their errors")
+    expect(said(page)).to_contain_text("all means agree within their errors")
     expect(stop_button(page)).to_have_count(0)
     for chart in ("variance", "signal", "coordinate", "cost"):
         expect(curves(page, chart).first).to_be_attached()

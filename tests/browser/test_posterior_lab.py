@@ -155,6 +155,45 @@ def test_a_file_is_looked_at_and_a_broken_one_is_named(app_server: App, page: Pa
     expect(page.get_by_alt_text("ring.png, as the model sees it")).to_be_visible()
 
 
+def test_a_file_outlives_another_page_and_can_be_forgotten(app_server: App, page: Page) -> None:
+    go(page, app_server, source="Your+file", families="Full+covariance")
+    picture, out = Image.new("L", (60, 60), "white"), io.BytesIO()
+    picture.save(out, "PNG")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        [{"name": "white.png", "mimeType": "image/png", "buffer": out.getvalue()}]
+    )
+    expect(page.get_by_text("white.png shows nothing")).to_be_visible()
+    elsewhere_and_back(page)
+    expect(page.get_by_alt_text("white.png, as the model sees it")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Forget white.png").click()
+    expect(page.get_by_alt_text(re.compile("^test image"))).to_be_visible()
+    expect(page.get_by_text("white.png shows nothing")).to_have_count(0)
+
+
+def elsewhere_and_back(page: Page) -> None:
+    """To a page with tabs of its own, and by the navigation back."""
+    links = page.get_by_test_id("stSidebarNav")
+    links.get_by_text("Latent space").click()
+    expect(page.get_by_role("tab", name="Manifold")).to_be_visible(timeout=SLOW)
+    settle(page)
+    links.get_by_text("Posterior").click()
+    expect(page.get_by_role("tab", name="Weights")).to_be_visible(timeout=SLOW)
+    settle(page)
+
+
+def test_the_tab_is_found_again_as_it_was_left(app_server: App, page: Page) -> None:
+    go(page, app_server, families="Full+covariance")
+    page.get_by_role("tab", name="Weights").click()
+    expect_plot(page, "posterior-weights", "log w")
+    elsewhere_and_back(page)
+    expect(page.get_by_role("tab", name="Weights")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile("tab=Weights"))
+    page.get_by_role("tab", name="Posterior").click()
+    expect_plot(page, "posterior-map", "true p(z|x)")
+    elsewhere_and_back(page)
+    expect(page.get_by_role("tab", name="Posterior")).to_have_attribute("aria-selected", "true")
+
+
 def test_presentation_keeps_the_place(app_server: App, page: Page) -> None:
     go(page, app_server, "Weights", present="true", families="Planar")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()

@@ -186,7 +186,7 @@ def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
     upload(page, drawing("second.png", 200))
     expect_report(page, "second.png: log p̂(x) =")
     assert {row["image"] for row in scores(page)} == {"ring.png", "second.png"}
-    page.get_by_role("button", name="Forget 2 files").click()
+    page.get_by_role("button", name="Forget your images").click()
     expect_report(page, "Test image 0: log p̂(x) =")
 
 

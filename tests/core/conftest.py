@@ -1,5 +1,6 @@
 """Models that several tests look at."""
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -8,11 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from vae_core.calibration import Calibration, calibration_steps
 from vae_core.config import POSTERIORS, PosteriorName, RunConfig
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
-from vae_core.paths import data_folder
+from vae_core.paths import data_folder, pretrained_folder
+from vae_core.runs import Run
+from vae_core.steps import finish
 from vae_core.training import Training
-from vae_core.vae import VAE
+from vae_core.vae import VAE, load_model
 
 torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
 
@@ -59,6 +63,26 @@ def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
         return training.model.eval().requires_grad_(False)
 
     return train
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run on the digits, d = 16, without a calibration; not to be written to."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    pretrained = pretrained_folder() / "digits-mean-field-d16"
+    shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("calibration*"))
+    return Run.open(folder)
+
+
+@pytest.fixture(scope="session")
+def finished_model(finished: Run) -> VAE:
+    return load_model(finished.folder)
+
+
+@pytest.fixture(scope="session")
+def calibration(finished: Run, finished_model: VAE, digits: Dataset) -> Calibration:
+    """That of the finished run, by 200 images."""
+    return finish(calibration_steps(finished, finished_model, digits))
 
 
 @pytest.fixture

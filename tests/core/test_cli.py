@@ -1,6 +1,8 @@
 """The command line as a user meets it: what it prints, what it returns, what it leaves behind."""
 
+import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from PIL import Image
 
 from vae_core.__main__ import main
 from vae_core.datasets import Dataset
+from vae_core.score_files import COLUMNS
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
 
@@ -104,11 +107,10 @@ def test_scores_name_what_cannot_be_read_and_score_the_rest(run, pictures, capsy
     assert "broken.png" in rows["broken.png"]["error"] or "image" in rows["broken.png"]["error"]
     for name in ("0.png", "1.png"):
         assert rows[name]["ok"] is True
-        assert set(rows[name]) == {
-            "file", "ok", "log_px", "se", "ess", "pareto_k", "bits_per_dim", "percentile",
-        }  # fmt: skip
+        assert list(rows[name]) == ["file", "ok", *COLUMNS]
         assert rows[name]["log_px"] < 0 < rows[name]["se"]
         assert 0 <= rows[name]["percentile"] <= 100
+        assert rows[name]["p_value"] is None, "there is no calibration"
 
 
 def test_scoring_readable_images_succeeds_and_repeats(run, pictures, capsys):
@@ -126,6 +128,95 @@ def test_numbers_json_does_not_know_become_null(run, pictures, capsys):
         == 0
     )
     assert output(capsys)["images"][0]["pareto_k"] is None
+
+
+@pytest.fixture
+def calibrated(run, tmp_path, capsys) -> Path:
+    folder = tmp_path / "calibrated"
+    shutil.copytree(run, folder)
+    assert main(["calibrate", str(folder), "--limit", "100", "--json"]) == 0
+    about = output(capsys)
+    assert (about["images"], about["split"]) == (100, "validation")
+    assert 0 < about["class_accuracy"] <= 1
+    return folder
+
+
+def test_a_calibrated_run_gives_every_figure(calibrated, pictures, capsys):
+    code = main(["score", str(calibrated), str(pictures / "0.png"), "--json",
+                 "--importance-samples", "50"])  # fmt: skip
+    (row,) = output(capsys)["images"]
+    assert code == 0
+    assert [name for name in COLUMNS if row[name] is None] == []
+    assert len(row["nearest_indices"]) == len(row["nearest_labels"]) == 5
+    assert sum(row["class_probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert row["verdict"] in ("typical", "unusual", "unlike the training data")
+    assert row["sentence"].lower().startswith(row["verdict"])
+
+
+def test_a_table_that_was_cut_goes_on_to_the_same_end(run, pictures, tmp_path, capsys):
+    path = tmp_path / "scores.csv"
+    command = ["score", str(run), str(pictures), "--importance-samples", "50", "--csv", str(path)]
+    assert main(command) == 1
+    whole = path.read_bytes()
+    rows = list(csv.DictReader(whole.decode().splitlines()))
+    assert [Path(row["file"]).name for row in rows] == ["0.png", "1.png", "broken.png"]
+    path.write_bytes(whole[: whole.index(b"1.png") + 3])
+    capsys.readouterr()
+    assert main(command) == 1
+    again = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["file"] for row in again] == [row["file"] for row in rows]
+    assert again[0] == rows[0]
+    assert float(again[1]["log_px"]) == pytest.approx(float(rows[1]["log_px"]), abs=1e-4)
+    assert "0.png" not in capsys.readouterr().out, "it was there already"
+    assert main([*command, "--seed", "1"]) == 1
+    assert "seed = 0, not 1" in capsys.readouterr().err
+    assert list(csv.DictReader(path.read_text().splitlines())) == again
+
+
+def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp_path):
+    folder, path = tmp_path / "many", tmp_path / "scores.csv"
+    folder.mkdir()
+    for index in range(150):
+        Image.fromarray(digits.images[index, 0].numpy()).save(folder / f"{index:03}.png")
+    command = [sys.executable, "-m", "vae_core", "score", str(run), str(folder), "--csv", str(path),
+               "--importance-samples", "2000"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not path.is_file() or path.read_bytes().count(b"\n") < 10:
+            assert process.poll() is None
+        process.kill()
+    before = path.read_bytes()
+    assert before.count(b"\n") < 150
+    assert main([*command[3:-1], "2000"]) == 0
+    assert path.read_bytes().startswith(before[: before.rindex(b"\n") + 1])
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
+
+
+def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
+    command = ["detect", str(calibrated), "--limit", "25", "--folder", str(pictures)]
+    assert main([*command, "--json"]) == 0
+    report = output(capsys)
+    assert (report["own_images"], report["seed"]) == (25, 0)
+    assert report["calibration"]["binarisation"] == "dynamic"
+    assert report["kinds"]["noise"]["images"] == 25
+    assert report["kinds"][str(pictures)]["images"] == 2
+    for kind in report["kinds"].values():
+        for separation in kind["scores"].values():
+            assert all(0 <= value <= 1 for value in separation.values())
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert all(kind in printed for kind in report["kinds"])
+    assert "AUROC" in printed
+
+
+def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(run, folder)
+    assert main(["detect", str(folder), "--limit", "5"]) == 0
+    assert (folder / "calibration.safetensors").is_file()
+    (tmp_path / "empty").mkdir()
+    assert main(["detect", str(folder), "--limit", "5", "--folder", str(tmp_path / "empty")]) == 1
+    assert "no image" in capsys.readouterr().err
 
 
 def test_samples_are_a_picture(run, tmp_path):
@@ -178,7 +269,7 @@ def test_a_folder_in_use_is_not_trained_into(run, capsys):
     assert (run / "metrics.jsonl").read_text() == before
 
 
-@pytest.mark.parametrize("command", ["evaluate", "score", "sample"])
+@pytest.mark.parametrize("command", ["evaluate", "score", "calibrate", "detect", "sample"])
 def test_what_is_no_run_is_status_1_with_a_sentence(command, tmp_path, capsys):
     extra = {"score": ["x.png"], "sample": ["--out", str(tmp_path / "x.png")]}.get(command, [])
     assert main([command, str(tmp_path), *extra]) == 1
@@ -186,8 +277,6 @@ def test_what_is_no_run_is_status_1_with_a_sentence(command, tmp_path, capsys):
 
 
 def test_a_damaged_model_is_named(run, tmp_path, capsys):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     (copy / "model.safetensors").write_bytes(b"\x00" * 100)
@@ -214,8 +303,6 @@ def _of_another_version(checkpoint: Path) -> None:
     ],
 )
 def test_a_checkpoint_of_no_use_is_named_and_the_model_kept(run, tmp_path, capsys, spoil, said):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     status = json.loads((copy / "status.json").read_text())

@@ -447,6 +447,13 @@ def test_one_colour_is_left_as_it_is(level: int, size: tuple[int, int]) -> None:
     assert "one colour" in reasons["Polarity"]
     assert "one colour" in reasons["Contrast"]
     assert reasons["Crop"].endswith("kept whole.")
+    assert prepared.inkless
+
+
+def test_a_drawing_has_ink_and_empty_paper_has_none() -> None:
+    assert not prepare(packed(drawing()), "a.png", MNIST_SHAPE).inkless
+    grain = np.random.default_rng(0).integers(250, 254, (80, 80), np.uint8)
+    assert prepare(packed(grain), "a.png", MNIST_SHAPE).inkless
 
 
 def test_a_step_can_be_asked_for_or_forbidden() -> None:

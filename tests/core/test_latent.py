@@ -181,6 +181,25 @@ def test_more_dimensions_are_drawn_in_their_principal_plane(d: int) -> None:
     np.testing.assert_allclose(plane.project(plane.lift(points)), points, atol=1e-9)
 
 
+def test_the_narrowest_plane_is_the_one_that_the_image_says_most_about() -> None:
+    # A rotated q(z|x) that is as wide as the prior but in two directions.
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    spread = np.array([1.0, 0.05, 0.9, 0.2, 1.1])
+    draws = (rng.normal(size=(4000, 5)) * spread) @ turn.T + 2
+    plane = latent.narrowest_plane_of(draws)
+    np.testing.assert_allclose(plane.project(draws).std(0), [0.05, 0.2], rtol=0.05)
+    along = np.abs(plane.axes @ turn[:, [1, 3]])
+    np.testing.assert_allclose(along, np.eye(2), atol=0.05)
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
+    assert (latent.plane_of(draws).project(draws).std(0) > 0.85).all()
+
+
+def test_two_dimensions_need_no_narrowest_plane() -> None:
+    draws = np.random.default_rng(4).normal(size=(50, 2)) * [3, 1]
+    np.testing.assert_allclose(latent.narrowest_plane_of(draws).project(draws), draws)
+
+
 def test_the_plane_does_not_flip_when_the_data_do() -> None:
     latents = np.random.default_rng(2).normal(size=(300, 4)) * [4, 3, 2, 1]
     axes = latent.plane_of(latents).axes

@@ -12,7 +12,7 @@ from tests.core.conftest import FAMILIES
 from vae_core.config import FLOWS, ModelConfig, PosteriorName
 from vae_core.flows import InverseAutoregressiveStep, Place, PlanarStep
 from vae_core.posteriors import FlowPosterior, GaussianPosterior, Posterior, build_posterior
-from vae_core.vae import VAE, load_model, save_model
+from vae_core.vae import VAE, ModelFileError, load_model, save_model
 
 GAUSSIANS: tuple[PosteriorName, ...] = ("mean-field", "full")
 FEATURES = 7
@@ -184,6 +184,26 @@ def test_a_saved_model_is_the_same_model(family, network, test_digits, tmp_path)
         first = model.log_weights(x, 3, torch.Generator().manual_seed(1))
     second = again.log_weights(x, 3, torch.Generator().manual_seed(1))
     assert torch.equal(first, second)
+
+
+def test_weights_of_another_version_are_refused_in_a_sentence(tmp_path, caplog):
+    model = VAE(ModelConfig(image_shape=(1, 8, 8)))
+    weights = {f"former.{name}": value for name, value in model.state_dict().items()}
+    save_model(model, tmp_path / "model.safetensors", weights)
+    with pytest.raises(ModelFileError) as refused:
+        load_model(tmp_path)
+    sentence = str(refused.value)
+    assert "does not fit this version of the program" in sentence
+    assert "former" not in sentence
+    assert "state_dict" not in sentence
+    assert "former" in caplog.text
+
+
+def test_a_damaged_model_file_is_told_from_an_old_one(tmp_path, caplog):
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(ModelFileError, match="is damaged"):
+        load_model(tmp_path)
+    assert "model.safetensors" in caplog.text
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (1, 13, 9), (3, 17, 31), (1, 5, 40)])

@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 
+from vae_core.calibration import Calibration
 from vae_core.config import POSTERIORS
 from vae_core.datasets import load_dataset
 from vae_core.evaluation import evaluate
@@ -39,6 +40,13 @@ def test_the_card_tells_figures_that_can_be_measured_again(name):
     assert shown is not None
     assert float(shown.group(1)) == pytest.approx(wanted["log_px"], abs=0.006)
     assert f"python -m vae_core.recipes {name}" in card
+
+
+def test_every_model_is_calibrated_by_the_weights_it_has():
+    for run in pretrained_runs():
+        calibration = Calibration.of(run)
+        assert calibration is not None, run.id
+        assert calibration.protocol["dataset"] == run.config.dataset
 
 
 def test_each_family_has_a_posterior_for_one_and_the_same_decoder():

@@ -1,0 +1,26 @@
+"""Which of several measured values lead, as far as their errors can tell."""
+
+import math
+from collections.abc import Sequence
+
+
+def clearly(difference: float, *errors: float) -> bool:
+    """Whether a difference is more than twice the error that these errors give it together."""
+    return difference > 2 * math.hypot(*errors)
+
+
+def leaders(values: Sequence[tuple[float, float]]) -> list[int]:
+    """The places of the highest value and of all that cannot be told from it, highest first.
+
+    Args:
+        values: each with its standard error.
+    """
+    order = sorted(range(len(values)), key=lambda i: -values[i][0])
+    top, error = values[order[0]]
+    return [i for i in order if not clearly(top - values[i][0], error, values[i][1])]
+
+
+def named(names: Sequence[str]) -> str:
+    """Names as a sentence lists them, in bold: A, B and C."""
+    bold = [f"**{name}**" for name in names]
+    return bold[0] if len(bold) == 1 else f"{', '.join(bold[:-1])} and {bold[-1]}"

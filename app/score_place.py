@@ -1,0 +1,80 @@
+"""What follows the pen beside the pad: the drawing's score, and where its posterior lies."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import latent_data, widgets
+from app.figures import latent as figures
+from app.figures import style
+from app.latent_data import Cloud, View
+from app.score_inputs import DRAWING, Given
+from app.score_job import SEED, Job
+from app.services import Choice
+from vae_core import latent
+from vae_core.scoring import model_input
+
+_POINTS, _DRAWS, _HEIGHT = 500, 100, 240
+
+
+def line(job: Job) -> None:
+    """The score in a line, for screens so narrow that the report is out of sight."""
+    found = (scored.report for given, scored in job.scored() if given.label == DRAWING)
+    report = next(found, None)
+    if report is None:
+        st.caption("Its score appears here.")
+        return
+    score, place = report.score, report.score.place
+    usual = f", percentile {place.percentile:.0f}: {report.verdict}" if place else ""
+    st.markdown(f"**log p̂(x)** {widgets.number(score.log_px, score.se)}{usual}")
+
+
+def panel(job: Job, choice: Choice) -> None:
+    """The map of the test images, and on it q(z|x) of the drawing, once there is one."""
+    around = latent_data.cloud(View(choice, "test"))
+    drawn = next((given for given in job.readable if given.label == DRAWING), None)
+    mean, draws = _posterior(drawn, job, around) if drawn else (None, None)
+    figure = _figure(around, choice, mean, draws)
+    where = "" if mean is None else f" Your drawing lies at ({mean[0]:.2f}, {mean[1]:.2f})."
+    widgets.chart(figure, "score-place", f"Posterior means of test images, by class.{where}")
+
+
+def _posterior(given: Given, job: Job, around: Cloud) -> tuple[np.ndarray, np.ndarray]:
+    """E[z|x] in the plane of the map, (2,), and draws of q(z|x), (n, 2)."""
+    assert given.pixels is not None
+    x = model_input(given.pixels, job.scorer.binarisation, SEED)
+    model = job.scorer.model
+    mean = latent.encode(model, x, SEED).mean.double().numpy()
+    draws = latent.aggregate_draws(model, x, SEED, _DRAWS)
+    return around.plane.project(mean)[0], around.plane.project(draws)
+
+
+def _figure(
+    around: Cloud, choice: Choice, mean: np.ndarray | None, draws: np.ndarray | None
+) -> go.Figure:
+    view = View(choice, "test")
+    some = np.linspace(0, len(around.index) - 1, min(len(around.index), _POINTS)).astype(int)
+    figure = figures.map_figure(
+        around.points[some],
+        around.index[some],
+        around.labels[some],
+        view.classes,
+        view.d,
+        around.plane.explained.tolist(),
+        around.plane.project(np.zeros(view.d)),
+        chosen=mean if view.d == 1 else None,  # which looks up its row
+        height=_HEIGHT,
+    )
+    figure.update_traces(marker_size=4)
+    figure.update_layout(title_text="Where q(z|x) lies", showlegend=False, margin_t=36)
+    if view.d > 1 and mean is not None and draws is not None:
+        _mark(figure, draws, style.LOG_Q.colour, 3, "draws of q(z|x)")
+        _mark(figure, mean[None], style.HIGHLIGHT, 10, "your drawing")
+    return figure
+
+
+def _mark(figure: go.Figure, points: np.ndarray, colour: str, size: int, name: str) -> None:
+    figure.add_scatter(
+        x=points[:, 0], y=points[:, 1], mode="markers", name=name, hoverinfo="name",
+        marker={"color": colour, "size": size},
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""What the report of an image says: its verdict in words, and the figures that it rests on."""
+
+import numpy as np
+import streamlit as st
+
+from app import errors, preparation, services, widgets
+from app.score_inputs import Given
+from app.score_job import SEED, Job, Scored
+from app.services import Choice
+from vae_core.catalogue import DATASETS
+from vae_core.classification import ClassProbabilities
+from vae_core.config import pixels_as
+from vae_core.datasets import bytes_to_download
+from vae_core.neighbours import Neighbours
+from vae_core.pareto import TRUSTED_PARETO_K
+from vae_core.report import Report
+from vae_core.scoring import Place
+from vae_core.typicality import FIGURES, Judgement, Verdict
+
+_COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
+_LIKELY = 0.05  # classes less probable are not named
+_MEANING = {
+    "log_px": "two-sided: too probable is atypical as well",
+    "complexity_corrected": "−log₂ p̂(x) less the bits of a lossless code: high is atypical",
+    "regret": "what q(z|x) gains when refitted to this image: high is atypical",
+    "latent_distance": "1 σ is a standard deviation of all latents: high is atypical",
+}
+
+
+def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
+    """log p̂(x) with how far to trust it, and the verdict.
+
+    Args:
+        why_not: why there is no percentile, if there is none.
+    """
+    score, place = scored.score, scored.score.place
+    trust = ":green-badge[trustworthy]" if score.trusted else ":red-badge[do not trust this number]"
+    st.markdown(
+        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** {trust}  \n"
+        + f"{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
+        + _trust_sentence(scored)
+    )
+    if place is None:
+        st.markdown(f"**No percentile.** {why_not}")
+    else:
+        st.markdown(_place_sentence(place, scored.report))
+    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
+    held_out = job.scorer.held_out
+    compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
+    st.caption(
+        "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
+        "show. The percentile says how usual the score is for images like those the model learnt; "
+        f"both ends are atypical.  \nProtocol: {pixels} · "
+        f"K = {score.importance_samples:,} · seed {SEED}{compared}"
+    )
+
+
+def _name(given: Given) -> str:
+    """The label, short enough for a line."""
+    label = given.label
+    return errors.plain(label if len(label) <= 40 else f"{label[:18]}…{label[-20:]}")
+
+
+def _trust_sentence(scored: Scored) -> str:
+    score = scored.score
+    used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
+    if np.isneginf(score.pareto_k):
+        return f"All importance weights are equal: the estimate is exact ({used})."
+    k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
+    if score.trusted:
+        return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
+    heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
+    return (
+        f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
+        "true value is probably higher; a larger K or a richer posterior helps."
+    )
+
+
+def _place_sentence(place: Place, report: Report) -> str:
+    percentile = widgets.number(place.percentile, place.percentile_se, unit="")
+    verdict = report.verdict or place.verdict
+    head = f"**Percentile {percentile}** {_badge(verdict)}"
+    if report.judgement is not None:
+        return f"{head}  \n{report.sentence}"
+    share = f"{place.lower:,.0f} of {place.images:,} held-out images score lower"
+    if verdict == "typical":
+        return f"{head}  \n{share}."
+    if place.percentile > 50:
+        return (
+            f"{head}  \n{share}: it is unusually *probable*, which is atypical too. Plain images, "
+            "with little to get wrong, end up here."
+        )
+    return f"{head}  \n{share}: the model finds it unusually improbable."
+
+
+def _badge(verdict: Verdict) -> str:
+    return f":{_COLOURS[verdict]}-badge[{verdict}]"
+
+
+def figures(report: Report, choice: Choice) -> None:
+    """What the verdict rests on, what class the image would have, and what it is near to."""
+    if report.judgement is not None:
+        with st.expander("What the verdict rests on", icon=":material/balance:"):
+            st.markdown(_table(report.judgement))
+            st.caption(
+                f"Percentile and tail among {report.judgement.images} held-out images: the tail is "
+                "the share of them that are as extreme. The four tails together give the p-value "
+                f"{report.judgement.p_value:.2g}, how rarely an image of the data looks so extreme."
+            )
+    if report.classes is not None:
+        st.markdown(_classes(report.classes, choice))
+    if report.neighbours is not None:
+        _nearest(report.neighbours, choice)
+
+
+def _table(judgement: Judgement) -> str:
+    lines = ["| Figure | Value | Percentile | Tail |", "| --- | ---: | ---: | ---: |"]
+    for figure, about in FIGURES.items():
+        value = f"{judgement.values[figure]:.1f} {about.unit}".replace("-", "−")
+        lines.append(
+            f"| {about.title}: {_MEANING[figure]} | {value} | "
+            f"{judgement.percentiles[figure]:.1f} | {judgement.tails[figure]:.2g} |"
+        )
+    return "\n".join(lines)
+
+
+def _classes(classes: ClassProbabilities, choice: Choice) -> str:
+    """The classes that are not improbable, the likeliest first."""
+    names = DATASETS[choice.run.config.dataset].classes
+    order = np.argsort(classes.probabilities)[::-1]
+    likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
+    told = ", ".join(f"**{names[i]}** {classes.probabilities[i]:.0%}" for i in likely)
+    return (
+        f"p(y|x), if it is of the data at all: {told} :small[(logistic regression on E[z|x], right "
+        f"for {classes.accuracy:.0%} of held-out images)]"
+    )
+
+
+def _nearest(neighbours: Neighbours, choice: Choice) -> None:
+    """The training images with the nearest latents; in words where they are not at hand."""
+    dataset = choice.run.config.dataset
+    names = [DATASETS[dataset].classes[label] for label in neighbours.labels]
+    captions = [f"{n}, {d:.1f} σ" for n, d in zip(names, neighbours.distances, strict=True)]
+    if bytes_to_download(dataset):
+        st.markdown(f"Nearest training latents: {'; '.join(captions)}")
+        return
+    st.markdown("Training images with the nearest latents, and how far they are")
+    images = services.dataset(dataset).split("train")[0]
+    with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
+        for index, caption in zip(neighbours.indices, captions, strict=True):
+            preparation.picture(images[index].numpy().mean(0) / 255, caption)

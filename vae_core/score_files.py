@@ -1,0 +1,147 @@
+"""Score reports of files, whatever their number: memory does not grow with it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_core.calibration import Calibration
+from vae_core.config import Binarisation, DatasetName
+from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
+from vae_core.report import Report, report_images
+from vae_core.scoring import HeldOut, Score, model_input
+from vae_core.typicality import FIGURES, Figure
+from vae_core.vae import VAE
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """What became of one file: how it was prepared and its report, or why it could not be scored.
+
+    Attributes:
+        x: what the model saw, (1, C, H, W).
+    """
+
+    file: str
+    prepared: Prepared | None = None
+    x: Tensor | None = None
+    report: Report | None = None
+    error: str = ""
+
+    @property
+    def score(self) -> Score | None:
+        """log p̂(x) and its diagnostics."""
+        return None if self.report is None else self.report.score
+
+
+def score_files(
+    model: VAE,
+    files: Iterable[tuple[str, bytes | ImageError]],
+    importance_samples: int,
+    binarisation: Binarisation = "dynamic",
+    held_out: HeldOut | None = None,
+    options: PrepareOptions | None = None,
+    seed: int = 0,
+    dataset: DatasetName | None = None,
+    calibration: Calibration | None = None,
+) -> Iterator[FileScore]:
+    """Reports of files, in order; one that cannot be read is named, and the rest are scored.
+
+    Lazy and in small batches, so memory does not grow with their number.
+
+    Args:
+        held_out: for percentiles of log p̂(x) where there is no calibration.
+        options, dataset: as in :func:`vae_core.images.prepare`.
+        calibration: of the model; it and ``held_out`` are without effect if they are of another
+            binarisation.
+    """
+    if held_out is not None and not held_out.binarised_by(binarisation):
+        held_out = None
+    if calibration is not None and not calibration.binarised_by(binarisation):
+        calibration = None
+    stream = iter(files)
+    while batch := list(islice(stream, _BATCH)):
+        read = [
+            _read(model, name, data, binarisation, options, seed, dataset) for name, data in batch
+        ]
+        inputs = [each.x for each in read if each.x is not None]
+        if inputs:
+            x = torch.cat(inputs)
+            reports = iter(report_images(model, x, importance_samples, calibration, held_out, seed))
+            read = [e if e.x is None else replace(e, report=next(reports)) for e in read]
+        yield from read
+
+
+def _read(
+    model: VAE,
+    name: str,
+    data: bytes | ImageError,
+    binarisation: Binarisation,
+    options: PrepareOptions | None,
+    seed: int,
+    dataset: DatasetName | None,
+) -> FileScore:
+    if isinstance(data, ImageError):
+        return FileScore(name, error=str(data))
+    try:
+        prepared = prepare(data, name, model.config.image_shape, options, dataset)
+    except ImageError as error:
+        return FileScore(name, error=str(error))
+    return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
+
+
+def _percentile(figure: Figure) -> Callable[[Report], float | None]:
+    return lambda report: report.judgement and report.judgement.percentiles[figure]
+
+
+def _tail(figure: Figure) -> Callable[[Report], float | None]:
+    return lambda report: report.judgement and report.judgement.tails[figure]
+
+
+def as_row(result: FileScore) -> dict[str, Any]:
+    """Every figure of a file that could be read, or ``{file, ok: False, error}``.
+
+    log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names. What needs
+    held-out images or a calibration is None where there are none.
+    """
+    if result.report is None:
+        return {"file": result.file, "ok": False, "error": result.error}
+    report = result.report
+    return {"file": result.file, "ok": True} | {n: get(report) for n, get in COLUMNS.items()}
+
+
+COLUMNS: Mapping[str, Callable[[Report], Any]] = {
+    "log_px": lambda r: r.score.log_px,
+    "se": lambda r: r.score.se,
+    "ess": lambda r: r.score.ess,
+    "pareto_k": lambda r: r.score.pareto_k,
+    "trusted": lambda r: r.score.trusted,
+    "bits_per_dim": lambda r: r.score.bits_per_dim,
+    "elbo": lambda r: r.score.elbo,
+    "expected_log_likelihood": lambda r: r.score.expected_log_likelihood,
+    "kl": lambda r: r.score.kl,
+    "percentile": lambda r: r.score.percentile,
+    "two_sided_p": lambda r: r.score.place and r.score.place.tail,
+    "code_bits": lambda r: r.code_bits,
+    "complexity_corrected_bits": lambda r: r.complexity_corrected,
+    "regret_nats": lambda r: r.regret,
+    "regret_se_nats": lambda r: r.regret_se,
+    "nearest_indices": lambda r: r.neighbours and list(r.neighbours.indices),
+    "nearest_labels": lambda r: r.neighbours and list(r.neighbours.labels),
+    "nearest_distances_sigma": lambda r: r.neighbours and list(r.neighbours.distances),
+    "class": lambda r: r.classes and r.classes.best,
+    "class_probabilities": lambda r: r.classes and list(r.classes.probabilities),
+    "class_accuracy": lambda r: r.classes and r.classes.accuracy,
+    **{f"{figure}_percentile": _percentile(figure) for figure in FIGURES},
+    **{f"{figure}_tail": _tail(figure) for figure in FIGURES},
+    "p_value": lambda r: r.judgement and r.judgement.p_value,
+    "decided_by": lambda r: r.judgement and r.judgement.decided_by,
+    "verdict": lambda r: r.verdict,
+    "sentence": lambda r: r.sentence,
+}
+"""What is said of an image, by the name it has in JSON and in a table."""
