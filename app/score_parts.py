@@ -40,7 +40,12 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     given, scored = found[chosen]
     prepared = _prepared(desk, job, given, choice)
     with right:
-        report(given, scored, job, prepared, _why_not(job, choice), choice)
+        report(given, scored, job, prepared, _why_not(job, choice))
+    left, right = st.columns(2, gap="large")
+    with left:
+        score_words.figures(scored.report, choice)
+    with right:
+        convergence(given, scored)
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
         if prepared is None:
@@ -177,7 +182,7 @@ _COLUMNS = {
         format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
     ),
     "Verdict": st.column_config.TextColumn(
-        width=136,
+        width=148,
         help="From the percentile, two-sided, and from what else the report of an image shows.",
     ),
 }
@@ -245,14 +250,7 @@ def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
 # ---- one image
 
 
-def report(
-    given: Given,
-    scored: Scored,
-    job: Job,
-    prepared: Prepared | None,
-    why_not: str,
-    choice: Choice,
-) -> None:
+def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, why_not: str) -> None:
     """The score report of one image.
 
     Args:
@@ -261,8 +259,10 @@ def report(
     """
     _pictures(given, scored, job, prepared)
     score_words.judgement(given, scored, job, why_not)
-    with st.container(key="score-figures"):
-        score_words.figures(scored.report, choice)
+
+
+def convergence(given: Given, scored: Scored) -> None:
+    """How the estimate of one image went with the number of samples."""
     course = scored.convergence
     widgets.chart(
         figures.convergence_figure(

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from app import errors, preparation, services, widgets
+from app import errors, services, widgets
 from app.score_inputs import Given
 from app.score_job import SEED, Job, Scored
 from app.services import Choice
@@ -19,12 +19,7 @@ from vae_core.typicality import FIGURES, Judgement, Verdict
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _LIKELY = 0.05  # classes less probable are not named
-_MEANING = {
-    "log_px": "two-sided: too probable is atypical as well",
-    "complexity_corrected": "−log₂ p̂(x) less the bits of a lossless code: high is atypical",
-    "regret": "what q(z|x) gains when refitted to this image: high is atypical",
-    "latent_distance": "1 σ is a standard deviation of all latents: high is atypical",
-}
+_NEAREST_SIDE = 64  # of a picture, in pixels
 
 
 def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
@@ -100,13 +95,14 @@ def _badge(verdict: Verdict) -> str:
 def figures(report: Report, choice: Choice) -> None:
     """What the verdict rests on, what class the image would have, and what it is near to."""
     if report.judgement is not None:
-        with st.expander("What the verdict rests on", icon=":material/balance:"):
-            st.markdown(_table(report.judgement))
-            st.caption(
-                f"Percentile and tail among {report.judgement.images} held-out images: the tail is "
-                "the share of them that are as extreme. The four tails together give the p-value "
-                f"{report.judgement.p_value:.2g}, how rarely an image of the data looks so extreme."
-            )
+        st.subheader("What the verdict rests on", anchor=False)
+        st.markdown(_table(report.judgement))
+        st.caption(
+            f"Percentile and tail among {report.judgement.images} held-out images: the tail is the "
+            "share of them that are as extreme, which is high, and for log p(x) low as well. The "
+            f"tails together give p = {report.judgement.p_value:.2g}, how rarely an image of the "
+            "data looks so extreme."
+        )
     if report.classes is not None:
         st.markdown(_classes(report.classes, choice))
     if report.neighbours is not None:
@@ -118,7 +114,7 @@ def _table(judgement: Judgement) -> str:
     for figure, about in FIGURES.items():
         value = f"{judgement.values[figure]:.1f} {about.unit}".replace("-", "−")
         lines.append(
-            f"| {about.title}: {_MEANING[figure]} | {value} | "
+            f"| {about.title.capitalize() if figure != 'log_px' else 'log p̂(x)'} | {value} | "
             f"{judgement.percentiles[figure]:.1f} | {judgement.tails[figure]:.2g} |"
         )
     return "\n".join(lines)
@@ -148,4 +144,4 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     images = services.dataset(dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):
-            preparation.picture(images[index].numpy().mean(0) / 255, caption)
+            widgets.image(images[index].numpy().mean(0) / 255, caption, _NEAREST_SIDE)

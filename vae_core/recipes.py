@@ -48,19 +48,8 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
 
 
 _MNIST = {"dataset": "mnist", "learning_rate": 1e-3, "importance_every": 50}
-HELD_OUT_IMAGES = {"mnist-conv-sylvester-d50": 1000}
-"""Of these models only so many test images are scored: each thousand takes a quarter of an hour."""
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
-    "mnist-conv-sylvester-d50": {
-        "dataset": "mnist",
-        "network": "conv",
-        "posterior": "sylvester-householder",
-        "latent_size": 50,
-        "flow_steps": 4,
-        "epochs": 80,
-        "title": "MNIST · convolutional, Sylvester flow · d = 50",
-    },
     "mnist-mean-field-d50": {
         **_MNIST,
         "posterior": "mean-field",
@@ -118,17 +107,16 @@ def make(name: str) -> Path:
     if execute(run) != "done":
         raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
     command = f"python -m vae_core.recipes {name}"
-    return publish(run, pretrained_folder() / name, command, HELD_OUT_IMAGES.get(name))
+    return publish(run, pretrained_folder() / name, command)
 
 
-def publish(run: Run, folder: Path, command: str, images: int | None = None) -> Path:
+def publish(run: Run, folder: Path, command: str) -> Path:
     """Copy what is needed to use a finished run, with final figures and a card.
 
     Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs.
 
     Args:
         command: what makes the model again, for its card.
-        images: how many test images are scored; all of them if None.
     """
     from safetensors.torch import save
 
@@ -146,7 +134,6 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
         "test",
         config.train.binarisation,
         IMPORTANCE_SAMPLES,
-        images,
     )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -28,7 +28,9 @@ def models(app_server: App) -> App:
     run = create_run(runs / "finished", RunConfig.from_settings(settings))
     assert execute(run) == "done"
     stopped = runs / "stopped"
-    shutil.copytree(run.folder, stopped, ignore=shutil.ignore_patterns("evaluation*", "held*"))
+    shutil.copytree(
+        run.folder, stopped, ignore=shutil.ignore_patterns("evaluation*", "held*", "calibration*")
+    )
     for name, changes in (("status", {"state": "stopped"}), ("config", {"title": "stopped"})):
         file = stopped / f"{name}.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | changes))
