@@ -9,6 +9,8 @@ from app import services, widgets
 from app.services import Choice
 from vae_core.config import DATASETS
 
+_MOST_DIGITS = 20  # of a number in an address
+
 
 def pick_model(key: str = "model") -> Choice:
     """A select box of all models. Ends the page with a pointer to Train if there are none."""
@@ -77,7 +79,8 @@ def index_input(label: str, count: int, first: int, key: str, help_text: str) ->
 def _refuse_outside(key: str, count: int) -> str:
     """Keep a number of the URL within 0 to ``count`` − 1; what to say if it was not."""
     linked = st.query_params.get(key, "")
-    if not linked.removeprefix("-").isdecimal() or 0 <= int(linked) < count:
+    is_number = linked.removeprefix("-").isdecimal() and len(linked) < _MOST_DIGITS
+    if not is_number or 0 <= int(linked) < count:
         return ""
     nearest = min(max(int(linked), 0), count - 1)
     st.session_state[key] = nearest

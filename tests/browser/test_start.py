@@ -153,19 +153,20 @@ def test_another_model_is_chosen_and_kept_in_the_link(app_server: App, page: Pag
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "image"),
     [
-        {"model": "no-such-run", "image": "99999", "L": "7", "epsilon": "-4"},
-        {"model": "../../etc", "image": "x", "L": "x", "epsilon": "1e99"},
+        ({"model": "no-such-run", "image": "99999", "L": "7", "epsilon": "-4"}, 299),
+        ({"model": "../../etc", "image": "x", "L": "x", "epsilon": "1e99"}, 176),
+        ({"image": "9" * 5000}, 176),
     ],
 )
 def test_a_link_that_makes_no_sense_opens_the_page_all_the_same(
-    app_server: App, page: Page, query: dict[str, str]
+    app_server: App, page: Page, query: dict[str, str], image: int
 ) -> None:
     visit(page, app_server.url, query)
     drawn(page)
     expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
-    expect(page.locator(".st-key-stage-x")).to_contain_text("test image 176:")
+    expect(page.locator(".st-key-stage-x")).to_contain_text(f"test image {image}:")
 
 
 def test_the_walk_goes_from_left_to_right_and_on_a_phone_from_top_to_bottom(

@@ -17,7 +17,7 @@ from vae_core.annealing import (
     stream_bdmc,
 )
 from vae_core.config import ModelConfig
-from vae_core.estimators import log_density
+from vae_core.estimators import FLOATS_AT_ONCE, log_density
 from vae_core.paths import pretrained_folder
 from vae_core.vae import VAE, load_model
 
@@ -93,7 +93,7 @@ def test_bounds_and_importance_sampling_bracket_the_exact_value():
 def test_the_sandwich_of_a_trained_model_is_narrow_and_holds_importance_sampling(name, generator):
     model = load_model(pretrained_folder() / name)
     x, z = simulate(model, 12, generator)
-    sandwich = bdmc(model, x, z, Annealing(chains=8, temperatures=500, leapfrog_steps=5))
+    sandwich = bdmc(model, x, z, Annealing(chains=16, temperatures=500, leapfrog_steps=5))
     width, se = sandwich.mean_width
     assert -2 * se < width < 0.5 - 2 * se
     importance = log_density(model, x, 5000).log_px
@@ -135,7 +135,7 @@ def test_it_can_be_watched_and_left_at_any_time():
 def test_many_images_go_in_groups():
     truth = linear_gaussian(2, 6)
     model, (x, z) = linear_vae(truth), simulated(truth, 7)
-    model.decoder.row_floats = 500_000  # as if the decoder were so large that two images fit
+    model.decoder.row_floats = FLOATS_AT_ONCE // 8  # as if so large that two images fit
     seen: list[float] = []
     estimate = ais(model, x, QUICK, on_progress=seen.append)
     assert estimate.log_px.shape == (7,)

@@ -54,7 +54,7 @@ def test_images_of_another_kind_are_regretted_more(finished_model, digits, test_
 
 
 def test_every_family_has_a_regret(test_digits):
-    for run in pretrained_runs():
+    for run in (each for each in pretrained_runs() if each.config.dataset == "digits"):
         found = likelihood_regret(load_model(run.folder), test_digits[:8])
         assert found.amortisation.isfinite().all()
         assert (found.amortisation > -3 * found.amortisation_se - 0.05).all()
