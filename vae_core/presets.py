@@ -46,7 +46,7 @@ PRESETS: Mapping[PresetName, Preset] = {
             "posterior": "mean-field",
             "latent_size": 50,
             "network": "conv",
-            "epochs": 8,
+            "epochs": 5,
             "kl_warmup_epochs": 0,
         },
     ),

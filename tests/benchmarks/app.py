@@ -15,14 +15,13 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from tests.browser.driving import DESKTOP, App, launch, running_app, settle
 
 ROUNDS = 5
-SESSIONS, PACE = 20, 10  # visitors at once, each going to another page every so many seconds
 WATCHED = 8.0  # seconds for which a run is watched
 # What is drawn last on each page.
 LAST = {
     "": ".st-key-chart-elbo .js-plotly-plot .scatterlayer .trace",
     "train": ".st-key-run-panels h3",
     "latent": ".st-key-latent-map .js-plotly-plot .main-svg",
-    "score": "[data-testid=stFileUploaderDropzone]",
+    "score": ".st-key-score-pictures img",
     "posterior_lab": ".js-plotly-plot .main-svg",
     "gradient_lab": ".js-plotly-plot .main-svg",
 }
@@ -52,14 +51,6 @@ SLIDE = """async ([slider, canvas, share]) => {
   }
   return performance.now() - start;
 }"""
-# Goes to the next page every so often, for as long as the window is open.
-BROWSE = """([milliseconds, first]) => {
-  let at = first;
-  setInterval(() => {
-    const links = document.querySelectorAll('[data-testid=stSidebarNav] a');
-    links[at++ % links.length].click();
-  }, milliseconds);
-}"""
 
 
 def main() -> None:
@@ -73,9 +64,6 @@ def main() -> None:
             show("slider to decoded image", slides(page, app))
             show("upload to score, K = 1,000", uploads(page, app))
             show("live panel behind the worker", lags(page, app, Path(folder)))
-            browse_elsewhere(browser, app)
-            for name, seconds in switches(visitor(browser, app)).items():
-                show(f"switch to {name}, {SESSIONS} sessions", seconds)
         browser.close()
 
 
@@ -158,12 +146,6 @@ def lags(page: Page, app: App, folder: Path) -> list[float]:
     page.get_by_role("button", name="Stop", exact=True).click()
     settle(page)
     return behind
-
-
-def browse_elsewhere(browser: Browser, app: App) -> None:
-    """Open all sessions but one, and have each change its page now and then."""
-    for number in range(SESSIONS - 1):
-        visitor(browser, app).evaluate(BROWSE, [PACE * 1000, number])
 
 
 def uploads(page: Page, app: App) -> list[float]:
