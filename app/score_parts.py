@@ -182,7 +182,7 @@ _COLUMNS = {
         format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
     ),
     "Verdict": st.column_config.TextColumn(
-        width=148,
+        width=138,
         help="From the percentile, two-sided, and from what else the report of an image shows.",
     ),
 }
