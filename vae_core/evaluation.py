@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from vae_core.config import Binarisation, Split, TrainConfig
 from vae_core.datasets import Dataset, evaluation_images
 from vae_core.estimators import LogDensity, log_density
+from vae_core.long_estimate import kept_log_density
 from vae_core.objectives import ElboTerms, elbo_terms
 from vae_core.vae import VAE
 
@@ -136,13 +138,21 @@ def evaluate(
     limit: int | None = None,
     seed: int = EVALUATION_SEED,
     on_progress: Callable[[float], None] | None = None,
+    kept: Path | None = None,
 ) -> tuple[dict[str, Any], LogDensity]:
     """Figures on a split, with their protocol, and the score of every image behind them.
 
     Standard errors are those of the mean over images. ``log_px`` estimates log p(x) from below.
+
+    Args:
+        kept: a file from which an evaluation that was cut off goes on.
     """
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
-    result = log_density(model, x.to(model.device), importance_samples, seed, on_progress)
+    x = x.to(model.device)
+    if kept is None:
+        result = log_density(model, x, importance_samples, seed, on_progress)
+    else:
+        result = kept_log_density(model, x, importance_samples, seed, kept, on_progress)
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)
     known = result.pareto_k[~result.pareto_k.isnan()]

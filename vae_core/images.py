@@ -27,6 +27,7 @@ from vae_core.layouts import (
     fitted,
     ground_level,
     ink_box,
+    levelled,
     light_share,
     placed,
     two_levels,
@@ -191,7 +192,7 @@ class _Work:
 
     def invert(self, choice: Choice) -> None:
         """From here on the ink is light."""
-        share = light_share(self.picture)
+        share = light_share(self._without_slow_light())
         if choice != "auto":
             done = choice == "yes"
             reason = f"{'Inverted' if done else 'Not inverted'} {_ASKED}."
@@ -205,12 +206,19 @@ class _Work:
         self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)
         self.inverted = done
 
+    def _without_slow_light(self) -> Grey:
+        """The picture, or where light falls unevenly on it, what differs from that light."""
+        return levelled(self.picture) if self._is_unevenly_lit() else self.picture
+
+    def _is_unevenly_lit(self) -> bool:
+        if self.blank or self.fits or self.layout.shades:
+            return False
+        return unevenness(self.picture) > _UNEVEN
+
     def even(self, choice: Choice) -> None:
         """The light, where a photograph of paper has more of it on one side."""
-        if choice == "no" or self.blank or self.fits or self.layout.shades:
-            return
         spread = unevenness(self.picture)
-        if spread > _UNEVEN:
+        if choice != "no" and self._is_unevenly_lit():
             reason = f"Its edge varies by {spread:.0%} from place to place: the light was evened."
             self._record("Light", reason, evened(self.picture, paper=self.inverted))
             self.blank = float(np.ptp(self.picture)) < _ONE_COLOUR

@@ -89,6 +89,20 @@ def unevenness(picture: Grey) -> float:
     return float(high - low)
 
 
+def levelled(picture: Grey) -> Grey:
+    """A small copy without the slow change of light that its edge shows, around 0, (h, w).
+
+    A quadratic surface through the edge, by least squares: unlike :func:`evened` it need not know
+    whether the ink is light or dark.
+    """
+    small = _thumbnail(picture)
+    down, across = np.meshgrid(*(np.linspace(-1, 1, side) for side in small.shape), indexing="ij")
+    terms = np.stack([np.ones(small.shape), down, across, down * across, down**2, across**2], -1)
+    at_edge = np.stack([_edge(term) for term in np.moveaxis(terms, -1, 0)], -1)
+    surface = np.linalg.lstsq(at_edge, _edge(small), rcond=None)[0]
+    return (small - terms @ surface).astype(np.float32)
+
+
 def evened(picture: Grey, *, paper: bool) -> Grey:
     """A picture with its ground at 0, however the light fell on it.
 

@@ -110,13 +110,14 @@ def make(name: str) -> Path:
     return publish(run, pretrained_folder() / name, command)
 
 
-def publish(run: Run, folder: Path, command: str) -> Path:
+def publish(run: Run, folder: Path, command: str, images: int | None = None) -> Path:
     """Copy what is needed to use a finished run, with final figures and a card.
 
     Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs.
 
     Args:
         command: what makes the model again, for its card.
+        images: how many test images its figures are of; all of them if None.
     """
     from safetensors.torch import save
 
@@ -134,6 +135,8 @@ def publish(run: Run, folder: Path, command: str) -> Path:
         "test",
         config.train.binarisation,
         IMPORTANCE_SAMPLES,
+        images,
+        kept=run.folder / "test_scores.safetensors",
     )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

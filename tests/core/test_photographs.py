@@ -1,0 +1,78 @@
+"""Photographs of handwritten digits are scored as what they are."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.photographs import digits_to_photograph, photograph
+from vae_core.calibration import Calibration
+from vae_core.datasets import Dataset, binarise
+from vae_core.images import Prepared, prepare
+from vae_core.report import Report, report_images
+from vae_core.runs import find_run
+from vae_core.vae import load_model
+
+EACH = 4
+SHAPE = (1, 28, 28)
+
+
+@pytest.fixture(scope="module")
+def chosen(mnist: Dataset) -> list[int]:
+    """Test images, four of each class."""
+    return digits_to_photograph(*mnist.split("test"), EACH)
+
+
+@pytest.fixture(scope="module")
+def prepared(mnist: Dataset, chosen: list[int]) -> list[Prepared]:
+    images = mnist.split("test")[0]
+    files = [photograph(images[i, 0].numpy(), seed=i) for i in chosen]
+    return [prepare(file, "photo.jpg", SHAPE, dataset="mnist") for file in files]
+
+
+@pytest.fixture(scope="module")
+def reports(prepared: list[Prepared]) -> list[Report]:
+    run = find_run("pretrained/mnist-mean-field-d50")
+    draw = torch.Generator().manual_seed(0)
+    x = binarise(torch.stack([each.pixels for each in prepared]), "dynamic", draw)
+    return report_images(load_model(run.folder), x, 200, Calibration.of(run))
+
+
+def test_dark_pen_is_known_for_ink_however_the_light_falls(prepared: list[Prepared]):
+    assert all(each.inverted for each in prepared)
+
+
+def test_what_the_model_sees_is_the_digit_itself(
+    mnist: Dataset, chosen: list[int], prepared: list[Prepared]
+):
+    images = mnist.split("test")[0]
+    for index, each in zip(chosen, prepared, strict=True):
+        seen, true = each.pixels[0].float() / 255, images[index, 0].float() / 255
+        both = torch.stack([seen.flatten(), turned_best(true, seen).flatten()])
+        assert torch.corrcoef(both)[0, 1] > 0.7, index
+
+
+def test_at_least_four_in_five_lie_within_the_middle_of_the_held_out_images(
+    reports: list[Report],
+):
+    percentiles = [report.score.percentile for report in reports]
+    inside = [each is not None and 5 <= each <= 95 for each in percentiles]
+    assert sum(inside) >= 0.8 * len(reports)
+
+
+def test_at_least_four_in_five_are_of_the_right_class(
+    mnist: Dataset, chosen: list[int], reports: list[Report]
+):
+    labels = mnist.split("test")[1][chosen].tolist()
+    found = [report.classes.best if report.classes else None for report in reports]
+    assert sum(a == b for a, b in zip(found, labels, strict=True)) >= 0.8 * len(labels)
+
+
+def turned_best(true: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """The digit turned as little as the photographs are, as it agrees best with what is seen."""
+    picture = Image.fromarray((255 * true).to(torch.uint8).numpy())
+    turned = [
+        torch.from_numpy(np.array(picture.rotate(angle, Image.Resampling.BILINEAR))) / 255
+        for angle in range(-12, 13, 3)
+    ]
+    return max(turned, key=lambda each: float((each * seen).sum()))

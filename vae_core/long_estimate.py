@@ -1,0 +1,67 @@
+"""log p̂(x) of many images, kept while it is computed: an estimate of hours survives a stop."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vae_core.estimators import LogDensity, log_density
+from vae_core.files import replace_file
+from vae_core.vae import VAE
+
+_AT_ONCE = 20
+_NAMES = [field.name for field in fields(LogDensity)]
+
+
+def kept_log_density(
+    model: VAE,
+    x: Tensor,
+    n: int,
+    seed: int,
+    kept: Path,
+    on_progress: Callable[[float], None] | None = None,
+) -> LogDensity:
+    """The same as :func:`vae_core.estimators.log_density`; goes on where a call before was cut off.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        kept: the file with the images that are done. It is begun anew if it is of another model,
+            other images, another K or another seed. More images may be added at the end of ``x``.
+
+    Raises:
+        ValueError: as :func:`vae_core.estimators.log_density` does.
+    """
+    key = f"{_digest(*model.state_dict().values())} K={n} seed={seed}"
+    figures = _read(kept, key, x)
+    while (done := figures.shape[1]) < len(x):
+        found = log_density(model, x[done : done + _AT_ONCE], n, seed)
+        new = torch.stack([getattr(found, name) for name in _NAMES])
+        figures = torch.cat([figures, new], 1)
+        seen = x[: figures.shape[1]]
+        replace_file(kept, save({"figures": figures}, {"key": f"{key} x={_digest(seen)}"}))
+        if on_progress is not None:
+            on_progress(figures.shape[1] / len(x))
+    return LogDensity(*figures[:, : len(x)])
+
+
+def _read(kept: Path, key: str, x: Tensor) -> Tensor:
+    """Figures of the first images, (7, number of images); none if the file is of something else."""
+    nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
+    try:
+        with safe_open(kept, framework="pt") as file:
+            figures, found = file.get_tensor("figures"), file.metadata()["key"]
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return nothing
+    return figures if found == f"{key} x={_digest(x[: figures.shape[1]])}" else nothing
+
+
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
