@@ -18,7 +18,7 @@ _SLANT = 0.06  # by how much of a side each corner is moved at most
 _TURN = 8  # degrees at most
 _ON_ITS_SIDE = {1: 0, 3: 180, 6: 90, 8: 270}  # EXIF orientation: how the camera was turned
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 
 def photograph(digit: NDArray[np.uint8], seed: int) -> bytes:
@@ -100,6 +100,6 @@ def _file(pixels: NDArray[np.uint8], rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def digits_to_photograph(images: torch.Tensor, labels: torch.Tensor, each: int) -> list[int]:
-    """Where the first ``each`` images of every class are."""
-    return [int(index) for y in range(10) for index in torch.nonzero(labels == y)[:each].flatten()]
+def first_of_each(labels: torch.Tensor, count: int) -> list[int]:
+    """Where the first ``count`` images of every class are."""
+    return [int(index) for y in range(10) for index in torch.nonzero(labels == y)[:count].flatten()]

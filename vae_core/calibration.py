@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.classification import LatentClassifier
+from vae_core.classification import ClassProbabilities, LatentClassifier, class_posterior
 from vae_core.complexity import code_length
 from vae_core.config import Binarisation, Split
 from vae_core.datasets import Dataset, evaluation_images
@@ -37,6 +37,7 @@ _SPLIT: Split = "validation"
 _TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # of the work, about
+_CLASS_SAMPLES = 500
 _FORMAT = {"format": 1, "regret": dataclasses.asdict(SCHEDULE)}
 """What a file must say to compare with scores by this version of the program."""
 
@@ -93,7 +94,7 @@ class Calibration:
         latents: of training images, to find the nearest.
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
-            of its weights), and how the regret was found.
+            of its weights), how the regret was found, and the accuracy of a class head.
     """
 
     held_out: Measured
@@ -118,9 +119,7 @@ class Calibration:
                 f"The run {run.id} is damaged: {FILE}: {error}. Make it again with "
                 "`python -m vae_core calibrate`."
             ) from error
-        current = {**_FORMAT, "model": model_digest(run.folder)}
-        same = all(found.protocol.get(name) == value for name, value in current.items())
-        return found if same else None
+        return found if is_current(found.protocol, run.folder) else None
 
     @property
     def importance_samples(self) -> int:
@@ -149,6 +148,18 @@ class Calibration:
     def measure(self, model: VAE, x: Tensor) -> Measured:
         """The figures of images x (B, C, H, W), as the held-out images' were found."""
         return measure(model, x, self.latents, self.importance_samples, self.seed)
+
+    def classes(self, model: VAE, x: Tensor, whitened: Tensor) -> list[ClassProbabilities]:
+        """p(y|x) of images x (B, C, H, W) with such latents (B, d): the model's own, if it has one.
+
+        It takes as many draws of an image as the accuracy was found with.
+        """
+        accuracy = self.protocol.get("class_head_accuracy")
+        if accuracy is None:
+            return self.classifier(whitened)
+        found = class_posterior(model, x, _CLASS_SAMPLES, self.seed)
+        rows = zip(*(each.tolist() for each in found), strict=True)
+        return [ClassProbabilities(chances, accuracy, errors) for chances, errors in rows]
 
     def write(self, folder: Path) -> None:
         """Keep it in a run's folder, in one step."""
@@ -208,12 +219,22 @@ def calibration_steps(
         "model": model_digest(run.folder),
         **_FORMAT,
     }
+    if model.class_head is not None:
+        said = class_posterior(model, x, _CLASS_SAMPLES, seed)[0].argmax(1)
+        right = (said == held_out_labels.cpu()).double().mean()
+        protocol |= {"class_head_accuracy": float(right), "class_samples": _CLASS_SAMPLES}
     return Calibration(held_out, latents, classifier, protocol)
 
 
 def model_digest(folder: Path) -> str:
     """Names the weights in a run's folder, wherever it is copied."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
+    """Whether a calibration's protocol is of the weights in a run's folder and of this version."""
+    current = {**_FORMAT, "model": model_digest(folder)}
+    return all(protocol.get(name) == value for name, value in current.items())
 
 
 def _joined(parts: list[Measured]) -> Measured:

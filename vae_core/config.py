@@ -16,6 +16,7 @@ from vae_core.catalogue import Split as Split
 from vae_core.choices import FLOWS as FLOWS
 from vae_core.choices import POSTERIORS as POSTERIORS
 from vae_core.choices import Binarisation as Binarisation
+from vae_core.choices import ClassHeadName as ClassHeadName
 from vae_core.choices import FlowName as FlowName
 from vae_core.choices import GaussianName as GaussianName
 from vae_core.choices import GradientName as GradientName
@@ -129,10 +130,21 @@ class ModelConfig(Checked):
             "gaussian": "Gaussian: grey, one learned s",
         },
     )
+    class_head: ClassHeadName = setting(
+        "none",
+        "Class head p(y|z)",
+        "A linear head learns the class of an image from its z along with the image itself, so "
+        "that the model says p(y|x); a score stays log p(x).",
+        advanced=True,
+        titles={"none": "None: classes are not used", "linear": "Linear (softmax of z)"},
+    )
     image_shape: ImageShape = (1, 28, 28)
+    classes: int = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 2 <= self.classes <= 1000:
+            raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
         shape = tuple(self.image_shape)
         if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
             raise ConfigError(
@@ -357,10 +369,11 @@ class RunConfig(Checked):
         dataset = own.get("dataset", "digits")
         if dataset not in DATASETS:
             raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
-        shape = DATASETS[dataset].image_shape
+        info = DATASETS[dataset]
         if model.get("likelihood", "bernoulli") != "bernoulli":
             train.setdefault("binarisation", "none")
-        return cls(model=ModelConfig(**model, image_shape=shape), train=TrainConfig(**train), **own)
+        data = {"image_shape": info.image_shape, "classes": len(info.classes)}
+        return cls(model=ModelConfig(**model, **data), train=TrainConfig(**train), **own)
 
     def settings(self) -> dict[str, Any]:
         """The flat mapping that :meth:`from_settings` takes."""
@@ -375,7 +388,8 @@ class RunConfig(Checked):
         steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
         grey = f" · {self.model.likelihood}" if self.model.likelihood != "bernoulli" else ""
         size = f"d={self.model.latent_size}"
-        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{grey}"
+        head = " · p(y|z)" if self.model.class_head != "none" else ""
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{grey}{head}"
 
     @property
     def pixels(self) -> str:

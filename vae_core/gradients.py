@@ -31,6 +31,7 @@ class Draw:
         inside: K, the samples inside the logarithm.
         kl_weight: β, from the KL at the samples, (1 or L·K, B).
         closed_form: whether the KL may be taken in closed form.
+        labels: y, (B,), if the class is part of what is observed.
     """
 
     model: VAE
@@ -40,10 +41,19 @@ class Draw:
     inside: int
     kl_weight: Callable[[Tensor], Tensor | float]
     closed_form: bool
+    labels: Tensor | None = None
 
     def terms(self, z: Tensor, log_q: Tensor) -> ElboTerms:
         """Every term of the bound at z, (L·K, B, d)."""
         return terms_at(self.model, self.x, self.q, self.path, z, log_q)
+
+    def log_observed(self, terms: ElboTerms) -> Tensor:
+        """log p(x|z), or log p(x, y|z) = log p(x|z) + log p(y|z), (L·K, B)."""
+        if self.labels is None:
+            return terms.log_px_z
+        log_py_z = self.model.log_class_probabilities(terms.z)
+        chosen = self.labels.expand(len(terms.z), -1)[..., None]
+        return terms.log_px_z + log_py_z.gather(-1, chosen)[..., 0]
 
 
 def training_loss(
@@ -52,6 +62,7 @@ def training_loss(
     settings: TrainConfig,
     kl_weight: float | Tensor,
     generator: torch.Generator | None = None,
+    labels: Tensor | None = None,
 ) -> tuple[Tensor, ElboTerms]:
     """A scalar with the gradient of −objective, averaged over images, and the terms behind it.
 
@@ -59,6 +70,7 @@ def training_loss(
         x: images, (B, C, H, W).
         settings: L, K, free bits, and which estimator.
         kl_weight: β at this moment of the training, below its final value during KL warm-up.
+        labels: y, (B,), for a model with a class head: the bound is that of log p(x, y) then.
     """
 
     def weight(kl: Tensor) -> float | Tensor:
@@ -71,7 +83,7 @@ def training_loss(
     q = model.posterior(x)
     path = q.path(q.noise(settings.samples * settings.iwae_samples, generator))
     closed_form = settings.elbo_form == "kl"
-    draw = Draw(model, x, q, path, settings.iwae_samples, weight, closed_form)
+    draw = Draw(model, x, q, path, settings.iwae_samples, weight, closed_form, labels)
     surrogate, terms = GRADIENTS[settings.gradient](draw)
     return -surrogate.mean(), terms
 
@@ -80,7 +92,7 @@ def pathwise(draw: Draw) -> tuple[Tensor, ElboTerms]:
     """Reparameterised: autograd through z(ε) (Kingma & Welling 2014; Rezende et al. 2014)."""
     terms = draw.terms(draw.path.z, draw.path.log_q)
     if draw.inside == 1 and draw.closed_form:
-        return terms.log_px_z - draw.kl_weight(terms.kl) * terms.kl, terms
+        return draw.log_observed(terms) - draw.kl_weight(terms.kl) * terms.kl, terms
     log_w = _log_weights(draw, terms)
     return log_w.logsumexp(1) - math.log(draw.inside), terms
 
@@ -142,7 +154,7 @@ GRADIENTS: dict[GradientName, Callable[[Draw], tuple[Tensor, ElboTerms]]] = {
 def _log_weights(draw: Draw, terms: ElboTerms) -> Tensor:
     """log w with β in it, (L, K, B)."""
     kl_weight = draw.kl_weight(terms.log_qz - terms.log_pz)
-    log_w = terms.log_px_z + kl_weight * (terms.log_pz - terms.log_qz)
+    log_w = draw.log_observed(terms) + kl_weight * (terms.log_pz - terms.log_qz)
     return log_w.unflatten(0, (-1, draw.inside))
 
 

@@ -142,7 +142,7 @@ def _placed(
     return list(
         zip(
             calibration.latents.nearest(whitened),
-            calibration.classifier(whitened),
+            calibration.classes(model, x, whitened),
             calibration.reference.judge(figures),
             strict=True,
         )

@@ -136,6 +136,7 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "nearest_distances_sigma": lambda r: r.neighbours and list(r.neighbours.distances),
     "class": lambda r: r.classes and r.classes.best,
     "class_probabilities": lambda r: r.classes and list(r.classes.probabilities),
+    "class_probabilities_se": lambda r: r.classes and r.classes.se and list(r.classes.se),
     "class_accuracy": lambda r: r.classes and r.classes.accuracy,
     **{f"{figure}_percentile": _percentile(figure) for figure in FIGURES},
     **{f"{figure}_tail": _tail(figure) for figure in FIGURES},

@@ -97,7 +97,7 @@ class Training:
         self.config = config
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
-        self.images, _ = self.data.split("train")
+        self.images, self.labels = self.data.split("train")
         settings = config.train
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
@@ -198,7 +198,8 @@ class Training:
         settings = self.config.train
         x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
         with self.model.products_in(self.precision):
-            loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator)
+            labels = self.labels[chosen] if self.model.class_head else None
+            loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator, labels)
             loss.backward()
         self.optimiser.step(rate, settings.gradient_clip)
         log_px_z, kl = terms.log_px_z.detach().mean(), terms.kl.detach().mean()

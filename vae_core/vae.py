@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 class VAE(nn.Module):
     """p(z) = N(0, I), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
 
+    With a class head it is a model of images and their classes, p(z) p(x|z) p(y|z), whose p(x) and
+    p(y|x) follow from one q(z|x).
+
     Example::
 
         model = VAE(ModelConfig(posterior="full", latent_size=2, image_shape=(1, 8, 8)))
@@ -42,6 +45,9 @@ class VAE(nn.Module):
         self.to_posterior = build_posterior(self.encoder.features, config)
         self.decoder = build_decoder(config)
         self.likelihood = LIKELIHOODS[config.likelihood]()
+        self.class_head: nn.Linear | None = None
+        if config.class_head == "linear":
+            self.class_head = nn.Linear(config.latent_size, config.classes)
         self._autocast = False  # the networks in bfloat16, meanwhile
 
     @property
@@ -112,6 +118,16 @@ class VAE(nn.Module):
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(x|z) + log p(z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
         return self.log_likelihood(x, z) + self.log_prior(z)
+
+    def log_class_probabilities(self, z: Tensor) -> Tensor:
+        """log p(y|z) of every class for latents (…, d): (…, classes).
+
+        Raises:
+            ValueError: if the model has no class head.
+        """
+        if self.class_head is None:
+            raise ValueError("This model has no class head: it was trained without classes.")
+        return self.class_head(z).log_softmax(-1)
 
     def log_weights(self, x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x|z) + log p(z) − log q(z|x) at n draws z ~ q(z|x): (n, B).
