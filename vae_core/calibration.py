@@ -166,6 +166,7 @@ class Calibration:
         tensors = {
             **_tensors("held_out", self.held_out),
             **_tensors("latents", self.latents),
+            "latents.points": self.latents.points.half(),
             "classifier.weight": self.classifier.weight,
             "classifier.bias": self.classifier.bias,
         }
@@ -255,10 +256,10 @@ def _read(path: Path) -> Calibration:
         found = {n: value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
         return {name.partition(".")[2]: value for name, value in found.items()}
 
-    accuracy = protocol.pop("classifier_accuracy")
+    accuracy, latents = protocol.pop("classifier_accuracy"), record("latents")
     return Calibration(
         Measured(**record("held_out")),
-        TrainingLatents(**record("latents")),
+        TrainingLatents(**latents | {"points": latents["points"].float()}),
         LatentClassifier(**record("classifier"), accuracy=accuracy),
         protocol,
     )

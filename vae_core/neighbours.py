@@ -41,7 +41,8 @@ class TrainingLatents:
     """Where training images lie in the latent space.
 
     Attributes:
-        points: whitened posterior means of the first N training images, (N, d), float32.
+        points: whitened posterior means of the first N training images, (N, d), float32, rounded
+            to float16 so that they can be kept in half the room.
         labels: their classes, (N,), int64.
         centre: the mean of the aggregate posterior, (d,), float32.
         scale_tril: L of its covariance LLᵀ, (d, d), float32.
@@ -60,7 +61,8 @@ class TrainingLatents:
         jitter = _JITTER * torch.eye(len(covariance), dtype=covariance.dtype)
         scale_tril = torch.linalg.cholesky(covariance + jitter).float()
         frame = cls(torch.empty(0), labels.cpu(), draws.mean(0).float(), scale_tril)
-        return cls(frame.whitened(model, x, seed), frame.labels, frame.centre, scale_tril)
+        points = frame.whitened(model, x, seed).half().float()
+        return cls(points, frame.labels, frame.centre, scale_tril)
 
     def whitened(self, model: VAE, x: Tensor, seed: int = 0) -> Tensor:
         """L⁻¹ (E[z|x] − centre) of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU."""

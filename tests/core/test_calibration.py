@@ -95,13 +95,3 @@ def test_it_goes_in_steps_and_can_be_left(finished, finished_model, digits):
     steps = calibration_steps(finished, finished_model, digits, images=40)
     assert 0 < next(steps) < next(steps) < 1
     steps.close()
-
-
-def test_a_published_run_has_one(finished, tmp_path, monkeypatch):
-    from vae_core import recipes
-
-    monkeypatch.setattr(recipes, "IMPORTANCE_SAMPLES", 30)
-    folder = recipes.publish(finished, tmp_path / "published", "a command")
-    published = Calibration.of(Run.open(folder))
-    assert published is not None
-    assert published.protocol["images"] == 200

@@ -1,0 +1,106 @@
+"""A published model is small, and its figures are those of the weights it has."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from vae_core import publishing
+from vae_core.calibration import Calibration
+from vae_core.datasets import Dataset, evaluation_images
+from vae_core.estimators import log_density
+from vae_core.neighbours import posterior_means
+from vae_core.publishing import publish
+from vae_core.runs import Run
+from vae_core.scoring import HeldOut
+from vae_core.vae import load_model
+
+FILES = {
+    "calibration.safetensors", "card.md", "config.json", "evaluation.json",
+    "held_out.safetensors", "latents.npz", "metrics.jsonl", "model.safetensors", "status.json",
+}  # fmt: skip
+K, IMAGES = 30, 50
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    for name in ("resume.pt", "worker.log"):
+        (folder / name).write_bytes(b"not to be published")
+    return Run.open(folder)
+
+
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
+
+
+def weight_types(folder: Path) -> set[str]:
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+
+
+def test_it_holds_what_is_needed_to_use_it_and_no_more(run: Run, tmp_path: Path):
+    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    assert {path.name for path in folder.iterdir()} == FILES
+    published = Run.open(folder)
+    assert published.config == run.config
+    assert published.status().pid is None
+    assert len(published.metrics()) < 60
+    assert "Made by `a command`" in (folder / "card.md").read_text()
+    calibration = Calibration.of(published)
+    assert calibration is not None
+    assert calibration.protocol["images"] == 200
+    assert weight_types(folder) == {"F32"}  # they are few
+
+
+def test_large_weights_are_rounded_and_every_figure_is_of_the_rounded_ones(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: Dataset
+):
+    monkeypatch.setattr(publishing, "_LARGE", 1000)
+    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    assert weight_types(folder) == {"F16"}
+    model, original = load_model(folder), load_model(run.folder)
+    for name, value in original.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value.half().float()), name
+    x, _ = evaluation_images(digits, "test", "dynamic", 0, IMAGES)
+    held_out = HeldOut.of(Run.open(folder))
+    assert held_out is not None
+    torch.testing.assert_close(held_out.log_px, log_density(model, x, K).log_px)
+    assert not torch.equal(held_out.log_px, log_density(original, x, K).log_px)
+    assert Calibration.of(Run.open(folder)) is not None
+
+
+def test_latents_of_all_test_images_are_kept(run: Run, tmp_path: Path, digits: Dataset):
+    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    x, labels = evaluation_images(digits, "test", "dynamic", 0)
+    with np.load(folder / "latents.npz") as file:
+        means, classes = file["mean"], file["label"]
+    assert np.array_equal(classes, labels.numpy())
+    expected = posterior_means(load_model(folder), x).numpy()
+    assert np.abs(means - expected).max() < 0.008  # half a hundredth, and float16
+
+
+def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = publish(run, tmp_path / "published", "the first", IMAGES)
+    run_again, before = Run.open(run.folder), folder.stat().st_ino
+    monkeypatch.setattr(publishing, "calibration_steps", lambda *_: pytest.exit("stopped"))
+    with pytest.raises(pytest.exit.Exception):
+        publish(run_again, folder, "the second", 2 * IMAGES)
+    assert folder.stat().st_ino == before
+    assert "the first" in (folder / "card.md").read_text()
+    with safe_open(run.folder / "test_scores.safetensors", framework="pt") as file:
+        assert file.get_slice("figures").get_shape() == [7, 2 * IMAGES]
+    monkeypatch.undo()
+    monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
+    publish(run_again, folder, "the second", 2 * IMAGES)
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert evaluation["images"] == 2 * IMAGES
+    assert "the second" in (folder / "card.md").read_text()
