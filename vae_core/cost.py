@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from vae_core.config import DATASETS, ModelConfig, PrecisionName, RunConfig
 from vae_core.evaluation import EPOCH_IMAGES, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES
 from vae_core.execution import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.objectives import elbo_terms
-from vae_core.precision import products_in, resolve_precision
+from vae_core.precision import resolve_precision
 from vae_core.vae import VAE
 
 _BACKWARD = 2.0  # gradients take twice the work of the pass they follow
@@ -86,8 +86,10 @@ def measure_speed(device: torch.device, precision: PrecisionName = "float32") ->
     square = torch.zeros(512, 512, device=device)
     large = torch.zeros(1 << 20, device=device)
     call = _seconds(device, lambda: (tiny + 1).sum().backward(), 100) / 6  # 2 there, 4 back
-    with products_in(resolve_precision(precision, device)):
-        flop = _seconds(device, lambda: square @ square, 4) / (2 * 512**3)
+    # By its type: products_in would round what other threads of a page multiply meanwhile
+    factor = torch.bfloat16 if resolve_precision(precision, device) == "bfloat16" else torch.float32
+    product = lambda: (square.to(factor) @ square.to(factor)).float()  # noqa: E731
+    flop = _seconds(device, product, 4) / (2 * 512**3)
     value = _seconds(device, lambda: torch.sigmoid(large), 4) / large.numel()
     return Speed(call, flop, value)
 
@@ -110,24 +112,29 @@ def _draws(config: RunConfig) -> int:
 def _follow(model: VAE, images: int, samples: int) -> Work:
     """The work of the ELBO's terms at so many samples of each of so many images."""
     x = torch.zeros(images, *model.config.image_shape, device="meta")
-    products = FlopCounterMode(display=False)
-    with torch.no_grad(), products, _Followed() as followed:
+    with torch.no_grad(), _Followed() as followed:
         elbo_terms(model, x, samples)
-    return Work(followed.calls, products.get_total_flops(), followed.values)
+    return Work(followed.calls, followed.flops, followed.values)
 
 
 class _Followed(TorchDispatchMode):
-    """Counts the operations called inside it, and the numbers that they write."""
+    """Counts the operations called inside it, their FLOPs, and the numbers that they write.
+
+    Not by PyTorch's own FlopCounterMode, which puts hooks into the modules of all threads: another
+    one that takes gradients meanwhile fails.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls = self.values = 0
+        self.calls = self.values = self.flops = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         self.calls += 1
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
         if isinstance(result, Tensor) and not func.is_view:
             self.values += result.numel()
         return result

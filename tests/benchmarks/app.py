@@ -12,9 +12,11 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from tests.benchmarks.visitors import visitors
 from tests.browser.driving import DESKTOP, App, launch, running_app, settle
 
 ROUNDS = 5
+CROWD = 20  # people who browse at once
 WATCHED = 8.0  # seconds for which a run is watched
 # What is drawn last on each page.
 LAST = {
@@ -63,6 +65,10 @@ def main() -> None:
                 show(f"switch to {name}, warm", seconds)
             show("slider to decoded image", slides(page, app))
             show("upload to score, K = 1,000", uploads(page, app))
+            with visitors(app.url, CROWD - 1) as others:
+                for name, seconds in switches(page).items():
+                    show(f"switch to {name}, {CROWD} people browsing", seconds)
+            show("a page of the others, from the server", others.seconds)
             show("live panel behind the worker", lags(page, app, Path(folder)))
         browser.close()
 

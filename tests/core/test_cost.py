@@ -1,6 +1,7 @@
 """The cost of a run before it starts: exact parameters, and work that grows as it should."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from vae_core import cost
 from vae_core.config import DATASETS, POSTERIORS, ModelConfig, PosteriorName, RunConfig
 from vae_core.objectives import elbo_terms
+from vae_core.regret import likelihood_regret
 from vae_core.vae import VAE
 
 SETTINGS = [
@@ -84,3 +86,14 @@ def test_the_speed_of_this_computer_is_plausible() -> None:
     assert 1e-8 < speed.call < 1e-3
     assert 1e-14 < speed.flop < 1e-8
     assert speed.seconds(cost.Work(flops=1e9)) == pytest.approx(1e9 * speed.flop)
+
+
+def test_another_thread_may_take_gradients_meanwhile():
+    """A page counts the work of a form while another one's score is computed."""
+    model = VAE(ModelConfig(latent_size=2, hidden_size=8, image_shape=(1, 8, 8)))
+    x = torch.rand(2, 1, 8, 8)
+    with ThreadPoolExecutor(1) as other:
+        counting = other.submit(lambda: [cost.epoch_work(RunConfig()) for _ in range(20)])
+        while not counting.done():
+            likelihood_regret(model, x)
+        assert len({work.flops for work in counting.result()}) == 1
