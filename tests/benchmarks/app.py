@@ -18,6 +18,7 @@ from tests.browser.driving import DESKTOP, App, launch, running_app, settle
 ROUNDS = 5
 CROWD = 20  # people who browse at once
 WATCHED = 8.0  # seconds for which a run is watched
+PROGRESS = re.compile(r"Epoch [\d,]+ of 20,000")
 # What is drawn last on each page.
 LAST = {
     "": ".st-key-chart-elbo .js-plotly-plot .scatterlayer .trace",
@@ -69,7 +70,11 @@ def main() -> None:
                 for name, seconds in switches(page).items():
                     show(f"switch to {name}, {CROWD} people browsing", seconds)
             show("a page of the others, from the server", others.seconds)
-            show("live panel behind the worker", lags(page, app, Path(folder)))
+            status = start_run(page, app, Path(folder))
+            show("live panel behind the worker", lags(page, status))
+            slower = slowed(page, status)
+            print(f"  {'training while the page watches it':44} {slower:6.2f} × the time")
+            stop_run(page)
         browser.close()
 
 
@@ -131,16 +136,54 @@ def slides(page: Page, app: App) -> list[float]:
     return [page.evaluate(SLIDE, [*handles, share]) / 1000 for share in shares][1:]
 
 
-def lags(page: Page, app: App, folder: Path) -> list[float]:
-    """Seconds for which the epoch on the Train page had been left behind by the worker's status,
-    at many moments of a run; 0 where it had not."""
+def start_run(page: Page, app: App, folder: Path) -> Path:
+    """A long run on the Train page; its status file."""
     page.goto(f"{app.url}/train")
     settle(page)
-    page.get_by_label("Epochs", exact=True).fill("2000")
+    page.get_by_label("Epochs", exact=True).fill("20000")
     page.get_by_role("button", name="Start", exact=True).click()
-    panel = page.get_by_text(re.compile(r"Epoch [\d,]+ of 2,000"))
-    panel.wait_for(timeout=60_000)
+    page.get_by_text(PROGRESS).wait_for(timeout=60_000)
     (status,) = (folder / "runs").glob("*/status.json")
+    return status
+
+
+def stop_run(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+    settle(page)
+
+
+def slowed(page: Page, status: Path) -> float:
+    """How many times as long an epoch takes while the Train page shows the run, against nobody
+    looking: the median over turns, one after the other."""
+    ratios = []
+    for _ in range(ROUNDS):
+        watched = epochs_in(status, WATCHED)
+        address = page.url
+        page.goto("about:blank")
+        alone = epochs_in(status, WATCHED)
+        page.goto(address)
+        page.get_by_text(PROGRESS).wait_for(timeout=60_000)
+        settle(page)
+        ratios.append(alone / watched)
+    return statistics.median(ratios)
+
+
+def epochs_in(status: Path, seconds: float) -> float:
+    """Epochs that a run makes in a second, over so many seconds."""
+
+    def done() -> tuple[float, float]:
+        found = json.loads(status.read_text())
+        return found["heartbeat"], found["epoch"] + found["step"] / found["steps"]
+
+    (start, before), _ = done(), time.sleep(seconds)
+    end, after = done()
+    return (after - before) / (end - start)
+
+
+def lags(page: Page, status: Path) -> list[float]:
+    """Seconds for which the epoch on the Train page had been left behind by the worker's status,
+    at many moments of a run; 0 where it had not."""
+    panel = page.get_by_text(PROGRESS)
     overtaken: dict[int, float] = {}  # by the epoch that was no longer the newest: when
     behind, newest, end = [], 0, time.perf_counter() + WATCHED
     while (now := time.perf_counter()) < end:
@@ -149,8 +192,6 @@ def lags(page: Page, app: App, folder: Path) -> list[float]:
         newest = max(newest, epoch)
         shown = int(panel.inner_text().split()[1].replace(",", ""))
         behind.append(now - overtaken.get(shown, now))
-    page.get_by_role("button", name="Stop", exact=True).click()
-    settle(page)
     return behind
 
 

@@ -8,6 +8,7 @@ among its visitors; their own machines draw.
 import asyncio
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,12 +36,12 @@ class Visitors:
         self.pages = 0
         self.seconds: list[float] = []
 
-    async def browse(self, stopped: asyncio.Event) -> None:
-        """Until stopped, or turned away."""
+    async def browse(self, stopped: threading.Event) -> None:
+        """Until stopped by another thread, or turned away."""
         visits = [asyncio.ensure_future(self._visit(turn)) for turn in range(self.count)]
-        stop = asyncio.ensure_future(stopped.wait())
-        await asyncio.wait([stop, *visits], return_when=asyncio.FIRST_COMPLETED)
-        for each in [stop, *visits]:
+        while not stopped.is_set() and not any(each.done() for each in visits):
+            await asyncio.wait(visits, timeout=0.1)
+        for each in visits:
             each.cancel()
         for found in await asyncio.gather(*visits, return_exceptions=True):
             if isinstance(found, Exception):
@@ -82,13 +83,13 @@ def visitors(url: str, count: int) -> Iterator[Visitors]:
     Raises:
         OSError, websockets.exceptions.WebSocketException: if one of them was turned away.
     """
-    crowd, stopped = Visitors(url, count), asyncio.Event()
-    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
-        browsing = pool.submit(runner.run, crowd.browse(stopped))
+    crowd, stopped = Visitors(url, count), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        browsing = pool.submit(asyncio.run, crowd.browse(stopped))
         try:
             while crowd.pages < count and not browsing.done():
                 time.sleep(0.1)
             yield crowd
         finally:
-            runner.get_loop().call_soon_threadsafe(stopped.set)
+            stopped.set()
             browsing.result()
