@@ -1,6 +1,7 @@
 """log p̂(x) of many images, kept while it is computed: an estimate of hours survives a stop."""
 
 import hashlib
+import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -31,37 +32,45 @@ def kept_log_density(
     Args:
         x: images, (B, C, H, W) in [0, 1].
         kept: the file with the images that are done. It is begun anew if it is of another model,
-            other images, another K or another seed. More images may be added at the end of ``x``.
+            other images, another K or another seed. Images may be added at the end of ``x``, or
+            left out there.
 
     Raises:
         ValueError: as :func:`vae_core.estimators.log_density` does.
     """
-    key = f"{_digest(*model.state_dict().values())} K={n} seed={seed}"
-    figures = _read(kept, key, x)
+    key = f"{_weights_of(model)} K={n} seed={seed}"
+    names = torch.tensor([zlib.crc32(_content(image)) for image in x])
+    figures = _read(kept, key, names)
     while (done := figures.shape[1]) < len(x):
         found = log_density(model, x[done : done + _AT_ONCE], n, seed)
         new = torch.stack([getattr(found, name) for name in _NAMES])
         figures = torch.cat([figures, new], 1)
-        seen = x[: figures.shape[1]]
-        replace_file(kept, save({"figures": figures}, {"key": f"{key} x={_digest(seen)}"}))
+        tensors = {"figures": figures, "images": names[: figures.shape[1]].contiguous()}
+        replace_file(kept, save(tensors, {"key": key}))
         if on_progress is not None:
             on_progress(figures.shape[1] / len(x))
     return LogDensity(*figures[:, : len(x)])
 
 
-def _read(kept: Path, key: str, x: Tensor) -> Tensor:
+def _read(kept: Path, key: str, names: Tensor) -> Tensor:
     """Figures of the first images, (7, number of images); none if the file is of something else."""
     nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
     try:
         with safe_open(kept, framework="pt") as file:
-            figures, found = file.get_tensor("figures"), file.metadata()["key"]
+            figures, images = file.get_tensor("figures"), file.get_tensor("images")
+            found = file.metadata()["key"]
     except (OSError, SafetensorError, KeyError, TypeError):
         return nothing
-    return figures if found == f"{key} x={_digest(x[: figures.shape[1]])}" else nothing
+    both = min(len(images), len(names))
+    return figures if found == key and torch.equal(images[:both], names[:both]) else nothing
 
 
-def _digest(*tensors: Tensor) -> str:
+def _weights_of(model: VAE) -> str:
     digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    for tensor in model.state_dict().values():
+        digest.update(_content(tensor))
     return digest.hexdigest()[:16]
+
+
+def _content(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().numpy().tobytes()

@@ -61,8 +61,11 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, scored: list[int]):
 def test_images_may_be_added_or_left_out(tmp_path: Path, scored: list[int]):
     x, kept = images(30), tmp_path / "kept"
     kept_log_density(model(), x[:20], 40, 0, kept)
-    kept_log_density(model(), x, 40, 0, kept)
+    whole = kept_log_density(model(), x, 40, 0, kept)
     assert scored == [20, 10]
+    few = kept_log_density(model(), x[:7], 40, 0, kept)
+    assert scored == [20, 10]
+    assert torch.equal(few.log_px, whole.log_px[:7])
 
 
 @pytest.mark.parametrize("other", ["weights", "images", "count", "seed", "damaged"])
