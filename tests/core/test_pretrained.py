@@ -3,14 +3,16 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from vae_core.calibration import Calibration
 from vae_core.config import POSTERIORS
-from vae_core.datasets import load_dataset
+from vae_core.datasets import evaluation_images, load_dataset
 from vae_core.evaluation import evaluate
+from vae_core.neighbours import posterior_means
 from vae_core.paths import pretrained_folder
 from vae_core.recipes import RECIPES
 from vae_core.runs import find_run, pretrained_runs
@@ -59,6 +61,19 @@ def test_every_model_is_calibrated_by_the_weights_it_has():
         calibration = Calibration.of(run)
         assert calibration is not None, run.id
         assert calibration.protocol["dataset"] == run.config.dataset
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_latents_of_all_test_images_come_with_it(name, request):
+    run = find_run(f"pretrained/{name}")
+    if run.config.dataset == "mnist":
+        request.getfixturevalue("mnist_folder")
+    x, labels = evaluation_images(load_dataset(run.config.dataset), "test", "dynamic", 0)
+    with np.load(run.folder / "latents.npz") as file:
+        means, classes = file["mean"], file["label"]
+    assert np.array_equal(classes, labels.numpy())
+    expected = posterior_means(load_model(run.folder), x[:IMAGES]).numpy()
+    assert np.abs(means[:IMAGES] - expected).max() < 0.01
 
 
 def test_each_family_has_a_posterior_for_one_and_the_same_decoder():
