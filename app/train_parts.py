@@ -81,6 +81,9 @@ def _row_readings(row: dict[str, Any], recorded: History) -> None:
     active, size = about["active_units"], len(about.get("kl_by_dimension", ()))
     text = "Dimensions whose posterior mean moves with the image (variance above 0.01)."
     st.metric("Active dimensions", f"{active} of {size}", help=text, width="content")
+    if "class_accuracy" in about:
+        text = "How often the class head p(y|z) is right about a validation image, z ~ q(z|x)."
+        st.metric("Classes right", f"{about['class_accuracy']:.1%}", help=text, width="content")
 
 
 _MEANING = {

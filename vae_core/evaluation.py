@@ -59,18 +59,23 @@ def dimension_figures(first: Moments, second: Moments) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
-    """The validation row of an epoch: ELBO and its terms, KL by dimension, flow terms.
+    """The validation row of an epoch: ELBO and its terms, KL by dimension, flow terms, and how
+    often a class head is right.
 
     The noise is the same at every epoch, so that epochs differ by their weights alone.
     """
-    x, _ = evaluation_images(data, "validation", settings.binarisation, EVALUATION_SEED)
-    x = x[:EPOCH_IMAGES].to(model.device)
+    x, labels = evaluation_images(
+        data, "validation", settings.binarisation, EVALUATION_SEED, EPOCH_IMAGES
+    )
+    x = x.to(model.device)
     generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
-    parts = []
+    parts, classes = [], []
     for block in x.split(max(1, _EPOCH_BATCH // settings.samples)):
         terms = elbo_terms(model, block, settings.samples, generator)
         moments = [terms.posterior.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
         parts.append((_image_means(terms), *moments[0], *moments[1]))
+        if model.class_head is not None:
+            classes.append(model.log_class_probabilities(terms.z).logsumexp(0).argmax(1))
     by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
     mean, variance, *again = (torch.cat([p[i] for p in parts]) for i in range(1, 5))
     kl_by_dimension, spread = dimension_figures((mean, variance), (again[0], again[1]))
@@ -84,6 +89,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
         "kl_by_dimension": kl_by_dimension.tolist(),
         "mean_variance_by_dimension": spread.tolist(),
         "active_units": int((spread > ACTIVE_VARIANCE).sum()),
+        **_accuracy(classes, labels),
         "dataset": data.name,
         "split": "validation",
         "binarisation": settings.binarisation,
@@ -91,6 +97,14 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
         "images": len(x),
         "seed": EVALUATION_SEED,
     }
+
+
+def _accuracy(classes: list[Tensor], labels: Tensor) -> dict[str, float]:
+    """The share of images whose class is right, where classes are told at all."""
+    if not classes:
+        return {}
+    right = torch.cat(classes).cpu() == labels.cpu()
+    return {"class_accuracy": float(right.double().mean())}
 
 
 def _image_means(terms: ElboTerms) -> dict[str, Tensor]:

@@ -141,6 +141,12 @@ def test_a_trained_model_tells_the_classes_of_new_images(run: Run, digits: Datas
     assert (probabilities.argmax(1) == labels[:200]).double().mean() > 0.75
 
 
+def test_every_epoch_says_how_often_the_class_is_right(run: Run):
+    course = [row["validation"]["class_accuracy"] for row in run.metrics()]
+    assert course[0] < course[-1]
+    assert course[-1] > 0.7
+
+
 def test_its_calibration_knows_how_often_it_is_right_and_reports_say_so(run: Run, digits: Dataset):
     model, calibration = load_model(run.folder), Calibration.of(run)
     assert calibration is not None
