@@ -88,14 +88,13 @@ _BY_VIEW: dict[str | type[Any], Any] = {View: View.identity}
 
 
 @dataclass(frozen=True)
-class Cloud:
+class Places:
     """The posterior means of some images.
 
     Attributes:
         index: which images of the split, (N,).
         labels: their classes, (N,).
         means: E[z|x], (N, d).
-        dimensions: what each dimension carries over these images.
         plane: what they are drawn in.
         points: the means in that plane, (N, 2).
     """
@@ -103,9 +102,15 @@ class Cloud:
     index: NDArray[np.intp]
     labels: NDArray[np.intp]
     means: Floats
-    dimensions: Dimensions
     plane: Plane
     points: Floats
+
+
+@dataclass(frozen=True)
+class Cloud(Places):
+    """Posterior means, and what each dimension carries over these images."""
+
+    dimensions: Dimensions
 
 
 def held_out(view: View) -> HeldOut | None:
@@ -130,7 +135,22 @@ def _cloud(view: View, index: NDArray[np.intp]) -> Cloud:
     means = encoded.mean.double().numpy()
     plane = latent.plane_of(means)
     return Cloud(
-        index, labels[index].numpy(), means, latent.dimensions(encoded), plane, plane.project(means)
+        index, labels[index].numpy(), means, plane, plane.project(means), latent.dimensions(encoded)
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def training_places(choice: Choice) -> Places | None:
+    """Where training images lie, as the choice's calibration keeps it: no image is needed."""
+    calibration = services.calibration(choice)
+    if calibration is None:
+        return None
+    known = calibration.latents
+    means = (known.points @ known.scale_tril.T + known.centre).double().numpy()
+    index = np.linspace(0, len(means) - 1, min(len(means), MAX_POINTS)).astype(np.intp)
+    plane = latent.plane_of(means)
+    return Places(
+        index, known.labels.numpy()[index], means[index], plane, plane.project(means[index])
     )
 
 

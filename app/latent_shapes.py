@@ -60,10 +60,10 @@ def _sheet(view: View, images: np.ndarray, grid: Floats) -> go.Figure:
     flat = view.d == 1
     return sheets.sheet_figure(
         images,
-        [""] * grid.shape[1] if flat else _labels(grid[0, :, 0]),
+        [""] * grid.shape[1] if flat else tick_labels(grid[0, :, 0]),
         [f"from {v:.2f}".replace("-", "−") for v in grid[:, 0, 0]]
         if flat
-        else _labels(grid[:, 0, 1]),
+        else tick_labels(grid[:, 0, 1]),
         x_title=x_title,
         y_title="" if flat else y_title,
         height=320 if flat else 660,
@@ -77,7 +77,7 @@ def _go_to_clicked(view: View, index: int, z: Floats) -> None:
         go_to(view, index, z[points[0]["customdata"]])
 
 
-def _labels(values: Floats) -> list[str]:
+def tick_labels(values: Floats) -> list[str]:
     """About seven of these values, for the ticks."""
     every = max(1, round(len(values) / 7))
     return [f"{v:.2f}".replace("-", "−") if i % every == 0 else "" for i, v in enumerate(values)]

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import streamlit as st
 
 from app import services, widgets
+from app.pictures import Images
 from app.services import Choice
 from vae_core.config import DATASETS
 
@@ -15,7 +16,8 @@ _MOST_DIGITS = 20  # of a number in an address
 def pick_model(key: str = "model") -> Choice:
     """A select box of all models. Ends the page with a pointer to Train if there are none."""
     choices = services.choices()
-    if not choices:
+    first = services.first_of(choices)
+    if first is None:
         widgets.empty_state(
             "No model yet", "Train one on the digits: it takes a few seconds.", "train", "Train"
         )
@@ -24,7 +26,7 @@ def pick_model(key: str = "model") -> Choice:
     # Set in every case: by itself the box would neither take over what another page's held, nor
     # stop naming a run that is gone.
     current = st.session_state.get(key)
-    st.session_state[key] = current if current in choices else next(iter(choices))
+    st.session_state[key] = current if current in choices else first.key
     chosen = st.selectbox(
         "Model",
         list(choices),
@@ -39,16 +41,18 @@ def pick_model(key: str = "model") -> Choice:
     return choices[chosen]
 
 
-def pick_image(choice: Choice, key: str = "image") -> int:
-    """A number input: which of the held-out test images of the model's data set."""
-    info = DATASETS[choice.run.config.dataset]
-    count = info.sizes["test"]
+def pick_image(images: Images, key: str = "image") -> int:
+    """A number input: which of the images, those of a test split or a model's own."""
+    count, showcase = images.count, DATASETS[images.choice.run.config.dataset].showcase
     if st.session_state.get(key, 0) >= count:
-        st.session_state[key] = info.showcase
+        st.session_state[key] = showcase
+    if images.split is None:
+        about = "Which image to look at of those that the model draws itself."
+        return index_input(f"Draw, 0 to {count - 1:,}", count, showcase, key, about)
     return index_input(
         f"Test image, 0 to {count - 1:,}",
         count,
-        info.showcase,
+        showcase,
         key,
         "Which image the model never trained on to look at.",
     )

@@ -4,10 +4,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import latent_data, widgets
+from app import latent_data, missing_data, widgets
 from app.figures import latent as figures
 from app.figures import style
-from app.latent_data import Cloud, View
+from app.latent_data import Places, View
 from app.score_inputs import DRAWING, Given
 from app.score_job import SEED, Job
 from app.services import Choice
@@ -30,16 +30,25 @@ def line(job: Job) -> None:
 
 
 def panel(job: Job, choice: Choice) -> None:
-    """The map of the test images, and on it q(z|x) of the drawing, once there is one."""
-    around = latent_data.cloud(View(choice, "test"))
+    """The map of the data, and on it q(z|x) of the drawing, once there is one."""
+    kind, around = _around(choice)
+    if around is None:
+        return
     drawn = next((given for given in job.readable if given.label == DRAWING), None)
     mean, draws = _posterior(drawn, job, around) if drawn else (None, None)
     figure = _figure(around, choice, mean, draws)
     where = "" if mean is None else f" Your drawing lies at ({mean[0]:.2f}, {mean[1]:.2f})."
-    widgets.chart(figure, "score-place", f"Posterior means of test images, by class.{where}")
+    widgets.chart(figure, "score-place", f"Posterior means of {kind} images, by class.{where}")
 
 
-def _posterior(given: Given, job: Job, around: Cloud) -> tuple[np.ndarray, np.ndarray]:
+def _around(choice: Choice) -> tuple[str, Places | None]:
+    """What lies around: test images or, where there are none, training images without pictures."""
+    if missing_data.missing(choice):
+        return "training", latent_data.training_places(choice)
+    return "test", latent_data.cloud(View(choice, "test"))
+
+
+def _posterior(given: Given, job: Job, around: Places) -> tuple[np.ndarray, np.ndarray]:
     """E[z|x] in the plane of the map, (2,), and draws of q(z|x), (n, 2)."""
     assert given.pixels is not None
     x = model_input(given.pixels, job.scorer.binarisation, SEED)
@@ -50,7 +59,7 @@ def _posterior(given: Given, job: Job, around: Cloud) -> tuple[np.ndarray, np.nd
 
 
 def _figure(
-    around: Cloud, choice: Choice, mean: np.ndarray | None, draws: np.ndarray | None
+    around: Places, choice: Choice, mean: np.ndarray | None, draws: np.ndarray | None
 ) -> go.Figure:
     view = View(choice, "test")
     some = np.linspace(0, len(around.index) - 1, min(len(around.index), _POINTS)).astype(int)

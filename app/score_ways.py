@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app import missing_data
 from app.components.drawing_pad import drawing_pad, sent_strokes
 from app.components.paste_box import paste_box
 from app.score_desk import Desk
@@ -20,7 +21,7 @@ FILES, DRAW, CAMERA, PASTE = WAYS = ("Files", "Draw", "Camera", "Paste")
 _LARGEST_PASTE = 25  # MB
 _WORD = {
     FILES: "Every image is scored, and ranked with the others.",
-    DRAW: "Each stroke is scored once the pen is lifted; examples are, while the pad is empty.",
+    DRAW: "Each stroke is scored once the pen is lifted.",
     CAMERA: "The browser asks first, and lends the camera only to a page of this computer or over "
     "https. A dark pen on white paper works best.",
     PASTE: "An image or a part of one, copied in another program, or a screenshot.",
@@ -50,7 +51,7 @@ def give(mine: Desk, choice: Choice) -> Beside | None:
         else:
             {FILES: _uploader, CAMERA: _camera, PASTE: _clipboard}[way](mine)
     with left, st.container(key="score-about"):
-        _about(mine, way)
+        _about(mine, way, missing_data.missing(choice))
     return beside
 
 
@@ -134,9 +135,9 @@ def _clipboard(mine: Desk) -> None:
     paste_box(mine.key("paste"), _LARGEST_PASTE, mine.take_pasted)
 
 
-def _about(mine: Desk, way: str) -> None:
+def _about(mine: Desk, way: str, no_examples: bool) -> None:
     """What becomes of the images, and how to be rid of them."""
-    examples = "" if mine.uploads or way == DRAW else "Until you give some, examples are scored. "
+    examples = "" if mine.uploads or no_examples else "Until you give some, examples are scored. "
     st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
     removable = len(mine.uploads) > len(mine.now)  # the uploader removes its own
     with st.container(horizontal=True, gap="small"):

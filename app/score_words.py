@@ -3,14 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from app import errors, services, widgets
+from app import errors, missing_data, services, widgets
 from app.score_inputs import Given
 from app.score_job import SEED, Job, Scored
 from app.services import Choice
 from vae_core.catalogue import DATASETS
 from vae_core.classification import ClassProbabilities
 from vae_core.config import pixels_as
-from vae_core.datasets import bytes_to_download
 from vae_core.neighbours import Neighbours
 from vae_core.pareto import TRUSTED_PARETO_K
 from vae_core.report import Report
@@ -126,9 +125,10 @@ def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {classes.probabilities[i]:.0%}" for i in likely)
+    how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
     return (
-        f"p(y|x), if it is of the data at all: {told} :small[(logistic regression on E[z|x], right "
-        f"for {classes.accuracy:.0%} of held-out images)]"
+        f"p(y|x), if it is of the data at all: {told} :small[({how}, right for "
+        f"{classes.accuracy:.1%} of held-out images)]"
     )
 
 
@@ -137,8 +137,11 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     dataset = choice.run.config.dataset
     names = [DATASETS[dataset].classes[label] for label in neighbours.labels]
     captions = [f"{n}, {d:.1f} σ" for n, d in zip(names, neighbours.distances, strict=True)]
-    if bytes_to_download(dataset):
-        st.markdown(f"Nearest training latents: {'; '.join(captions)}")
+    if missing_data.missing(choice):
+        st.markdown(
+            f"Classes of the training images with the nearest latents: {'; '.join(captions)}"
+        )
+        missing_data.note(choice, "Their pictures are part of")
         return
     st.markdown("Training images with the nearest latents, and how far they are")
     images = services.dataset(dataset).split("train")[0]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from vae_core.config import DatasetName, RunConfig, Split
+from vae_core.config import DATASETS, DatasetName, RunConfig, Split
+from vae_core.idx_files import at_hand
 from vae_core.runs import PRETRAINED, DamagedRun, Run, RunError, RunStore, pretrained_runs
 from vae_core.worker import ensure_worker
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from vae_core.calibration import Calibration
     from vae_core.datasets import Dataset
+    from vae_core.detection import DetectionReport
     from vae_core.latent import Encoded
     from vae_core.scoring import HeldOut
     from vae_core.vae import VAE
@@ -51,6 +53,10 @@ class Choice:
         state = "" if self.pretrained else f" ({self.run.status().state})"
         return f"{self.run.name}{state}"
 
+    def weights(self) -> tuple[str, str]:
+        """What names a model's weights in caches."""
+        return self.key, self.digest
+
 
 def choices() -> dict[str, Choice]:
     """Every model that can be opened, by key: pretrained ones first, then runs, newest first.
@@ -63,6 +69,12 @@ def choices() -> dict[str, Choice]:
         for key, choice in _all_choices().items()
         if not (choice.pretrained and choice.run.config.decoder_of)
     }
+
+
+def first_of(found: Mapping[str, Choice]) -> Choice | None:
+    """What is opened where none is named: a model whose images come with the program, if any."""
+    embedded = (each for each in found.values() if DATASETS[each.run.config.dataset].embedded)
+    return next(embedded, next(iter(found.values()), None))
 
 
 def companions(choice: Choice) -> dict[str, Choice]:
@@ -98,9 +110,15 @@ def _model(_choice: Choice, key: str, digest: str) -> "VAE":
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the images")
 def dataset(name: DatasetName) -> "Dataset":
-    """A data set, loaded once for everyone."""
-    from vae_core.datasets import load_dataset
+    """A data set, loaded once for everyone. Nothing is downloaded here: a page would wait for it.
 
+    Raises:
+        DataError: if it is not on this computer; :mod:`app.missing_data` sees to that before.
+    """
+    from vae_core.datasets import DataError, load_dataset
+
+    if not at_hand(name):
+        raise DataError(f"{DATASETS[name].title} is not on this computer.")
     return load_dataset(name)
 
 
@@ -112,6 +130,22 @@ def images(
     from vae_core.datasets import evaluation_images
 
     return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def drawn(choice: Choice, number: int) -> "tuple[Tensor, Tensor]":
+    """An image that a model draws itself, the same for the same number, and its latent.
+
+    Returns:
+        x (1, C, H, W) and the z ~ p(z) that it was drawn from, (d,), both on the CPU.
+    """
+    import torch
+
+    from vae_core.annealing import simulate
+
+    decoder = model(choice)
+    x, z = simulate(decoder, 1, torch.Generator(decoder.device).manual_seed(number))
+    return x.cpu(), z[0].cpu()
 
 
 def encoded(choice: Choice, split: Split, limit: int | None = None) -> "Encoded":
@@ -156,6 +190,26 @@ def _calibration(_choice: Choice, key: str, digest: str, there: bool) -> "Calibr
     except RunError as error:
         _log.warning("%s", error)
         return None
+
+
+def detection(choice: Choice) -> "DetectionReport | None":
+    """How well the scores of the choice's model tell foreign images apart, if that was kept.
+
+    Raises:
+        RunError: if what was kept is damaged.
+    """
+    from vae_core.detection import FILE
+
+    path = choice.run.folder / FILE
+    written = path.stat().st_mtime_ns if path.is_file() else 0
+    return _detection(choice, choice.key, choice.digest, written)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _detection(_choice: Choice, key: str, digest: str, written: int) -> "DetectionReport | None":
+    from vae_core.detection import DetectionReport
+
+    return DetectionReport.of(_choice.run)
 
 
 # ---- runs

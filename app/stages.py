@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import services, widgets
+from app import widgets
 from app.figures import start, walk
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
-from app.services import Choice
+from app.pictures import Images
 from vae_core.config import Binarisation, LikelihoodName
 
 if TYPE_CHECKING:
@@ -34,18 +34,16 @@ def look() -> None:
 # ---- what is sent through
 
 
-def image_strip(choice: Choice, index: int) -> None:
-    """The dozen of test images around the chosen one, to click."""
-    data = services.dataset(choice.run.config.dataset)
-    grey, labels = data.split("test")
+def image_strip(images: Images, index: int) -> None:
+    """The dozen of images around the chosen one, to click."""
     first = index // STRIP * STRIP
     names = {
-        i: _thumbnail(grey[i, 0].numpy() / 255, data.info.classes[int(labels[i])])
-        for i in range(first, min(first + STRIP, len(grey)))
+        i: _thumbnail(images.thumbnail(i), images.name(i))
+        for i in range(first, min(first + STRIP, images.count))
     }
     st.session_state["strip"] = index
     st.segmented_control(
-        "Test images",
+        "Test images" if images.split else "Images drawn by the model",
         list(names),
         format_func=names.__getitem__,
         key="strip",
@@ -150,17 +148,16 @@ def decoder() -> None:
     _connection("p", '<i></i><b class="widening">decoder</b><i></i>', about)
 
 
-def image(x: np.ndarray, index: int, name: str, binarisation: Binarisation) -> None:
-    """Where the walk starts: the image as the model sees it, (H, W) in [0, 1]."""
-    _heading(
-        "x", "image",
-        f"The image as the model sees it: {_BINARISED[binarisation]}.",
-    )  # fmt: skip
+def image(images: Images, index: int) -> None:
+    """Where the walk starts: the image as the model sees it."""
+    how = "the model drew z from the prior, then each pixel from p(x|z)"
+    if images.split:
+        how = _BINARISED[images.choice.run.config.train.binarisation]
+    _heading("x", "image", f"The image as the model sees it: {how}.")
+    label = images.label(index)
+    alt = label[0].upper() + label[1:].replace(":", ",") + ", as the model sees it"
     with _body("x"):
-        widgets.image(
-            x, f"test image {index}: {name}", _IMAGE_WIDTH,
-            alt=f"Test image {index}, {name}, as the model sees it",
-        )  # fmt: skip
+        widgets.image(images.x(index)[0, 0].numpy(), label, _IMAGE_WIDTH, alt=alt)
 
 
 _BINARISED: dict[Binarisation, str] = {
@@ -381,19 +378,17 @@ def estimates(now: "Walk", about: "Reference") -> None:
     widgets.chart(figure, "elbo", alt, {**draws, "log_w": now.log_w})
 
 
-def code_lines(choice: Choice, index: int, seed: int, samples: int) -> list[str]:
+def code_lines(images: Images, index: int, seed: int, samples: int) -> list[str]:
     """The lines of ``vae_core`` that compute the numbers on the screen."""
-    config = choice.run.config
+    imports, making = images.code(index)
     return [
         "import torch",
-        "from vae_core import load_dataset, load_model, log_density",
-        "from vae_core.datasets import evaluation_images",
+        "from vae_core import load_model, log_density",
+        *imports,
         "from vae_core.objectives import elbo_terms_at, monte_carlo",
         "",
-        f"model = load_model({str(choice.run.folder)!r})",
-        f"data = load_dataset({config.dataset!r})",
-        f"x, _ = evaluation_images(data, 'test', {config.train.binarisation!r}, seed=0)",
-        f"x = x[{index}:{index + 1}]",
+        f"model = load_model({str(images.choice.run.folder)!r})",
+        *making,
         "q = model.posterior(x)",
         f"epsilon = q.noise({MAX_SAMPLES}, torch.Generator().manual_seed({seed}))[:{samples}]",
         "terms = elbo_terms_at(model, x, q, epsilon)  # every term is (L, 1), in nats",

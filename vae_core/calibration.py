@@ -7,10 +7,10 @@ the protocol in its metadata; no image is in it.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,6 +29,8 @@ from vae_core.runs import Run, RunError
 from vae_core.scoring import HeldOut, complexity_corrected
 from vae_core.typicality import Reference
 from vae_core.vae import VAE
+
+T = TypeVar("T")
 
 FILE = "calibration.safetensors"
 IMAGES = 500
@@ -109,16 +111,9 @@ class Calibration:
         Raises:
             RunError: if the file is damaged.
         """
-        path = run.folder / FILE
-        if not path.is_file():
+        found = read_beside(run, FILE, _read, "calibrate")
+        if found is None:
             return None
-        try:
-            found = _read(path)
-        except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-            raise RunError(
-                f"The run {run.id} is damaged: {FILE}: {error}. Make it again with "
-                "`python -m vae_core calibrate`."
-            ) from error
         return found if is_current(found.protocol, run.folder) else None
 
     @property
@@ -230,6 +225,27 @@ def calibration_steps(
 def model_digest(folder: Path) -> str:
     """Names the weights in a run's folder, wherever it is copied."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def read_beside(run: Run, name: str, read: Callable[[Path], T], command: str) -> T | None:
+    """What ``read`` makes of a file in a run's folder; None where there is none.
+
+    Args:
+        command: of the command line, which makes the file again.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    path = run.folder / name
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(
+            f"{name} of the run {run.id} is damaged: {error}. Make it again with "
+            f"`python -m vae_core {command}`."
+        ) from error
 
 
 def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:

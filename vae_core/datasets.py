@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_core.config import DATASETS, Binarisation, DatasetInfo, DatasetName, Split
-from vae_core.download import SOURCES, Progress, fetch
-from vae_core.paths import cache_folder, data_folder
+from vae_core.download import DownloadError, Progress
+from vae_core.idx_files import bytes_to_download, idx_files
 
 DIGITS_PERMUTATION_SEED = 0
 """The digits are shuffled by ``numpy.random.RandomState(0).permutation(1797)``, a stream that NumPy
@@ -87,14 +87,6 @@ def load_dataset(name: DatasetName, progress: Progress | None = None) -> Dataset
         raise DataError(f"There is no data set {name!r}. Known: {', '.join(DATASETS)}.")
     images, labels = _digits() if name == "digits" else _mnist_family(name, progress)
     return Dataset(name, torch.from_numpy(images), torch.from_numpy(labels), _splits(name))
-
-
-def bytes_to_download(name: DatasetName) -> int:
-    """How much :func:`load_dataset` would download first; 0 where the files are here already."""
-    if DATASETS[name].embedded:
-        return 0
-    folders = [*_own_folders(name), cache_folder() / name]
-    return sum(f.size for f in SOURCES[name].files if _idx_file(f.name, folders) is None)
 
 
 def binarise(
@@ -217,7 +209,7 @@ def _digits_table() -> NDArray[np.float64]:
 def _mnist_family(
     name: DatasetName, progress: Progress | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    paths = _idx_files(name, progress)
+    paths = _files(name, progress)
     sizes = DATASETS[name].sizes
     _, height, width = DATASETS[name].image_shape
     counts = {"train": sizes["train"] + sizes["validation"], "t10k": sizes["test"]}
@@ -230,6 +222,14 @@ def _mnist_family(
     return np.concatenate(images)[:, None], np.concatenate(labels).astype(np.int64)
 
 
+def _files(name: DatasetName, progress: Progress | None) -> dict[str, Path]:
+    try:
+        return idx_files(name, progress)
+    except DownloadError as error:
+        title, size = DATASETS[name].title, bytes_to_download(name) / 1e6
+        raise DownloadError(f"{title} ({size:.0f} MB) is not on this computer: {error}") from error
+
+
 def _check_whose(name: DatasetName, path: Path, test_labels: NDArray[np.uint8]) -> None:
     """The data sets of this family have the same file names; their test labels tell them apart."""
     owner = _TEST_LABELS_CRC.get(zlib.crc32(test_labels.tobytes()), name)
@@ -240,37 +240,6 @@ def _check_whose(name: DatasetName, path: Path, test_labels: NDArray[np.uint8]) 
         )
     if test_labels.max() >= len(DATASETS[name].classes):
         raise _unusable(path, f"it has a class {test_labels.max()}")
-
-
-def _idx_files(name: DatasetName, progress: Progress | None) -> dict[str, Path]:
-    """Where each IDX file lies, by its name without ".gz"; those found nowhere are downloaded."""
-    source, cache = SOURCES[name], cache_folder() / name
-    folders = _own_folders(name)
-    found = {each.name: _idx_file(each.name, folders) for each in source.files}
-    missing = [each for each in source.files if found[each.name] is None]
-    total, before = sum(each.size for each in missing), 0
-    for each in missing:
-        report = _part_of(progress, before, total)
-        found[each.name] = fetch(each, source.mirrors, cache, report)
-        before += each.size
-    return {Path(key).stem: path for key, path in found.items() if path is not None}
-
-
-def _own_folders(name: DatasetName) -> list[Path]:
-    own = data_folder()
-    return [own / name, own] if own else []
-
-
-def _idx_file(name: str, folders: list[Path]) -> Path | None:
-    raw = Path(name).stem
-    candidates = (folder / each for folder in folders for each in (name, raw))
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _size: progress(before + done, total)
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -2,26 +2,35 @@
 detection (Hendrycks & Gimpel 2017, arXiv 1610.02136), with the metrics of that field.
 
 Foreign images are the positives, as many as own ones where there are enough. The calibration is of
-validation images, so the test images are new to it.
+validation images, so the test images are new to it. A report can be kept beside the run, as JSON.
 """
 
+import dataclasses
+import json
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae_core.calibration import Calibration
+from vae_core.calibration import Calibration, is_current, read_beside
 from vae_core.config import DATASETS, Binarisation
 from vae_core.datasets import Dataset, binarise
+from vae_core.files import replace_file
 from vae_core.foreign import KINDS, foreign_images, upscaled_digits
+from vae_core.runs import Run
 from vae_core.typicality import FIGURES, UNLIKE
 from vae_core.vae import VAE
 
+FILE = "detection.json"
 IMAGES = 500
-_AT_ONCE = 50
+_FORMAT = 1
+_AT_ONCE = 20
 _SENSITIVITY = 0.95
 
 SCORES = ("log_px", "typicality", "complexity_corrected", "regret", "latent_distance", "combined")
@@ -67,6 +76,7 @@ class DetectionReport:
             unlike the training data; ``level`` is what that share is made for.
         kinds: by the name of the kind.
         seed: of the choice of test images, of what is drawn, and of binarisation.
+        calibration: the protocol of what the scores were held against, and made by.
     """
 
     own_images: int
@@ -74,6 +84,35 @@ class DetectionReport:
     level: float
     kinds: Mapping[str, Detection]
     seed: int
+    calibration: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: Run) -> "DetectionReport | None":
+        """That of a run; None where there is none, or it is of other weights or another version.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        found = read_beside(run, FILE, _read, "detect")
+        return found if found and is_current(found.calibration, run.folder) else None
+
+    def write(self, folder: Path) -> None:
+        """Keep it in a run's folder, in one step.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        about = {"format": _FORMAT, **dataclasses.asdict(self)}
+        replace_file(folder / FILE, json.dumps(about, indent=1, allow_nan=False) + "\n")
+
+    def auroc_se(self, kind: str, score: str) -> float:
+        """About the standard error of an AUROC, by Hanley & McNeil 1982, equation 2."""
+        found = self.kinds[kind]
+        own, foreign, area = self.own_images, found.images, found.scores[score].auroc
+        of_foreign = area / (2 - area) - area**2
+        of_own = 2 * area**2 / (1 + area) - area**2
+        spread = area * (1 - area) + (foreign - 1) * of_foreign + (own - 1) * of_own
+        return math.sqrt(spread / (own * foreign))
 
 
 def separation(own: NDArray[np.float64], foreign: NDArray[np.float64]) -> Separation:
@@ -88,7 +127,7 @@ def separation(own: NDArray[np.float64], foreign: NDArray[np.float64]) -> Separa
     wrong, right, _ = roc_curve(truth, scores, drop_intermediate=False)
     return Separation(
         float(roc_auc_score(truth, scores)),
-        float(average_precision_score(truth, scores)),
+        min(1.0, float(average_precision_score(truth, scores))),  # a sum, which rounding may lift
         float(wrong[right >= _SENSITIVITY].min()),
     )
 
@@ -152,7 +191,8 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
         for name, table in figures.items()
         if name != "own"
     }
-    return DetectionReport(len(figures["own"]), unlike["own"], UNLIKE, kinds, seed)
+    own, about = len(figures["own"]), dict(calibration.protocol)
+    return DetectionReport(own, unlike["own"], UNLIKE, kinds, seed, about)
 
 
 def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:
@@ -165,3 +205,44 @@ def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray
         "combined": -p_values.numpy(),
     }
     return {**figures, **changed}
+
+
+def _read(path: Path) -> DetectionReport | None:
+    """What :meth:`DetectionReport.write` wrote; None if another version did.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: if it is something else.
+    """
+    written = json.loads(path.read_text("utf-8"))
+    if written["format"] != _FORMAT:
+        return None
+    kinds = {
+        kind: Detection(
+            _count(found["images"]),
+            _share(found["called_unlike"]),
+            {score: _separation(found["scores"][score]) for score in SCORES},
+        )
+        for kind, found in written["kinds"].items()
+    }
+    own, about = _count(written["own_images"]), dict(written["calibration"])
+    missing = {"split", "images", "importance_samples"} - about.keys()
+    if missing or not kinds:
+        raise ValueError(f"there is no {' or '.join(sorted(missing)) or 'kind of images'} in it")
+    shares = _share(written["false_alarms"]), _share(written["level"])
+    return DetectionReport(own, *shares, kinds, int(written["seed"]), about)
+
+
+def _separation(written: Mapping[str, Any]) -> Separation:
+    return Separation(*(_share(written[field.name]) for field in dataclasses.fields(Separation)))
+
+
+def _share(value: Any) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{value} is not between 0 and 1")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if value < 1:
+        raise ValueError(f"{value} images are none")
+    return int(value)

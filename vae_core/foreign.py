@@ -56,10 +56,13 @@ def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.integers(0, 256, images.shape, dtype=np.uint8))
 
 
-def _blank(images: Tensor, _: np.random.Generator) -> Tensor:
-    """Black and white in turn."""
-    levels = torch.arange(len(images)) % 2 * 255
-    return levels.to(torch.uint8).view(-1, 1, 1, 1).expand_as(images)
+def _black(images: Tensor, _: np.random.Generator) -> Tensor:
+    """Nothing drawn. By themselves, since a score may fail on them and not on what is white."""
+    return torch.zeros_like(images)
+
+
+def _white(images: Tensor, _: np.random.Generator) -> Tensor:
+    return torch.full_like(images, 255)
 
 
 def _constant(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -137,7 +140,8 @@ def _shirt(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 KINDS: Mapping[str, Kind] = {
     "noise": _noise,
-    "blank": _blank,
+    "black": _black,
+    "white": _white,
     "constant": _constant,
     "stripes": _stripes,
     "inverted": _inverted,

@@ -165,6 +165,7 @@ def calibrate(given: argparse.Namespace) -> int:
     """Measure held-out images and keep the figures beside the run."""
     run, model = open_model(given)
     calibration = _calibrated(run, model, given.limit, given.seed)
+    calibration.write(run.folder)
     accuracy = calibration.classifier.accuracy
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
@@ -183,17 +184,19 @@ def _calibrated(run: Run, model: Any, images: int, seed: int) -> "Calibration":
     from vae_core.steps import finish
 
     data = load_dataset(run.config.dataset)
-    calibration = finish(calibration_steps(run, model, data, images, seed), report_share)
-    calibration.write(run.folder)
-    return calibration
+    return finish(calibration_steps(run, model, data, images, seed), report_share)
 
 
 # ---- detect
 
 
 def add_detect(commands: Any) -> None:
+    about = "how well scores tell foreign images: out-of-distribution detection"
     parser = commands.add_parser(
-        "detect", help="how well scores tell foreign images: out-of-distribution detection"
+        "detect",
+        help=about,
+        description=f"{about.capitalize()}. Without --folder the figures are kept beside the run, "
+        "as detection.json, and the Score page of the app shows them.",
     )
     _add_own_images(parser, "test")
     parser.add_argument(
@@ -212,23 +215,37 @@ def detect(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.calibration import IMAGES, Calibration
     from vae_core.datasets import load_dataset
-    from vae_core.detection import detection_steps
+    from vae_core.detection import FILE, detection_steps
     from vae_core.steps import finish
 
     calibration = Calibration.of(run)
     if calibration is None:
         say("No calibration: making one.")
         calibration = _calibrated(run, model, IMAGES, 0)
+        _keep(calibration, run.folder)
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
     data = load_dataset(run.config.dataset)
     steps = detection_steps(model, data, calibration, given.limit, given.seed, own_kinds)
     report = finish(steps, report_share)
     if given.json:
-        about = {"run": str(given.run), "calibration": dict(calibration.protocol)}
-        print_json(about | dataclasses.asdict(report))
+        print_json({"run": str(given.run)} | dataclasses.asdict(report))
     else:
         _print_detection(report)
+    if given.folder:
+        say("Not kept beside the run: it says something of your folders.")
+    elif _keep(report, run.folder):
+        say(f"Kept as {run.folder / FILE}; the Score page shows it.")
     return ALL_DONE
+
+
+def _keep(found: "Calibration | DetectionReport", folder: Path) -> bool:
+    """Write it beside the run; whether that could be done, which is no reason to lose it."""
+    try:
+        found.write(folder)
+    except OSError as error:
+        say(f"Not kept beside the run: {error}")
+        return False
+    return True
 
 
 def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
@@ -259,6 +276,7 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
 
 def _print_detection(report: "DetectionReport") -> None:
     from vae_core.detection import SCORES
+    from vae_core.detection_words import findings
 
     print(
         f"Called unlike the training data: {report.false_alarms:.1%} of {report.own_images} test "
@@ -270,3 +288,4 @@ def _print_detection(report: "DetectionReport") -> None:
         cells = (found.scores[name] for name in SCORES)
         row = "".join(f"{f'{c.auroc:.3f}/{c.aupr:.3f}/{c.fpr_at_95_tpr:.3f}':>23}" for c in cells)
         print(f"{kind:13}{found.images:7}{found.called_unlike:8.1%}  {row}")
+    print("\n" + "\n".join(findings(report)))

@@ -1,17 +1,18 @@
 """What the Gradient lab is asked to measure: model, images, estimators, how much work."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import errors, pickers, services, widgets
+from app import errors, missing_data, pickers, widgets
 from app.figures.gradients import LOOKS
 from app.figures.style import tile
 from app.gradient.table import ESTIMATORS, Protocol, refusal
+from app.pictures import Images
 from app.services import Choice
 from app.widgets import IN_URL
-from vae_core.config import DATASETS, GradientName, Split, explain
+from vae_core.config import GradientName, Split, explain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +22,10 @@ INSIDE = (1, 2, 5, 10, 20, 50)
 LARGEST = (8, 32, 128, 512)
 REPEATS = (30, 100, 300, 1000)
 MOST_IMAGES = 256
+WITHOUT_DATA = (
+    "Without it, gradients are measured for images that the model draws itself; with it, for those "
+    "it learnt from or was tested on."
+)
 _TITLES = explain("gradient").titles
 _HELP = {
     "pathwise": "z = μ + Lε is moved along with μ and L: the slope of log p(x,z) − log q(z|x) is "
@@ -41,22 +46,20 @@ class Asked:
     """What is to be measured.
 
     Attributes:
+        images: of which some are taken.
         largest: the largest L.
         gradients: the estimators that are shown.
     """
 
     choice: Choice
+    images: Images
     protocol: Protocol
     largest: int
     gradients: tuple[GradientName, ...]
 
-    def images(self) -> "Tensor":
+    def x(self) -> "Tensor":
         """The images as the model sees them, (B, C, H, W)."""
-        config, asked = self.choice.run.config, self.protocol
-        split: Any = asked.split
-        end = asked.first + asked.count
-        x, _ = services.images(config.dataset, split, config.train.binarisation, 0, end)
-        return x[asked.first : end]
+        return self.images.x(self.protocol.first, self.protocol.count)
 
 
 def ask() -> Asked:
@@ -81,7 +84,7 @@ def ask() -> Asked:
             **IN_URL,
         )
         with widgets.more("Images and effort", "gradient-effort"):
-            split, first, count = _images(choice)
+            images, first, count = _images(choice)
             repeats = st.select_slider(
                 "Estimates a point, R",
                 REPEATS,
@@ -91,22 +94,17 @@ def ask() -> Asked:
                 "the error bars shorter and take longer.",
                 **IN_URL,
             )
-            _show_images(choice, split, first, count)
-    protocol = Protocol((choice.key, choice.digest), split, first, count, inside, repeats)
-    return Asked(choice, protocol, largest, _estimators(inside))
+            _show_images(images, first, count)
+    if images.split is None:
+        missing_data.panel(choice, WITHOUT_DATA)
+    protocol = Protocol(choice.weights(), images.origin, first, count, inside, repeats)
+    return Asked(choice, images, protocol, largest, _estimators(inside))
 
 
-def _images(choice: Choice) -> tuple[Split, int, int]:
+def _images(choice: Choice) -> tuple[Images, int, int]:
     """Which images the gradient is taken for."""
-    sizes = DATASETS[choice.run.config.dataset].sizes
-    split = st.selectbox(
-        "Images",
-        SPLITS,
-        key="split",
-        help="Which part of the data the images are from; those of the test were never trained on.",
-        **IN_URL,
-    )
-    size = sizes[split]
+    images = Images(choice, None if missing_data.missing(choice) else _split())
+    size = images.count
     _within("gradient-first", 0, size - 1)
     first = st.number_input(
         f"First image, 0 to {size - 1:,}", 0, size - 1, 0, key="gradient-first",
@@ -116,7 +114,17 @@ def _images(choice: Choice) -> tuple[Split, int, int]:
         "Number of images", 1, MOST_IMAGES, 16, key="gradient-count",
         help="How many images the gradient is averaged over, as a batch is in training.", **IN_URL,
     )  # fmt: skip
-    return split, int(first), int(min(count, size - first))
+    return images, int(first), int(min(count, size - first))
+
+
+def _split() -> Split:
+    return st.selectbox(
+        "Images",
+        SPLITS,
+        key="split",
+        help="Which part of the data the images are from; those of the test were never trained on.",
+        **IN_URL,
+    )
 
 
 def _within(key: str, low: int, high: int) -> None:
@@ -125,10 +133,8 @@ def _within(key: str, low: int, high: int) -> None:
         st.session_state[key] = low
 
 
-def _show_images(choice: Choice, split: Split, first: int, count: int) -> None:
-    config = choice.run.config
-    x, _ = services.images(config.dataset, split, config.train.binarisation, 0, first + count)
-    shown = x[first : first + min(count, 32)].mean(1).cpu().numpy()
+def _show_images(images: Images, first: int, count: int) -> None:
+    shown = images.x(first, min(count, 32)).mean(1).numpy()
     more = f", the first {len(shown)} of {count}" if len(shown) < count else ""
     widgets.image(tile(shown, 8), f"What the model sees{more}", 220)
 

@@ -172,22 +172,20 @@ def cost(asked: Asked, table: Table, samples: int) -> None:
 
 def code(asked: Asked, samples: int, dimension: int) -> None:
     """The lines that measure what is shown at one L."""
-    config, protocol = asked.choice.run.config, asked.protocol
+    protocol = asked.protocol
+    imports, making = asked.images.code(protocol.first, protocol.count)
     folder = asked.choice.run.folder.resolve()
     place = folder.relative_to(_ROOT) if folder.is_relative_to(_ROOT) else folder
     seeds = ", ".join(f'"{name}": {seed_of(name, samples)}' for name in asked.gradients)
-    end = protocol.first + protocol.count
     widgets.code(
         [
-            "from vae_core import load_dataset, load_model",
-            "from vae_core.datasets import evaluation_images",
+            *([] if asked.images.split else ["import torch", ""]),
+            "from vae_core import load_model",
+            *imports,
             "from vae_core.gradient_noise import measure_noise",
             "",
             f'model = load_model("{place.as_posix()}")',
-            f'data = load_dataset("{config.dataset}")',
-            f'x, _ = evaluation_images(data, "{protocol.split}", '
-            f'"{config.train.binarisation}", seed=0)',
-            f"x = x[{protocol.first}:{end}]",
+            *making,
             f"for gradient, seed in {{{seeds}}}.items():",
             f"    *_, noise = measure_noise(model, x, gradient, samples={samples}, "
             f"repeats={protocol.repeats},",
@@ -231,9 +229,9 @@ def _protocol(asked: Asked, note: str, samples: int | None = None) -> None:
     config, protocol = asked.choice.run.config, asked.protocol
     last = protocol.first + protocol.count - 1
     widgets.protocol(
-        f"{DATASETS[config.dataset].title}",
-        f"{protocol.split} {protocol.first:,} to {last:,}",
-        config.pixels,
+        DATASETS[config.dataset].title if asked.images.split else "the model itself",
+        f"{asked.images.split or 'draws'} {protocol.first:,} to {last:,}",
+        asked.images.pixels,
         L=samples,
         K=protocol.inside,
         images=protocol.count,

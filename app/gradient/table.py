@@ -18,7 +18,7 @@ class Protocol:
 
     Attributes:
         model: what names the model and its weights.
-        split, first, count: which images.
+        split, first, count: which images, of a split or drawn by the model.
         inside: K, the samples inside the logarithm; 1 for the ELBO.
         repeats: R, estimates a point.
     """

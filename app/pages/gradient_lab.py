@@ -50,7 +50,7 @@ def estimates_for(asked: Asked) -> "Estimates":
     found = under_way.get(asked.protocol)
     if found is None:
         model = services.model(asked.choice)
-        x = asked.images().to(model.device)
+        x = asked.x().to(model.device)
         fresh = Estimates(asked.protocol, model, x, points)
         found = under_way.setdefault(asked.protocol, fresh)
     return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pickers, tabs, widgets
+from app import missing_data, pickers, tabs, widgets
 
 LEAD = "The encoder gives every image a place in z; the decoder gives every place an image."
 TABS = ("Map", "Decode", "Manifold", "Interpolate", "Traverse", "Prior")
@@ -12,9 +12,16 @@ TABS = ("Map", "Decode", "Manifold", "Interpolate", "Traverse", "Prior")
 
 @st.fragment
 def explore() -> None:
-    with st.container(key="latent-choice"):
+    chosen = st.container(key="latent-choice")
+    with chosen:
         choice = pickers.pick_model()
-        # These bring torch along.
+    # What is imported here brings torch along.
+    if missing_data.missing(choice):
+        from app import latent_bare
+
+        latent_bare.show(choice)
+        return
+    with chosen:
         from app import latent_follow, latent_map, latent_pick, latent_shapes, latent_ways
 
         view = latent_pick.pick_view(choice)

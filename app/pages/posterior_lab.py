@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pickers, tabs, widgets
+from app import missing_data, pickers, tabs, widgets
 
 LEAD = (
     "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
@@ -28,10 +28,14 @@ def explore() -> None:
             weights_tab,
         )
         from app.posterior.families import pick_members
-        from app.posterior.subject import pick_subject, show_preparation
+        from app.posterior.subject import WITHOUT_DATA, pick_subject, show_preparation
 
         subject = pick_subject(choice)
-        widgets.image(subject.picture, None, 64, alt=f"{subject.label}, as the model sees it")
+        if subject is not None:
+            widgets.image(subject.picture, None, 64, alt=f"{subject.label}, as the model sees it")
+    if subject is None:
+        missing_data.panel(choice, WITHOUT_DATA)
+        return
     show_preparation(subject)
     members = pick_members(choice)
     data.prepare(subject)

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from app import errors, live, pickers, score_ways, services, widgets
+from app import (
+    errors,
+    live,
+    missing_data,
+    pickers,
+    score_foreign,
+    score_ways,
+    services,
+    widgets,
+)
 from app.score_desk import Desk, desk
 from app.services import Choice
 from app.widgets import IN_URL
@@ -21,6 +30,10 @@ STEPS = {
     "centre": ("Centre", "Moves the ink to where it is in the training images."),
 }
 AS_TRAINED = "as trained"
+WITHOUT_DATA = (
+    "Only the examples, which are made of its test images, need it. Images of yours get their "
+    "whole score and verdict without it: give one above."
+)
 
 
 def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
@@ -139,7 +152,12 @@ widgets.header(
 choice, samples, steps, binarisation = controls()
 mine = desk()
 beside = score_ways.give(mine, choice)
+if not mine.uploads and missing_data.missing(choice):
+    missing_data.panel(choice, WITHOUT_DATA)
+    score_foreign.section(choice)
+    st.stop()
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice))
 score_ways.follow(beside, job, mine.on_screen(job), choice)
+score_foreign.section(choice)

@@ -4,19 +4,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import pickers, services, shell, stages, widgets
+from app import missing_data, pickers, services, shell, stages, widgets
+from app.pictures import Images
 from app.services import Choice
 from vae_core.config import DATASETS
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from app.walk import Reference, Walk
 
 LEAD = (
     "A variational autoencoder (VAE) learns to describe an image x by a few numbers z, to draw it "
     "again from them, and so to say how probable it is. Below, an image the model never trained on "
     "walks through it, and every number is computed as you watch."
+)
+WITHOUT_DATA = (
+    "Without it, images walk through that the model draws itself: every number is as real. With "
+    "it, test images do, which the model never trained on."
 )
 
 
@@ -25,14 +28,17 @@ def walk_through() -> None:
     """The whole page: what is chosen, the diagram, the terms, the estimates."""
     with st.container(key="walk-choice", gap=None):
         choice = pickers.pick_model()
-        index = pickers.pick_image(choice)
-        stages.image_strip(choice, index)
+        images = Images.at_hand(choice)
+        index = pickers.pick_image(images)
+        stages.image_strip(images, index)
+    if images.split is None:
+        missing_data.panel(choice, WITHOUT_DATA)
     diagram, terms, elbo = (
         st.container(key=f"walk{part}", gap=None) for part in ("", "-terms", "-elbo")
     )
     with diagram:
         with stages.stage("x"):
-            show_image(choice, index)
+            stages.image(images, index)
         stages.encoder()
         gaussian = stages.stage("said")
         stages.meeting()
@@ -45,7 +51,7 @@ def walk_through() -> None:
         readouts = st.container(gap=None)
 
     likelihood = choice.run.config.model.likelihood
-    about, now = reference_of(choice, index), walk_of(choice, index, seed, samples)
+    about, now = reference_of(images, index), walk_of(images, index, seed, samples)
     with gaussian:
         stages.encoded(about)
     with noise:
@@ -67,27 +73,19 @@ def walk_through() -> None:
         stages.readouts(now, about)
     with elbo:
         stages.estimates(now, about)
-    show_protocol(choice, about, seed, samples)
+    show_protocol(images, about, seed, samples)
     show_ways_on(choice)
-    widgets.code(stages.code_lines(choice, index, seed, samples))
+    widgets.code(stages.code_lines(images, index, seed, samples))
 
 
-def show_image(choice: Choice, index: int) -> None:
-    """The image, which is there before the model is."""
-    config = choice.run.config
-    x, labels = held_out_images(choice)
-    name = DATASETS[config.dataset].classes[int(labels[index])]
-    stages.image(x[index, 0].numpy(), index, name, config.train.binarisation)
-
-
-def show_protocol(choice: Choice, about: "Reference", seed: int, samples: int) -> None:
+def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -> None:
     """How the numbers were measured, and whether they can be trusted."""
-    config = choice.run.config
+    title = DATASETS[images.choice.run.config.dataset].title
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
     widgets.protocol(
-        DATASETS[config.dataset].title,
-        "test",
-        config.pixels,
+        title,
+        images.origin,
+        images.pixels,
         L=samples,
         K=about.importance_samples,
         seed=seed,
@@ -103,35 +101,22 @@ def show_ways_on(choice: Choice) -> None:
         shell.link("score", "Score images of yours", model=choice.key)
 
 
-def held_out_images(choice: Choice) -> "tuple[Tensor, Tensor]":
-    """The held-out images as the model sees them, and their labels."""
-    config = choice.run.config
-    return services.images(config.dataset, "test", config.train.binarisation)
-
-
-def weights_of(choice: Choice) -> tuple[str, str]:
-    """What names a model's weights in the caches below."""
-    return choice.key, choice.digest
-
-
 @st.cache_resource(
-    max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Choice: weights_of}
+    max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity}
 )
-def reference_of(choice: Choice, index: int) -> "Reference":
+def reference_of(images: Images, index: int) -> "Reference":
     """What is known of an image under a model, whatever noise is drawn."""
     from app import walk
 
-    x, _ = held_out_images(choice)
-    return walk.reference(services.model(choice), x[index : index + 1])
+    return walk.reference(services.model(images.choice), images.x(index))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Choice: weights_of})
-def walk_of(choice: Choice, index: int, seed: int, samples: int) -> "Walk":
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Images: Images.identity})
+def walk_of(images: Images, index: int, seed: int, samples: int) -> "Walk":
     """The draws, and what becomes of each."""
     from app import walk
 
-    x, _ = held_out_images(choice)
-    return walk.walk(services.model(choice), x[index : index + 1], seed, samples)
+    return walk.walk(services.model(images.choice), images.x(index), seed, samples)
 
 
 stages.look()

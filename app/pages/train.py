@@ -19,6 +19,7 @@ from app import (
 )
 from app.train_runs import Entry
 from vae_core.config import DATASETS, RunConfig
+from vae_core.idx_files import bytes_to_download
 
 LEAD = (
     "Choose images and a model, then press Start. Training goes on in the background, even when "
@@ -57,7 +58,6 @@ def pressed_twice(config: RunConfig) -> bool:
 
 
 def show_costs(config: RunConfig) -> None:
-    from vae_core.datasets import bytes_to_download
     from vae_core.devices import DeviceError
 
     try:

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app import errors, pickers, preparation, services
+from app import errors, missing_data, pickers, preparation, services
+from app.pictures import DRAWS, Images
 from app.services import Choice
 from app.uploads import PRIVACY
-from vae_core.annealing import simulate
 from vae_core.catalogue import DATASETS
 from vae_core.images import ImageError, Prepared, prepare
 from vae_core.scoring import model_input
@@ -20,7 +19,10 @@ from vae_core.vae import VAE
 
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
-_DRAWS = 10_000
+WITHOUT_DATA = (
+    "Test images are part of it. A file of yours, or an image that the model draws itself, needs "
+    "no download: choose one above."
+)
 _FIRST = 0  # of the digits, one whose true posterior has two modes
 _UPLOADER = "posterior-file"
 _KEPT = "posterior-file-kept"  # as going to another page empties the uploader
@@ -73,12 +75,16 @@ class Subject:
         return replace(self, choice=choice)
 
 
-def pick_subject(choice: Choice) -> Subject:
-    """Where the image comes from, and which one; each source has one more widget."""
+def pick_subject(choice: Choice) -> Subject | None:
+    """Where the image comes from, and which one; each source has one more widget.
+
+    None for a test image where the data set is missing.
+    """
+    missing = missing_data.missing(choice)
     source = st.segmented_control(
         "Image",
         SOURCES,
-        default=SOURCES[0],
+        default=SOURCES[2 if missing else 0],
         required=True,
         key="source",
         bind="query-params",
@@ -91,8 +97,11 @@ def pick_subject(choice: Choice) -> Subject:
             return _from_file(choice)
     if source == SOURCES[2]:
         return _drawn(choice)
+    if missing:
+        return None
     _begin()
-    return _from_data(choice, pickers.pick_image(choice))
+    images = Images(choice, "test")
+    return _of(images, pickers.pick_image(images))
 
 
 def _begin() -> None:
@@ -101,33 +110,22 @@ def _begin() -> None:
         st.session_state["image"] = _FIRST
 
 
-def _from_data(choice: Choice, index: int) -> Subject:
-    config = choice.run.config
-    x, labels = services.images(config.dataset, "test", config.train.binarisation, SEED)
-    name = DATASETS[config.dataset].classes[int(labels[index])]
-    code = (
-        f'data = load_dataset("{config.dataset}")',
-        f'x, _ = evaluation_images(data, "test", "{config.train.binarisation}", seed={SEED})',
-        f"x = x[{index}:{index + 1}]",
-    )
-    return Subject(choice, x[index : index + 1], f"test image {index}: {name}", "test", code)
+def _of(images: Images, index: int) -> Subject:
+    _, making = images.code(index)
+    z = None if images.split else services.drawn(images.choice, index)[1].double().numpy()
+    x, label = images.x(index), images.label(index)
+    return Subject(images.choice, x, label, images.origin, tuple(making), z)
 
 
 def _drawn(choice: Choice) -> Subject:
     number = pickers.index_input(
         "Number of the draw",
-        _DRAWS,
+        DRAWS,
         0,
         "draw",
         "Draws z from the prior and x from p(x|z); the same number gives the same image.",
     )
-    model = services.model(choice)
-    x, z = simulate(model, 1, torch.Generator(model.device).manual_seed(number))
-    code = (f"x, z = simulate(model, 1, torch.Generator().manual_seed({number}))",)
-    return Subject(
-        choice, x.cpu(), f"draw {number} of the model", "drawn by the model", code,
-        z[0].double().cpu().numpy(),
-    )  # fmt: skip
+    return _of(Images(choice, None), number)
 
 
 def _from_file(choice: Choice) -> Subject:
@@ -138,17 +136,18 @@ def _from_file(choice: Choice) -> Subject:
         help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
     )
     kept = st.session_state.get(_KEPT)
-    index = DATASETS[choice.run.config.dataset].showcase
+    images, index = Images.at_hand(choice), DATASETS[choice.run.config.dataset].showcase
+    instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
-        st.caption("Until you give one, a test image is shown.")
-        return _from_data(choice, index)
+        st.caption(f"{instead} until you give one.")
+        return _of(images, index)
     if given is None:
         _forget_button(kept[0])
     try:
         return subject_of_file(choice, *kept)
     except ImageError as error:
-        st.error(f"{errors.plain(str(error))} A test image is shown until you give another file.")
-        return _from_data(choice, index)
+        st.error(f"{errors.plain(str(error))} {instead} until you give another file.")
+        return _of(images, index)
 
 
 def _take() -> None:

@@ -22,6 +22,7 @@ def an_image() -> None:
     from app.posterior.subject import pick_subject, show_preparation
 
     subject = pick_subject(pickers.pick_model())
+    assert subject is not None
     show_preparation(subject)
     st.text(f"shown: {subject.label}")
 
@@ -51,7 +52,9 @@ def a_table() -> None:
     from app.posterior.truth_tab import figures_table
 
     choice = pickers.pick_model()
-    figures_table(pick_subject(choice), [Member(choice)])
+    subject = pick_subject(choice)
+    assert subject is not None
+    figures_table(subject, [Member(choice)])
 
 
 def opened(script: object, **query: str) -> AppTest:

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from app import stages
+from app.pictures import Images
 from app.services import Choice
 from app.walk import MAX_SAMPLES, Estimate, reference, walk
-from vae_core.config import POSTERIORS, ModelConfig, PosteriorName, RunConfig
+from vae_core.config import POSTERIORS, ModelConfig, PosteriorName, RunConfig, Split
 from vae_core.datasets import evaluation_images, load_dataset
 from vae_core.runs import create_run
 from vae_core.vae import VAE, save_model
@@ -157,16 +158,18 @@ def test_the_gap_adds_errors_in_quadrature(x: Tensor) -> None:
     assert (gap.mean, gap.se) == pytest.approx((2.0, 0.5))
 
 
+@pytest.mark.parametrize("split", ["test", None])
 def test_the_code_that_is_shown_prints_the_numbers_that_are_shown(
-    tmp_path: Path, x: Tensor
+    tmp_path: Path, split: Split | None
 ) -> None:
     run = create_run(tmp_path / "a run", RunConfig.from_settings({"posterior": "full"}))
     model = VAE(run.config.model)
     save_model(model, run.folder / "model.safetensors")
     choice = Choice("a run", run, run.checkpoint_digest())
+    x = Images(choice, split).x(7)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec("\n".join(stages.code_lines(choice, index=7, seed=3, samples=20)), {})
+        exec("\n".join(stages.code_lines(Images(choice, split), index=7, seed=3, samples=20)), {})
     printed = [float(n) for n in re.findall(r"-?\d+\.\d+", out.getvalue())]
     now, about = walk(model, x, 3, 20), reference(model, x)
     shown = [now.log_px_z[0], now.log_pz[0], now.log_qz[0]]

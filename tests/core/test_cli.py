@@ -146,7 +146,8 @@ def test_a_calibrated_run_gives_every_figure(calibrated, pictures, capsys):
                  "--importance-samples", "50"])  # fmt: skip
     (row,) = output(capsys)["images"]
     assert code == 0
-    assert [name for name in COLUMNS if row[name] is None] == []
+    unknown = [name for name in COLUMNS if row[name] is None]
+    assert unknown == ["class_probabilities_se"]  # a logistic regression has none
     assert len(row["nearest_indices"]) == len(row["nearest_labels"]) == 5
     assert sum(row["class_probabilities"]) == pytest.approx(1, abs=1e-5)
     assert row["verdict"] in ("typical", "unusual", "unlike the training data")
@@ -207,6 +208,16 @@ def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
     printed = capsys.readouterr().out
     assert all(kind in printed for kind in report["kinds"])
     assert "AUROC" in printed
+    assert "Raw log p(x)" in printed
+    assert not (calibrated / "detection.json").exists(), "it is of somebody's own folders"
+
+
+def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
+    (calibrated / "detection.json").mkdir()  # which no file can take the place of
+    assert main(["detect", str(calibrated), "--limit", "5"]) == 0
+    printed = capsys.readouterr()
+    assert "AUROC" in printed.out
+    assert "Not kept beside the run" in printed.err
 
 
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
@@ -214,6 +225,9 @@ def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     shutil.copytree(run, folder)
     assert main(["detect", str(folder), "--limit", "5"]) == 0
     assert (folder / "calibration.safetensors").is_file()
+    report = folder / "detection.json"
+    assert json.loads(report.read_text())["own_images"] == 5
+    assert "Kept as" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["detect", str(folder), "--limit", "5", "--folder", str(tmp_path / "empty")]) == 1
     assert "no image" in capsys.readouterr().err

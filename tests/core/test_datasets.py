@@ -1,8 +1,9 @@
 """Data sets: their files, splits and binarisation."""
 
+import dataclasses
 import gzip
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from vae_core.datasets import (
     load_dataset,
     read_idx,
 )
+from vae_core.download import SOURCES, DownloadError
+from vae_core.idx_files import at_hand, bytes_to_download, file_names
 
 IDX_PARTS = {"train": 60_000, "t10k": 10_000}
 
@@ -264,3 +267,68 @@ def test_mnist_is_not_taken_for_another_data_set(
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(DataError, match=f"is of MNIST 28×28, not of {DATASETS[other].title}"):
         load_dataset(other)
+
+
+def put_into(folder: Path, names: Iterable[str], size: int | None = None) -> None:
+    """Files of those names, as long as the published ones or ``size``, with nothing in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {file.name: file.size for file in SOURCES["mnist"].files}
+    for name in names:
+        with (folder / name).open("wb") as file:
+            file.truncate(sizes.get(name, 1) if size is None else size)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Where data sets are looked for; empty."""
+    found = {"VAE_DATA_DIR": tmp_path / "data", "VAE_CACHE_DIR": tmp_path / "cache"}
+    for name, folder in found.items():
+        monkeypatch.setenv(name, str(folder))
+    return found
+
+
+def test_what_comes_with_the_program_is_at_hand_and_what_must_be_downloaded_is_not(
+    places: dict[str, Path],
+) -> None:
+    assert at_hand("digits")
+    assert bytes_to_download("digits") == 0
+    assert file_names("digits") == ()
+    for name in SOURCES:
+        assert not at_hand(name)
+        assert bytes_to_download(name) == sum(file.size for file in SOURCES[name].files)
+    assert not any(folder.exists() for folder in places.values())
+
+
+@pytest.mark.parametrize(
+    ("variable", "below", "packed"),
+    [
+        ("VAE_DATA_DIR", "mnist", True),
+        ("VAE_DATA_DIR", "mnist", False),
+        ("VAE_DATA_DIR", ".", False),
+        ("VAE_CACHE_DIR", "mnist", True),
+    ],
+)
+def test_files_that_are_here_need_no_download(
+    places: dict[str, Path], variable: str, below: str, packed: bool
+) -> None:
+    names = [name if packed else Path(name).stem for name in file_names("mnist")]
+    put_into(places[variable] / below, names[1:])
+    assert bytes_to_download("mnist") == SOURCES["mnist"].files[0].size
+    put_into(places[variable] / below, names)
+    assert at_hand("mnist")
+
+
+def test_half_a_download_is_not_at_hand(places: dict[str, Path]) -> None:
+    put_into(places["VAE_CACHE_DIR"] / "mnist", file_names("mnist"), size=1000)
+    assert not at_hand("mnist")
+
+
+@pytest.mark.usefixtures("places")
+def test_what_is_missing_is_named_before_why_it_could_not_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nowhere = dataclasses.replace(SOURCES["mnist"], mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setitem(SOURCES, "mnist", nowhere)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(DownloadError, match=r"^MNIST 28×28 \(12 MB\) is not on this computer: .*"):
+        load_dataset("mnist")

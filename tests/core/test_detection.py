@@ -81,7 +81,7 @@ def test_every_kind_is_measured_by_every_score(finished_model, calibration, digi
     assert report.own_images == 60
     assert report.kinds["mine"].images == 30
     assert report.false_alarms <= 0.15
-    for kind in ("noise", "blank", "stripes", "inverted", "rotated", "permuted"):
+    for kind in ("noise", "black", "white", "stripes", "inverted", "rotated", "permuted"):
         found = report.kinds[kind]
         assert tuple(found.scores) == SCORES
         assert found.scores["combined"].auroc > 0.95

@@ -1,95 +1,25 @@
 """The downloader against a real server on loopback that can be told to misbehave."""
 
-import gzip
-import hashlib
-import math
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
+from tests.mirror import CONTENT, FILE, Server, publish, running
 from vae_core.config import DATASETS, DatasetName
 from vae_core.datasets import load_dataset
-from vae_core.download import SOURCES, DownloadError, RemoteFile, Source, fetch
-
-CONTENT = np.random.RandomState(0).bytes(600_001)
-FILE = RemoteFile("data.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
-
-
-class Server(ThreadingHTTPServer):
-    """Serves ``files`` by name; the other attributes say how it misbehaves."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = {FILE.name: CONTENT}
-        self.ranges = True
-        self.wrong_ranges = False
-        self.refuses_ranges = False
-        self.lengths = True
-        self.cuts: list[int] = []  # bytes of each answer after which it hangs up
-        self.gate = threading.Event()  # no answer before it is set
-        self.gate.set()
-        self.requests: list[str | None] = []  # the Range of each
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of these tests."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.requests.append(asked)
-        self.server.gate.wait()
-        content = self.server.files.get(self.path.removeprefix("/"))
-        if content is None:
-            return self.send_error(404)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        if asked and (self.server.refuses_ranges or start >= len(content)):
-            return self.send_error(416)
-        start = start if self.server.ranges else 0
-        self.send_response(206 if start else 200)
-        body = content[start:]
-        if start:
-            first = start + 7 if self.server.wrong_ranges else start
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        if self.server.lengths:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: self.server.cuts.pop(0)] if self.server.cuts else body)
-        return None
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from vae_core.download import SOURCES, DownloadError, fetch
 
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-def running() -> Iterator[Server]:
-    with Server() as it:
-        thread = threading.Thread(target=it.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield it
-        it.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -332,26 +262,13 @@ def test_whoever_waits_for_another_process_sees_its_progress(
     assert seen[-1] == FILE.size
 
 
-def blank_idx(*shape: int) -> bytes:
-    return bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes() + bytes(math.prod(shape))
-
-
 def test_a_data_set_is_downloaded_into_the_cache_with_one_progress(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for part, count in (("train", 60_000), ("t10k", 10_000)):
-        for kind, size in (("images-idx3", (28, 28)), ("labels-idx1", ())):
-            content = gzip.compress(blank_idx(count, *size), 1)
-            server.files[f"{part}-{kind}-ubyte.gz"] = content
-    files = tuple(
-        RemoteFile(name, len(content), hashlib.sha256(content).hexdigest())
-        for name, content in server.files.items()
-        if name != FILE.name
-    )
-    monkeypatch.setitem(SOURCES, "kmnist", Source((server.url,), files))
+    publish(server, "kmnist", monkeypatch)
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
     monkeypatch.setenv("VAE_CACHE_DIR", str(tmp_path))
-    total = sum(file.size for file in files)
+    total = sum(file.size for file in SOURCES["kmnist"].files)
     for _ in range(2):
         seen: list[tuple[int, int]] = []
         data = load_dataset("kmnist", lambda done, of, seen=seen: seen.append((done, of)))

@@ -74,7 +74,7 @@ def test_digits_are_typical_and_other_pictures_are_not(
         return verdicts.count("unlike the training data") / len(verdicts)
 
     assert called_unlike(test_digits) <= 0.08
-    for kind in ("noise", "blank", "stripes", "inverted", "permuted"):
+    for kind in ("noise", "black", "white", "stripes", "inverted", "permuted"):
         foreign = foreign_images(kind, digits.split("test")[0][:20])
         assert called_unlike(model_input(foreign[0], "dynamic")) == 1, kind
         x = torch.cat([model_input(image, "dynamic") for image in foreign])
