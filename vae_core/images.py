@@ -23,6 +23,7 @@ from vae_core.layouts import (
     WHOLE,
     Box,
     Layout,
+    corners_agree,
     evened,
     fitted,
     ground_level,
@@ -50,6 +51,8 @@ Choice = Literal["auto", "yes", "no"]
 
 _ONE_COLOUR = 1.5 / 255  # the widest range of grey in which there is nothing to see
 _UNEVEN = 0.06  # as much variation along the edge is noise
+_PHOTOGRAPH = 64  # pixels on the shorter side, at least
+_ROUGH = 0.4  # of the variation along the edge remains where it is more than light
 _FAINT = 0.5 / 255  # a ground this dark needs no stretching; a lighter one would draw ink
 _STRONG = 0.9  # nor does ink this bright
 _CONTRAST = 0.05  # between ground and ink: less is the grain of empty paper
@@ -207,8 +210,16 @@ class _Work:
         self.inverted = done
 
     def _without_slow_light(self) -> Grey:
-        """The picture, or where light falls unevenly on it, what differs from that light."""
-        return levelled(self.picture) if self._is_unevenly_lit() else self.picture
+        """The picture, or where light falls unevenly on a photograph, what differs from it.
+
+        Light changes smoothly along the edge; ink that runs into it does not, and leaves the
+        corners alike.
+        """
+        if not self._is_unevenly_lit() or min(self.picture.shape) < _PHOTOGRAPH:
+            return self.picture
+        rest = levelled(self.picture)
+        rough = unevenness(rest) > _ROUGH * unevenness(self.picture)
+        return self.picture if rough and corners_agree(self.picture) else rest
 
     def _is_unevenly_lit(self) -> bool:
         if self.blank or self.fits or self.layout.shades:

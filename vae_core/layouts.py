@@ -24,6 +24,8 @@ _INK = 0.2  # of the way from ground to peak: where ink begins
 _SMALL = 64  # pixels of the copy in which the ground is measured, on its longer side
 _OPENING = 17  # of them: more than the width of any stroke
 _SMOOTHED = 300  # one pixel of smoothing for as many of the longer side
+_ROUNDS = 20  # of a robust fit
+_EXACT = 0.01  # deviations below it count alike
 _COVERED = 0.15  # of a cell of a fine bitmap: enough to make it ink
 
 
@@ -73,9 +75,20 @@ def light_share(picture: Grey) -> float:
 
     The smaller of the two: a shape may run along an edge, but seldom into all corners as well.
     """
+    return min(_light_shares(picture))
+
+
+def corners_agree(picture: Grey) -> bool:
+    """Whether all four corners are on the same side of the middle, with most of the edge."""
+    edge, corners = _light_shares(picture)
+    return (corners == 1 and edge > 0.5) or (corners == 0 and edge < 0.5)
+
+
+def _light_shares(picture: Grey) -> tuple[float, float]:
+    """How much of the edge, and how many of the corners, are nearer to the brightest pixel."""
     middle = (float(picture.min()) + float(picture.max())) / 2
     corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]]
-    return float(min((_edge(picture) > middle).mean(), (corners > middle).mean()))
+    return float((_edge(picture) > middle).mean()), float((corners > middle).mean())
 
 
 def ground_level(picture: Grey) -> float:
@@ -92,14 +105,19 @@ def unevenness(picture: Grey) -> float:
 def levelled(picture: Grey) -> Grey:
     """A small copy without the slow change of light that its edge shows, around 0, (h, w).
 
-    A quadratic surface through the edge, by least squares: unlike :func:`evened` it need not know
-    whether the ink is light or dark.
+    A quadratic surface through the edge: unlike :func:`evened` it need not know whether the ink is
+    light or dark. It has the least absolute deviations, by reweighted least squares, so that ink
+    which runs into the edge hardly bends it.
     """
     small = _thumbnail(picture)
     down, across = np.meshgrid(*(np.linspace(-1, 1, side) for side in small.shape), indexing="ij")
     terms = np.stack([np.ones(small.shape), down, across, down * across, down**2, across**2], -1)
     at_edge = np.stack([_edge(term) for term in np.moveaxis(terms, -1, 0)], -1)
-    surface = np.linalg.lstsq(at_edge, _edge(small), rcond=None)[0]
+    edge, weight = _edge(small).astype(np.float64), np.ones(len(at_edge))
+    surface = np.zeros(at_edge.shape[1])
+    for _ in range(_ROUNDS):
+        surface = np.linalg.lstsq(at_edge * weight[:, None], edge * weight, rcond=None)[0]
+        weight = (np.abs(edge - at_edge @ surface) + _EXACT) ** -0.5
     return (small - terms @ surface).astype(np.float32)
 
 

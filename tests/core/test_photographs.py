@@ -1,5 +1,7 @@
 """Photographs of handwritten digits are scored as what they are."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +78,34 @@ def turned_best(true: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         for angle in range(-12, 13, 3)
     ]
     return max(turned, key=lambda each: float((each * seen).sum()))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_ink_that_runs_into_the_edge_is_not_taken_for_light(digits: Dataset, dark: bool):
+    """Enlarged 8×8 digits fill their picture from edge to edge."""
+    wrong = 0
+    for image in digits.split("test")[0][:100, 0].numpy():
+        picture = Image.fromarray(255 - image if dark else image)
+        file = io.BytesIO()
+        picture.resize((280, 280), Image.Resampling.NEAREST).save(file, "PNG")
+        wrong += prepare(file.getvalue(), "digit.png", SHAPE, dataset="mnist").inverted != dark
+    assert wrong <= 4
+
+
+@pytest.mark.parametrize(("ground", "ink"), [(0.9, 0.2), (0.15, 0.9)], ids=["paper", "board"])
+@pytest.mark.parametrize("light", ["slope", "vignette", "lamp"])
+def test_polarity_holds_under_uneven_light(mnist: Dataset, light: str, ground: float, ink: float):
+    down, right = np.mgrid[-1:1:300j, -1:1:300j]
+    fall = {
+        "slope": 0.7 + 0.3 * right,
+        "vignette": 1 - 0.3 * (down**2 + right**2),
+        "lamp": 1.2 - 0.4 * np.hypot(down + 1, right - 1),
+    }[light]
+    for image in mnist.split("test")[0][:20, 0].numpy():
+        drawn = np.zeros((300, 300))
+        drawn[80:220, 80:220] = np.asarray(Image.fromarray(image).resize((140, 140))) / 255
+        seen = (ground + (ink - ground) * drawn) * fall
+        file = io.BytesIO()
+        Image.fromarray(np.rint(255 * seen.clip(0, 1)).astype(np.uint8)).save(file, "PNG")
+        found = prepare(file.getvalue(), "photo.png", SHAPE, dataset="mnist")
+        assert found.inverted == (ground > ink)
