@@ -109,14 +109,17 @@ def sticking_the_landing(draw: Draw) -> tuple[Tensor, ElboTerms]:
 def dreg(draw: Draw) -> tuple[Tensor, ElboTerms]:
     """Doubly reparameterised: Σ_k w̃_k² ∇_z log w_k ∂z_k/∂φ (Tucker et al. 2019, arXiv 1810.04152).
 
-    The decoder's own gradient keeps the weights w̃_k. For K = 1 it is sticking the landing.
+    With β in w, q appears as q^−β in it, and the factor is (1 − β) w̃_k + β w̃_k². The decoder's own
+    gradient keeps the weights w̃_k. For K = 1 it is sticking the landing.
     """
     z = draw.path.z * 1  # a node of its own, at which the gradient can be scaled
     terms = draw.terms(z, _log_q_of_fixed_posterior(draw, z))
     log_w = _log_weights(draw, terms)
     share = log_w.detach().softmax(1)  # (L, K, B)
     if z.requires_grad:
-        z.register_hook(lambda gradient: gradient * share.flatten(0, 1)[..., None])
+        beta = draw.kl_weight((terms.log_qz - terms.log_pz).detach())
+        factor = 1 - beta + beta * share.flatten(0, 1)[..., None]
+        z.register_hook(lambda gradient: gradient * factor)
     return (share * log_w).sum(1), terms
 
 

@@ -75,6 +75,30 @@ def test_dreg_has_the_mean_of_the_iwae_bound(family, images):
     assert_same_mean(last(model, images, "dreg", 150, repeats=40, inside=5, seed=2), truth)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.4, 4.0])
+def test_dreg_has_the_mean_of_the_iwae_bound_with_another_weight_of_the_kl(beta, images):
+    """As during KL warm-up, where the weight rises from 0."""
+    model = small_model("mean-field")
+    inference = [*model.encoder.parameters(), *model.to_posterior.parameters()]
+    found = []
+    for gradient in ("pathwise", "dreg"):
+        settings = TrainConfig(gradient=gradient, samples=150, iwae_samples=5, elbo_form="joint")
+        tries = []
+        for seed in range(40):
+            draw = torch.Generator().manual_seed(seed)
+            loss, _ = training_loss(model, images, settings, beta, draw)
+            slopes = torch.autograd.grad(loss, inference)
+            tries.append(torch.cat([slope.flatten() for slope in slopes]))
+        table = torch.stack(tries)
+        found.append((table.mean(0), table.var(0) / len(table)))
+    (truth, spread), (mean, variance) = found
+    error = (spread + variance).sqrt()
+    known = error > 1e-12
+    away = (mean - truth)[known] / error[known]
+    assert away.abs().max() < 5.5
+    assert away.square().mean() < 2
+
+
 def test_the_decoder_learns_the_same_from_every_estimator(images):
     """Its gradient is the plain one: equal, not only in the mean, for the same noise."""
     model = small_model("full")
