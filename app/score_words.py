@@ -1,5 +1,7 @@
 """What the report of an image says: its verdict in words, and the figures that it rests on."""
 
+import math
+
 import numpy as np
 import streamlit as st
 
@@ -124,12 +126,19 @@ def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     names = DATASETS[choice.run.config.dataset].classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
-    told = ", ".join(f"**{names[i]}** {classes.probabilities[i]:.0%}" for i in likely)
+    told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
     how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
     return (
         f"p(y|x), if it is of the data at all: {told} :small[({how}, right for "
         f"{classes.accuracy:.1%} of held-out images)]"
     )
+
+
+def _probability(classes: ClassProbabilities, index: int) -> str:
+    """With its Monte Carlo error, where that is known."""
+    error = math.nan if classes.se is None else classes.se[index]
+    shown = f"{classes.probabilities[index]:.0%}"
+    return shown if math.isnan(error) else f"{shown} ± {error:.0%}"
 
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:

@@ -93,10 +93,10 @@ class AvbState:
 class _Generator(nn.Module):
     """z = b + C(ε_{1…d} + net(ε)), C lower triangular: begins near N(0, I)."""
 
-    def __init__(self, size: int, settings: AvbSettings) -> None:
+    def __init__(self, size: int, settings: AvbSettings, weights: torch.Generator) -> None:
         super().__init__()
         self.size, self.noise_size = size, size + settings.extra_noise
-        self.net = _net(self.noise_size, size, settings.hidden, start=0.1)
+        self.net = _net(self.noise_size, size, settings.hidden, weights, start=0.1)
         self.shift = nn.Parameter(torch.zeros(size))
         self.log_scale = nn.Parameter(torch.zeros(size))
         self.below = nn.Parameter(torch.zeros(size, size))
@@ -112,12 +112,19 @@ class _Generator(nn.Module):
         return self.shift + (self.log_scale.exp() * bent) @ tilt.T
 
 
-def _net(inputs: int, outputs: int, hidden: int, start: float = 1.0) -> nn.Sequential:
+def _net(
+    inputs: int, outputs: int, hidden: int, weights: torch.Generator, start: float = 1.0
+) -> nn.Sequential:
+    """Weights of a generator of their own: other threads draw from PyTorch's meanwhile."""
+    first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden)
     last = nn.Linear(hidden, outputs)
+    for layer in (first, second, last):
+        bound = layer.in_features**-0.5  # as PyTorch has it
+        nn.init.uniform_(layer.weight, -bound, bound, generator=weights)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=weights)
     nn.init.zeros_(last.bias)
     with torch.no_grad():
         last.weight.mul_(start)
-    first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden)
     return nn.Sequential(first, nn.ELU(), second, nn.ELU(), last)
 
 
@@ -156,10 +163,9 @@ class _Game:
         self.model, self.x, self.settings = model, x, settings
         self.random = torch.Generator(x.device).manual_seed(seed)
         size = model.config.latent_size
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.g = _Generator(size, settings).to(x.device, x.dtype)
-            self.t = _net(size, 1, settings.hidden).to(x.device, x.dtype)
+        weights = torch.Generator().manual_seed(seed)
+        self.g = _Generator(size, settings, weights).to(x.device, x.dtype)
+        self.t = _net(size, 1, settings.hidden, weights).to(x.device, x.dtype)
         self.average = copy.deepcopy(self.g).requires_grad_(False)
         affine = {"params": self.g.affine, "lr": settings.affine_rate}
         net = {"params": list(self.g.net.parameters()), "lr": settings.rate}

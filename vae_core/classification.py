@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae_core.estimators import generator_of, rows_at_once, sample_terms, samples_at_once
+from vae_core.estimators import (
+    RunningDensity,
+    generator_of,
+    rows_at_once,
+    sample_terms,
+    samples_at_once,
+)
+from vae_core.pareto import trustworthy
 from vae_core.vae import VAE
 
 _MOST_ITERATIONS = 2000
@@ -20,8 +27,8 @@ class ClassProbabilities:
     Attributes:
         probabilities: p(y|x) for each class, adding up to 1.
         accuracy: the share of held-out images that this classifier gets right, 0 to 1.
-        se: Monte Carlo standard errors of the probabilities, where they are the model's own; None
-            where they are those of a logistic regression.
+        se: Monte Carlo standard errors of the probabilities, where they are the model's own, NaN
+            where few draws carry all the weight; None where they are a logistic regression's.
     """
 
     probabilities: Sequence[float]
@@ -83,7 +90,8 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
 
     Returns:
         Probabilities (B, classes), float64, and their standard errors by the delta method,
-        sqrt(Σ_k w̃_k² (p(y|z_k) − p(y|x))²).
+        sqrt(Σ_k w̃_k² (p(y|z_k) − p(y|x))²): NaN for images whose weights are not to be trusted
+        (:func:`vae_core.pareto.trustworthy`), where so few draws count that the formula falls to 0.
 
     Raises:
         ValueError: if the model has no class head.
@@ -97,11 +105,16 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
 def _class_posterior(model: VAE, x: Tensor, n: int, seed: int) -> tuple[Tensor, Tensor]:
     x = x.to(model.device)
     q, generators = model.posterior(x), [generator_of(image, seed, model.device) for image in x]
-    block, parts = samples_at_once(model), []
+    block, parts, running = samples_at_once(model), [], RunningDensity(n)
     for start in range(0, n, block):
         terms = sample_terms(model, x, q, min(block, n - start), generators)
+        running.add(terms.joint_form, terms.log_px_z, terms.kl.expand_as(terms.log_px_z))
         parts.append((terms.joint_form.cpu(), model.log_class_probabilities(terms.z).cpu()))
     log_w, log_py_z = (torch.cat(part).double() for part in zip(*parts, strict=True))
     weights, classes = log_w.softmax(0)[..., None], log_py_z.exp()  # (n, B, 1), (n, B, C)
     probabilities = (weights * classes).sum(0)
-    return probabilities, (weights * (classes - probabilities)).square().sum(0).sqrt()
+    se = (weights * (classes - probabilities)).square().sum(0).sqrt()
+    diagnostics = running.estimate()
+    pairs = zip(diagnostics.pareto_k.tolist(), diagnostics.ess.tolist(), strict=True)
+    se[[not trustworthy(*pair) for pair in pairs]] = torch.nan
+    return probabilities, se

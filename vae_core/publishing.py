@@ -7,6 +7,7 @@ labels; no image is in the folder.
 
 import dataclasses
 import json
+import math
 import platform
 import shutil
 from collections.abc import Mapping
@@ -37,7 +38,8 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
 
     Weights of more than a megabyte are rounded to float16, and all figures are of the rounded ones.
     Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs. The
-    folder is replaced at the end; what was scored before a stop is kept beside the run.
+    folder is replaced at the end, when the new one is whole; what was scored before a stop is kept
+    beside the run.
 
     Args:
         command: what makes the model again, for its card.
@@ -69,9 +71,23 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
     finish(calibration_steps(published, model, data)).write(staged)
     _keep_latents(staged / "latents.npz", model, data, run.config.train.binarisation)
     replace_file(staged / "card.md", card(published, figures, status, command))
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.move(staged, folder)
+    _replace_folder(staged, folder)
+    shutil.rmtree(staged)
     return folder
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    """Put a copy in place of a folder, which is there until the copy is whole."""
+    target = target.resolve()
+    fresh, former = (target.with_name(f".{target.name}.{name}") for name in ("new", "old"))
+    for leftover in filter(Path.exists, (fresh, former)):
+        shutil.rmtree(leftover)
+    shutil.copytree(source, fresh)
+    if target.exists():
+        target.rename(former)
+    fresh.rename(target)
+    if former.exists():
+        shutil.rmtree(former)
 
 
 def _copy_weights(source: Path, target: Path) -> None:
@@ -91,7 +107,7 @@ def rounded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _thinned(rows: list[dict[str, Any]]) -> str:
-    step = max(1, len(rows) // _ROWS)
+    step = math.ceil(len(rows) / _ROWS)
     kept = [row for row in rows if row["epoch"] % step == 0 or row["epoch"] in (1, len(rows))]
     return "".join(json.dumps(row) + "\n" for row in kept)
 

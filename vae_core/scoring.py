@@ -7,17 +7,25 @@ every image of the kind that the model knows. A two-sided percentile among such 
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vae_core.beside import read_beside
 from vae_core.config import Binarisation
 from vae_core.datasets import binarise
-from vae_core.estimators import LogDensity, RunningDensity, log_density, stream_log_density
+from vae_core.estimators import (
+    LogDensity,
+    RunningDensity,
+    generator_of,
+    log_density,
+    stream_log_density,
+)
 from vae_core.pareto import trustworthy
-from vae_core.runs import Run
+from vae_core.runs import Run, RunError
 from vae_core.typicality import Verdict, verdict_of
 from vae_core.vae import VAE
 
@@ -103,6 +111,17 @@ class Score:
         return trustworthy(self.pareto_k, self.ess)
 
 
+_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
+_REMEDY = "Scores do without it once `python -m vae_core calibrate` has been run."
+
+
+def _read_scores(path: Path) -> Tensor:
+    log_px = load_file(path)["log_px"].double()
+    if log_px.ndim != 1 or not len(log_px):
+        raise ValueError("there are no scores in it")
+    return log_px
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Scores of held-out images, log p̂(x) in nats, (N,), and the protocol they were made by."""
@@ -112,11 +131,24 @@ class HeldOut:
 
     @classmethod
     def of(cls, run: Run) -> "HeldOut | None":
-        """The held-out scores of a finished run; None before it is finished."""
-        path, protocol = run.folder / "held_out.safetensors", run.evaluation()
-        if protocol is None or not path.is_file():
+        """The held-out scores of a finished run; None before it is finished.
+
+        Raises:
+            RunError: if they or their protocol are damaged.
+        """
+        protocol = run.evaluation()
+        if protocol is None:
             return None
-        return cls(load_file(path)["log_px"].double(), protocol)
+        log_px = read_beside(run, "held_out.safetensors", _read_scores, _REMEDY)
+        if log_px is None:
+            return None
+        missing = [n for n, kind in _PROTOCOL.items() if not isinstance(protocol.get(n), kind)]
+        if missing:
+            raise RunError(
+                f"evaluation.json of the run {run.id} is damaged: it does not say the "
+                f"{' or the '.join(missing)}. {_REMEDY}"
+            )
+        return cls(log_px, protocol)
 
     @property
     def importance_samples(self) -> int:
@@ -148,9 +180,10 @@ def complexity_corrected(log_px: Tensor, code_bits: Tensor) -> Tensor:
 def model_input(pixels: Tensor, binarisation: Binarisation, seed: int = 0) -> Tensor:
     """What the model sees of a grey image (C, H, W), uint8: float32 (1, C, H, W) in [0, 1].
 
-    A drawn binarisation follows from the seed alone, so an image always gets the same one.
+    A drawn binarisation follows from the seed and the image alone, so an image always gets the
+    same one, and no two images share theirs.
     """
-    return binarise(pixels[None], binarisation, torch.Generator().manual_seed(seed))
+    return binarise(pixels[None], binarisation, generator_of(pixels, seed, torch.device("cpu")))
 
 
 def score_images(

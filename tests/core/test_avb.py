@@ -1,5 +1,9 @@
 """Adversarial inference against a posterior that is known, and one that is curved."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -67,3 +71,27 @@ def test_progress_is_reported_and_the_same_seed_gives_the_same_draws():
 def test_it_takes_one_image():
     with pytest.raises(ValueError, match="one image"):
         next(avb(linear_model(TRUTH, "full"), X.expand(2, -1, -1, -1)))
+
+
+def test_the_same_seed_begins_alike_whatever_other_threads_draw():
+    stop, before = threading.Event(), sys.getswitchinterval()
+
+    def draw() -> None:
+        while not stop.is_set():
+            torch.randn(8)
+
+    def start() -> float:
+        return next(avb(linear_model(TRUTH, "full"), X, AvbSettings(steps=1, closing_steps=0))).elbo
+
+    alone = start()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            drawing = pool.submit(draw)
+            found = {start() for _ in range(40)}
+            stop.set()
+            drawing.result()
+    finally:
+        stop.set()
+        sys.setswitchinterval(before)
+    assert found == {alone}

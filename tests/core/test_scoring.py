@@ -194,3 +194,12 @@ def test_an_image_always_gets_the_same_draw():
     pixels = torch.full((1, 8, 8), 128, dtype=torch.uint8)
     assert torch.equal(model_input(pixels, "dynamic"), model_input(pixels, "dynamic"))
     assert not torch.equal(model_input(pixels, "dynamic"), model_input(pixels, "dynamic", seed=1))
+
+
+def test_no_two_images_share_the_noise_of_their_draws():
+    """A draw that suits one would suit all, and the error of a mean would not fall with them."""
+    pixels = torch.full((1, 8, 8), 128, dtype=torch.uint8)
+    other = pixels.clone()
+    other[0, 0, 0] = 129
+    same = model_input(pixels, "dynamic") == model_input(other, "dynamic")
+    assert 0.2 < same.double().mean() < 0.8
