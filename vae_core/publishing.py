@@ -20,7 +20,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vae_core.calibration import calibration_steps
+from vae_core.config import Binarisation
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
+from vae_core.detection import IMAGES as FOREIGN_IMAGES
+from vae_core.detection import detection_steps
 from vae_core.evaluation import EVALUATION_SEED, evaluate
 from vae_core.files import replace_file
 from vae_core.neighbours import posterior_means
@@ -68,7 +71,9 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
     replace_file(staged / "held_out.safetensors", save(held_out))
     replace_file(staged / "evaluation.json", json.dumps(figures, indent=2) + "\n")
     published = Run.open(staged)
-    finish(calibration_steps(published, model, data)).write(staged)
+    calibration = finish(calibration_steps(published, model, data))
+    calibration.write(staged)
+    finish(detection_steps(model, data, calibration, FOREIGN_IMAGES)).write(staged)
     _keep_latents(staged / "latents.npz", model, data, run.config.train.binarisation)
     replace_file(staged / "card.md", card(published, figures, status, command))
     _replace_folder(staged, folder)
@@ -112,7 +117,7 @@ def _thinned(rows: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(row) + "\n" for row in kept)
 
 
-def _keep_latents(path: Path, model: VAE, data: Dataset, binarisation: Any) -> None:
+def _keep_latents(path: Path, model: VAE, data: Dataset, binarisation: Binarisation) -> None:
     x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED)
     means = posterior_means(model, x).double().numpy().round(2).astype(np.float16)
     with path.open("wb") as file:
@@ -149,7 +154,8 @@ Trained for {status.seconds:.0f} s on {status.device} ({_machine()}), {weights /
 weights. Made by `{command}`.
 
 In the folder: posterior means and labels of the test images (`latents.npz`), scores of the test
-images (`held_out.safetensors`), and what a verdict is calibrated by (`calibration.safetensors`).
+images (`held_out.safetensors`), what a verdict is calibrated by (`calibration.safetensors`), and
+how well it tells foreign images apart (`detection.json`).
 
 | setting | value |
 | --- | --- |

@@ -20,7 +20,7 @@ from vae_core.scoring import HeldOut
 from vae_core.vae import load_model
 
 FILES = {
-    "calibration.safetensors", "card.md", "config.json", "evaluation.json",
+    "calibration.safetensors", "card.md", "config.json", "detection.json", "evaluation.json",
     "held_out.safetensors", "latents.npz", "metrics.jsonl", "model.safetensors", "status.json",
 }  # fmt: skip
 K, IMAGES = 30, 50
@@ -38,6 +38,7 @@ def run(finished: Run, tmp_path: Path) -> Run:
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
+    monkeypatch.setattr(publishing, "FOREIGN_IMAGES", 4)
 
 
 def weight_types(folder: Path) -> set[str]:
@@ -111,6 +112,7 @@ def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before
         assert file.get_slice("figures").get_shape() == [7, 2 * IMAGES]
     monkeypatch.undo()
     monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
+    monkeypatch.setattr(publishing, "FOREIGN_IMAGES", 4)
     publish(run_again, folder, "the second", 2 * IMAGES)
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["images"] == 2 * IMAGES
