@@ -294,7 +294,7 @@ def _figure(
     layout = style.layout("", height=HEIGHT, legend=False)
     layout["xaxis"] |= x
     layout["yaxis"] |= y
-    layout["margin"] = {"t": 4, "r": 4, "b": 4, "l": 4, "pad": 2}
+    layout["margin"] = {"t": 4, "r": 10, "b": 4, "l": 4, "pad": 2}
     return go.Figure(
         list(traces), layout | {"annotations": labels, "shapes": shapes} | (more or {})
     )
