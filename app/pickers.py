@@ -27,10 +27,11 @@ def pick_model(key: str = "model") -> Choice:
     # stop naming a run that is gone.
     current = st.session_state.get(key)
     st.session_state[key] = current if current in choices else first.key
+    shown = services.labels(choices)
     chosen = st.selectbox(
         "Model",
         list(choices),
-        format_func=lambda each: choices[each].label,
+        format_func=shown.__getitem__,
         key=key,
         persist_state="session",
         help="A model that came with the program, or a run of yours; what is shown follows it.",

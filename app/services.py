@@ -5,6 +5,7 @@ older one's figures.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,21 @@ def choices() -> dict[str, Choice]:
         for key, choice in _all_choices().items()
         if not (choice.pretrained and choice.run.config.decoder_of)
     }
+
+
+def labels(found: Mapping[str, Choice]) -> dict[str, str]:
+    """How a list shows its models, each in another way: a select box goes by what it shows.
+
+    Runs of the same settings have the same name; the end of their folder's tells them apart.
+    """
+    names = {key: choice.label for key, choice in found.items()}
+    for ending in (lambda key: key.rsplit("-", 1)[-1], lambda key: key):
+        often = Counter(names.values())
+        names = {
+            key: name if often[name] == 1 else f"{found[key].label} · {ending(key)}"
+            for key, name in names.items()
+        }
+    return names
 
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
