@@ -1,12 +1,14 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
 detect | sample | runs``.
 
-Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage.
+Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage,
+130 after Ctrl-C (a training that Ctrl-C pauses has 1).
 With ``--json``, stdout is one JSON object; progress goes to stderr.
 """
 
 import argparse
 import dataclasses
+import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +16,14 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from vae_core.commands import (
     ALL_DONE,
+    INTERRUPTED,
+    MAX_SAMPLED_IMAGES,
     NOT_ALL_DONE,
     WRONG_USAGE,
     a_positive,
     a_seed,
     add_scoring_options,
+    an_image_count,
     binarisation_of,
     open_model,
     print_json,
@@ -45,8 +50,8 @@ T = TypeVar("T")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    given = _parser().parse_args(arguments)
     try:
+        given = _parser().parse_args(arguments)
         return given.command(given)
     except ConfigError as error:
         say(f"error: {error}")
@@ -54,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RunError, OSError, ValueError, RuntimeError) as error:
         say(f"error: {error}")
         return NOT_ALL_DONE
+    except KeyboardInterrupt as stop:
+        say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before it was done."))
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,6 +134,10 @@ def _run_to_train(given: argparse.Namespace) -> Run:
         return _run_to_resume(given.run, chosen)
     start = PRESETS[given.preset].settings if given.preset else {}
     config = RunConfig.from_settings({**start, **chosen})
+    if config.decoder_of:
+        from vae_core.execution import check_decoder
+
+        check_decoder(config)
     if given.run is None:
         return RunStore().create(config, "paused")  # which the worker leaves alone
     try:
@@ -259,7 +271,12 @@ def _sentence(run: Run, figures: dict[str, Any]) -> str:
 def _add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="draw images from the model")
     parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--count", type=a_positive, default=64, help="how many images")
+    parser.add_argument(
+        "--count",
+        type=an_image_count,
+        default=64,
+        help=f"how many images, up to {MAX_SAMPLED_IMAGES:,} (default 64)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")
     parser.add_argument(
         "--seed", type=a_seed, default=0, help="the same seed draws the same images"
@@ -286,12 +303,15 @@ def sample(given: argparse.Namespace) -> int:
 
 def list_runs(given: argparse.Namespace) -> int:
     """The runs of the store, newest first."""
+    from vae_core.decoding import printable
+
     rows = [_run_row(entry) for entry in RunStore().entries()]
     if given.json:
         print_json({"store": str(RunStore().folder), "runs": rows})
     else:
         for row in rows:
-            print(f"{row['id']}  {row['state']:8}  {row.get('name', row.get('error'))}")
+            named = printable(row.get("name") or row["error"])
+            print(f"{row['id']}  {row['state']:8}  {named}")
     return ALL_DONE if all(row["state"] != "damaged" for row in rows) else NOT_ALL_DONE
 
 
@@ -311,6 +331,9 @@ def _run_row(entry: Run | DamagedRun) -> dict[str, Any]:
 
 
 def _run_as_program() -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no σ is worth losing the rest for
     sys.exit(main())
 
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from vae_core.decoding import MAX_BYTES, ImageError, printable, read_bytes, short_name
+from vae_core.decoding import MAX_BYTES, ImageError, printable, read_bytes, short_name, size_of
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
@@ -34,7 +34,8 @@ def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
     A file is read only when its turn comes.
 
     Yields:
-        Its name (inside a folder or an archive, with the way to it) and its bytes, or why not.
+        Its name (inside a folder or an archive, with the way to it), fit for a terminal, and its
+        bytes, or why not.
     """
     for path in map(Path, paths):
         if not path.is_dir():
@@ -45,7 +46,9 @@ def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
             found = True
             yield from _iter_file(inner, f"{path.name}/{inner.relative_to(path).as_posix()}")
         if not found:
-            yield str(path), ImageError(f"{path.name} is a folder without files; put images in it.")
+            name = short_name(str(path))
+            empty = ImageError(f"{name} is a folder without files; put images in it.")
+            yield printable(str(path)), empty
 
 
 def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[Entry]:
@@ -61,7 +64,7 @@ def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[En
     own = filename or (data.name if isinstance(data, Path) else "archive.zip")
     name = short_name(own)
     try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        size = size_of(data)
         if size > MAX_ARCHIVE_BYTES:
             raise ImageError(
                 f"{name} has {size / 1e6:,.0f} MB, at most {MAX_ARCHIVE_BYTES / 1e6:,.0f} MB are "
@@ -82,12 +85,12 @@ def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[En
 def _iter_file(path: Path, name: str) -> Iterator[Entry]:
     if path.suffix.lower() == ".zip":
         for inner, content in iter_archive(path):
-            yield (name if inner == path.name else f"{name}/{inner}"), content
+            yield printable(name if inner == path.name else f"{name}/{inner}"), content
         return
     try:
-        yield name, read_bytes(path, short_name(name))
+        yield printable(name), read_bytes(path, short_name(name))
     except ImageError as error:
-        yield name, error
+        yield printable(name), error
 
 
 def _walk(folder: Path) -> Iterator[Path]:

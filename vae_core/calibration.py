@@ -7,16 +7,17 @@ the protocol in its metadata; no image is in it.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from vae_core.beside import made_again_by, read_beside
 from vae_core.classification import ClassProbabilities, LatentClassifier, class_posterior
 from vae_core.complexity import code_length
 from vae_core.config import Binarisation, Split
@@ -25,15 +26,15 @@ from vae_core.estimators import log_density
 from vae_core.files import replace_file
 from vae_core.neighbours import TrainingLatents
 from vae_core.regret import SCHEDULE, likelihood_regret
-from vae_core.runs import Run, RunError
+from vae_core.runs import Run
 from vae_core.scoring import HeldOut, complexity_corrected
 from vae_core.typicality import Reference
 from vae_core.vae import VAE
 
-T = TypeVar("T")
-
 FILE = "calibration.safetensors"
 IMAGES = 500
+FEWEST_IMAGES = 100
+"""What a calibration that is kept is made of at least, where the data set has so many."""
 IMPORTANCE_SAMPLES = 200
 _SPLIT: Split = "validation"
 _TRAINING_IMAGES = 10_000
@@ -111,7 +112,7 @@ class Calibration:
         Raises:
             RunError: if the file is damaged.
         """
-        found = read_beside(run, FILE, _read, "calibrate")
+        found = read_beside(run, FILE, _read, made_again_by("calibrate"))
         if found is None:
             return None
         return found if is_current(found.protocol, run.folder) else None
@@ -225,27 +226,6 @@ def calibration_steps(
 def model_digest(folder: Path) -> str:
     """Names the weights in a run's folder, wherever it is copied."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
-
-
-def read_beside(run: Run, name: str, read: Callable[[Path], T], command: str) -> T | None:
-    """What ``read`` makes of a file in a run's folder; None where there is none.
-
-    Args:
-        command: of the command line, which makes the file again.
-
-    Raises:
-        RunError: if the file is damaged.
-    """
-    path = run.folder / name
-    if not path.is_file():
-        return None
-    try:
-        return read(path)
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise RunError(
-            f"{name} of the run {run.id} is damaged: {error}. Make it again with "
-            f"`python -m vae_core {command}`."
-        ) from error
 
 
 def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:

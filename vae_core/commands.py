@@ -10,7 +10,8 @@ from typing import Any
 from vae_core.config import MAX_IMPORTANCE_SAMPLES, Binarisation, pixels_as
 from vae_core.runs import Run
 
-ALL_DONE, NOT_ALL_DONE, WRONG_USAGE = 0, 1, 2
+ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+MAX_SAMPLED_IMAGES = 10_000  # in one picture
 
 
 def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
@@ -45,23 +46,38 @@ def binarisation_of(given: argparse.Namespace, run: Run) -> Binarisation:
 
 
 def a_positive(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
     return value
 
 
 def a_sample_count(text: str) -> int:
-    value = a_positive(text)
-    if value > MAX_IMPORTANCE_SAMPLES:
-        raise argparse.ArgumentTypeError(f"must be at most {MAX_IMPORTANCE_SAMPLES:,}, not {text}")
-    return value
+    return _at_most(MAX_IMPORTANCE_SAMPLES, text)
+
+
+def an_image_count(text: str) -> int:
+    return _at_most(MAX_SAMPLED_IMAGES, text)
 
 
 def a_seed(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
+    return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from error
+
+
+def _at_most(most: int, text: str) -> int:
+    value = a_positive(text)
+    if value > most:
+        raise argparse.ArgumentTypeError(f"must be at most {most:,}, not {text}")
     return value
 
 

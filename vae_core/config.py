@@ -351,6 +351,11 @@ class RunConfig(Checked):
                 f"the model is for {self.model.image_shape}."
             )
         pixels_as(self.train.binarisation, self.model.likelihood)  # or raises
+        if self.decoder_of and self.model.class_head != "none":
+            raise ConfigError(
+                "A model with a kept decoder cannot learn a class head: p(y|z) belongs to the "
+                "decoder. Choose none, or train both."
+            )
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":

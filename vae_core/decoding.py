@@ -4,12 +4,11 @@ A file is judged by its size and its header before anything is unpacked, and eve
 can be bad ends in an :class:`ImageError` with one sentence.
 """
 
+import errno
 import io
+import stat
 import struct
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -31,7 +30,11 @@ SHOWN_SIDE = 256
 
 _KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
-_decoding = threading.Lock()
+
+# Pillow warns of bombs and of odd metadata, both of which are dealt with here. Filters belong to
+# the whole process, so they are set once: changing them around each image would change them for
+# other threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(ValueError):
@@ -71,20 +74,19 @@ def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
     """
     name = short_name(filename)
     content = read_bytes(data, name)
-    with _quiet_pillow():
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                _check_size(image, name)
-                image.load()
-                return _to_grey(image)
-        except ImageError:
-            raise
-        except UnidentifiedImageError as error:
-            raise ImageError(_not_an_image(content, name)) from error
-        except Image.DecompressionBombError as error:
-            raise ImageError(_too_large(name)) from error
-        except Exception as error:  # whatever a decoder raises on hostile bytes is a bad file
-            raise ImageError(_damaged(name)) from error
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _check_size(image, name)
+            image.load()
+            return _to_grey(image)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(_not_an_image(content, name)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(_too_large(name)) from error
+    except Exception as error:  # whatever a decoder raises on hostile bytes is a bad file
+        raise ImageError(_damaged(name)) from error
 
 
 def read_bytes(data: bytes | Path, name: str) -> bytes:
@@ -94,7 +96,7 @@ def read_bytes(data: bytes | Path, name: str) -> bytes:
         ImageError: if it is empty, too large, or cannot be read.
     """
     try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        size = size_of(data)
         if size > MAX_BYTES:
             raise ImageError(
                 f"{name} has {size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read; "
@@ -109,12 +111,26 @@ def read_bytes(data: bytes | Path, name: str) -> bytes:
     return content
 
 
+def size_of(data: bytes | Path) -> int:
+    """The size of bytes, or of the file that they lie in.
+
+    Raises:
+        OSError: if it cannot be looked at, or is none: a pipe or a device may have no end.
+    """
+    if not isinstance(data, Path):
+        return len(data)
+    about = data.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
+    return about.st_size
+
+
 def short_name(filename: str) -> str:
     """The last part of a path, fit for a sentence."""
     return printable(PurePath(filename.replace("\\", "/")).name or filename, 80)
 
 
-def printable(name: str, longest: int = 400) -> str:
+def printable(name: str, longest: int = 1000) -> str:
     """A file's name, not too long and without what a terminal would take for a command."""
     name = "".join(c if c.isprintable() else "�" for c in name)
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
@@ -274,14 +290,3 @@ def _not_an_image(content: bytes, name: str) -> str:
     if content.startswith(_SIGNATURES):
         return _damaged(name)
     return f"{name} is not an image that can be read here; save it as {_KNOWN}."
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Pillow warns of bombs and odd metadata, both of which are dealt with here.
-
-    The filters of the warnings module belong to the whole process, so one thread at a time.
-    """
-    with _decoding, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae_core.calibration import Calibration, is_current, read_beside
+from vae_core.beside import made_again_by, read_beside
+from vae_core.calibration import Calibration, is_current
 from vae_core.config import DATASETS, Binarisation
 from vae_core.datasets import Dataset, binarise
 from vae_core.files import replace_file
@@ -29,6 +30,8 @@ from vae_core.vae import VAE
 
 FILE = "detection.json"
 IMAGES = 500
+FEWEST_IMAGES = 50
+"""What a report that is kept is made of at least, where the data set has so many."""
 _FORMAT = 1
 _AT_ONCE = 20
 _SENSITIVITY = 0.95
@@ -93,7 +96,7 @@ class DetectionReport:
         Raises:
             RunError: if the file is damaged.
         """
-        found = read_beside(run, FILE, _read, "detect")
+        found = read_beside(run, FILE, _read, made_again_by("detect"))
         return found if found and is_current(found.calibration, run.folder) else None
 
     def write(self, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from vae_core.decoding import printable
+
 if TYPE_CHECKING:
     from vae_core.detection import DetectionReport
 
@@ -40,7 +42,7 @@ _FOUND = 0.9  # of a kind, to be said to be found
 
 def kind_name(kind: str) -> str:
     """What a kind of foreign images is called; a folder of one's own by its path."""
-    return _KIND_NAMES.get(kind, kind)
+    return _KIND_NAMES.get(kind) or printable(kind)
 
 
 def findings(report: "DetectionReport") -> list[str]:

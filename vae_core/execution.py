@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save
 
 from vae_core.calibration import calibration_steps
+from vae_core.config import RunConfig
 from vae_core.datasets import load_dataset
 from vae_core.evaluation import evaluate
 from vae_core.files import replace_file
@@ -26,7 +27,15 @@ from vae_core.precision import denormals_flushed
 from vae_core.runs import UNFINISHED, Run, RunError, State, Status, find_run
 from vae_core.snapshots import due, write_snapshot
 from vae_core.steps import finish
-from vae_core.training import Diverged, EpochDone, Finished, StateFormatError, Step, Training
+from vae_core.training import (
+    Diverged,
+    EpochDone,
+    Finished,
+    StateFormatError,
+    Step,
+    Training,
+    keep_decoder,
+)
 from vae_core.vae import VAE, load_model, save_model
 
 HELD_OUT_IMAGES = 1000
@@ -94,10 +103,26 @@ def execute(
         return state
 
 
-def _decoder_of(run: Run) -> VAE | None:
-    """The model whose decoder the run is to keep, if it is to keep one."""
-    key = run.config.decoder_of
-    return load_model(find_run(key).folder) if key else None
+def check_decoder(config: RunConfig) -> None:
+    """Look for the decoder that a run is to keep, if it is to keep one, before there is a run.
+
+    Raises:
+        RunError: if there is none by that name, or it cannot be read.
+        ConfigError: if it is of another architecture.
+    """
+    source = _decoder_of(config)
+    if source is not None:
+        keep_decoder(VAE(config.model), source)
+
+
+def _decoder_of(config: RunConfig) -> VAE | None:
+    """The model whose decoder a run is to keep, if it is to keep one."""
+    if not config.decoder_of:
+        return None
+    try:
+        return load_model(find_run(config.decoder_of).folder)
+    except (RunError, OSError) as error:
+        raise RunError(f"There is no decoder of {config.decoder_of!r} to keep: {error}") from error
 
 
 class _Execution:
@@ -124,7 +149,7 @@ class _Execution:
         run = self.run
         self._status(state="running", phase="loading data", pid=os.getpid(), error="")
         data = load_dataset(run.config.dataset, self._report_download)
-        self.training = training = Training(run.config, data, _decoder_of(run))
+        self.training = training = Training(run.config, data, _decoder_of(run.config))
         _choose_threads(training)
         self._resume()
         with self._turn_on_device():

@@ -40,21 +40,41 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
     }
 
 
-_MNIST = {"dataset": "mnist", "learning_rate": 1e-3, "importance_every": 50}
+_MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "mnist-conv-sylvester-d50": {
+        **_MNIST,
+        "posterior": "sylvester-householder",
+        "latent_size": 50,
+        "network": "conv",
+        "epochs": 80,
+        "importance_every": 5,
+        "title": "MNIST · conv, Sylvester · d = 50",
+    },
     "mnist-mean-field-d50": {
         **_MNIST,
         "posterior": "mean-field",
         "latent_size": 50,
-        "epochs": 400,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
         "title": "MNIST · mean field · d = 50",
+    },
+    "mnist-classes-d50": {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 50,
+        "class_head": "linear",
+        "epochs": 100,
+        "kl_warmup_epochs": 10,
+        "title": "MNIST · with its classes, p(y|z) · d = 50",
     },
     "mnist-full-d2": {
         **_MNIST,
         "posterior": "full",
         "latent_size": 2,
         "epochs": 200,
+        "learning_rate": 1e-3,
         "title": "MNIST · full covariance · d = 2",
     },
     "digits-full-d2": {

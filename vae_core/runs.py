@@ -187,13 +187,20 @@ class Run:
         replace_file(self.folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
 
     def evaluation(self) -> dict[str, Any] | None:
-        """The final figures with their protocol, once there are any."""
+        """The final figures with their protocol, once there are any.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
         try:
-            return json.loads((self.folder / "evaluation.json").read_text("utf-8"))
+            found = json.loads((self.folder / "evaluation.json").read_text("utf-8"))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise RunError(f"The run {self.id} is damaged: evaluation.json: {error}") from error
+        if not isinstance(found, dict):
+            raise RunError(f"The run {self.id} is damaged: evaluation.json: it holds no figures.")
+        return found
 
     def checkpoint_digest(self) -> str:
         """Names the weights now in ``model.safetensors``; empty before there are any."""

@@ -19,13 +19,14 @@ from vae_core.commands import (
     report_share,
     say,
 )
-from vae_core.config import Binarisation
+from vae_core.config import Binarisation, ConfigError, Split
 from vae_core.runs import Run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vae_core.calibration import Calibration
+    from vae_core.datasets import Dataset
     from vae_core.detection import DetectionReport
     from vae_core.score_files import FileScore
     from vae_core.score_table import ScoreTable
@@ -71,6 +72,7 @@ def score(given: argparse.Namespace) -> int:
     calibration = Calibration.of(run)
     if calibration is None:
         say("No calibration: the verdict is by log p(x) alone. `calibrate` makes one.")
+    held_out = HeldOut.of(run) if calibration is None else None
     protocol = {
         "binarisation": binarisation_of(given, run),
         "importance_samples": given.importance_samples,
@@ -89,7 +91,7 @@ def score(given: argparse.Namespace) -> int:
         files if table is None else table.missing(files),
         given.importance_samples,
         protocol["binarisation"],
-        HeldOut.of(run),
+        held_out,
         options,
         given.seed,
         run.config.dataset,
@@ -97,11 +99,17 @@ def score(given: argparse.Namespace) -> int:
     )
     tally = _Tally()
     rows = tally.count(_rows(results, table))
-    if given.json:
-        print_json_rows({"run": str(given.run), **protocol}, "images", rows)
-    else:
-        for row in rows:
-            print(_score_line(row))
+    try:
+        if given.json:
+            print_json_rows({"run": str(given.run), **protocol}, "images", rows)
+        else:
+            for row in rows:
+                print(_score_line(row))
+    except KeyboardInterrupt:
+        if table is None:
+            raise
+        kept = f"Stopped. The finished rows are kept in {given.csv}; the same command goes on."
+        raise KeyboardInterrupt(kept) from None
     if table is not None:
         return NOT_ALL_DONE if table.failed else ALL_DONE
     return ALL_DONE if tally.rows and not tally.failed else NOT_ALL_DONE
@@ -146,7 +154,13 @@ def _score_line(row: dict[str, Any]) -> str:
 
 
 def add_calibrate(commands: Any) -> None:
-    parser = commands.add_parser("calibrate", help="measure what a run's scores are judged by")
+    about = "measure what a run's scores are judged by"
+    parser = commands.add_parser(
+        "calibrate",
+        help=about,
+        description=f"{about.capitalize()}, and keep it beside the run, as "
+        "calibration.safetensors. It takes 100 validation images or more, where there are so many.",
+    )
     _add_own_images(parser, "validation")
     parser.set_defaults(command=calibrate)
 
@@ -164,26 +178,47 @@ def _add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
 def calibrate(given: argparse.Namespace) -> int:
     """Measure held-out images and keep the figures beside the run."""
     run, model = open_model(given)
-    calibration = _calibrated(run, model, given.limit, given.seed)
+    from vae_core.calibration import FEWEST_IMAGES
+    from vae_core.datasets import load_dataset
+    from vae_core.decoding import printable
+
+    data = load_dataset(run.config.dataset)
+    fewest = _fewest(FEWEST_IMAGES, data, "validation")
+    if given.limit < fewest:
+        raise ConfigError(
+            f"--limit {given.limit} makes too coarse a calibration, so none was written; give "
+            f"{fewest} or more."
+        )
+    calibration = _calibrated(run, model, data, given.limit, given.seed)
     calibration.write(run.folder)
     accuracy = calibration.classifier.accuracy
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
     else:
-        print(
-            f"{run.name}: calibrated by {calibration.protocol['images']} images of "
-            f"{calibration.protocol['dataset']} {calibration.protocol['split']}; classes from the "
-            f"latent are right in {accuracy:.1%} of them."
-        )
+        print(f"{printable(run.name)}: {_calibration_words(calibration)}")
     return ALL_DONE
 
 
-def _calibrated(run: Run, model: Any, images: int, seed: int) -> "Calibration":
+def _fewest(wanted: int, data: "Dataset", split: Split) -> int:
+    """The number wanted, or all images of the split if it has fewer."""
+    return min(wanted, len(data.split(split)[0]))
+
+
+def _calibration_words(calibration: "Calibration") -> str:
+    about = calibration.protocol
+    head = about.get("class_head_accuracy")
+    by_head = "" if head is None else f", the class head in {head:.1%}"
+    return (
+        f"calibrated by {about['images']} images of {about['dataset']} {about['split']}; a "
+        f"logistic regression on the latent has the right class in "
+        f"{calibration.classifier.accuracy:.1%} of them{by_head}."
+    )
+
+
+def _calibrated(run: Run, model: Any, data: "Dataset", images: int, seed: int) -> "Calibration":
     from vae_core.calibration import calibration_steps
-    from vae_core.datasets import load_dataset
     from vae_core.steps import finish
 
-    data = load_dataset(run.config.dataset)
     return finish(calibration_steps(run, model, data, images, seed), report_share)
 
 
@@ -195,8 +230,9 @@ def add_detect(commands: Any) -> None:
     parser = commands.add_parser(
         "detect",
         help=about,
-        description=f"{about.capitalize()}. Without --folder the figures are kept beside the run, "
-        "as detection.json, and the Score page of the app shows them.",
+        description=f"{about.capitalize()}. Without --folder the figures, of 50 test images or "
+        "more, are kept beside the run, as detection.json, and the Score page of the app shows "
+        "them.",
     )
     _add_own_images(parser, "test")
     parser.add_argument(
@@ -215,16 +251,15 @@ def detect(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.calibration import IMAGES, Calibration
     from vae_core.datasets import load_dataset
-    from vae_core.detection import FILE, detection_steps
+    from vae_core.detection import FEWEST_IMAGES, FILE, detection_steps
     from vae_core.steps import finish
 
-    calibration = Calibration.of(run)
+    data, calibration = load_dataset(run.config.dataset), Calibration.of(run)
     if calibration is None:
         say("No calibration: making one.")
-        calibration = _calibrated(run, model, IMAGES, 0)
+        calibration = _calibrated(run, model, data, IMAGES, 0)
         _keep(calibration, run.folder)
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
-    data = load_dataset(run.config.dataset)
     steps = detection_steps(model, data, calibration, given.limit, given.seed, own_kinds)
     report = finish(steps, report_share)
     if given.json:
@@ -233,6 +268,8 @@ def detect(given: argparse.Namespace) -> int:
         _print_detection(report)
     if given.folder:
         say("Not kept beside the run: it says something of your folders.")
+    elif report.own_images < (fewest := _fewest(FEWEST_IMAGES, data, "test")):
+        say(f"Not kept beside the run: of {report.own_images} own images, not {fewest} or more.")
     elif _keep(report, run.folder):
         say(f"Kept as {run.folder / FILE}; the Score page shows it.")
     return ALL_DONE
@@ -256,6 +293,7 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
     """
     import torch
 
+    from vae_core.decoding import printable
     from vae_core.images import ImageError, iter_files, prepare
 
     found = []
@@ -270,11 +308,12 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
         except ImageError as error:
             say(f"{name}: {error}")
     if not found:
-        raise ImageError(f"{folder} holds no image that can be read.")
+        raise ImageError(f"{printable(str(folder))} holds no image that can be read.")
     return torch.stack(found)
 
 
 def _print_detection(report: "DetectionReport") -> None:
+    from vae_core.decoding import printable
     from vae_core.detection import SCORES
     from vae_core.detection_words import findings
 
@@ -287,5 +326,5 @@ def _print_detection(report: "DetectionReport") -> None:
     for kind, found in report.kinds.items():
         cells = (found.scores[name] for name in SCORES)
         row = "".join(f"{f'{c.auroc:.3f}/{c.aupr:.3f}/{c.fpr_at_95_tpr:.3f}':>23}" for c in cells)
-        print(f"{kind:13}{found.images:7}{found.called_unlike:8.1%}  {row}")
+        print(f"{printable(kind):13}{found.images:7}{found.called_unlike:8.1%}  {row}")
     print("\n" + "\n".join(findings(report)))

@@ -48,8 +48,8 @@ class ScoreTable:
         """The files that have no row yet; of several by one name, those after the first so many."""
         done = self._done.copy()
         for name, content in files:
-            if done[printable(name)] > 0:
-                done[printable(name)] -= 1
+            if done[_text(name)] > 0:
+                done[_text(name)] -= 1
             else:
                 yield name, content
 
@@ -94,9 +94,17 @@ class ScoreTable:
 
 
 def _is_begun(path: Path, header: bytes) -> bool:
-    """Whether there is no more than a part of the header."""
-    if not path.is_file():
+    """Whether there is no more than a part of the header.
+
+    Raises:
+        TableError: if no file can be there.
+    """
+    if not path.parent.is_dir():
+        raise TableError(f"There is no folder {path.parent} for {path.name}; make it first.")
+    if not path.exists():
         return True
+    if not path.is_file():
+        raise TableError(f"{path} is not a file; name a file, which is made if it is not there.")
     with path.open("rb") as file:
         start = file.read(len(header))
     return len(start) < len(header) and header.startswith(start)
@@ -120,4 +128,4 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return " ".join(map(_text, value))
-    return printable(str(value), 1000)
+    return printable(str(value))

@@ -105,7 +105,7 @@ class Training:
         mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
         self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
         if decoder_of is not None:
-            _keep_decoder(self.model, decoder_of)
+            keep_decoder(self.model, decoder_of)
         self.precision: Precision = resolve_precision(settings.precision, self.device)
         self.optimiser = Adam(self.model.parameters())
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
@@ -262,7 +262,7 @@ def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
     return Training(config, data).events()
 
 
-def _keep_decoder(model: VAE, source: VAE) -> None:
+def keep_decoder(model: VAE, source: VAE) -> None:
     """Give the model the decoder and the likelihood of another, not to be trained."""
     try:
         model.decoder.load_state_dict(source.decoder.state_dict())

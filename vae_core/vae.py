@@ -21,6 +21,8 @@ from vae_core.networks import build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
 from vae_core.precision import Precision, products_in
 
+_AT_ONCE = 500  # images of a sample, so that memory does not grow with their number
+
 log = logging.getLogger(__name__)
 
 
@@ -140,7 +142,7 @@ class VAE(nn.Module):
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """E[x|z] at ``count`` draws z ~ p(z): (count, C, H, W)."""
         z = torch.randn(count, self.config.latent_size, generator=generator, device=self.device)
-        return self.mean_image(z)
+        return torch.cat([self.mean_image(part) for part in z.split(_AT_ONCE)])
 
 
 def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:

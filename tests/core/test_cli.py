@@ -214,7 +214,7 @@ def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
 
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
     (calibrated / "detection.json").mkdir()  # which no file can take the place of
-    assert main(["detect", str(calibrated), "--limit", "5"]) == 0
+    assert main(["detect", str(calibrated), "--limit", "50"]) == 0
     printed = capsys.readouterr()
     assert "AUROC" in printed.out
     assert "Not kept beside the run" in printed.err
@@ -223,10 +223,10 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
-    assert main(["detect", str(folder), "--limit", "5"]) == 0
+    assert main(["detect", str(folder), "--limit", "50"]) == 0
     assert (folder / "calibration.safetensors").is_file()
     report = folder / "detection.json"
-    assert json.loads(report.read_text())["own_images"] == 5
+    assert json.loads(report.read_text())["own_images"] == 50
     assert "Kept as" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["detect", str(folder), "--limit", "5", "--folder", str(tmp_path / "empty")]) == 1

@@ -4,6 +4,8 @@ import dataclasses
 import io
 import random
 import struct
+import subprocess
+import sys
 import threading
 import tracemalloc
 import warnings
@@ -272,17 +274,35 @@ def test_a_hostile_name_is_fit_for_a_page_and_a_terminal() -> None:
     assert len(str(caught.value)) < 150
 
 
-def test_threads_leave_the_warning_filters_as_they_were() -> None:
-    before = list(warnings.filters)
-    threads = [
-        threading.Thread(target=lambda: [read_image(packed(drawing()), "a") for _ in range(20)])
-        for _ in range(4)
-    ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert warnings.filters == before
+def test_reading_never_changes_the_warning_filters_which_other_threads_have_too() -> None:
+    before, seen, done = warnings.filters, [], threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.append(warnings.filters is before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    large = packed(np.tile(drawing(), (10, 10)))
+    for _ in range(10):
+        read_image(large, "a")
+    done.set()
+    watcher.join()
+    assert len(seen) > 10
+    assert all(seen)
+
+
+def test_odd_metadata_is_read_over_without_a_warning(tmp_path: Path) -> None:
+    """In a program of its own, where every other warning is an error."""
+    data = packed(drawing(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # which is cut off
+    (tmp_path / "odd.jpg").write_bytes(data)
+    program = (
+        "import sys; from vae_core.images import read_image; "
+        "from pathlib import Path; print(read_image(Path(sys.argv[1]), 'odd').shape)"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "odd.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("(90, 120)", "")
 
 
 # Preparing

@@ -96,3 +96,18 @@ def test_a_file_of_something_else_is_left_alone(path):
     with pytest.raises(TableError, match="name another file"):
         ScoreTable(path, COLUMNS, PROTOCOL)
     assert path.read_text() == "my notes\nare here"
+
+
+@pytest.mark.parametrize("length", [390, 445, 999, 1500])
+def test_a_long_name_is_found_again(path, length):
+    name = ("d/" * length)[: length - 5] + "x.png"
+    ScoreTable(path, COLUMNS, PROTOCOL).append(row(name))
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert list(again.missing([(name, b"")])) == []
+
+
+def test_where_no_file_can_be_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(TableError, match="is not a file; name a file"):
+        ScoreTable(tmp_path, COLUMNS, PROTOCOL)
+    with pytest.raises(TableError, match=r"There is no folder .*nowhere for scores"):
+        ScoreTable(tmp_path / "nowhere" / "scores.csv", COLUMNS, PROTOCOL)
