@@ -21,7 +21,7 @@ LikelihoodName = Literal["bernoulli", "continuous-bernoulli", "gaussian"]
 GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]
-ClassHeadName = Literal["none", "linear"]
+ClassHeadName = Literal["none", "linear", "mlp"]
 Binarisation = Literal["dynamic", "threshold", "none"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 

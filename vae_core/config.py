@@ -133,10 +133,14 @@ class ModelConfig(Checked):
     class_head: ClassHeadName = setting(
         "none",
         "Class head p(y|z)",
-        "A linear head learns the class of an image from its z along with the image itself, so "
-        "that the model says p(y|x); a score stays log p(x).",
+        "A head learns the class of an image from its z along with the image itself, so that the "
+        "model says p(y|x); a score stays log p(x).",
         advanced=True,
-        titles={"none": "None: classes are not used", "linear": "Linear (softmax of z)"},
+        titles={
+            "none": "None: classes are not used",
+            "linear": "Linear: softmax of z",
+            "mlp": "One hidden layer",
+        },
     )
     image_shape: ImageShape = (1, 28, 28)
     classes: int = 10

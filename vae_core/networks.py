@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vae_core.config import ImageShape, ModelConfig
 
 _SMALLEST_SIDE = 7
+_CLASS_UNITS = 256
 
 
 def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
@@ -33,6 +34,15 @@ def build_decoder(config: ModelConfig) -> "MLPDecoder | ConvDecoder | LinearDeco
     if config.network == "linear":
         return LinearDecoder(config.latent_size, config.pixels)
     return ConvDecoder(config.latent_size, config.image_shape, config.channels)
+
+
+def build_class_head(config: ModelConfig) -> nn.Sequential | None:
+    """Latents (…, d) to the logits of p(y|z), (…, classes); None where classes are not used."""
+    if config.class_head == "none":
+        return None
+    hidden = [_CLASS_UNITS] if config.class_head == "mlp" else []
+    sizes = [config.latent_size, *hidden]
+    return nn.Sequential(*_hidden_stack(sizes), nn.Linear(sizes[-1], config.classes))
 
 
 def _hidden_stack(sizes: Sequence[int]) -> nn.Sequential:

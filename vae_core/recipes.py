@@ -64,7 +64,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         **_MNIST,
         "posterior": "mean-field",
         "latent_size": 50,
-        "class_head": "linear",
+        "class_head": "mlp",
         "epochs": 100,
         "kl_warmup_epochs": 10,
         "title": "MNIST · with its classes, p(y|z) · d = 50",

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.files import replace_file
 from vae_core.likelihoods import LIKELIHOODS
-from vae_core.networks import build_decoder, build_encoder
+from vae_core.networks import build_class_head, build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
 from vae_core.precision import Precision, products_in
 
@@ -47,9 +47,7 @@ class VAE(nn.Module):
         self.to_posterior = build_posterior(self.encoder.features, config)
         self.decoder = build_decoder(config)
         self.likelihood = LIKELIHOODS[config.likelihood]()
-        self.class_head: nn.Linear | None = None
-        if config.class_head == "linear":
-            self.class_head = nn.Linear(config.latent_size, config.classes)
+        self.class_head = build_class_head(config)
         self._autocast = False  # the networks in bfloat16, meanwhile
 
     @property

@@ -7,7 +7,7 @@ import torch
 
 from vae_core.calibration import Calibration, calibration_steps
 from vae_core.classification import class_posterior
-from vae_core.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+from vae_core.config import ClassHeadName, ConfigError, ModelConfig, RunConfig, TrainConfig
 from vae_core.cost import parameters
 from vae_core.datasets import Dataset, evaluation_images
 from vae_core.estimators import log_density
@@ -30,7 +30,7 @@ def small_model(class_head: str = "linear") -> VAE:
     model = VAE(ModelConfig(**SMALL, class_head=class_head)).double()  # type: ignore[arg-type]
     assert isinstance(model.decoder, MLPDecoder)
     if model.class_head is not None:
-        torch.nn.init.normal_(model.class_head.weight, std=2)  # classes that z tells apart
+        torch.nn.init.normal_(next(model.class_head.parameters()), std=2)  # classes z tells apart
         torch.nn.init.normal_(model.decoder.logits.weight, std=2)  # and images
     return model
 
@@ -46,7 +46,7 @@ LABELS = torch.tensor([0, 3, 1])
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The digits with their classes, d = 8, trained for a few seconds and calibrated."""
-    settings = {"latent_size": 8, "epochs": 40, "class_head": "linear", "batch_size": 64}
+    settings = {"latent_size": 8, "epochs": 40, "class_head": "mlp", "batch_size": 64}
     config = RunConfig.from_settings({**settings, "importance_every": 0, "learning_rate": 5e-3})
     run = create_run(tmp_path_factory.mktemp("classes") / "run", config)
     assert execute(run) == "done"
@@ -205,6 +205,12 @@ def test_the_number_of_classes_is_that_of_the_data_and_survives_the_file(run: Ru
         ModelConfig(classes=1)
 
 
-def test_a_head_adds_a_weight_for_each_class_and_dimension():
-    bare, headed = ModelConfig(latent_size=3), ModelConfig(latent_size=3, class_head="linear")
-    assert parameters(headed) - parameters(bare) == 10 * 3 + 10
+@pytest.mark.parametrize(
+    ("class_head", "more"), [("linear", 10 * 3 + 10), ("mlp", 256 * 3 + 256 + 10 * 256 + 10)]
+)
+def test_what_a_head_adds(class_head: ClassHeadName, more: int):
+    bare, headed = ModelConfig(latent_size=3), ModelConfig(latent_size=3, class_head=class_head)
+    assert parameters(headed) - parameters(bare) == more
+    classes = VAE(headed).log_class_probabilities(torch.randn(4, 2, 3))
+    assert classes.shape == (4, 2, 10)
+    torch.testing.assert_close(classes.exp().sum(-1), torch.ones(4, 2))
