@@ -6,9 +6,9 @@ older one's figures.
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vae_core.scoring import HeldOut
     from vae_core.vae import VAE
 
+_Read = TypeVar("_Read")
 _log = logging.getLogger("elbo_room")
 
 
@@ -179,15 +180,17 @@ def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | 
 
 
 def held_out(choice: Choice) -> "HeldOut | None":
-    """Scores of held-out images under the choice's model, once its run is finished."""
-    return _held_out(choice, choice.key, choice.digest, choice.run.evaluation() is not None)
+    """Scores of held-out images under the choice's model, once its run is finished; None where
+    there are none to be read."""
+    finished = (choice.run.folder / "evaluation.json").is_file()
+    return _held_out(choice, choice.key, choice.digest, finished)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _held_out(_choice: Choice, key: str, digest: str, finished: bool) -> "HeldOut | None":
     from vae_core.scoring import HeldOut
 
-    return HeldOut.of(_choice.run)
+    return _readable(lambda: HeldOut.of(_choice.run))
 
 
 def calibration(choice: Choice) -> "Calibration | None":
@@ -201,8 +204,13 @@ def calibration(choice: Choice) -> "Calibration | None":
 def _calibration(_choice: Choice, key: str, digest: str, there: bool) -> "Calibration | None":
     from vae_core.calibration import Calibration
 
+    return _readable(lambda: Calibration.of(_choice.run))
+
+
+def _readable(read: Callable[[], _Read | None]) -> _Read | None:
+    """What lies beside a run, or None with a word in the log if it is damaged."""
     try:
-        return Calibration.of(_choice.run)
+        return read()
     except RunError as error:
         _log.warning("%s", error)
         return None

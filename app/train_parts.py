@@ -11,7 +11,7 @@ from app import errors, shell, train_film, widgets
 from app.figures import training as figures
 from app.train_history import History, Reader
 from vae_core.config import DATASETS, RunConfig
-from vae_core.runs import Run, Status, pretrained_runs
+from vae_core.runs import Run, RunError, Status, pretrained_runs
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -291,7 +291,11 @@ def _protocol(
 
 def outcome(run: Run) -> None:
     """The final figures of a finished run, and where to go with its model."""
-    final = run.evaluation()
+    try:
+        final = run.evaluation()
+    except RunError as error:
+        final = None
+        st.caption(errors.plain(str(error)))
     if final is not None:
         log_px = widgets.number(final["log_px"], final["log_px_se"])
         elbo = widgets.number(final["elbo"], final["elbo_se"])

@@ -1,0 +1,37 @@
+"""Figures beside a run that cannot be read cost their own part of a page, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app import services
+from app.services import Choice
+from vae_core.paths import pretrained_folder
+from vae_core.runs import Run
+
+
+@pytest.fixture
+def choice(tmp_path: Path) -> Choice:
+    folder = tmp_path / "run"
+    shutil.copytree(pretrained_folder() / "digits-mean-field-d16", folder)
+    run = Run.open(folder)
+    return Choice(run.id, run, run.checkpoint_digest())
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"not safetensors"])
+def test_damaged_held_out_scores_are_none(choice: Choice, content: bytes):
+    services._held_out.clear()
+    assert services.held_out(choice) is not None
+    services._held_out.clear()
+    (choice.run.folder / "held_out.safetensors").write_bytes(content)
+    assert services.held_out(choice) is None
+
+
+def test_so_is_a_damaged_evaluation_and_a_damaged_calibration(choice: Choice):
+    services._held_out.clear()
+    services._calibration.clear()
+    (choice.run.folder / "evaluation.json").write_text("[1]")
+    (choice.run.folder / "calibration.safetensors").write_bytes(b"cut off")
+    assert services.held_out(choice) is None
+    assert services.calibration(choice) is None
