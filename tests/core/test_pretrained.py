@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from vae_core.calibration import Calibration
 from vae_core.config import POSTERIORS
 from vae_core.datasets import evaluation_images, load_dataset
+from vae_core.detection import DetectionReport
 from vae_core.evaluation import evaluate
 from vae_core.neighbours import posterior_means
 from vae_core.paths import pretrained_folder
@@ -61,6 +62,20 @@ def test_every_model_is_calibrated_by_the_weights_it_has():
         calibration = Calibration.of(run)
         assert calibration is not None, run.id
         assert calibration.protocol["dataset"] == run.config.dataset
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_how_well_it_tells_foreign_images_apart_comes_with_it(name):
+    run = find_run(f"pretrained/{name}")
+    report, calibration = DetectionReport.of(run), Calibration.of(run)
+    assert report is not None
+    assert calibration is not None
+    assert report.calibration == calibration.protocol
+    assert report.false_alarms < 0.06
+    for kind in ("noise", "black", "white", "inverted", "permuted"):
+        assert report.kinds[kind].called_unlike > 0.95, kind
+    if name == "mnist-mean-field-d50":  # a shirt, a scribble
+        assert min(report.kinds[kind].called_unlike for kind in ("shirts", "scribbles")) > 0.95
 
 
 @pytest.mark.parametrize("name", NAMES)
