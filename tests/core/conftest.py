@@ -67,10 +67,10 @@ def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run on the digits, d = 16, without a calibration; not to be written to."""
+    """A finished run on the digits, d = 16, without calibration or report; not to be written to."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     pretrained = pretrained_folder() / "digits-mean-field-d16"
-    shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("calibration*"))
+    shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("calibration*", "detection*"))
     return Run.open(folder)
 
 

@@ -34,7 +34,7 @@ def prepared(mnist: Dataset, chosen: list[int]) -> list[Prepared]:
 
 @pytest.fixture(scope="module")
 def reports(prepared: list[Prepared]) -> list[Report]:
-    run = find_run("pretrained/mnist-mean-field-d50")
+    run = find_run("pretrained/mnist-classes-d50")
     draw = torch.Generator().manual_seed(0)
     x = binarise(torch.stack([each.pixels for each in prepared]), "dynamic", draw)
     return report_images(load_model(run.folder), x, 200, Calibration.of(run))
