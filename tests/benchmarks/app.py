@@ -148,7 +148,7 @@ def start_run(page: Page, app: App, folder: Path) -> Path:
 
 
 def stop_run(page: Page) -> None:
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
     settle(page)
 
 

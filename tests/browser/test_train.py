@@ -131,7 +131,7 @@ def test_the_film_follows_the_newest_epoch_unless_the_slider_is_moved(
     wait_for_epochs(run, count + 20)
     page.wait_for_timeout(1500)
     expect(caption).to_contain_text("Epoch 1:")
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
     expect_state(page, "stopped")
     expect(caption).to_contain_text("Epoch 1:")
     slider.focus()
