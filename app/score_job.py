@@ -6,8 +6,9 @@ from itertools import count
 
 from torch import Tensor
 
-from app import work
+from app import services, work
 from app.score_inputs import Given, Upload
+from app.services import Choice
 from vae_core.calibration import Calibration
 from vae_core.config import Binarisation
 from vae_core.images import PrepareOptions
@@ -54,6 +55,19 @@ class Scorer:
     binarisation: Binarisation
     importance_samples: int
     calibration: Calibration | None = None
+
+    @classmethod
+    def of(cls, choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
+        """The model with what its scores are held against, as far as the protocol is the same."""
+        calibration = services.calibration(choice)
+        if calibration is not None and not calibration.binarised_by(binarisation):
+            calibration = None
+        held_out = calibration.scores if calibration else services.held_out(choice)
+        if held_out is not None and not held_out.binarised_by(binarisation):
+            held_out = None
+        known = (held_out is not None, calibration is not None)
+        key = (choice.key, choice.digest, binarisation, samples, *known)
+        return cls(key, services.model(choice), held_out, binarisation, samples, calibration)
 
     def steps(self, pixels: Tensor) -> Generator[float, None, Scored]:
         """The report of pixels (C, H, W) in small steps; yields the share done."""

@@ -147,7 +147,7 @@ class ModelConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 2 <= self.classes <= 1000:
+        if not isinstance(self.classes, int) or not 2 <= self.classes <= 1000:
             raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
         shape = tuple(self.image_shape)
         if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):

@@ -198,7 +198,7 @@ class Training:
         settings = self.config.train
         x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
         with self.model.products_in(self.precision):
-            labels = self.labels[chosen] if self.model.class_head else None
+            labels = self.labels.index_select(0, chosen) if self.model.class_head else None
             loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator, labels)
             loss.backward()
         self.optimiser.step(rate, settings.gradient_clip)
@@ -263,7 +263,11 @@ def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
 
 
 def keep_decoder(model: VAE, source: VAE) -> None:
-    """Give the model the decoder and the likelihood of another, not to be trained."""
+    """Give the model the decoder and the likelihood of another, not to be trained.
+
+    Raises:
+        ConfigError: if the decoders are of different architectures.
+    """
     try:
         model.decoder.load_state_dict(source.decoder.state_dict())
         model.likelihood.load_state_dict(source.likelihood.state_dict())

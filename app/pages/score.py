@@ -4,23 +4,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from app import (
-    errors,
-    live,
-    missing_data,
-    pickers,
-    score_foreign,
-    score_ways,
-    services,
-    widgets,
-)
+from app import errors, live, missing_data, pickers, score_foreign, score_ways, services, widgets
 from app.score_desk import Desk, desk
 from app.services import Choice
 from app.widgets import IN_URL
 from vae_core.config import Binarisation, explain
 
 if TYPE_CHECKING:
-    from app.score_job import Job, Scorer
+    from app.score_job import Job
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 STEPS = {
@@ -102,26 +93,10 @@ def job_for(
         )
         mine.reading = score_job.Reading(reading_key, given, options, uploads)
     mine.known = mine.known or score_job.Known()
-    scorer = scorer_for(choice, samples, binarisation)
+    scorer = score_job.Scorer.of(choice, samples, binarisation)
     if mine.job is None or mine.job.key != (reading_key, scorer.key):
         mine.job = score_job.Job(mine.reading, scorer, mine.known)
     return mine.job
-
-
-def scorer_for(choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
-    """The model with what its scores are held against, as far as the protocol is the same."""
-    from app.score_job import Scorer
-
-    calibration = services.calibration(choice)
-    if calibration is not None and not calibration.binarised_by(binarisation):
-        calibration = None
-    held_out = calibration.scores if calibration else services.held_out(choice)
-    if held_out is not None and not held_out.binarised_by(binarisation):
-        held_out = None
-    known = (held_out is not None, calibration is not None)
-    key = (choice.key, choice.digest, binarisation, samples, *known)
-    model = services.model(choice)
-    return Scorer(key, model, held_out, binarisation, samples, calibration)
 
 
 def progress(job: "Job") -> None:

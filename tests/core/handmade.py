@@ -1,6 +1,7 @@
 """Models with a real encoder and posterior family, whose true posterior is known; float64."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -58,3 +59,10 @@ def ridge_model(family: PosteriorName) -> VAE:
         image_shape=(1, 1, 1),
     )
     return _untrained(config, Ridge)
+
+
+def change_weights(path: Path) -> bytes:
+    """Change one bit of a model's weights; the file as it was."""
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    return kept

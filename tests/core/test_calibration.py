@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from tests.core.handmade import change_weights
 from vae_core.calibration import FILE, Calibration, calibration_steps
 from vae_core.estimators import log_density
 from vae_core.runs import Run, RunError
@@ -72,8 +73,7 @@ def test_a_run_without_one_has_none(finished):
 
 def test_that_of_other_weights_or_of_another_version_is_not_used(run, calibration):
     weights = run.folder / "model.safetensors"
-    kept = weights.read_bytes()
-    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    kept = change_weights(weights)
     assert Calibration.of(run) is None
     weights.write_bytes(kept)
     assert Calibration.of(run) is not None

@@ -203,6 +203,8 @@ def test_the_number_of_classes_is_that_of_the_data_and_survives_the_file(run: Ru
     assert run.config.name.endswith("p(y|z)")
     with pytest.raises(ConfigError, match="2 to 1,000 classes"):
         ModelConfig(classes=1)
+    with pytest.raises(ConfigError, match="not ten"):
+        ModelConfig.from_dict({"classes": "ten"})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.core.handmade import change_weights
 from vae_core.calibration import Calibration
 from vae_core.detection import (
     FILE,
@@ -56,8 +57,7 @@ def test_a_run_without_one_has_none(finished):
 
 def test_that_of_other_weights_or_of_another_version_is_not_shown(run, report):
     weights = run.folder / "model.safetensors"
-    kept = weights.read_bytes()
-    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    kept = change_weights(weights)
     assert DetectionReport.of(run) is None
     weights.write_bytes(kept)
     assert DetectionReport.of(run) is not None
