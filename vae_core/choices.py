@@ -23,6 +23,7 @@ GradientName = Literal[
 ]
 ClassHeadName = Literal["none", "linear", "mlp"]
 Binarisation = Literal["dynamic", "threshold", "none"]
+ProposalName = Literal["encoder", "refined"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 POSTERIORS: tuple[PosteriorName, ...] = get_args(PosteriorName)

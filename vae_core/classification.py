@@ -15,6 +15,7 @@ from vae_core.estimators import (
     samples_at_once,
 )
 from vae_core.pareto import trustworthy
+from vae_core.proposals import refine
 from vae_core.vae import VAE
 
 _MOST_ITERATIONS = 2000
@@ -79,7 +80,8 @@ class LatentClassifier:
 
 @torch.no_grad()
 def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling from q(z|x).
+    """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling from a refined
+    q(z|x) (:mod:`vae_core.proposals`).
 
     Both are estimated from the same K = ``n`` draws, which leaves Σ_k w̃_k p(y|z_k), a mean under
     the true posterior p(z|x).
@@ -104,7 +106,7 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
 
 def _class_posterior(model: VAE, x: Tensor, n: int, seed: int) -> tuple[Tensor, Tensor]:
     x = x.to(model.device)
-    q, generators = model.posterior(x), [generator_of(image, seed, model.device) for image in x]
+    q, generators = refine(model, x, seed), [generator_of(image, seed, model.device) for image in x]
     block, parts, running = samples_at_once(model), [], RunningDensity(n)
     for start in range(0, n, block):
         terms = sample_terms(model, x, q, min(block, n - start), generators)

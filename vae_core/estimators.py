@@ -1,4 +1,4 @@
-"""Estimates of log p(x) by importance sampling from q(z|x), with their own diagnostics.
+"""Estimates of log p(x) by importance sampling, with their own diagnostics.
 
 log p̂(x) = logsumexp_k log w_k − log K (note §2; Rezende et al. 2014; Burda et al. 2016). It is a
 lower bound in expectation that rises with K. Everything is streamed: memory does not grow with K.
@@ -16,7 +16,7 @@ from torch import Tensor
 from vae_core.config import MAX_IMPORTANCE_SAMPLES
 from vae_core.objectives import ElboTerms, elbo_terms_at
 from vae_core.pareto import pareto_k, tail_length
-from vae_core.posteriors import Posterior
+from vae_core.posteriors import Proposal
 from vae_core.vae import VAE
 
 FLOATS_AT_ONCE = 2_000_000  # 8 MB of activations, which stay near a processor
@@ -60,6 +60,7 @@ def log_density(
     n: int,
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
+    proposal: Proposal | None = None,
 ) -> LogDensity:
     """Estimate log p(x) with K = ``n`` importance samples for each image.
 
@@ -71,11 +72,15 @@ def log_density(
         n: K, 1 to 1,000,000. The decoder's activations take about 8 MB (on a GPU 256 MB) whatever
             K and B are.
         on_progress: called with the share that is done, 0 to 1.
+        proposal: what to draw from, of the same images, as :func:`vae_core.proposals.refine` makes
+            it; the encoder's q(z|x) if None. ``elbo`` and ``kl`` are of what is drawn from.
 
     Raises:
-        ValueError: if n is out of range or the images are not of the model's shape.
+        ValueError: if n is out of range, or the images are not of the model's shape, or the
+            proposal is not of them.
     """
     check_count(n)
+    check_fits(proposal, x)
     names = [field.name for field in fields(LogDensity)]
     # One table for all results: small tensors kept from each group would pin the memory between
     figures = torch.empty(len(names), len(x), dtype=torch.float64)
@@ -83,7 +88,8 @@ def log_density(
     encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))
     for start in range(0, len(x), encode):
         block = x[start : start + encode]
-        q = model.posterior(block)
+        own = None if proposal is None else proposal.rows(slice(start, start + encode))
+        q = own or model.posterior(block)
         for first in range(0, len(block), group):
             chosen = slice(first, first + group)
             report = _progress_of_group(on_progress, start + first, len(block[chosen]), len(x))
@@ -91,6 +97,12 @@ def log_density(
             for row, name in zip(figures[:, start : start + len(block)], names, strict=True):
                 row[chosen] = getattr(scores, name)
     return LogDensity(*figures)
+
+
+def check_fits(proposal: Proposal | None, x: Tensor) -> None:
+    """Raise a ValueError if a proposal is of another number of images than x has."""
+    if proposal is not None and proposal.batch_size != len(x):
+        raise ValueError(f"The proposal is of {proposal.batch_size} images, not of {len(x)}.")
 
 
 def check_count(n: int) -> None:
@@ -123,7 +135,7 @@ def _progress_of_group(
 
 
 def _score_group(
-    model: VAE, x: Tensor, q: Posterior, n: int, seed: int, report: Callable[[float], None]
+    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, report: Callable[[float], None]
 ) -> LogDensity:
     running = RunningDensity(n)
     for running in _stream(model, x, q, n, seed):
@@ -133,13 +145,19 @@ def _score_group(
 
 @torch.no_grad()
 def stream_log_density(
-    model: VAE, x: Tensor, n: int, seed: int = 0, stops: Collection[int] = ()
+    model: VAE,
+    x: Tensor,
+    n: int,
+    seed: int = 0,
+    stops: Collection[int] = (),
+    proposal: Proposal | None = None,
 ) -> Iterator["RunningDensity"]:
     """log p̂(x) of a few images while the number of samples grows from 1 to K = ``n``.
 
     Args:
         x: images, (B, C, H, W) in [0, 1], all of them in memory at once.
         stops: numbers of samples to halt at, besides at the end of every chunk.
+        proposal: as for :func:`log_density`.
 
     Yields:
         The same object again and again, with more samples in it; with all n of them it is the
@@ -149,11 +167,12 @@ def stream_log_density(
         ValueError: as :func:`log_density` does.
     """
     check_count(n)
-    yield from _stream(model, x, model.posterior(x), n, seed, stops)
+    check_fits(proposal, x)
+    yield from _stream(model, x, proposal or model.posterior(x), n, seed, stops)
 
 
 def _stream(
-    model: VAE, x: Tensor, q: Posterior, n: int, seed: int, stops: Collection[int] = ()
+    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, stops: Collection[int] = ()
 ) -> Iterator["RunningDensity"]:
     generators = [generator_of(image, seed, model.device) for image in x]
     running = RunningDensity(n)
@@ -169,7 +188,7 @@ def _stream(
 
 
 def sample_terms(
-    model: VAE, x: Tensor, q: Posterior, count: int, generators: Sequence[torch.Generator]
+    model: VAE, x: Tensor, q: Proposal, count: int, generators: Sequence[torch.Generator]
 ) -> ElboTerms:
     """The terms of ``count`` more samples of each image, each from its own generator."""
     noise = [_noise(count, model, x.dtype, g) for g in generators]

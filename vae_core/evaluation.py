@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vae_core.choices import ProposalName
 from vae_core.config import Binarisation, Split, TrainConfig
 from vae_core.datasets import Dataset, evaluation_images
 from vae_core.estimators import LogDensity, log_density
 from vae_core.long_estimate import kept_log_density
-from vae_core.objectives import ElboTerms, elbo_terms
+from vae_core.objectives import ElboTerms, elbo_terms_at
+from vae_core.proposals import ESTIMATES
 from vae_core.vae import VAE
 
 EVALUATION_SEED = 0
@@ -71,8 +73,9 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
     generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
     parts, classes = [], []
     for block in x.split(max(1, _EPOCH_BATCH // settings.samples)):
-        terms = elbo_terms(model, block, settings.samples, generator)
-        moments = [terms.posterior.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
+        q = model.posterior(block)
+        terms = elbo_terms_at(model, block, q, q.noise(settings.samples, generator))
+        moments = [q.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
         parts.append((_image_means(terms), *moments[0], *moments[1]))
         if model.class_head is not None:
             classes.append(model.log_class_probabilities(terms.z).logsumexp(0).argmax(1))
@@ -153,6 +156,7 @@ def evaluate(
     seed: int = EVALUATION_SEED,
     on_progress: Callable[[float], None] | None = None,
     kept: Path | None = None,
+    proposal: ProposalName = "encoder",
 ) -> tuple[dict[str, Any], LogDensity]:
     """Figures on a split, with their protocol, and the score of every image behind them.
 
@@ -160,13 +164,16 @@ def evaluate(
 
     Args:
         kept: a file from which an evaluation that was cut off goes on.
+        proposal: what importance samples are drawn from: the encoder's q(z|x), whose ELBO and KL
+            are among the figures, or one refined for each image (:mod:`vae_core.proposals`), with
+            which log p̂(x) is higher and the ELBO and the KL are those of the refined one.
     """
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)
     if kept is None:
-        result = log_density(model, x, importance_samples, seed, on_progress)
+        result = ESTIMATES[proposal](model, x, importance_samples, seed, on_progress)
     else:
-        result = kept_log_density(model, x, importance_samples, seed, kept, on_progress)
+        result = kept_log_density(model, x, importance_samples, seed, kept, on_progress, proposal)
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)
     known = result.pareto_k[~result.pareto_k.isnan()]
@@ -176,6 +183,7 @@ def evaluate(
         "binarisation": binarisation,
         "images": len(x),
         "importance_samples": importance_samples,
+        "proposal": proposal,
         "seed": seed,
         "elbo": elbo,
         "elbo_se": elbo_se,

@@ -119,7 +119,7 @@ class OwnPosterior(Posterior):
         mean, variance = (torch.cat(column) for column in zip(*each, strict=True))
         return mean, variance
 
-    def rows(self, chosen: slice) -> "OwnPosterior":
+    def rows(self, chosen: slice | Tensor) -> "OwnPosterior":
         params = {name: value[chosen] for name, value in self.params.items()}
         return OwnPosterior(self.head, params, self.latent_size, self.vectorised)
 

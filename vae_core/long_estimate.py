@@ -11,8 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.estimators import LogDensity, log_density
+from vae_core.choices import ProposalName
+from vae_core.estimators import LogDensity
 from vae_core.files import replace_file
+from vae_core.proposals import ESTIMATES
 from vae_core.vae import VAE
 
 _AT_ONCE = 20
@@ -26,23 +28,27 @@ def kept_log_density(
     seed: int,
     kept: Path,
     on_progress: Callable[[float], None] | None = None,
+    proposal: ProposalName = "encoder",
 ) -> LogDensity:
     """The same as :func:`vae_core.estimators.log_density`; goes on where a call before was cut off.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
         kept: the file with the images that are done. It is begun anew if it is of another model,
-            other images, another K or another seed. Images may be added at the end of ``x``, or
-            left out there.
+            other images, another K or seed, or other proposals. Images may be added at the end of
+            ``x``, or left out there.
+        proposal: what to draw from, one of :data:`vae_core.proposals.ESTIMATES`.
 
     Raises:
         ValueError: as :func:`vae_core.estimators.log_density` does.
     """
     key = f"{_weights_of(model)} K={n} seed={seed}"
+    if proposal != "encoder":
+        key += f" {proposal}"
     names = torch.tensor([zlib.crc32(_content(image)) for image in x])
     figures = _read(kept, key, names)
     while (done := figures.shape[1]) < len(x):
-        found = log_density(model, x[done : done + _AT_ONCE], n, seed)
+        found = ESTIMATES[proposal](model, x[done : done + _AT_ONCE], n, seed)
         new = torch.stack([getattr(found, name) for name in _NAMES])
         figures = torch.cat([figures, new], 1)
         tensors = {"figures": figures, "images": names[: figures.shape[1]].contiguous()}

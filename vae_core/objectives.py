@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from vae_core.posteriors import Path, Posterior, standard_normal_log_prob
+from vae_core.posteriors import Path, Proposal, standard_normal_log_prob
 from vae_core.vae import VAE
 
 
@@ -23,7 +23,6 @@ class ElboTerms:
         log_qz: log q(z|x), (L, B).
         kl: KL(q ‖ p), (1, B) in closed form or (L, B) estimated at the draws.
         path: the draws, with every stage of a flow.
-        posterior: the q(z|x) they came from.
     """
 
     log_px_z: Tensor
@@ -31,7 +30,6 @@ class ElboTerms:
     log_qz: Tensor
     kl: Tensor
     path: Path
-    posterior: Posterior
 
     @cached_property
     def log_pz(self) -> Tensor:
@@ -57,15 +55,13 @@ def elbo_terms(
     return elbo_terms_at(model, x, q, q.noise(samples, generator))
 
 
-def elbo_terms_at(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> ElboTerms:
+def elbo_terms_at(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> ElboTerms:
     """The same for noise ε of shape (L, B, d) that is already drawn."""
     path = q.path(epsilon)
     return terms_at(model, x, q, path, path.z, path.log_q)
 
 
-def terms_at(
-    model: VAE, x: Tensor, q: Posterior, path: Path, z: Tensor, log_q: Tensor
-) -> ElboTerms:
+def terms_at(model: VAE, x: Tensor, q: Proposal, path: Path, z: Tensor, log_q: Tensor) -> ElboTerms:
     """The same with z and log q(z|x) given apart from their path: equal in value, but letting
     gradients through as a gradient estimator wants it."""
     return ElboTerms(
@@ -74,7 +70,6 @@ def terms_at(
         log_qz=log_q,
         kl=q.kl_to_prior(z, log_q),
         path=path,
-        posterior=q,
     )
 
 

@@ -63,8 +63,8 @@ class Path:
         return self.log_q0 - sum(self.log_abs_dets, torch.zeros_like(self.log_q0))
 
 
-class Posterior(ABC):
-    """q(z|x) for a batch of B images."""
+class Proposal(ABC):
+    """What z can be drawn from for each of B images, its density with every draw."""
 
     @property
     @abstractmethod
@@ -73,11 +73,24 @@ class Posterior(ABC):
 
     @abstractmethod
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """ε ~ N(0, I), (n, B, d), on the posterior's device."""
+        """ε ~ N(0, I), (n, B, d), on the proposal's device."""
 
     @abstractmethod
     def path(self, epsilon: Tensor) -> Path:
         """Push noise of shape (n, B, d) through to z, keeping every stage."""
+
+    @abstractmethod
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
+        unbiased estimates log q(z|x) − log p(z), (n, B)."""
+
+    @abstractmethod
+    def rows(self, chosen: slice | Tensor) -> "Proposal":
+        """The same for some of the images, by a slice, a mask or indices."""
+
+
+class Posterior(Proposal):
+    """q(z|x) for a batch of B images."""
 
     def rsample_and_log_prob(
         self, n: int, generator: torch.Generator | None = None
@@ -91,11 +104,6 @@ class Posterior(ABC):
         """∇_z log q(z|x) at the draws, with q held fixed: (n, B, d), outside autograd."""
 
     @abstractmethod
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
-        unbiased estimates log q(z|x) − log p(z), (n, B)."""
-
-    @abstractmethod
     def moments(
         self, samples: int, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -103,7 +111,7 @@ class Posterior(ABC):
         ``samples`` draws for flows."""
 
     @abstractmethod
-    def rows(self, chosen: slice) -> "Posterior":
+    def rows(self, chosen: slice | Tensor) -> "Posterior":
         """The same for some of the images."""
 
 
@@ -165,7 +173,7 @@ class GaussianPosterior(Posterior):
             variance = variance + self.lower.square().sum(-1)
         return self.mean, variance
 
-    def rows(self, chosen: slice) -> "GaussianPosterior":
+    def rows(self, chosen: slice | Tensor) -> "GaussianPosterior":
         lower = None if self.lower is None else self.lower[chosen]
         return GaussianPosterior(self.mean[chosen], self.log_scale[chosen], lower)
 
@@ -221,7 +229,7 @@ class FlowPosterior(Posterior):
         z, _ = self.rsample_and_log_prob(samples, generator)
         return z.mean(0), z.var(0, unbiased=True)
 
-    def rows(self, chosen: slice) -> "FlowPosterior":
+    def rows(self, chosen: slice | Tensor) -> "FlowPosterior":
         return FlowPosterior(self.base.rows(chosen), self.steps, self.context[chosen])
 
 

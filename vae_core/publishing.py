@@ -20,10 +20,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vae_core.calibration import calibration_steps
+from vae_core.choices import ProposalName
 from vae_core.config import Binarisation
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
 from vae_core.detection import IMAGES as FOREIGN_IMAGES
 from vae_core.detection import detection_steps
+from vae_core.estimators import LogDensity
 from vae_core.evaluation import EVALUATION_SEED, evaluate
 from vae_core.files import replace_file
 from vae_core.neighbours import posterior_means
@@ -33,10 +35,17 @@ from vae_core.vae import VAE, load_model, save_model
 
 IMPORTANCE_SAMPLES = 5000
 _ROWS = 50
+_REFINED = ("log_px", "log_px_se", "images", "ess", "share_pareto_k_above_0_7")
 _LARGE = 1_000_000  # bytes of weights
 
 
-def publish(run: Run, folder: Path, command: str, images: int | None = None) -> Path:
+def publish(
+    run: Run,
+    folder: Path,
+    command: str,
+    images: int | None = None,
+    refined_images: int | None = None,
+) -> Path:
     """Copy what is needed to use a finished run, with final figures and a card.
 
     Weights of more than a megabyte are rounded to float16, and all figures are of the rounded ones.
@@ -47,6 +56,7 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
     Args:
         command: what makes the model again, for its card.
         images: how many test images its figures are of; all of them if None.
+        refined_images: how many the figures with refined proposals are of; as many if None.
     """
     staged = run.folder / "published" / run.folder.name
     shutil.rmtree(staged, ignore_errors=True)
@@ -58,15 +68,9 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
     replace_file(staged / "metrics.jsonl", _thinned(run.metrics()))
 
     model, data = load_model(staged), load_dataset(run.config.dataset)
-    figures, scores = evaluate(
-        model,
-        data,
-        "test",
-        run.config.train.binarisation,
-        IMPORTANCE_SAMPLES,
-        images,
-        kept=run.folder / "test_scores.safetensors",
-    )
+    figures, scores = _evaluate(run, model, data, images, "encoder")
+    refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
+    figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
     held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
     replace_file(staged / "held_out.safetensors", save(held_out))
     replace_file(staged / "evaluation.json", json.dumps(figures, indent=2) + "\n")
@@ -79,6 +83,24 @@ def publish(run: Run, folder: Path, command: str, images: int | None = None) -> 
     _replace_folder(staged, folder)
     shutil.rmtree(staged)
     return folder
+
+
+def _evaluate(
+    run: Run, model: VAE, data: Dataset, images: int | None, proposal: ProposalName
+) -> tuple[dict[str, Any], LogDensity]:
+    """Figures of the first test images; what is scored already is kept beside the run."""
+    kept = run.folder / f"test_scores_{proposal}.safetensors"
+    binarisation = run.config.train.binarisation
+    return evaluate(
+        model,
+        data,
+        "test",
+        binarisation,
+        IMPORTANCE_SAMPLES,
+        images,
+        kept=kept,
+        proposal=proposal,
+    )
 
 
 def _replace_folder(source: Path, target: Path) -> None:
@@ -132,6 +154,7 @@ def card(run: Run, figures: Mapping[str, Any], status: Status, command: str) -> 
         if name not in ("title", "device", "importance_every")
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+    refined = figures["refined"]
     weights = (run.folder / "model.safetensors").stat().st_size
     return f"""# {run.name}
 
@@ -144,10 +167,14 @@ def card(run: Run, figures: Mapping[str, Any], status: Status, command: str) -> 
 | bits per dimension | {figures["bits_per_dim"]:.4f} |
 | mean effective sample size | {figures["ess"]:.0f} of {figures["importance_samples"]} |
 | share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |
+| log p(x), refined | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
+| mean effective sample size, refined | {refined["ess"]:.0f} of {figures["importance_samples"]} |
+| share of images with Pareto k above 0.7, refined | {refined["share_pareto_k_above_0_7"]:.3f} |
 
 Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} images,
 {figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by
-importance sampling with K = {figures["importance_samples"]}. ± is the standard error of the mean
+importance sampling with K = {figures["importance_samples"]}, from q(z|x) and, *refined*, from a
+Gaussian fitted to each of the first {refined["images"]} images. ± is the standard error of the mean
 over images. The weights are those of epoch {status.best_epoch}, the best on the validation split.
 
 Trained for {status.seconds:.0f} s on {status.device} ({_machine()}), {weights / 1024:.0f} KiB of

@@ -25,6 +25,7 @@ from vae_core.estimators import (
     stream_log_density,
 )
 from vae_core.pareto import trustworthy
+from vae_core.proposals import ESTIMATES, RefinedProposal, refine
 from vae_core.runs import Run, RunError
 from vae_core.typicality import Verdict, verdict_of
 from vae_core.vae import VAE
@@ -32,6 +33,7 @@ from vae_core.vae import VAE
 _FIRST_STOP = 10
 _STOPS_PER_DECADE = 12
 _PIXEL_SAMPLES = 64
+_ELBO_SAMPLES = 200  # of the encoder's q
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class Score:
         ess: effective sample size, of ``importance_samples``.
         pareto_k: tail shape of the weights; see ``trusted``.
         bits_per_dim: −log₂ p̂(x) / D.
-        elbo: the mean of log w, in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
+        elbo: of the encoder's q(z|x), in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
+        refined: whether log p̂(x) is by draws from a Gaussian fitted to the image
+            (:mod:`vae_core.proposals`); else they are from the encoder's q(z|x).
         place: among held-out images; None where there are none of the same protocol.
     """
 
@@ -98,6 +102,7 @@ class Score:
     expected_log_likelihood: float
     kl: float
     importance_samples: int
+    refined: bool
     place: Place | None = None
 
     @property
@@ -155,6 +160,17 @@ class HeldOut:
         """K of these scores."""
         return self.protocol["importance_samples"]
 
+    @property
+    def seed(self) -> int:
+        """Of the draws behind these scores."""
+        return self.protocol["seed"]
+
+    def comparable(self, model: VAE, x: Tensor) -> Tensor:
+        """log p̂(x) of images x (B, C, H, W) as these scores were found, (B,)."""
+        refined = self.protocol.get("proposal") == "refined"
+        estimate = ESTIMATES["refined" if refined else "encoder"]
+        return estimate(model, x, self.importance_samples, self.seed).log_px
+
     def binarised_by(self, protocol: Binarisation) -> bool:
         """Whether scores under that binarisation may be compared with these."""
         return self.protocol["binarisation"] == protocol
@@ -203,19 +219,25 @@ def score_images(
         ValueError: if K is out of range or the images are not of the model's shape.
     """
     x = x.to(model.device)
-    result = log_density(model, x, importance_samples, seed, on_progress)
-    return _scores(model, x, result, importance_samples, held_out)
+    proposal = refine(model, x, seed)
+    result = log_density(model, x, importance_samples, seed, on_progress, proposal)
+    return _scores(model, x, proposal, result, importance_samples, held_out, seed)
 
 
 def _scores(
-    model: VAE, x: Tensor, result: LogDensity, importance_samples: int, held_out: HeldOut | None
+    model: VAE,
+    x: Tensor,
+    proposal: RefinedProposal,
+    result: LogDensity,
+    importance_samples: int,
+    held_out: HeldOut | None,
+    seed: int,
 ) -> list[Score]:
     places: list[Place | None] = [None] * len(x)
     if held_out is not None:
-        comparable = log_density(
-            model, x, held_out.importance_samples, held_out.protocol["seed"]
-        ).log_px
+        comparable = held_out.comparable(model, x)
         places = [held_out.place(log_px) for log_px in comparable.tolist()]
+    encoder = log_density(model, x, _ELBO_SAMPLES, seed)
     bits_per_dim = result.bits_per_dim(model.config.pixels)
     return [
         Score(
@@ -224,10 +246,11 @@ def _scores(
             ess=result.ess[i].item(),
             pareto_k=result.pareto_k[i].item(),
             bits_per_dim=bits_per_dim[i].item(),
-            elbo=result.elbo[i].item(),
-            expected_log_likelihood=result.expected_log_likelihood[i].item(),
-            kl=result.kl[i].item(),
+            elbo=encoder.elbo[i].item(),
+            expected_log_likelihood=encoder.expected_log_likelihood[i].item(),
+            kl=encoder.kl[i].item(),
             importance_samples=importance_samples,
+            refined=bool(proposal.is_fitted[i]),
             place=place,
         )
         for i, place in enumerate(places)
@@ -263,12 +286,14 @@ def scoring_steps(
     x = x.to(model.device)
     stops = _stops(importance_samples)
     course: list[tuple[int, float, float]] = []
+    proposal = refine(model, x, seed)
     running = RunningDensity(importance_samples)
-    for running in stream_log_density(model, x, importance_samples, seed, stops):
+    for running in stream_log_density(model, x, importance_samples, seed, stops, proposal):
         if running.samples in stops:
             course.append((running.samples, running.log_px.item(), running.se.item()))
         yield running.samples / importance_samples
-    (score,) = _scores(model, x, running.estimate(), importance_samples, held_out)
+    result = running.estimate()
+    (score,) = _scores(model, x, proposal, result, importance_samples, held_out, seed)
     return score, Convergence(*zip(*course, strict=True))
 
 

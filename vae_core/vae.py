@@ -74,7 +74,7 @@ class VAE(nn.Module):
         (…, D)."""
         with self._network_precision():
             outputs = self.decoder(z.reshape(-1, z.shape[-1]))
-        return outputs.to(z.dtype).view(*z.shape[:-1], -1)
+        return outputs.to(z.dtype).view(*z.shape[:-1], self.config.pixels)
 
     def _network_precision(self) -> contextlib.AbstractContextManager[object]:
         if not self._autocast:

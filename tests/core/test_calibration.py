@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from tests.core.handmade import change_weights
 from vae_core.calibration import FILE, Calibration, calibration_steps
-from vae_core.estimators import log_density
+from vae_core.proposals import refined_log_density
 from vae_core.runs import Run, RunError
 
 
@@ -51,7 +51,7 @@ def test_held_out_figures_are_those_of_validation_images(finished_model, calibra
     from vae_core.datasets import evaluation_images
 
     x, _ = evaluation_images(digits, "validation", "dynamic", 0)
-    expected = log_density(finished_model, x[:30], 200, 0)
+    expected = refined_log_density(finished_model, x[:30], 200, 0)
     torch.testing.assert_close(calibration.held_out.log_px[:30], expected.log_px)
     again = calibration.measure(finished_model, x[:10]).table
     torch.testing.assert_close(again, calibration.held_out.table[:10], rtol=0, atol=1e-3)

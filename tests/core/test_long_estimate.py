@@ -10,6 +10,7 @@ from vae_core import long_estimate
 from vae_core.config import ModelConfig
 from vae_core.estimators import LogDensity, log_density
 from vae_core.long_estimate import kept_log_density
+from vae_core.proposals import refined_log_density
 from vae_core.vae import VAE
 
 
@@ -40,7 +41,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         pieces.append(len(x))
         return log_density(model, x, n, seed)
 
-    monkeypatch.setattr(long_estimate, "log_density", counted)
+    estimates = {"encoder": counted, "refined": refined_log_density}
+    monkeypatch.setattr(long_estimate, "ESTIMATES", estimates)
     return pieces
 
 
@@ -56,6 +58,17 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, scored: list[int]):
     found = kept_log_density(model(), x, 60, 0, kept)
     assert scored == [20, 20, 10]
     assert same(found, log_density(model(), x, 60, 0))
+
+
+def test_refined_proposals_are_kept_apart(tmp_path: Path, scored: list[int]):
+    x, kept = images(20), tmp_path / "kept"
+    refined = kept_log_density(model(), x, 40, 0, kept, proposal="refined")
+    assert same(refined, refined_log_density(model(), x, 40, 0))
+    again = kept_log_density(model(), x, 40, 0, kept, proposal="refined")
+    assert torch.equal(again.log_px, refined.log_px)
+    assert not scored
+    assert same(kept_log_density(model(), x, 40, 0, kept), log_density(model(), x, 40, 0))
+    assert scored == [20]
 
 
 def test_images_may_be_added_or_left_out(tmp_path: Path, scored: list[int]):

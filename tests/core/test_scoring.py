@@ -118,7 +118,7 @@ def test_bits_per_dim_are_nats_in_other_units(trained, test_digits):
     ],
 )
 def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
-    score = Score(-1.0, 0.1, ess, pareto_k, 0.1, -2.0, -1.0, 1.0, 500)
+    score = Score(-1.0, 0.1, ess, pareto_k, 0.1, -2.0, -1.0, 1.0, 500, True)
     assert score.trusted is trusted
 
 
