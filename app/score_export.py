@@ -31,6 +31,7 @@ def _row(given: Given, scored: Scored) -> dict[str, Any]:
         "log_px_nats": score.log_px,
         "se_nats": score.se,
         "importance_samples": score.importance_samples,
+        "proposal": COLUMNS["proposal"](scored.report),
         "ess": score.ess,
         "pareto_k": score.pareto_k,
         "trustworthy": score.trusted,

@@ -19,6 +19,10 @@ from vae_core.scoring import Place
 from vae_core.typicality import FIGURES, Judgement, Verdict
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
+_DRAWN_FROM = {
+    True: "draws from a Gaussian fitted to this image",
+    False: "draws from the encoder's q(z|x)",
+}
 _LIKELY = 0.05  # classes less probable are not named
 _NEAREST_SIDE = 64  # of a picture, in pixels
 
@@ -47,7 +51,7 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
         "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
         "show. The percentile says how usual the score is for images like those the model learnt; "
         f"both ends are atypical.  \nProtocol: {pixels} · "
-        f"K = {score.importance_samples:,} · seed {SEED}{compared}"
+        f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
 
 
@@ -68,7 +72,7 @@ def _trust_sentence(scored: Scored) -> str:
     heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
     return (
         f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
-        "true value is probably higher; a larger K or a richer posterior helps."
+        "true value is probably higher; a larger K helps."
     )
 
 

@@ -9,23 +9,28 @@ from torch.autograd.function import once_differentiable
 
 from vae_core.products import times
 
+# From here on σ is 1 even in float64; a little further its exponential is a denormal number in
+# float32, over which processors take many times longer.
+_CERTAIN = 80.0
 _MOST_FACTORS = 120  # each at least ½, of a product that stays above 2⁻¹²⁶, where float32 ends
 
 
 class BernoulliLogProb(torch.autograd.Function):
     """Σ_i x_i l_i − log(1 + e^{l_i}) for images x (B, D) and logits l (n, B, D): (n, B), in nats.
 
-    Written as Σ_i (x_i − ½) l_i − ½|l_i| + log σ(|l_i|), where σ(|l|) lies in [½, 1): a logarithm
-    is taken of the product of many, not of each.
+    Written as Σ_i x_i l_i − max(l_i, 0) + log σ(|l_i|), where σ(|l|) lies in [½, 1): a logarithm
+    is taken of the product of many, not of each. Where a pixel is surely off, with l far below 0,
+    every term vanishes: nothing large is there to cancel.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
         ctx.save_for_backward(x, logits)
-        log_prob = times((x - 0.5)[:, None], logits)[..., 0]
-        size = logits.abs()
-        log_prob.sub_(size.sum(-1), alpha=0.5)
-        factors = size.sigmoid_().unflatten(-1, (-1, _group_size(size.shape[-1])))
+        log_prob = times(x[:, None], logits)[..., 0]
+        size = logits.clamp_min(0)
+        log_prob.sub_(size.sum(-1))
+        torch.abs(logits, out=size).clamp_max_(_CERTAIN).sigmoid_()
+        factors = size.unflatten(-1, (-1, _group_size(size.shape[-1])))
         return log_prob.add_(factors.prod(-1).log_().sum(-1))
 
     @staticmethod

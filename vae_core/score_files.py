@@ -118,6 +118,7 @@ def as_row(result: FileScore) -> dict[str, Any]:
 COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "log_px": lambda r: r.score.log_px,
     "se": lambda r: r.score.se,
+    "proposal": lambda r: "refined" if r.score.refined else "encoder",
     "ess": lambda r: r.score.ess,
     "pareto_k": lambda r: r.score.pareto_k,
     "trusted": lambda r: r.score.trusted,

@@ -155,7 +155,7 @@ def convergence_figure(
     Args:
         samples: numbers of samples so far, rising.
         log_px, se: the estimate at each and its standard error, in nats.
-        elbo: the ELBO, from which the estimate starts in expectation, in nats.
+        elbo: the ELBO of the encoder's q(z|x), in nats.
     """
     k, middle, error = np.asarray(samples), np.asarray(log_px), np.asarray(se)
     band = go.Scatter(
@@ -182,8 +182,8 @@ def convergence_figure(
         y=[elbo, elbo],
         mode="lines",
         line={"color": ELBO.colour, "width": 1.5, "dash": "dash"},
-        hovertemplate=f"ELBO: {number(elbo)}<extra></extra>",
-        name="ELBO",
+        hovertemplate=f"ELBO of the encoder: {number(elbo)}<extra></extra>",
+        name="ELBO of the encoder",
     )
     base = layout("Convergence in K", "Importance samples so far", "Nats", height=height)
     first, last = float(np.log10(k[0])), float(np.log10(k[-1]))

@@ -23,7 +23,9 @@ from app.work import Bench, Task
 from vae_core import inference
 from vae_core.inference import State
 
-_AT_FIRST = ("amortised", "svi-mean-field", "svi-full", "hmc", "quadrature", "closed-form")
+_AT_FIRST = (
+    "amortised", "gauss-newton", "svi-mean-field", "svi-full", "hmc", "quadrature", "closed-form"
+)  # fmt: skip
 _SHOWN = 500  # draws
 _HEIGHT = 210
 _KINDS: dict[inference.Kind, tuple[str, Kind]] = {
@@ -77,6 +79,7 @@ def entries(
     own = Member(subject.choice)
     colours = {
         "refitted": own.colour,
+        "gauss-newton": colour_of("full"),
         "svi-mean-field": colour_of("mean-field"),
         "svi-full": colour_of("full"),
         "avb": HIGHLIGHT,

@@ -84,7 +84,7 @@ def test_the_course_is_drawn_with_its_band_and_the_elbo() -> None:
     band = shown["± 1 standard error"]
     assert max(band.y) == pytest.approx(-8.3)
     assert min(band.y) == pytest.approx(-9.5)
-    assert list(shown["ELBO"].y) == [-10, -10]
+    assert list(shown["ELBO of the encoder"].y) == [-10, -10]
     layout: Any = figure.layout
     assert layout.xaxis.type == "log"
     assert layout.xaxis.range == (1.0, 3.0)

@@ -1,5 +1,6 @@
 """``python -m tests.benchmarks [name …]``: every benchmark, or those named, one after the other."""
 
+import contextlib
 import importlib
 import sys
 from types import ModuleType
@@ -14,9 +15,11 @@ def main() -> None:
     chosen = sys.argv[1:] or NAMES
     if unknown := set(chosen) - set(NAMES):
         sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(NAMES)}.")
-    with denormals_flushed():  # as our training does; for the peers too
-        print(describe())
-        for name in chosen:
+    print(describe())
+    for name in chosen:
+        trains = name in ("training", "families")
+        # as our training does; for the peers too
+        with denormals_flushed() if trains else contextlib.nullcontext():
             _benchmark(name).main()
 
 

@@ -11,10 +11,11 @@ from tests.benchmarks.peers.pythae_vae import pythae_nll
 from tests.benchmarks.peers.sylvester import calculate_likelihood
 from tests.benchmarks.profile import print_profile
 from tests.benchmarks.side_by_side import Work, compare
-from vae_core.adaptive import log_density_to
+from vae_core.adaptive import ReachedDensity, log_density_to
 from vae_core.annealing import simulate
 from vae_core.estimators import log_density
 from vae_core.paths import pretrained_folder
+from vae_core.proposals import refine, refined_log_density
 from vae_core.vae import VAE, load_model
 
 IMAGES, SAMPLES, ERROR = 20, 5000, 0.1
@@ -24,22 +25,28 @@ MODEL = "mnist-mean-field-d50"
 def main() -> None:
     model = load_model(Path(pretrained_folder()) / MODEL)
     x, _ = simulate(model, IMAGES, torch.Generator().manual_seed(0))
-    name, adaptive = "ours, with diagnostics", f"ours, until the error is {ERROR} nats, or K"
+    name, refined = "ours, with diagnostics", "ours, from refined proposals"
+    adaptive = f"the same, until the error is {ERROR} nats, or K"
     work: Work = {
         name: lambda: log_density(model, x, SAMPLES),
-        adaptive: lambda: log_density_to(model, x, ERROR, SAMPLES),
+        refined: lambda: refined_log_density(model, x, SAMPLES),
+        adaptive: lambda: to_the_error(model, x),
         "sylvester-flows": lambda: calculate_likelihood(model, x, SAMPLES),
         "pythae": pythae_nll(x, SAMPLES),
     }
     title = f"log p̂(x) of 1,000 images, K = {SAMPLES:,}"
     compare(title, work, name, gemm_limit(torch.float32), times=1000 / IMAGES)
-    reached = log_density_to(model, x, ERROR, SAMPLES)
+    reached = to_the_error(model, x)
     print(
         f"  until the error is {ERROR} nats: median K {int(reached.samples.median()):,}, "
         f"reached for {reached.reached.float().mean():.0%} of the images"
     )
     print_profile("ours", work[name])
     print(f"  off float64 on the same samples by {error(model, x):.1e} nats at most")
+
+
+def to_the_error(model: VAE, x: Tensor) -> ReachedDensity:
+    return log_density_to(model, x, ERROR, SAMPLES, proposal=refine(model, x))
 
 
 @torch.no_grad()

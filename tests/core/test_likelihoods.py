@@ -115,3 +115,11 @@ def test_the_bernoulli_in_float32_is_good_to_a_ten_thousandth_of_a_nat(generator
     exact = Bernoulli()(x.double(), logits.double())
     assert (Bernoulli()(x, logits) - exact).abs().max() < 1e-3
     assert (Bernoulli()(x, logits) - exact).mean().abs() < 1e-4
+
+
+def test_pixels_that_are_surely_off_cost_no_accuracy(generator):
+    """A long training drives their logits to hundreds below zero: 10⁵ in all, to be cancelled."""
+    x = (torch.rand(4, 784, generator=generator) < 0.1).float()
+    logits = torch.where(x.bool(), 6.0, -400.0) + 6 * torch.randn(50, 4, 784, generator=generator)
+    exact = Bernoulli()(x.double(), logits.double())
+    assert (Bernoulli()(x, logits) - exact).abs().max() < 2e-4
