@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vae_core.evaluation import evaluate
     from vae_core.gap import refit
     from vae_core.inference import infer
+    from vae_core.proposals import refine
     from vae_core.quadrature import posterior_grid
     from vae_core.training import train
     from vae_core.vae import VAE, load_model
@@ -35,6 +36,7 @@ _LAZY = {
     "bdmc": "vae_core.annealing",
     "simulate": "vae_core.annealing",
     "posterior_grid": "vae_core.quadrature",
+    "refine": "vae_core.proposals",
     "refit": "vae_core.gap",
     "infer": "vae_core.inference",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "log_density",
     "log_density_to",
     "posterior_grid",
+    "refine",
     "refit",
     "simulate",
     "train",

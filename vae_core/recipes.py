@@ -60,6 +60,14 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "kl_warmup_epochs": 20,
         "title": "MNIST · mean field · d = 50",
     },
+    "mnist-full-d50": {
+        **_MNIST,
+        "posterior": "full",
+        "latent_size": 50,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
+        "title": "MNIST · full covariance · d = 50",
+    },
     "mnist-classes-d50": {
         **_MNIST,
         "posterior": "mean-field",

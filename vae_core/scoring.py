@@ -25,7 +25,7 @@ from vae_core.estimators import (
     stream_log_density,
 )
 from vae_core.pareto import trustworthy
-from vae_core.proposals import ESTIMATES, RefinedProposal, refine
+from vae_core.proposals import RefinedProposal, refine
 from vae_core.runs import Run, RunError
 from vae_core.typicality import Verdict, verdict_of
 from vae_core.vae import VAE
@@ -165,11 +165,16 @@ class HeldOut:
         """Of the draws behind these scores."""
         return self.protocol["seed"]
 
-    def comparable(self, model: VAE, x: Tensor) -> Tensor:
-        """log p̂(x) of images x (B, C, H, W) as these scores were found, (B,)."""
-        refined = self.protocol.get("proposal") == "refined"
-        estimate = ESTIMATES["refined" if refined else "encoder"]
-        return estimate(model, x, self.importance_samples, self.seed).log_px
+    def comparable(self, model: VAE, x: Tensor, proposal: RefinedProposal, seed: int) -> Tensor:
+        """log p̂(x) of images x (B, C, H, W) as these scores were found, (B,).
+
+        Args:
+            proposal: what was made of the images by that seed; it need not be made twice.
+        """
+        own: RefinedProposal | None = None
+        if self.protocol.get("proposal") == "refined":
+            own = proposal if seed == self.seed else refine(model, x, self.seed)
+        return log_density(model, x, self.importance_samples, self.seed, proposal=own).log_px
 
     def binarised_by(self, protocol: Binarisation) -> bool:
         """Whether scores under that binarisation may be compared with these."""
@@ -235,7 +240,7 @@ def _scores(
 ) -> list[Score]:
     places: list[Place | None] = [None] * len(x)
     if held_out is not None:
-        comparable = held_out.comparable(model, x)
+        comparable = held_out.comparable(model, x, proposal, seed)
         places = [held_out.place(log_px) for log_px in comparable.tolist()]
     encoder = log_density(model, x, _ELBO_SAMPLES, seed)
     bits_per_dim = result.bits_per_dim(model.config.pixels)
