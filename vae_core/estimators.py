@@ -31,7 +31,7 @@ class LogDensity:
 
     Attributes:
         log_px: logsumexp_k log w_k − log K.
-        se: its standard error by the delta method, sqrt(Σ w̃_k² − 1/K).
+        se: its standard error by the delta method, sqrt(Σ w̃_k² − 1/K); NaN for K = 1.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
         pareto_k: shape of the weights' tail; above 0.7, do not trust ``log_px``. −inf where all
             weights are equal, NaN where K is too small to tell (below 25).
@@ -251,7 +251,9 @@ class RunningDensity:
 
     @property
     def se(self) -> Tensor:
-        """Its standard error so far, (B,), in nats."""
+        """Its standard error so far, (B,), in nats: NaN for one sample, which has no spread."""
+        if self.samples == 1:
+            return torch.full_like(self.log_px, torch.nan)
         return (self._sum_of_squares().cpu() - 1 / self.samples).clamp_min(0).sqrt()
 
     def _sum_of_squares(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -143,8 +144,9 @@ def _score_line(row: dict[str, Any]) -> str:
     if not row["ok"]:
         return f"{row['file']}: {row['error']}"
     place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
+    error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
     return (
-        f"{row['file']}: log p(x) = {row['log_px']:.2f} ± {row['se']:.2f} nats, ESS "
+        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats, ESS "
         f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "
         f"{row['bits_per_dim']:.3f} bits/dim{place}. {row['sentence']}".rstrip()
     )

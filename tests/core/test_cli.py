@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from vae_core.__main__ import main
-from vae_core.datasets import Dataset
+from vae_core.datasets import Dataset, evaluation_images, load_dataset
+from vae_core.proposals import refined_log_density
 from vae_core.score_files import COLUMNS
+from vae_core.vae import load_model
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
 
@@ -50,11 +52,24 @@ def test_the_whole_program_prints_one_json_object(run):
     assert set(figures) == {
         "dataset", "split", "binarisation", "images", "importance_samples", "seed", "elbo",
         "elbo_se", "expected_log_likelihood", "kl", "log_px", "log_px_se", "bits_per_dim", "ess",
-        "share_pareto_k_above_0_7",
+        "share_pareto_k_above_0_7", "proposal",
     }  # fmt: skip
     assert figures["images"] == 20
     assert figures["importance_samples"] == 50
+    assert figures["proposal"] == "encoder"
     assert figures["elbo"] < figures["log_px"] < 0
+
+
+def test_it_can_draw_from_proposals_of_each_image(run, capsys):
+    arguments = ["evaluate", str(run), "--importance-samples", "50", "--limit", "20"]
+    assert main([*arguments, "--proposal", "refined", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["proposal"] == "refined"
+    images = evaluation_images(load_dataset("digits"), "test", "dynamic", 0, 20)[0]
+    expected = refined_log_density(load_model(run), images, 50).log_px.mean().item()
+    assert figures["log_px"] == pytest.approx(expected, abs=1e-6)
+    assert main([*arguments, "--proposal", "refined"]) == 0
+    assert "K = 50 from a q refined for each image, 20 images" in capsys.readouterr().out
 
 
 def test_training_leaves_a_whole_run(run):

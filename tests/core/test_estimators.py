@@ -98,6 +98,7 @@ def test_log_p_rises_with_k_from_the_elbo(trained, test_digits):
     assert means == sorted(means)
     one = log_density(model, x, 1)
     torch.testing.assert_close(one.log_px, one.elbo)
+    assert one.se.isnan().all()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
