@@ -142,7 +142,9 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
     """With its Monte Carlo error, where that is known."""
     error = math.nan if classes.se is None else classes.se[index]
     shown = f"{classes.probabilities[index]:.0%}"
-    return shown if math.isnan(error) else f"{shown} ± {error:.0%}"
+    if math.isnan(error):
+        return shown
+    return f"{shown} ± {error:.0%}" if error >= 0.005 else f"{shown} ± <1%"
 
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:

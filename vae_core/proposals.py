@@ -30,7 +30,7 @@ from vae_core.vae import VAE
 
 _DRAWS = 4  # at each step of the fit; half of them mirror the others
 _GROUPS, _TRIALS = 8, 8  # draws by which the Gaussian and the encoder's q are compared
-_MISSED = 1.0  # nats
+_MUCH, _LUCKY = 1.0, 4.0  # nats, and an effective number of draws
 _AT_ONCE = 20
 _APART = 0x9E3779B9  # sets the generators here apart from those of the estimate
 
@@ -179,9 +179,9 @@ def _refine(
     start = encoder.path(noise.mirrored(_DRAWS)).z
     gaussian = fitted_gaussian(model, x, start, lambda: noise.mirrored(_DRAWS))
     both = StretchedGaussian(gaussian), encoder
-    own, others = (_bounds(model, x, q, noise(_GROUPS * _TRIALS)) for q in both)
-    # Few draws tell which is closer; many, whether the encoder knows a mode that the other misses.
-    return gaussian, (own[0] > others[0]) & (own[1] > others[1] - _MISSED)  # false where NaN
+    own, others = (_log_weights(model, x, q, noise(_GROUPS * _TRIALS)) for q in both)
+    # NaN, where the fit failed, is not better.
+    return gaussian, (_bound(own) > _bound(others)) & ~_missed(own, others)
 
 
 class _Noise:
@@ -206,8 +206,18 @@ class _Noise:
         return torch.cat([half, -half])
 
 
-def _bounds(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-    """The importance-weighted bound of log p(x) (Burda et al. 2016) with few draws, averaged over
-    groups of them, and with all, (B,) both; less log n each, which is the same for any q."""
-    log_w = elbo_terms_at(model, x, q, epsilon).joint_form
-    return log_w.unflatten(0, (_GROUPS, -1)).logsumexp(1).mean(0), log_w.logsumexp(0)
+def _log_weights(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> Tensor:
+    return elbo_terms_at(model, x, q, epsilon).joint_form
+
+
+def _bound(log_w: Tensor) -> Tensor:
+    """log p(x) bounded by a few draws at a time (Burda et al. 2016), up to a constant, (B,)."""
+    return log_w.unflatten(0, (_GROUPS, _TRIALS)).logsumexp(1).mean(0)
+
+
+def _missed(log_w: Tensor, others: Tensor) -> Tensor:
+    """Whether others' weights add up to much more, and not by one lucky draw: they know of a mode
+    that the first does not, (B,) bool."""
+    total = others.logsumexp(0)
+    ess = (2 * total - (2 * others).logsumexp(0)).exp()
+    return (total > log_w.logsumexp(0) + _MUCH) & (ess > _LUCKY)
