@@ -76,6 +76,9 @@ def _figure(
     )
     figure.update_traces(marker_size=4)
     figure.update_layout(title_text="Where q(z|x) lies", showlegend=False, margin_t=36)
+    titles = figures.axis_titles(view.d, around.plane.explained.tolist())
+    across, up = (title.partition(",")[0] for title in titles)  # there is no room for more
+    figure.update_layout(xaxis_title_text=across, yaxis_title_text=up)
     if view.d > 1 and mean is not None and draws is not None:
         _mark(figure, draws, style.LOG_Q.colour, 3, "draws of q(z|x)")
         _mark(figure, mean[None], style.HIGHLIGHT, 10, "your drawing")

@@ -47,6 +47,8 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     held_out = job.scorer.held_out
     compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
+    if held_out and score.refined and not held_out.refined:
+        compared += f" {_DRAWN_FROM[False]}"
     st.caption(
         "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
         "show. The percentile says how usual the score is for images like those the model learnt; "

@@ -187,8 +187,8 @@ def _add_evaluate(commands: Any) -> None:
         "--proposal",
         choices=get_args(ProposalName),
         default="encoder",
-        help="what to draw importance samples from: the encoder's q(z|x), or a Gaussian fitted to "
-        "each image, which brings log p(x) and its error closer to the truth (default encoder)",
+        help="what to draw importance samples from: the encoder's q(z|x), or one refined for each "
+        "image, which brings log p(x) and its error closer to the truth (default encoder)",
     )
     add_scoring_options(parser, 500)
     parser.set_defaults(command=evaluate)
@@ -267,11 +267,12 @@ _DRAWN_FROM = {"encoder": "the encoder's q(z|x)", "refined": "a q refined for ea
 
 
 def _sentence(run: Run, figures: dict[str, Any]) -> str:
+    drawn_from = _DRAWN_FROM[figures.get("proposal", "encoder")]
     pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
     return (
         f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
         f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
-        f"(K = {figures['importance_samples']} from {_DRAWN_FROM[figures['proposal']]}, "
+        f"(K = {figures['importance_samples']} from {drawn_from}, "
         f"{figures['images']} images of {figures['dataset']} {figures['split']}, {pixels}, "
         f"seed {figures['seed']})"
     )

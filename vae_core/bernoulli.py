@@ -20,7 +20,7 @@ class BernoulliLogProb(torch.autograd.Function):
 
     Written as Σ_i x_i l_i − max(l_i, 0) + log σ(|l_i|), where σ(|l|) lies in [½, 1): a logarithm
     is taken of the product of many, not of each. Where a pixel is surely off, with l far below 0,
-    every term vanishes: nothing large is there to cancel.
+    every term vanishes, so that the largest logits of a long training need not cancel.
     """
 
     @staticmethod

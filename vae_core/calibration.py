@@ -24,7 +24,7 @@ from vae_core.config import Binarisation, Split
 from vae_core.datasets import Dataset, evaluation_images
 from vae_core.files import replace_file
 from vae_core.neighbours import TrainingLatents
-from vae_core.proposals import refined_log_density
+from vae_core.proposals import SETTINGS, refined_log_density
 from vae_core.regret import SCHEDULE, likelihood_regret
 from vae_core.runs import Run
 from vae_core.scoring import HeldOut, complexity_corrected
@@ -41,7 +41,13 @@ _TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # of the work, about
 _CLASS_SAMPLES = 500
-_FORMAT = {"format": 2, "proposal": "refined", "regret": dataclasses.asdict(SCHEDULE)}
+_VERSION = 2  # of what the file holds
+_FORMAT = {
+    "format": _VERSION,
+    "proposal": "refined",
+    "refined_by": SETTINGS,
+    "regret": dataclasses.asdict(SCHEDULE),
+}
 """What a file must say to compare with scores by this version of the program."""
 
 
@@ -241,9 +247,16 @@ def _tensors(prefix: str, record: Measured | TrainingLatents) -> dict[str, Tenso
     return {f"{prefix}.{name}": value.contiguous() for name, value in vars(record).items()}
 
 
-def _read(path: Path) -> Calibration:
+def _read(path: Path) -> Calibration | None:
+    """What :meth:`Calibration.write` wrote; None if another version did.
+
+    Raises:
+        LookupError, TypeError, ValueError: if it is something else.
+    """
     with safe_open(path, framework="pt") as file:
         protocol = json.loads(file.metadata()["protocol"])
+        if protocol["format"] != _VERSION:
+            return None
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
     def record(prefix: str) -> dict[str, Tensor]:

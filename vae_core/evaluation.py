@@ -166,7 +166,7 @@ def evaluate(
         kept: a file from which an evaluation that was cut off goes on.
         proposal: what importance samples are drawn from: the encoder's q(z|x), whose ELBO and KL
             are among the figures, or one refined for each image (:mod:`vae_core.proposals`), with
-            which log p̂(x) is higher and the ELBO and the KL are those of the refined one.
+            which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
     """
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)

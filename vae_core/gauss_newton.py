@@ -20,6 +20,8 @@ _STEPS = 4
 _LENGTHS = (1.0, 0.4, 0.1, 0.0)  # of a step of the mean, tried in turn
 _SHIFT = 0.01  # of a latent, to differentiate by
 _RIDGE = 1e-5  # of the diagonal: more than float32 rounds away
+FIT_SETTINGS = {"steps": _STEPS, "lengths": list(_LENGTHS), "shift": _SHIFT}
+"""What the result depends on, to tell versions apart."""
 
 
 @torch.no_grad()
@@ -55,7 +57,7 @@ def _climb(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> 
     means = mean + lengths * way  # (lengths, B, d)
     points = means[:, None] + spread  # (lengths, n, B, d)
     heights = model.log_joint(x, points.flatten(0, 1)).unflatten(0, points.shape[:2]).mean(1)
-    best = heights.argmax(0)  # (B,)
+    best = heights.nan_to_num(nan=-torch.inf).argmax(0)  # (B,)
     return means[best, torch.arange(len(best), device=best.device)]
 
 
@@ -96,7 +98,7 @@ def _by_output(model: VAE, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale_of(precision: Tensor) -> Tensor:
-    """The lower triangular L with LLᵀ = P⁻¹, (B, d, d); not a number where there is none."""
+    """The lower triangular L with LLᵀ = P⁻¹, (B, d, d); without meaning where there is none."""
     diagonal = torch.diag_embed(precision.diagonal(dim1=-2, dim2=-1))
     turned = (precision + _RIDGE * diagonal).flip(-2, -1)
     upper = torch.linalg.cholesky_ex(turned).L.flip(-2, -1)  # UUᵀ = P

@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_core.choices import ProposalName
 from vae_core.estimators import LogDensity
 from vae_core.files import replace_file
-from vae_core.proposals import ESTIMATES
+from vae_core.proposals import ESTIMATES, SETTINGS
 from vae_core.vae import VAE
 
 _AT_ONCE = 20
@@ -44,7 +44,7 @@ def kept_log_density(
     """
     key = f"{_weights_of(model)} K={n} seed={seed}"
     if proposal != "encoder":
-        key += f" {proposal}"
+        key += f" {SETTINGS}"
     names = torch.tensor([zlib.crc32(_content(image)) for image in x])
     figures = _read(kept, key, names)
     while (done := figures.shape[1]) < len(x):

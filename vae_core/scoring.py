@@ -165,6 +165,11 @@ class HeldOut:
         """Of the draws behind these scores."""
         return self.protocol["seed"]
 
+    @property
+    def refined(self) -> bool:
+        """Whether these scores are by draws from refined proposals."""
+        return self.protocol.get("proposal") == "refined"
+
     def comparable(self, model: VAE, x: Tensor, proposal: RefinedProposal, seed: int) -> Tensor:
         """log p̂(x) of images x (B, C, H, W) as these scores were found, (B,).
 
@@ -172,7 +177,7 @@ class HeldOut:
             proposal: what was made of the images by that seed; it need not be made twice.
         """
         own: RefinedProposal | None = None
-        if self.protocol.get("proposal") == "refined":
+        if self.refined:
             own = proposal if seed == self.seed else refine(model, x, self.seed)
         return log_density(model, x, self.importance_samples, self.seed, proposal=own).log_px
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
 from tests.core.handmade import change_weights
 from vae_core.calibration import FILE, Calibration, calibration_steps
@@ -80,6 +81,15 @@ def test_that_of_other_weights_or_of_another_version_is_not_used(run, calibratio
     other = {**calibration.protocol, "format": 0}
     parts = calibration.held_out, calibration.latents, calibration.classifier
     Calibration(*parts, other).write(run.folder)
+    assert Calibration.of(run) is None
+
+
+def test_that_of_a_version_which_kept_other_figures_is_none_and_not_damaged(run, calibration):
+    with safe_open(run.folder / FILE, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    protocol = {**calibration.protocol, "format": 1, "classifier_accuracy": 0.5}
+    tensors["held_out.elbo"] = torch.zeros(200)
+    (run.folder / FILE).write_bytes(save(tensors, {"protocol": json.dumps(protocol)}))
     assert Calibration.of(run) is None
 
 

@@ -10,10 +10,12 @@ from torch.autograd.functional import hessian, jacobian
 
 from tests.core.conftest import FAMILIES
 from tests.core.linear import linear_gaussian, linear_vae, simulated
-from vae_core import gauss_newton
+from vae_core import estimators, gauss_newton, proposals
 from vae_core.config import ModelConfig
-from vae_core.datasets import Dataset, evaluation_images
-from vae_core.estimators import log_density
+from vae_core.datasets import Dataset, binarise, evaluation_images
+from vae_core.estimators import generator_of, log_density
+from vae_core.foreign import foreign_images
+from vae_core.pareto import trustworthy
 from vae_core.paths import pretrained_folder
 from vae_core.posteriors import GaussianPosterior, standard_normal_log_prob
 from vae_core.proposals import StretchedGaussian, refine, refined_log_density
@@ -78,6 +80,17 @@ def test_far_from_the_training_data_it_gains_most(mnist_digits):
         assert (after.log_px - before.log_px).min() > 100
 
 
+def test_an_odd_image_gets_the_same_in_any_company(mnist_digits):
+    model = load_model(pretrained_folder() / "mnist-mean-field-d50")
+    noise = torch.rand(mnist_digits[:6].shape, generator=torch.Generator().manual_seed(0)).round()
+    x = torch.cat([mnist_digits[:20], noise])
+    together = refine(model, x).fitted.gaussian
+    for i in (3, 21, 25):
+        alone = refine(model, x[i : i + 1]).fitted.gaussian
+        assert torch.equal(together.mean[i], alone.mean[0])
+        assert torch.equal(together.scale_tril[i], alone.scale_tril[0])
+
+
 def test_an_image_gets_the_same_in_any_company(trained, test_digits):
     model = trained("iaf")
     together, alone = (
@@ -88,10 +101,45 @@ def test_an_image_gets_the_same_in_any_company(trained, test_digits):
     assert not torch.equal(other.log_px, alone.log_px)
 
 
+def test_the_draws_of_the_estimate_are_not_those_of_the_fit(test_digits, trained, monkeypatch):
+    model, x = trained("full"), test_digits[:5]
+    seeds: list[int] = []
+
+    def noted(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
+        found = generator_of(image, seed, device)
+        seeds.append(found.initial_seed())
+        return found
+
+    monkeypatch.setattr(proposals, "generator_of", noted)
+    monkeypatch.setattr(estimators, "generator_of", noted)
+    refined_log_density(model, x, 10)
+    assert len(seeds) == len(set(seeds)) == 10
+
+
+def test_the_mode_that_the_encoder_did_not_look_at_is_found(digits):
+    """Digits turned to their negative, for a model that knows none: exact by quadrature."""
+    model = load_model(pretrained_folder() / "digits-full-d2")
+    pixels = foreign_images("inverted", digits.split("test")[0][:40], 0)
+    x = binarise(pixels, "dynamic", torch.Generator().manual_seed(0))
+    exact, found = quadrature(model, x).log_px, refined_log_density(model, x, 1000)
+    pairs = zip(found.pareto_k.tolist(), found.ess.tolist(), strict=True)
+    trusted = torch.tensor([trustworthy(*pair) for pair in pairs])
+    assert trusted.sum() > 30
+    assert ((exact - found.log_px)[trusted] < 1).sum() >= trusted.sum() - 3
+
+
+def test_a_mode_is_missed_only_if_several_draws_of_the_other_say_so():
+    own = torch.zeros(64, 3)
+    others = torch.full((64, 3), -20.0)
+    others[:10, 0] = 4.0  # many
+    others[0, 1] = 9.0  # one lucky draw
+    assert proposals._missed(own, others).tolist() == [True, False, False]
+
+
 def test_what_is_drawn_from_is_the_fitted_gaussian_or_the_encoders_q(trained, test_digits):
     model = trained("spline")
     found = refine(model, test_digits[:60])
-    assert 0 < found.is_fitted.sum() < 60
+    assert 0 < found.is_fitted.sum() < len(found.is_fitted)
     epsilon = found.noise(3, torch.Generator().manual_seed(0))
     fitted, encoder = found.fitted.path(epsilon), found.encoder.path(epsilon)
     path = found.path(epsilon)
@@ -136,7 +184,7 @@ def test_a_convolutional_net_is_refined_too(test_digits):
 
 def test_where_nothing_can_be_fitted_the_encoder_stays(trained, test_digits, monkeypatch):
     def broken(*_: object) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.full((4, 2), torch.nan), torch.full((4, 2, 2), torch.nan)
+        return torch.full((1, 2), torch.nan), torch.full((1, 2, 2), torch.nan)
 
     monkeypatch.setattr(gauss_newton, "_slope_and_curvature", broken)
     model, x = trained("full"), test_digits[:4]
@@ -164,7 +212,7 @@ def test_the_density_of_a_stretched_gaussian_is_its_own(generator):
 
 def test_its_kl_to_the_prior_is_what_it_is_on_average(trained, test_digits, generator):
     found = refine(trained("full"), test_digits[:60])
-    assert 0 < found.is_fitted.sum() < 60
+    assert 0 < found.is_fitted.sum() < len(found.is_fitted)
     path = found.path(found.noise(5000, generator))
     kl = found.kl_to_prior(path.z, path.log_q)
     log_ratio = path.log_q - standard_normal_log_prob(path.z)
