@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vae_core.estimators import log_density, stream_log_density
+from vae_core.proposals import ESTIMATES, refine
 from vae_core.scoring import (
     HeldOut,
     Score,
@@ -97,6 +98,22 @@ def test_the_percentile_compares_equal_k_alone(trained, test_digits):
     one, many = (score_images(model, x, k, held_out) for k in (1, 500))
     assert all(a.log_px != b.log_px for a, b in zip(one, many, strict=True))
     assert [a.percentile for a in one] == [b.percentile for b in many]
+
+
+@pytest.mark.parametrize("proposal", ["encoder", "refined"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_held_out_scores_are_compared_with_such_as_they_are(proposal, seed, trained, test_digits):
+    model, x = trained("mean-field"), test_digits[:3]
+    values = log_density(model, test_digits[:20], 50).log_px
+    protocol = {"binarisation": "dynamic", "importance_samples": 50, "seed": seed}
+    held_out = HeldOut(values, {**protocol, "proposal": proposal})
+    assert held_out.refined == (proposal == "refined")
+    expected = ESTIMATES[proposal](model, x, 50, seed).log_px.tolist()
+    scores = score_images(model, x, 300, held_out)
+    assert [score.place.log_px for score in scores if score.place] == pytest.approx(
+        expected, abs=1e-4
+    )
+    assert [score.refined for score in scores] == refine(model, x).is_fitted.tolist()
 
 
 # ---- the numbers
