@@ -194,7 +194,7 @@ def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
 
 def test_another_k_or_preparation_scores_anew(models: App, page: Page) -> None:
     score_page(page, models, K="5000")
-    expect(page.get_by_text("K = 5,000 · seed 0")).to_be_visible()
+    expect(page.get_by_text(re.compile("K = 5,000 draws from .+ · seed 0"))).to_be_visible()
     upload(page, drawing("ring.png"))
     expect_report(page, "ring.png: log p̂(x) =")
     before = report(page).inner_text()
@@ -256,5 +256,7 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: P
         "binarisation": "x",
     }
     score_page(page, models, **query)
-    expect(page.get_by_text("dynamic binarisation · K = 1,000 · seed 0")).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("dynamic binarisation · K = 1,000 draws from .+ · seed 0"))
+    ).to_be_visible()
     expect_no_exception(page)
