@@ -118,7 +118,7 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
 def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tmp_path):
     path = tmp_path / "scores.csv"
     command = [sys.executable, "-m", "vae_core", "score", str(run), str(pictures), "--csv",
-               str(path), "--importance-samples", "2000"]  # fmt: skip
+               str(path), "--importance-samples", "10000"]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
