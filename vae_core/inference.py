@@ -250,8 +250,8 @@ METHODS: Mapping[str, Method] = {
         Method(
             "gauss-newton",
             "Gauss–Newton",
-            "A Gaussian with full covariance after four variational Gauss–Newton steps from the "
-            "encoder's q: what the scores of images are drawn from, with longer tails.",
+            "A Gaussian with full covariance after a few variational Gauss–Newton steps from the "
+            "encoder's q or a better guess: what scores draw from, with longer tails.",
             "bound",
             _gauss_newton,
         ),

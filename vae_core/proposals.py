@@ -30,7 +30,7 @@ from vae_core.vae import VAE
 _DRAWS = 4  # at each step of the fit; half of them mirror the others
 _GROUPS, _TRIALS = 8, 8  # draws by which the Gaussian and the encoder's q are compared
 _PRIOR_DRAWS = 128
-_MUCH, _LUCKY = 1.0, 4.0  # nats, and an effective number of draws
+_MUCH, _LUCKY = 1.0, 4.0  # nats, and an effective number of draws, that tell of a missed mode
 _AT_ONCE = 20
 _APART = 0x9E3779B9  # sets the generators here apart from those of the estimate
 
@@ -144,12 +144,15 @@ def refine(model: VAE, x: Tensor, seed: int = 0) -> RefinedProposal:
     """
     x = x.to(model.device)
     size = model.config.latent_size
-    parts = [_refine(model, x[i : i + 1], seed) for i in range(len(x))]
-    columns = zip(*((*vars(q).values(), better) for q, better in parts), strict=True)
-    nothing = (x.new_empty(0, size), x.new_empty(0, size), x.new_empty(0, size, size))
-    *gaussian, better = map(torch.cat, columns) if parts else (*nothing, torch.ones(0).bool())
-    fitted = StretchedGaussian(GaussianPosterior(*gaussian))
-    return RefinedProposal(fitted, model.posterior(x), better)
+    mean, log_scale = x.new_empty(2, len(x), size)
+    lower = x.new_empty(len(x), size, size)
+    is_fitted = torch.empty(len(x), dtype=torch.bool, device=x.device)
+    for i in range(len(x)):
+        gaussian, is_fitted[i] = _refine(model, x[i : i + 1], seed)
+        mean[i], log_scale[i] = gaussian.mean[0], gaussian.log_scale[0]
+        lower[i] = gaussian.scale_tril[0].tril(-1)
+    fitted = StretchedGaussian(GaussianPosterior(mean, log_scale, lower))
+    return RefinedProposal(fitted, model.posterior(x), is_fitted)
 
 
 def refined_log_density(
@@ -184,7 +187,7 @@ ESTIMATES: Mapping[ProposalName, Callable[..., LogDensity]] = {
 
 
 def _refine(model: VAE, x: Tensor, seed: int) -> tuple[GaussianPosterior, Tensor]:
-    """The Gaussian of one image, and whether it is better than the encoder's q.
+    """The Gaussian of one image x (1, C, H, W), and whether it is better than the encoder's q.
 
     One at a time: rounding, which depends on what is computed together, would be magnified.
     """
@@ -194,7 +197,7 @@ def _refine(model: VAE, x: Tensor, seed: int) -> tuple[GaussianPosterior, Tensor
     both = StretchedGaussian(gaussian), encoder
     own, others = (_log_weights(model, x, q, noise(_GROUPS * _TRIALS)) for q in both)
     # NaN, where the fit failed, is not better.
-    return gaussian, (_bound(own) > _bound(others)) & ~_missed(own, others)
+    return gaussian, ((_bound(own) > _bound(others)) & ~_missed(own, others))[0]
 
 
 class _Noise:
@@ -224,6 +227,7 @@ def _start(model: VAE, x: Tensor, draws: Tensor, noise: _Noise) -> Tensor:
 
 
 def _log_weights(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> Tensor:
+    """log w at draws from q, from noise ε (n, B, d): (n, B), in nats."""
     return elbo_terms_at(model, x, q, epsilon).joint_form
 
 
