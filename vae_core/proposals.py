@@ -3,7 +3,7 @@
 The encoder guesses the posteriors of all images, and often poorly: importance sampling then needs
 many draws, and of an image unlike the training data it may miss most of p(x) with all of them. A
 Gaussian fitted to the one image (:mod:`vae_core.gauss_newton`) needs a tenth to a fiftieth of the
-draws, and takes as long to fit as about a thousand draws.
+draws, and takes as long to fit as one to four thousand of them.
 
 What a proposal is made with is drawn apart from what p(x) is estimated with, so p̂(x) is unbiased.
 Shapes: images x are (B, C, H, W), latents (n, B, d).
