@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -143,3 +143,8 @@ def visit(page: Page, address: str, query: Mapping[str, str] | None = None) -> N
     page.goto(f"{address}?{text}" if text else address)
     settle(page)
     expect_no_exception(page)
+
+
+def plot(page: Page, chart: str) -> Locator:
+    """A chart by its key. What it replaced stays in the page, hidden, until the script is done."""
+    return page.locator(f".st-key-{chart}:not([data-retained]) .js-plotly-plot")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, expect_no_exception, settle, visit
+from tests.browser.driving import PHONE, App, expect_no_exception, plot, settle, visit
 from vae_core.config import RunConfig
 from vae_core.execution import execute
 from vae_core.runs import create_run
@@ -55,10 +55,6 @@ def go(page: Page, app: App, tab: str = "Map", model: str = GAUSSIAN, **query: s
     if tab == "Decode":
         expect(page.locator("canvas.large")).to_be_visible(timeout=SLOW)
     settle(page)
-
-
-def plot(page: Page, chart: str) -> Locator:
-    return page.locator(f".st-key-{chart} .js-plotly-plot")
 
 
 def chosen(page: Page) -> Locator:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, expect_no_exception, settle, visit
+from tests.browser.driving import PHONE, App, expect_no_exception, plot, settle, visit
 
 MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
 SLOW = 120_000  # milliseconds; the first page of a server imports torch
@@ -29,12 +29,8 @@ def go(page: Page, app: App, tab: str = "Posterior", model: str = MODEL, **query
     settle(page)
 
 
-def plot(page: Page, chart: str) -> Locator:
-    return page.locator(f".st-key-{chart} .js-plotly-plot")
-
-
 def expect_plot(page: Page, chart: str, text: str) -> None:
-    """That a chart shows a text; for a moment the plot before it may still be there."""
+    """That a chart shows a text."""
     expect(plot(page, chart).filter(has_text=text)).to_have_count(1, timeout=SLOW)
 
 
