@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vae_core.config import MAX_IMPORTANCE_SAMPLES
-from vae_core.objectives import ElboTerms, elbo_terms_at
+from vae_core.objectives import ElboTerms
 from vae_core.pareto import pareto_k, tail_length
 from vae_core.posteriors import Proposal
 from vae_core.vae import VAE
@@ -22,6 +22,7 @@ from vae_core.vae import VAE
 FLOATS_AT_ONCE = 2_000_000  # 8 MB of activations, which stay near a processor
 _TIMES_ON_A_GPU = 32  # which is busy with no less
 _MOST_SAMPLES_AT_ONCE = 1000  # of one image
+_DECODED_IN = 10  # parts at most: flows are slow for a few latents, decoders hold few at once
 _ENCODE_AT_ONCE = 256
 
 
@@ -120,8 +121,9 @@ def rows_at_once(model: VAE) -> int:
 
 
 def samples_at_once(model: VAE) -> int:
-    """Depends on the model alone, so that a score does not depend on what is scored with it."""
-    return min(_MOST_SAMPLES_AT_ONCE, rows_at_once(model))
+    """How many samples of an image are drawn at once, for the model alone to say: a score does not
+    depend on what is scored with it."""
+    return min(_MOST_SAMPLES_AT_ONCE, _DECODED_IN * rows_at_once(model))
 
 
 def _progress_of_group(
@@ -192,7 +194,15 @@ def sample_terms(
 ) -> ElboTerms:
     """The terms of ``count`` more samples of each image, each from its own generator."""
     noise = [_noise(count, model, x.dtype, g) for g in generators]
-    return elbo_terms_at(model, x, q, torch.stack(noise, 1))
+    path = q.path(torch.stack(noise, 1))
+    parts = path.z.split(max(1, rows_at_once(model) // len(x)))
+    return ElboTerms(
+        log_px_z=torch.cat([model.log_likelihood(x, z) for z in parts]),
+        z=path.z,
+        log_qz=path.log_q,
+        kl=q.kl_to_prior(path.z, path.log_q),
+        path=path,
+    )
 
 
 def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.core.conftest import FAMILIES
 from vae_core.config import ModelConfig
-from vae_core.estimators import log_density
+from vae_core.estimators import FLOATS_AT_ONCE, log_density
 from vae_core.objectives import elbo_terms, monte_carlo
 from vae_core.pareto import pareto_k, tail_length
 from vae_core.vae import VAE
@@ -107,6 +107,17 @@ def test_a_score_does_not_depend_on_what_is_scored_with_it(family, trained, test
     together = log_density(model, test_digits[:40], 300)
     alone = log_density(model, test_digits[17:18], 300)
     torch.testing.assert_close(alone.log_px, together.log_px[17:18], rtol=0, atol=1e-4)
+
+
+def test_a_decoder_that_holds_few_latents_changes_no_score(trained, test_digits, monkeypatch):
+    model, x = trained("iaf"), test_digits[:2]
+    expected = log_density(model, x, 1500).log_px
+    decoded, decode = [], model.decoder.forward
+    monkeypatch.setattr(model.decoder, "forward", lambda z: decoded.append(len(z)) or decode(z))
+    monkeypatch.setattr(model.decoder, "row_floats", FLOATS_AT_ONCE // 300)
+    torch.testing.assert_close(log_density(model, x, 1500).log_px, expected, rtol=1e-6, atol=1e-5)
+    assert max(decoded) <= 300
+    assert sum(decoded) == 2 * 1500
 
 
 def test_another_seed_draws_other_noise(trained, test_digits):
