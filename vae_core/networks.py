@@ -1,7 +1,8 @@
 """Encoders and decoders: fully connected, residual convolutional for any image size, and linear.
 
 An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the outputs
-for all pixels (N, D), D = C·H·W, which the likelihood reads: logits, for the Bernoulli.
+for all pixels (N, D), D = C·H·W, which the likelihood reads: logits, for the Bernoulli. Its
+``row_floats`` is how many numbers of one latent it has in hand at a time.
 """
 
 import itertools
@@ -169,7 +170,7 @@ class ConvDecoder(nn.Module):
         self.sizes = _pyramid(height, width)[::-1]
         channels *= 2 ** (len(self.sizes) - 1)
         self.from_latent = nn.Linear(latent_size, channels * self.sizes[0][0] * self.sizes[0][1])
-        self.row_floats = 0
+        self.row_floats = 2 * colours * height * width
         stages = []
         for rows, columns in self.sizes[1:]:
             stages.append(
@@ -180,11 +181,10 @@ class ConvDecoder(nn.Module):
                 )
             )
             channels //= 2
-            self.row_floats += 4 * channels * rows * columns
+            self.row_floats = max(self.row_floats, 2 * channels * rows * columns)  # in and out
         self.stages = nn.ModuleList(stages)
         self.logits = nn.Conv2d(channels, colours, 3, padding=1)
         self.pixel_bias = nn.Parameter(torch.zeros(image_shape))
-        self.row_floats += 2 * colours * height * width
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)

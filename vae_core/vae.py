@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.files import replace_file
 from vae_core.likelihoods import LIKELIHOODS
+from vae_core.memory import keep_freed_memory
 from vae_core.networks import build_class_head, build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
 from vae_core.precision import Precision, products_in
@@ -42,6 +43,7 @@ class VAE(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        keep_freed_memory()
         self.config = config
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)
