@@ -1,5 +1,6 @@
 """Adam with gradient clipping, as few large operations and without waiting for the device."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim.adam import adam
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Kingma & Ba 2015
+_FADED, _LOOKED_FOR_EVERY = 1e-30, 100  # steps; to fade from there to 10⁻³⁸ takes 175
 
 
 class Adam:
@@ -59,6 +61,14 @@ class Adam:
         )
         for each in self.parameters:
             each.grad = None
+        if self.parameters[0].device.type == "cpu" and int(self.steps[0]) % _LOOKED_FOR_EVERY == 0:
+            self._drop_faded()
+
+    def _drop_faded(self) -> None:
+        """Averages of gradients that have become zero fade through denormal numbers, over each of
+        which a processor takes 30 times longer; next to epsilon they are nothing long before."""
+        for each in (*self.means, *self.squares):
+            each.masked_fill_(each.abs() < _FADED, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """What a later run needs to go on: tensors only."""
@@ -73,8 +83,9 @@ class Adam:
 
 def _excess(gradients: list[Tensor], longest: float) -> Tensor | None:
     """What to divide the gradients by; None where that is 1 and can be known without waiting."""
-    on_cpu = gradients[0].device.type == "cpu"
-    norm = get_total_norm(gradients, foreach=True if on_cpu else None)
-    if on_cpu and norm <= longest:
-        return None
-    return (norm / longest).clamp_min(1.0)
+    if gradients[0].device.type != "cpu":
+        return (get_total_norm(gradients) / longest).clamp_min(1.0)
+    # A processor takes half as long for a dot product as for a norm
+    flat = (each.flatten() for each in gradients)
+    norm = math.sqrt(sum(float(each.dot(each)) for each in flat))
+    return None if norm <= longest else torch.tensor(norm / longest)

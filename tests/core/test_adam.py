@@ -77,3 +77,15 @@ def test_what_is_not_trained_stays_and_what_has_no_gradient_does_no_harm(generat
     assert torch.equal(after["0.weight"], before["0.weight"])
     assert not torch.equal(after["3.weight"], before["3.weight"])
     assert used.grad is None
+
+
+def test_averages_of_gradients_that_ended_do_not_fade_through_denormal_numbers(generator) -> None:
+    network = a_network(generator)
+    adam = Adam(network.parameters())
+    loss_of(network, 0).backward()
+    smallest = torch.finfo(torch.float32).tiny
+    for _ in range(1200):  # 0.9¹²⁰⁰ is 10⁻⁵⁵
+        adam.step(RATE)
+        assert not any(bool(((m != 0) & (m.abs() < smallest)).any()) for m in adam.means)
+    assert not any(m.any() for m in adam.means)
+    assert all(v.all() for v in adam.squares)
