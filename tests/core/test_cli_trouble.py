@@ -120,7 +120,12 @@ def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tm
     command = [sys.executable, "-m", "vae_core", "score", str(run), str(pictures), "--csv",
                str(path), "--importance-samples", "10000"]  # fmt: skip
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that a shell runs in the background inherit that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while not path.is_file() or path.read_bytes().count(b"\n") < 10:
             assert process.poll() is None
