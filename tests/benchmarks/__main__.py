@@ -16,14 +16,16 @@ def main() -> None:
     chosen = sys.argv[1:] or NAMES
     if unknown := set(chosen) - set(NAMES):
         sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(NAMES)}.")
-    for name in chosen if len(chosen) > 1 else ():
-        subprocess.run([sys.executable, "-m", "tests.benchmarks", name], check=True)
     if len(chosen) == 1:
         _run(chosen[0])
+        return
+    for name in chosen:  # in a process of its own, without threads and memory of those before
+        command = [sys.executable, "-m", "tests.benchmarks", name]
+        if status := subprocess.run(command).returncode:
+            sys.exit(status)
 
 
 def _run(name: str) -> None:
-    """One benchmark, in a process in which no other has left threads or memory."""
     trains = name in ("training", "families")
     # as our training does; for the peers too
     with denormals_flushed() if trains else contextlib.nullcontext():
