@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vae_core.config import MAX_IMPORTANCE_SAMPLES
-from vae_core.objectives import ElboTerms
+from vae_core.objectives import ElboTerms, terms_at
 from vae_core.pareto import pareto_k, tail_length
 from vae_core.posteriors import Proposal
 from vae_core.vae import VAE
@@ -195,14 +195,8 @@ def sample_terms(
     """The terms of ``count`` more samples of each image, each from its own generator."""
     noise = [_noise(count, model, x.dtype, g) for g in generators]
     path = q.path(torch.stack(noise, 1))
-    parts = path.z.split(max(1, rows_at_once(model) // len(x)))
-    return ElboTerms(
-        log_px_z=torch.cat([model.log_likelihood(x, z) for z in parts]),
-        z=path.z,
-        log_qz=path.log_q,
-        kl=q.kl_to_prior(path.z, path.log_q),
-        path=path,
-    )
+    at_once = max(1, rows_at_once(model) // len(x))
+    return terms_at(model, x, q, path, path.z, path.log_q, at_once)
 
 
 def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:

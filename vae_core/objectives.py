@@ -61,11 +61,25 @@ def elbo_terms_at(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> ElboTe
     return terms_at(model, x, q, path, path.z, path.log_q)
 
 
-def terms_at(model: VAE, x: Tensor, q: Proposal, path: Path, z: Tensor, log_q: Tensor) -> ElboTerms:
-    """The same with z and log q(z|x) given apart from their path: equal in value, but letting
-    gradients through as a gradient estimator wants it."""
+def terms_at(
+    model: VAE,
+    x: Tensor,
+    q: Proposal,
+    path: Path,
+    z: Tensor,
+    log_q: Tensor,
+    samples_at_once: int | None = None,
+) -> ElboTerms:
+    """The same with z (L, B, d) and log q(z|x) (L, B) given apart from their path: equal in value,
+    but letting gradients through as a gradient estimator wants it.
+
+    Args:
+        samples_at_once: how many of the L samples to decode at once; all of them if None.
+    """
+    parts = z.split(samples_at_once or len(z))
+    log_px_z = [model.log_likelihood(x, part) for part in parts]
     return ElboTerms(
-        log_px_z=model.log_likelihood(x, z),
+        log_px_z=log_px_z[0] if len(log_px_z) == 1 else torch.cat(log_px_z),
         z=z,
         log_qz=log_q,
         kl=q.kl_to_prior(z, log_q),
