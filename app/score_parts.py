@@ -124,7 +124,7 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
     st.dataframe(
         _table(listed),
         key=key,
-        on_select=lambda: _choose(rows, key),
+        on_select=lambda: _choose(rows, key, shown=selected),
         selection_mode=("single-row", "single-cell"),
         selection_default={"selection": selected},
         height=min(38 + 40 * len(listed), 258),
@@ -151,13 +151,17 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
     )
 
 
-def _choose(rows: list[str], key: str) -> None:
+def _choose(rows: list[str], key: str, shown: dict[str, Any]) -> None:
     """A click anywhere in a row is meant for the row.
 
     Args:
         rows: the labels of the rows as they were when that table was drawn.
+        shown: the selection that table was drawn with. The browser may send it back unasked;
+            taken for a click, it would put the image in place of one whose score is to come.
     """
     selection = st.session_state[key]["selection"]
+    if selection == shown:
+        return
     chosen = [cell[0] for cell in selection["cells"]] + list(selection["rows"])
     if chosen and chosen[0] < len(rows):
         st.query_params["shown"] = rows[chosen[0]]
