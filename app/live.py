@@ -37,20 +37,26 @@ class Work(Protocol):
 def watch(work: Work, draw: Callable[[], None]) -> None:
     """Do the work, and call ``draw`` again and again until it is done or stopped.
 
-    What takes less than a slice is done before it is drawn for the first time.
+    What takes less than a slice is done before it is drawn for the first time. What was begun on
+    an earlier visit has something to show: it is drawn at once, and gone on with afterwards.
     """
-    work.advance(SLICE)
-    st.fragment(_drawn, run_every=TICK if work.working else None)(work, draw, work.working)
-
-
-def _drawn(work: Work, draw: Callable[[], None], ticking: bool) -> None:
-    if work.working != ticking:
-        st.rerun()  # stopped or taken up again: the fragment's clock is set by the page
-    draw()
-    if ticking:
+    resting = work.share > 0
+    if not resting:
         work.advance(SLICE)
-        if not work.working:
-            st.rerun()
+    ticking = work.working
+
+    def drawn() -> None:
+        nonlocal resting
+        if work.working != ticking:
+            st.rerun()  # stopped or taken up again: the fragment's clock is set by the page
+        draw()
+        if ticking and not resting:
+            work.advance(SLICE)
+            if not work.working:
+                st.rerun()
+        resting = False
+
+    st.fragment(drawn, run_every=TICK if ticking else None)()
 
 
 def control(work: Work, text: str, key: str) -> None:

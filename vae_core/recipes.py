@@ -68,6 +68,14 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "kl_warmup_epochs": 20,
         "title": "MNIST · full covariance · d = 50",
     },
+    "mnist-sylvester-d50": {
+        **_MNIST,
+        "posterior": "sylvester-householder",
+        "latent_size": 50,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
+        "title": "MNIST · Sylvester · d = 50",
+    },
     "mnist-classes-d50": {
         **_MNIST,
         "posterior": "mean-field",

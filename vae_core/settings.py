@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 
@@ -76,7 +77,8 @@ class Checked:
         return cls(**values)
 
 
-def settings_of(config: type) -> list[Setting]:
+@cache
+def settings_of(config: type) -> tuple[Setting, ...]:
     """The settings of a config class, in the order in which they are declared."""
     hints = get_type_hints(config)
     found = []
@@ -88,7 +90,7 @@ def settings_of(config: type) -> list[Setting]:
         choices = get_args(hint) if get_origin(hint) is Literal else None
         kind = type(choices[0]) if choices else hint
         found.append(Setting(each.name, kind, each.default, choices=choices, **about))
-    return found
+    return tuple(found)
 
 
 def _checked(about: Setting, value: Any) -> Any:

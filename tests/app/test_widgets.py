@@ -20,7 +20,7 @@ TIMEOUT = 20
 def test_an_image_is_enlarged_to_crisp_squares_of_two_inks() -> None:
     array = np.array([[0.0, 1.0], [0.5, 0.0]])
     with Image.open(io.BytesIO(widgets.png(array, scale=3))) as picture:
-        pixels = np.asarray(picture)
+        pixels = np.asarray(picture.convert("RGB"))
     assert pixels.shape == (6, 6, 3)
     blocks = pixels.reshape(2, 3, 2, 3, 3).transpose(0, 2, 1, 3, 4).reshape(2, 2, 9, 3)
     assert (blocks == blocks[:, :, :1]).all(), "a pixel is one flat square"
@@ -31,7 +31,7 @@ def test_an_image_is_enlarged_to_crisp_squares_of_two_inks() -> None:
 
 def test_an_image_out_of_range_or_not_a_number_is_still_drawn() -> None:
     with Image.open(io.BytesIO(widgets.png(np.array([[np.nan, -3.0, 7.0]])))) as picture:
-        pixels = np.asarray(picture)
+        pixels = np.asarray(picture.convert("RGB"))
     np.testing.assert_array_equal(pixels[0, 0], pixels[0, 1])
     assert pixels[0, 2].mean() > 200
 
