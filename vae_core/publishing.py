@@ -49,9 +49,9 @@ def publish(
     """Copy what is needed to use a finished run, with final figures and a card.
 
     Weights of more than a megabyte are rounded to float16, and all figures are of the rounded ones.
-    Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs. The
-    folder is replaced at the end, when the new one is whole; what was scored before a stop is kept
-    beside the run.
+    Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs and five
+    digits. The folder is replaced at the end, when the new one is whole; what was scored before a
+    stop is kept beside the run.
 
     Args:
         command: what makes the model again, for its card.
@@ -71,7 +71,7 @@ def publish(
     figures, scores = _evaluate(run, model, data, images, "encoder")
     refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
-    held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
+    held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
     replace_file(staged / "held_out.safetensors", save(held_out))
     replace_file(staged / "evaluation.json", json.dumps(figures, indent=2) + "\n")
     published = Run.open(staged)
@@ -136,7 +136,15 @@ def rounded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _thinned(rows: list[dict[str, Any]]) -> str:
     step = math.ceil(len(rows) / _ROWS)
     kept = [row for row in rows if row["epoch"] % step == 0 or row["epoch"] in (1, len(rows))]
-    return "".join(json.dumps(row) + "\n" for row in kept)
+    return "".join(json.dumps(_to_five_digits(row)) + "\n" for row in kept)
+
+
+def _to_five_digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _to_five_digits(each) for name, each in value.items()}
+    return [_to_five_digits(each) for each in value] if isinstance(value, list) else value
 
 
 def _keep_latents(path: Path, model: VAE, data: Dataset, binarisation: Binarisation) -> None:

@@ -22,7 +22,7 @@ from vae_core.scoring import HeldOut
 from vae_core.vae import load_model
 
 NAMES = [run.id for run in pretrained_runs()]
-MEGABYTE = 2**20
+MEGABYTE = 10**6
 IMAGES = 100  # of each model are scored again
 
 

@@ -52,7 +52,10 @@ def test_it_holds_what_is_needed_to_use_it_and_no_more(run: Run, tmp_path: Path)
     published = Run.open(folder)
     assert published.config == run.config
     assert published.status().pid is None
+    last, original = published.metrics()[-1], run.metrics()[-1]
     assert len(published.metrics()) < 60
+    assert last["epoch"] == original["epoch"]
+    assert last["validation"]["elbo"] == pytest.approx(original["validation"]["elbo"], rel=1e-4)
     assert "Made by `a command`" in (folder / "card.md").read_text()
     calibration = Calibration.of(published)
     assert calibration is not None
