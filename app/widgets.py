@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -191,10 +191,15 @@ def protocol(
     st.caption(" · ".join(filter(None, parts)))
 
 
-def code(lines: str | Iterable[str]) -> None:
+@st.fragment
+def code(lines: str | Sequence[str]) -> None:
     """The few lines of ``vae_core`` that reproduce what is on the screen, folded away."""
-    with st.expander("Show the code", icon=":material/code:", type="compact"):
-        st.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
+    fold = st.expander(
+        "Show the code", icon=":material/code:", type="compact", key="code", on_change="rerun"
+    )
+    # Streamlit colours code with 1.6 MB of JavaScript, which nobody waits for who does not look.
+    if fold.open:
+        fold.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
 
 
 def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:

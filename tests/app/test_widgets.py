@@ -81,6 +81,9 @@ def test_a_protocol_names_all_that_decides_a_figure() -> None:
 def test_the_code_is_there_to_be_copied() -> None:
     app = drawn()
     assert app.expander[0].label == "Show the code"
+    assert not app.code
+    app.session_state["code"] = True
+    app.run()
     assert app.code[0].value.startswith("from vae_core import load_model\n")
 
 

@@ -65,6 +65,21 @@ def test_a_first_visitor_reads_what_this_is_and_sees_an_image_walk_through(
         expect(page.get_by_role("link", name=way_on)).to_be_visible()
 
 
+def test_the_code_unfolds_and_follows_the_page(app_server: App, page: Page) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    go(page, app_server)
+    assert not [url for url in fetched if "SyntaxHighlighter" in url], "fetched before it is shown"
+    page.get_by_text("Show the code").click()
+    code = page.get_by_test_id("stCode")
+    expect(code).to_contain_text("from vae_core")
+    before = code.inner_text()
+    another(page)
+    expect(code).not_to_have_text(before, use_inner_text=True)
+    page.get_by_text("Show the code").click()
+    expect(code).not_to_be_visible()
+
+
 @pytest.mark.parametrize("model", [GAUSSIAN, FLOW, MANY])
 def test_the_terms_on_the_screen_add_up_for_every_family(
     app_server: App, page: Page, model: str
