@@ -139,9 +139,13 @@ def _cloud(view: View, index: NDArray[np.intp]) -> Cloud:
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Choice: Choice.weights})
 def training_places(choice: Choice) -> Places | None:
     """Where training images lie, as the choice's calibration keeps it: no image is needed."""
+    return _training_places(choice, *services.judged_by(choice))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def _training_places(choice: Choice, *_: int) -> Places | None:
     calibration = services.calibration(choice)
     if calibration is None:
         return None

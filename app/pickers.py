@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-from app import services, widgets
+from app import errors, services, widgets
 from app.pictures import Images
 from app.services import Choice
 from vae_core.config import DATASETS
@@ -22,7 +22,7 @@ def pick_model(key: str = "model") -> Choice:
             "No model yet", "Train one on the digits: it takes a few seconds.", "train", "Train"
         )
         st.stop()
-    _take_from_url(key, choices)
+    unknown = _take_from_url(key, choices)
     # Set in every case: by itself the box would neither take over what another page's held, nor
     # stop naming a run that is gone.
     current = st.session_state.get(key)
@@ -34,8 +34,11 @@ def pick_model(key: str = "model") -> Choice:
         format_func=shown.__getitem__,
         key=key,
         persist_state="session",
+        on_change=lambda: st.session_state.pop(_unknown(key), None),
         help="A model that came with the program, or a run of yours; what is shown follows it.",
     )
+    if unknown:
+        st.caption(f":orange[There is no model called {errors.plain(unknown)}: this is another.]")
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     st.session_state[_seen(key)] = chosen
@@ -94,12 +97,24 @@ def _refuse_outside(key: str, count: int) -> str:
     return f"{number} is outside 0 to {count - 1:,}: this is {nearest:,}."
 
 
-def _take_from_url(key: str, choices: Collection[str]) -> None:
-    """Follow a link. ``bind="query-params"`` would put labels there, which change and repeat."""
+def _take_from_url(key: str, choices: Collection[str]) -> str:
+    """Follow a link; the model that it names if there is none of that name, until one is picked.
+
+    ``bind="query-params"`` would put labels there, which change and repeat.
+    """
     linked = st.query_params.get(key)
-    if linked in choices and linked != st.session_state.get(_seen(key)):
-        st.session_state[key] = linked
+    if linked and linked != st.session_state.get(_seen(key)):
+        if linked in choices:
+            st.session_state[key] = linked
+            st.session_state.pop(_unknown(key), None)
+        else:
+            st.session_state[_unknown(key)] = linked
+    return st.session_state.get(_unknown(key), "")
 
 
 def _seen(key: str) -> str:
     return f"{key}-in-url"
+
+
+def _unknown(key: str) -> str:
+    return f"{key}-unknown"

@@ -7,67 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from app.score_inputs import MADE_HERE, Example, Given, example
-from app.score_job import SEED, Job, Scored, Scorer
+from app.score_job import SEED, Job, Scorer
 from vae_core.config import Binarisation, DatasetName
 from vae_core.images import PrepareOptions
-from vae_core.score_files import COLUMNS
-from vae_core.typicality import FIGURES
+from vae_core.score_files import COLUMNS, FileScore, as_row
+from vae_core.score_table import as_cell
 
 
-def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Every image that was scored or could not be read, by column; ``protocol`` fills some more."""
-    rows = [_row(given, scored) for given, scored in job.ranked()]
-    rows += [{"image": given.label, "error": given.error} for given in job.failed]
-    names = list(_row(*job.ranked()[0])) if job.ranked() else ["image", "error"]
-    table = {name: [row.get(name, "") for row in rows] for name in names}
-    return table | {name: [value] * len(rows) for name, value in protocol.items()}
+def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Every image that was scored or could not be read, the most probable first, by column.
 
-
-def _row(given: Given, scored: Scored) -> dict[str, Any]:
-    score, place = scored.score, scored.score.place
-    return {
-        "image": given.label,
-        "error": "",
-        "log_px_nats": score.log_px,
-        "se_nats": score.se,
-        "importance_samples": score.importance_samples,
-        "proposal": COLUMNS["proposal"](scored.report),
-        "ess": score.ess,
-        "pareto_k": score.pareto_k,
-        "trustworthy": score.trusted,
-        "bits_per_dim": score.bits_per_dim,
-        "elbo_nats": score.elbo,
-        "expected_log_likelihood_nats": score.expected_log_likelihood,
-        "kl_nats": score.kl,
-        "percentile": place.percentile if place else "",
-        "percentile_se": place.percentile_se if place else "",
-        "two_sided_p": place.tail if place else "",
-        "verdict": scored.report.verdict or "",
-        "held_out_images": place.images if place else "",
-        "log_px_as_held_out_nats": place.log_px if place else "",
-    } | {name: _told(COLUMNS[name](scored.report)) for name in _FROM_REPORT}
-
-
-_FROM_REPORT = (
-    "code_bits",
-    "complexity_corrected_bits",
-    "regret_nats",
-    "regret_se_nats",
-    "class",
-    "class_accuracy",
-    "nearest_labels",
-    "nearest_distances_sigma",
-    *(f"{figure}_percentile" for figure in FIGURES),
-    "p_value",
-    "decided_by",
-)
-
-
-def _told(value: object) -> object:
-    """Nothing as an empty cell, and several numbers in one."""
-    if value is None:
-        return ""
-    return " ".join(map(str, value)) if isinstance(value, list) else value
+    The columns are those of ``score --csv``; ``protocol`` fills some more.
+    """
+    rows = [as_row(FileScore(given.label, report=s.report)) for given, s in job.ranked()]
+    rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
+    how = {"importance_samples": job.scorer.importance_samples, **protocol}
+    names = ("file", "ok", "error", *COLUMNS, *how)
+    return {name: [as_cell((row | how).get(name)) for row in rows] for name in names}
 
 
 def protocol(

@@ -12,7 +12,7 @@ from torch import Tensor
 from vae_core.config import DatasetName, ImageShape
 from vae_core.images import ImageError, Prepared, PrepareOptions, iter_archive, prepare
 
-MAX_IMAGES = 1000
+MAX_IMAGES = 10_000
 """More are left to the command line, which has no limit."""
 DRAWING, PHOTO, PASTED = MADE_HERE = ("your drawing", "your photo", "pasted image")
 """What images are called that come from no file."""

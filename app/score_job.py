@@ -65,9 +65,13 @@ class Scorer:
         held_out = calibration.scores if calibration else services.held_out(choice)
         if held_out is not None and not held_out.binarised_by(binarisation):
             held_out = None
-        known = (held_out is not None, calibration is not None)
-        key = (choice.key, choice.digest, binarisation, samples, *known)
+        key = (*choice.weights(), binarisation, samples, *services.judged_by(choice))
         return cls(key, services.model(choice), held_out, binarisation, samples, calibration)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the pixels are drawn, so that another seed gives another image."""
+        return self.binarisation == "dynamic"
 
     def steps(self, pixels: Tensor) -> Generator[float, None, Scored]:
         """The report of pixels (C, H, W) in small steps; yields the share done."""

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import errors, preparation, score_export, score_words, services, shell, widgets
+from app import (
+    errors,
+    preparation,
+    score_better,
+    score_draws,
+    score_export,
+    score_words,
+    services,
+    shell,
+    widgets,
+)
 from app.figures import scoring as figures
 from app.figures import style
 from app.score_desk import Desk
@@ -19,19 +29,24 @@ from vae_core.runs import UNFINISHED
 from vae_core.scoring import HeldOut, pixel_terms
 
 _SHOWN_ERRORS = 4
+_MOST_WHILE_WORKING = 200  # rows
+_MOST_PICTURES = 1000  # in a table: more would take seconds to send
+_MOST_MARKS = 300
 
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
     """All images on the left, the chosen one on the right, what else there is to know below."""
     with st.container():
         failures(job)
-    ranked = job.ranked()
-    if not ranked:
+    found = {given.label: (given, scored) for given, scored in job.scored()}
+    if not found:
         return
-    found = {given.label: (given, scored) for given, scored in ranked}
-    first = next(given.label for given in job.readable if given.label in found)
-    shown = st.query_params.get("shown", "")
-    chosen = shown if shown in found else first
+    chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
+    if unknown and not job.working:
+        st.caption(
+            f":orange[{errors.plain(unknown)} is not among these images: what others upload stays "
+            f"with them. This is {errors.plain(chosen)}.]"
+        )
     left, right = st.columns(2, gap="large")
     with left:
         ranking(job, chosen, choice)
@@ -41,11 +56,14 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     prepared = _prepared(desk, job, given, choice)
     with right:
         report(given, scored, job, prepared, _why_not(job, choice))
+        if given.place is not None:
+            score_better.note(choice)
     left, right = st.columns(2, gap="large")
     with left:
-        score_words.figures(scored.report, choice)
+        score_words.figures(scored.report, job, choice)
     with right:
         convergence(given, scored)
+    score_draws.section(given, job)
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
         if prepared is None:
@@ -66,6 +84,16 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     )
 
 
+def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
+    """The label to look at, and the one asked for if there is none like it.
+
+    Of an archive its first image is looked at.
+    """
+    wanted = (each for each in labels if each == shown or each.startswith(f"{shown}/"))
+    chosen = next(wanted, "") if shown else labels[0]
+    return (chosen, "") if chosen else (labels[0], shown)
+
+
 def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:
     """How a file was prepared; None for an example."""
     if given.place is None:
@@ -84,14 +112,24 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
 
 
 def _why_not(job: Job, choice: Choice) -> str:
-    """Why there is no percentile, where there is none."""
-    if job.scorer.held_out is not None:
+    """Why there is no percentile, or a verdict by log p(x) alone, where that is so."""
+    scorer = job.scorer
+    if scorer.calibration is not None:
         return ""
-    held_out = services.held_out(choice)
+    damage = services.damage(choice)
+    if damage is not None:
+        return errors.sentence(damage)
+    if scorer.held_out is not None:
+        return (
+            "What its other figures are held against has not been measured for this model; "
+            f"`python -m vae_core calibrate {score_export.shown_path(choice.run.folder)}` does so."
+        )
+    calibration = services.calibration(choice)
+    held_out = calibration.scores if calibration else services.held_out(choice)
     if held_out is not None:
         return (
             f"The held-out images were scored with {held_out.protocol['binarisation']} "
-            f"binarisation; scores with {job.scorer.binarisation} cannot be compared with them."
+            f"binarisation; scores with {scorer.binarisation} cannot be compared with them."
         )
     state = choice.run.status().state
     if state in UNFINISHED:
@@ -111,14 +149,16 @@ def _why_not(job: Job, choice: Choice) -> str:
 def ranking(job: Job, chosen: str, choice: Choice) -> None:
     """The table of all images scored so far; clicking a row chooses its image.
 
-    While there is work to do, images stand in the order in which they were given, so that no row
-    moves under a click.
+    While there is work to do, the first images stand in the order in which they were given, so that
+    no row moves under a click.
     """
-    listed = job.scored() if job.working else job.ranked()
+    listed = job.scored()[:_MOST_WHILE_WORKING] if job.working else job.ranked()
     rows = [given.label for given, _ in listed]
-    # The same rows keep their table, so that a new stroke changes its numbers and nothing else.
-    key = f"score-table-{hash(tuple(rows))}-{job.working}"
-    selected: Any = {"rows": [rows.index(chosen)], "columns": [], "cells": []}
+    # The same rows keep their table, so that a new stroke changes its numbers and nothing else; and
+    # while rows are being added, the table keeps its place and takes clicks.
+    key = f"score-table-{hash(rows[0] if job.working else tuple(rows))}-{job.working}"
+    places = [rows.index(chosen)] if chosen in rows else []
+    selected: Any = {"rows": places, "columns": [], "cells": []}
     if st.session_state.get(key, {}).get("selection") != selected:
         st.session_state[key] = {"selection": selected}
     st.dataframe(
@@ -133,6 +173,10 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
         column_config=_COLUMNS,
         alt="The images, ranked from the most to the least probable under the model.",
     )
+    if job.working and len(job.scored()) > len(listed):
+        st.caption(
+            f"The first {len(listed)}; all of them, ranked, once the work is done or stopped."
+        )
     config = choice.run.config
     how = score_export.protocol(
         choice.key, config.dataset, job.scorer.binarisation, job.reading.options
@@ -194,8 +238,10 @@ _COLUMNS = {
 
 def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
     scores = [scored.score for _, scored in ranked]
-    table: dict[str, list[Any]] = {
-        "": [_thumbnail(given) for given, _ in ranked],
+    table: dict[str, list[Any]] = {}
+    if len(ranked) <= _MOST_PICTURES:
+        table[""] = [_thumbnail(given) for given, _ in ranked]
+    table |= {
         "Image": [given.label.rpartition("/")[2] for given, _ in ranked],
         "log p̂(x)": [score.log_px for score in scores],
         "±": [score.se for score in scores],
@@ -224,16 +270,26 @@ def failures(job: Job) -> None:
     lines = [errors.plain(given.error) for given in job.failed]
     if not lines:
         return
-    others = ["Every file that could be read is scored."] if job.readable else []
+    others = [_rest_of(job)] if job.readable else []
     st.error("  \n".join(lines[:_SHOWN_ERRORS] + others))
     if len(lines) > _SHOWN_ERRORS:
         with st.expander(f"{len(lines) - _SHOWN_ERRORS} more that could not be read"):
             st.markdown("  \n".join(lines[_SHOWN_ERRORS:]))
 
 
+def _rest_of(job: Job) -> str:
+    """What becomes of the files that could be read."""
+    scored, readable = len(job.scored()), len(job.readable)
+    if scored == readable and job.done:
+        return f"All {scored:,} that could be read are scored."
+    return f"Of those that could be read {scored:,} of {readable:,} are scored so far."
+
+
 def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
     """All images on the distribution of the held-out ones."""
     placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
+    step = -(-len(placed) // _MOST_MARKS)
+    placed = [each for i, each in enumerate(placed) if i % step == 0 or each[0] == chosen]
     labels = [label for label, _ in placed]
     values = [place.log_px for _, place in placed]
     index = labels.index(chosen) if chosen in labels else None

@@ -23,6 +23,11 @@ _DRAWN_FROM = {
     True: "draws from a Gaussian fitted to this image",
     False: "draws from the encoder's q(z|x)",
 }
+_NO_LIKELIHOOD = "not a likelihood"
+_TRUSTED = ":green-badge[trustworthy]"
+_ONE_DRAW = (
+    " Both are of one draw of the binary pixels: *How much hangs on one draw?*, below, makes more."
+)
 _LIKELY = 0.05  # classes less probable are not named
 _NEAREST_SIDE = 64  # of a picture, in pixels
 
@@ -31,20 +36,20 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     """log p̂(x) with how far to trust it, and the verdict.
 
     Args:
-        why_not: why there is no percentile, if there is none.
+        why_not: why there is no percentile, or a verdict by log p(x) alone, if that is so.
     """
     score, place = scored.score, scored.score.place
-    trust = ":green-badge[trustworthy]" if score.trusted else ":red-badge[do not trust this number]"
+    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** {trust}  \n"
-        + f"{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
+        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** "
+        + _trust_badge(score.trusted, pixels)
+        + f"  \n{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
         + _trust_sentence(scored)
     )
     if place is None:
         st.markdown(f"**No percentile.** {why_not}")
     else:
-        st.markdown(_place_sentence(place, scored.report))
-    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
+        st.markdown(_place_sentence(place, scored.report, why_not))
     held_out = job.scorer.held_out
     compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
     if held_out and score.refined and not held_out.refined:
@@ -52,9 +57,15 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     st.caption(
         "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
         "show. The percentile says how usual the score is for images like those the model learnt; "
-        f"both ends are atypical.  \nProtocol: {pixels} · "
+        f"both ends are atypical.{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
+
+
+def _trust_badge(trusted: bool, pixels: str) -> str:
+    if not trusted:
+        return ":red-badge[do not trust this number]"
+    return f":orange-badge[{_NO_LIKELIHOOD}]" if _NO_LIKELIHOOD in pixels else _TRUSTED
 
 
 def _name(given: Given) -> str:
@@ -78,12 +89,13 @@ def _trust_sentence(scored: Scored) -> str:
     )
 
 
-def _place_sentence(place: Place, report: Report) -> str:
+def _place_sentence(place: Place, report: Report, why_not: str) -> str:
     percentile = widgets.number(place.percentile, place.percentile_se, unit="")
     verdict = report.verdict or place.verdict
     head = f"**Percentile {percentile}** {_badge(verdict)}"
     if report.judgement is not None:
         return f"{head}  \n{report.sentence}"
+    head += f" by log p(x) alone. {why_not}"
     share = f"{place.lower:,.0f} of {place.images:,} held-out images score lower"
     if verdict == "typical":
         return f"{head}  \n{share}."
@@ -99,32 +111,53 @@ def _badge(verdict: Verdict) -> str:
     return f":{_COLOURS[verdict]}-badge[{verdict}]"
 
 
-def figures(report: Report, choice: Choice) -> None:
+def figures(report: Report, job: Job, choice: Choice) -> None:
     """What the verdict rests on, what class the image would have, and what it is near to."""
-    if report.judgement is not None:
+    calibration = job.scorer.calibration
+    if report.judgement is not None and calibration is not None:
         st.subheader("What the verdict rests on", anchor=False)
-        st.markdown(_table(report.judgement))
+        st.markdown(_table(report, report.judgement, calibration.importance_samples))
         st.caption(
             f"Percentile and tail among {report.judgement.images} held-out images: the tail is the "
             "share of them that are as extreme, which is high, and for log p(x) low as well. The "
             f"tails together give p = {report.judgement.p_value:.2g}, how rarely an image of the "
             "data looks so extreme."
         )
+    else:
+        st.subheader("More about the image", anchor=False)
+        st.markdown(_unjudged(report))
+        st.caption("High values are atypical; how high is known once the scores are calibrated.")
     if report.classes is not None:
         st.markdown(_classes(report.classes, choice))
     if report.neighbours is not None:
         _nearest(report.neighbours, choice)
 
 
-def _table(judgement: Judgement) -> str:
+def _table(report: Report, judgement: Judgement, samples: int) -> str:
+    """Every figure among the held-out ones; log p̂(x) with as many samples as theirs."""
     lines = ["| Figure | Value | Percentile | Tail |", "| --- | ---: | ---: | ---: |"]
     for figure, about in FIGURES.items():
-        value = f"{judgement.values[figure]:.1f} {about.unit}".replace("-", "−")
+        title, value = about.title.capitalize(), about.shown(judgement.values[figure])
+        if figure == "log_px":
+            title = f"log p̂(x), K = {samples:,}"
+        elif figure == "regret":
+            value = widgets.number(judgement.values[figure], report.regret_se)
         lines.append(
-            f"| {about.title.capitalize() if figure != 'log_px' else 'log p̂(x)'} | {value} | "
+            f"| {title} | {value} | "
             f"{judgement.percentiles[figure]:.1f} | {judgement.tails[figure]:.2g} |"
         )
     return "\n".join(lines)
+
+
+def _unjudged(report: Report) -> str:
+    """The figures that need no held-out images."""
+    corrected = FIGURES["complexity_corrected"]
+    return (
+        "| Figure | Value |\n| --- | ---: |\n"
+        f"| {corrected.title.capitalize()} | {corrected.shown(report.complexity_corrected)} |\n"
+        f"| {FIGURES['regret'].title.capitalize()} | "
+        f"{widgets.number(report.regret, report.regret_se)} |"
+    )
 
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
@@ -134,8 +167,10 @@ def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
     how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
+    if classes.se is not None and all(map(math.isnan, classes.se)):
+        how += ", Monte Carlo error unknown: few draws carry all the weight"
     return (
-        f"p(y|x), if it is of the data at all: {told} :small[({how}, right for "
+        f"p(y|x), if it is of the data at all: {told} :small[({how}; right for "
         f"{classes.accuracy:.1%} of held-out images)]"
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vae_core.scoring import HeldOut
     from vae_core.vae import VAE
 
+_HELD_OUT = ("evaluation.json", "held_out.safetensors")
 _Read = TypeVar("_Read")
 _log = logging.getLogger("elbo_room")
 
@@ -182,38 +183,73 @@ def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | 
 def held_out(choice: Choice) -> "HeldOut | None":
     """Scores of held-out images under the choice's model, once its run is finished; None where
     there are none to be read."""
-    finished = (choice.run.folder / "evaluation.json").is_file()
-    return _held_out(choice, choice.key, choice.digest, finished)
+    found = _held_out_or_why(choice)
+    return None if isinstance(found, RunError) else found
+
+
+def calibration(choice: Choice) -> "Calibration | None":
+    """What images are judged by under the choice's model; None where there is none to be read."""
+    found = _calibration_or_why(choice)
+    return None if isinstance(found, RunError) else found
+
+
+def damage(choice: Choice) -> RunError | None:
+    """Why what scores are held against cannot be read, if it is there and damaged."""
+    found = _calibration_or_why(choice) or _held_out_or_why(choice)
+    return found if isinstance(found, RunError) else None
+
+
+def _held_out_or_why(choice: Choice) -> "HeldOut | RunError | None":
+    return _held_out(choice, *choice.weights(), *_written(choice, *_HELD_OUT))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _held_out(_choice: Choice, key: str, digest: str, finished: bool) -> "HeldOut | None":
+def _held_out(_choice: Choice, key: str, digest: str, *written: int) -> "HeldOut | RunError | None":
     from vae_core.scoring import HeldOut
 
     return _readable(lambda: HeldOut.of(_choice.run))
 
 
-def calibration(choice: Choice) -> "Calibration | None":
-    """What images are judged by under the choice's model; None where there is none to be read."""
+def _calibration_or_why(choice: Choice) -> "Calibration | RunError | None":
     from vae_core.calibration import FILE
 
-    return _calibration(choice, choice.key, choice.digest, (choice.run.folder / FILE).is_file())
+    return _calibration(choice, *choice.weights(), *_written(choice, FILE))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _calibration(_choice: Choice, key: str, digest: str, there: bool) -> "Calibration | None":
+def _calibration(
+    _choice: Choice, key: str, digest: str, *written: int
+) -> "Calibration | RunError | None":
     from vae_core.calibration import Calibration
 
     return _readable(lambda: Calibration.of(_choice.run))
 
 
-def _readable(read: Callable[[], _Read | None]) -> _Read | None:
-    """What lies beside a run, or None with a word in the log if it is damaged."""
+def judged_by(choice: Choice) -> tuple[int, ...]:
+    """Changes whenever what scores are held against is written anew."""
+    from vae_core.calibration import FILE
+
+    return _written(choice, FILE, *_HELD_OUT)
+
+
+def _written(choice: Choice, *names: str) -> tuple[int, ...]:
+    """When each of these files beside a run was written last, in ns; 0 for one that is not."""
+    times = []
+    for name in names:
+        try:
+            times.append((choice.run.folder / name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return tuple(times)
+
+
+def _readable(read: Callable[[], _Read | None]) -> _Read | RunError | None:
+    """What lies beside a run, or why it cannot be read, with a word in the log."""
     try:
         return read()
     except RunError as error:
         _log.warning("%s", error)
-        return None
+        return error
 
 
 def detection(choice: Choice) -> "DetectionReport | None":
@@ -224,13 +260,11 @@ def detection(choice: Choice) -> "DetectionReport | None":
     """
     from vae_core.detection import FILE
 
-    path = choice.run.folder / FILE
-    written = path.stat().st_mtime_ns if path.is_file() else 0
-    return _detection(choice, choice.key, choice.digest, written)
+    return _detection(choice, *choice.weights(), *_written(choice, FILE))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _detection(_choice: Choice, key: str, digest: str, written: int) -> "DetectionReport | None":
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _detection(_choice: Choice, key: str, digest: str, *written: int) -> "DetectionReport | None":
     from vae_core.detection import DetectionReport
 
     return DetectionReport.of(_choice.run)

@@ -197,7 +197,11 @@ def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
     if not np.isfinite(values).all():
         raise ValueError("the image holds values that are no numbers")
     low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 1 < high <= 65_535):
+    whole = image.mode.startswith("I")
+    if whole and low >= 0 and 1 < high <= 255:
+        reason = f"Its {_kind(image)} holds 0 to {high:g} alone, so 255 was taken for white. "
+        return Image.fromarray(values / 255), reason
+    if whole and low >= 0 and (255 < high <= 65_535 or high == 0):
         return Image.fromarray(values / 65_535), "Its 16-bit levels were divided by 65,535. "
     if image.mode == "F" and low >= 0 and high <= 1:
         return Image.fromarray(values), ""

@@ -19,7 +19,7 @@ from vae_core.scoring import (
     score_images,
     scoring_steps,
 )
-from vae_core.typicality import Judgement, Verdict
+from vae_core.typicality import Judgement, Verdict, that_of
 from vae_core.vae import VAE
 
 
@@ -64,8 +64,8 @@ class Report:
         if place is None:
             return ""
         return (
-            f"{place.verdict.capitalize()} by its log p(x) alone, higher than that of "
-            f"{place.percentile:.0f}% of {place.images} held-out images (two-sided p = "
+            f"{place.verdict.capitalize()} by its log p(x) alone, higher than "
+            f"{that_of(place.percentile, place.images)} held-out images (two-sided p = "
             f"{place.tail:.2g})."
         )
 

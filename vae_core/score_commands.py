@@ -145,8 +145,9 @@ def _score_line(row: dict[str, Any]) -> str:
         return f"{row['file']}: {row['error']}"
     place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
     error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
+    warning = "" if row["trusted"] else " (do not trust this number: few draws carry it)"
     return (
-        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats, ESS "
+        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{warning}, ESS "
         f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "
         f"{row['bits_per_dim']:.3f} bits/dim{place}. {row['sentence']}".rstrip()
     )

@@ -12,7 +12,7 @@ from vae_core.calibration import Calibration
 from vae_core.config import Binarisation, DatasetName
 from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
 from vae_core.report import Report, report_images
-from vae_core.scoring import HeldOut, Score, model_input
+from vae_core.scoring import HeldOut, Place, Score, model_input
 from vae_core.typicality import FIGURES, Figure
 from vae_core.vae import VAE
 
@@ -95,6 +95,10 @@ def _read(
     return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
 
 
+def _of_place(get: Callable[[Place], float]) -> Callable[[Report], float | None]:
+    return lambda report: None if report.score.place is None else get(report.score.place)
+
+
 def _percentile(figure: Figure) -> Callable[[Report], float | None]:
     return lambda report: report.judgement and report.judgement.percentiles[figure]
 
@@ -106,8 +110,9 @@ def _tail(figure: Figure) -> Callable[[Report], float | None]:
 def as_row(result: FileScore) -> dict[str, Any]:
     """Every figure of a file that could be read, or ``{file, ok: False, error}``.
 
-    log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names. What needs
-    held-out images or a calibration is None where there are none.
+    log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
+    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs held-out images or
+    a calibration is None where there are none.
     """
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}
@@ -127,7 +132,10 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "expected_log_likelihood": lambda r: r.score.expected_log_likelihood,
     "kl": lambda r: r.score.kl,
     "percentile": lambda r: r.score.percentile,
-    "two_sided_p": lambda r: r.score.place and r.score.place.tail,
+    "percentile_se": _of_place(lambda place: place.percentile_se),
+    "two_sided_p": _of_place(lambda place: place.tail),
+    "held_out_images": _of_place(lambda place: place.images),
+    "log_px_as_held_out": _of_place(lambda place: place.log_px),
     "code_bits": lambda r: r.code_bits,
     "complexity_corrected_bits": lambda r: r.complexity_corrected,
     "regret_nats": lambda r: r.regret,

@@ -37,7 +37,7 @@ class ScoreTable:
             TableError: if the file is no such table, or its scores are made in another way.
             OSError: if it cannot be read or written.
         """
-        self.protocol = {name: _text(value) for name, value in protocol.items()}
+        self.protocol = {name: as_cell(value) for name, value in protocol.items()}
         self.names = ["file", "ok", "error", *columns, *protocol]
         self._path = path
         self._done: Counter[str] = Counter()
@@ -48,8 +48,8 @@ class ScoreTable:
         """The files that have no row yet; of several by one name, those after the first so many."""
         done = self._done.copy()
         for name, content in files:
-            if done[_text(name)] > 0:
-                done[_text(name)] -= 1
+            if done[as_cell(name)] > 0:
+                done[as_cell(name)] -= 1
             else:
                 yield name, content
 
@@ -65,7 +65,7 @@ class ScoreTable:
     def _lines(self, rows: Iterable[Mapping[str, Any]]) -> str:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.names, lineterminator="\r\n")
-        writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
         return text.getvalue()
 
     def _take_up(self) -> None:
@@ -81,7 +81,7 @@ class ScoreTable:
             for row in csv.DictReader(whole, self.names):
                 self._check(row)
                 self._done[row["file"]] += 1
-                self.failed += row["ok"] != _text(True)
+                self.failed += row["ok"] != as_cell(True)
         _drop_half_a_line(self._path)
 
     def _check(self, row: Mapping[str, str]) -> None:
@@ -122,10 +122,10 @@ def _drop_half_a_line(path: Path) -> None:
         file.truncate(end + last.rfind(b"\n") + 1)
 
 
-def _text(value: Any) -> str:
-    """A value as one cell: lists by spaces, nothing for None, and no line breaks."""
+def as_cell(value: Any) -> str:
+    """A value as one cell of a table: lists by spaces, nothing for None, and no line breaks."""
     if value is None:
         return ""
     if isinstance(value, list):
-        return " ".join(map(_text, value))
+        return " ".join(map(as_cell, value))
     return printable(str(value))

@@ -37,6 +37,11 @@ class About:
     unit: str
     two_sided: bool = False
 
+    def shown(self, value: float) -> str:
+        """A value with its unit, to a tenth; a small one to two significant digits."""
+        digits = f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
+        return f"{digits} {self.unit}".replace("-", "−")
+
 
 FIGURES: Mapping[Figure, About] = {
     "log_px": About("log p(x)", "nats", two_sided=True),
@@ -84,16 +89,24 @@ class Judgement:
 
     @property
     def sentence(self) -> str:
-        """The verdict, and which figure decided."""
+        """The verdict, and which figure decided; of a typical image, which came nearest to it."""
         figure = self.decided_by
         about, below = FIGURES[figure], self.percentiles[figure]
         side, share = ("higher", below) if below >= 50 else ("lower", 100 - below)
-        value = f"{self.values[figure]:.1f} {about.unit}".replace("-", "−")
+        typical = self.verdict == "typical"
+        head = "nothing stands out; least usual is" if typical else "what stands out most is"
         return (
-            f"{self.verdict.capitalize()}: what stands out most is its {about.title} of "
-            f"{value}, {side} than that of {share:.0f}% of "
-            f"{self.images} held-out images (p = {self.p_value:.2g} over all figures)."
+            f"{self.verdict.capitalize()}: {head} its {about.title} of "
+            f"{about.shown(self.values[figure])}, {side} than {that_of(share, self.images)} "
+            f"held-out images (p = {self.p_value:.2g} over all figures)."
         )
+
+
+def that_of(share: float, images: int) -> str:
+    """A share of images, 0 to 100, in words that never make all of most."""
+    if share == 100:
+        return f"that of all {images}"
+    return f"that of {'more than 99' if share > 99 else format(share, '.0f')}% of {images}"
 
 
 @dataclass(frozen=True)

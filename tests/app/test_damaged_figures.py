@@ -21,17 +21,25 @@ def choice(tmp_path: Path) -> Choice:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"not safetensors"])
 def test_damaged_held_out_scores_are_none(choice: Choice, content: bytes):
-    services._held_out.clear()
     assert services.held_out(choice) is not None
-    services._held_out.clear()
     (choice.run.folder / "held_out.safetensors").write_bytes(content)
     assert services.held_out(choice) is None
 
 
 def test_so_is_a_damaged_evaluation_and_a_damaged_calibration(choice: Choice):
-    services._held_out.clear()
-    services._calibration.clear()
     (choice.run.folder / "evaluation.json").write_text("[1]")
     (choice.run.folder / "calibration.safetensors").write_bytes(b"cut off")
     assert services.held_out(choice) is None
     assert services.calibration(choice) is None
+
+
+def test_damage_is_told_and_a_repair_is_seen(choice: Choice):
+    file = choice.run.folder / "calibration.safetensors"
+    whole, before = file.read_bytes(), services.judged_by(choice)
+    assert services.damage(choice) is None
+    file.write_bytes(whole[:50])
+    assert "damaged" in str(services.damage(choice))
+    assert services.judged_by(choice) != before
+    file.write_bytes(whole)
+    assert services.damage(choice) is None
+    assert services.calibration(choice) is not None

@@ -27,6 +27,7 @@ from vae_core.execution import execute
 from vae_core.images import PrepareOptions
 from vae_core.report import Report
 from vae_core.runs import Run, create_run
+from vae_core.score_files import COLUMNS
 from vae_core.scoring import HeldOut
 from vae_core.vae import load_model
 
@@ -115,8 +116,8 @@ def test_an_archive_that_holds_nothing_is_named(content: bytes) -> None:
 
 
 def test_more_files_than_the_page_takes_end_with_a_sentence() -> None:
-    many = archive({f"{i}.png": b"no image" for i in range(score_inputs.MAX_IMAGES + 5)})
-    given = read(("many.zip", many))
+    many = archive({f"{i}.png": b"no image" for i in range(score_inputs.MAX_IMAGES)})
+    given = read(("many.zip", many), ("one more.png", picture()))
     assert len(given) == score_inputs.MAX_IMAGES + 1
     assert "command line" in given[-1].error
 
@@ -247,13 +248,14 @@ def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Te
     how = score_export.protocol("a run", "digits", "dynamic", AUTO)
     table = score_export.columns(job, how)
     rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
-    assert [row["image"] for row in rows] == [g.label for g, _ in job.ranked()] + ["bad"]
+    assert [row["file"] for row in rows] == [g.label for g, _ in job.ranked()] + ["bad"]
     assert rows[-1]["error"] == "bad cannot be read."
-    assert rows[-1]["log_px_nats"] == ""
+    assert (rows[-1]["ok"], rows[-1]["log_px"]) == ("False", "")
     best = job.ranked()[0][1].score
-    assert rows[0]["log_px_nats"] == best.log_px
-    assert rows[0]["percentile"] == best.percentile
-    assert rows[0]["regret_nats"] == job.ranked()[0][1].report.regret
+    assert float(rows[0]["log_px"]) == best.log_px
+    assert float(rows[0]["percentile"]) == best.percentile
+    assert float(rows[0]["regret_nats"]) == job.ranked()[0][1].report.regret
+    assert {"file", "ok", "error", *COLUMNS, "importance_samples"} <= set(table)
     assert all(row["binarisation"] == "dynamic" and row["invert"] == "auto" for row in rows)
 
 
@@ -264,8 +266,10 @@ def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) ->
     reports = [scored.report for _, scored in job.ranked()]
     assert table["verdict"] == [report.verdict for report in reports]
     assert table["decided_by"] == [r.judgement.decided_by for r in reports if r.judgement]
-    assert table["class"] == [r.classes.best for r in reports if r.classes]
+    assert table["class"] == [str(r.classes.best) for r in reports if r.classes]
     assert all(len(labels.split()) == 5 for labels in table["nearest_labels"])
+    assert all(len(chances.split()) == 10 for chances in table["class_probabilities"])
+    assert table["sentence"] == [report.sentence for report in reports]
 
 
 def test_a_table_of_failures_alone_has_them(run: Run) -> None:

@@ -126,14 +126,14 @@ def test_three_uploads_one_of_them_broken_give_two_scores_and_one_plain_error(
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_have_count(1)
     expect(alert).to_contain_text("cut off.png is damaged or cut off")
-    rows = {row["image"]: row for row in scores(page)}
+    rows = {row["file"]: row for row in scores(page)}
     assert set(rows) == {"ring.jpg", "light.png", "cut off.png"}
     for name in ("ring.jpg", "light.png"):
-        assert float(rows[name]["log_px_nats"]) < 0
-        assert float(rows[name]["se_nats"]) > 0
+        assert float(rows[name]["log_px"]) < 0
+        assert float(rows[name]["se"]) > 0
         assert 0 <= float(rows[name]["percentile"]) <= 100
         assert rows[name]["importance_samples"] == "1000"
-    assert rows["cut off.png"]["log_px_nats"] == ""
+    assert rows["cut off.png"]["log_px"] == ""
     assert "cut off.png" in rows["cut off.png"]["error"]
     page.get_by_text("How the image was prepared").click()
     expect(page.get_by_text("Polarity")).to_be_visible()
@@ -158,7 +158,7 @@ def test_hostile_files_are_each_named_and_do_no_harm(models: App, page: Page) ->
     settle(page)
     expect(page.get_by_test_id("stAlert")).to_contain_text("read *me*.md is not an image")
     expect(page.get_by_test_id("stAlert")).to_contain_text("junk.zip is not a whole .zip archive")
-    rows = {row["image"]: row for row in scores(page)}
+    rows = {row["file"]: row for row in scores(page)}
     scored = {name for name, row in rows.items() if not row["error"]}
     assert scored == {"set.zip/inside.png", "one colour.png", "*odd* $name$ [x](y).png"}
     assert len(rows) == 6
@@ -167,7 +167,7 @@ def test_hostile_files_are_each_named_and_do_no_harm(models: App, page: Page) ->
 
 def test_a_row_shows_its_image_and_the_link_keeps_it(models: App, page: Page) -> None:
     score_page(page, models)
-    order = [row["image"] for row in scores(page)]
+    order = [row["file"] for row in scores(page)]
     for row in (3, 1):
         click_row(page, row)
         expect_report(page, f"{order[row]}: log p̂(x) =")
@@ -195,7 +195,7 @@ def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
     expect(report(page)).to_have_text(before, timeout=SLOW)
     upload(page, drawing("second.png", 200))
     expect_report(page, "second.png: log p̂(x) =")
-    assert {row["image"] for row in scores(page)} == {"ring.png", "second.png"}
+    assert {row["file"] for row in scores(page)} == {"ring.png", "second.png"}
     page.get_by_role("button", name="Forget your images").click()
     expect_report(page, "Test image 0: log p̂(x) =")
 
@@ -264,7 +264,72 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: P
         "binarisation": "x",
     }
     score_page(page, models, **query)
+    expect(page.get_by_text("There is no model called nowhere")).to_be_visible()
+    expect(page.get_by_text("nothing is not among these images")).to_be_visible(timeout=SLOW)
     expect(
         page.get_by_text(re.compile("dynamic binarisation · K = 1,000 draws from .+ · seed 0"))
     ).to_be_visible()
     expect_no_exception(page)
+
+
+def test_of_an_archive_its_first_image_is_shown(models: App, page: Page) -> None:
+    score_page(page, models, K="100")
+    upload(page, drawing("alone.png"), many_rings())
+    expect_report(page, "alone.png: log p̂(x)")
+    visit(page, f"{models.url}/score", {"model": "finished", "K": "100"})
+    upload(page, many_rings())
+    expect_report(page, "many.zip/000.png: log p̂(x)")
+
+
+def test_a_row_can_be_clicked_while_others_are_being_scored(models: App, page: Page) -> None:
+    score_page(page, models, K="20000")
+    upload(page, many_rings())
+    running = page.get_by_text(re.compile(r"[4-9] of 200 images scored, about"))
+    expect(running).to_be_visible(timeout=2 * SLOW)
+    click_row(page, 2)
+    expect_report(page, "many.zip/002.png: log p̂(x)")
+    expect(stop_button(page)).to_have_text("Stop")
+    stop_button(page).click()
+
+
+def test_other_draws_of_the_pixels_are_scored_when_asked_for(models: App, page: Page) -> None:
+    score_page(page, models)
+    expect(page.get_by_text("Over 10 draws")).to_have_count(0)
+    page.get_by_text("How much hangs on one draw?", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Over 10 draws .* deviation of \d"))).to_be_visible(
+        timeout=SLOW
+    )
+    expect(page.get_by_text(re.compile(r"Verdicts: \d+ × "))).to_be_visible()
+    visit(page, f"{models.url}/score", {"model": "finished", "shown": "Blank"})
+    expect_report(page, "Blank: log p̂(x)")
+    page.get_by_text("How much hangs on one draw?", exact=True).click()
+    expect(page.get_by_text("no pixel of this image is grey")).to_be_visible(timeout=SLOW)
+    expect_no_exception(page)
+
+
+def test_a_model_that_overlooks_much_says_so_by_its_verdict(models: App, page: Page) -> None:
+    visit(page, f"{models.url}/score", {"model": "pretrained/digits-full-d2"})
+    expect_report(page, "Test image 0: log p̂(x)")
+    note = page.locator(".st-key-score-better")
+    expect(note).to_have_count(0)  # by an example, which is nobody's picture
+    upload(page, drawing("ring.png"))
+    expect_report(page, "ring.png: log p̂(x)")
+    expect(note).to_contain_text(re.compile(r"calls \d+% of scribbles and \d+% of shirts"))
+    note.get_by_role("button").click()
+    expect(page).to_have_url(re.compile("model=pretrained%2Fmnist"), timeout=SLOW)
+    expect_report(page, "ring.png: log p̂(x)")
+    expect(note).to_have_count(0)
+
+
+def test_a_damaged_calibration_is_said_and_its_repair_is_seen(models: App, page: Page) -> None:
+    file = models.log.parent / "runs" / "finished" / "calibration.safetensors"
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(whole[:100])
+        score_page(page, models)
+        expect(page.get_by_text(re.compile("by log p.x. alone.*is damaged"))).to_be_visible()
+        expect(page.get_by_text("More about the image")).to_be_visible()
+    finally:
+        file.write_bytes(whole)
+    page.reload()
+    expect(page.get_by_text("What the verdict rests on")).to_be_visible(timeout=SLOW)

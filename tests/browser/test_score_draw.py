@@ -120,7 +120,7 @@ def test_a_stroke_is_scored_once_the_pen_is_lifted(app_server: App, page: Page) 
     with page.expect_download() as saved:
         button(page, "All scores as CSV").click()
     rows = saved.value.path().read_text("utf-8").splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["image", "your drawing"]
+    assert [row.partition(",")[0] for row in rows] == ["file", "your drawing"]
 
 
 def test_undo_and_clear_take_back_and_the_score_follows(app_server: App, page: Page) -> None:

@@ -96,8 +96,22 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
         (np.linspace(-3.4e38, 3.4e38, 64, dtype=np.float32), np.linspace(0, 1, 64)),
         (np.linspace(0, 2**30, 64).astype(np.int32), np.linspace(0, 1, 64)),
         (np.linspace(0, 65_535, 64).astype(np.int32), np.linspace(0, 1, 64)),
+        (np.arange(0, 256, 4).astype(np.int32), np.arange(0, 256, 4) / 255),
+        (np.arange(0, 256, 4).astype(np.uint16), np.arange(0, 256, 4) / 255),
+        (np.arange(64).astype(np.uint16) % 2, np.arange(64) % 2),
+        (np.zeros(64, np.uint16), np.zeros(64)),
     ],
-    ids=["unit floats", "other floats", "all floats", "32 bits", "16 of 32 bits"],
+    ids=[
+        "unit floats",
+        "other floats",
+        "all floats",
+        "32 bits",
+        "16 of 32 bits",
+        "8 of 32 bits",
+        "8 of 16 bits",
+        "1 of 16 bits",
+        "black",
+    ],
 )
 def test_deep_tiff_levels_become_black_to_white(values: np.ndarray, expected: np.ndarray) -> None:
     grey = read_image(packed(np.tile(values, (8, 1)), "TIFF"), "a.tiff")
