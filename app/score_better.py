@@ -27,13 +27,15 @@ def note(choice: Choice) -> None:
         better = _best()
         if better is not None:
             least = min(_noticed(better).values())
-            st.button(
+            pressed = st.button(
                 f"Use {better.label}: {least:.0%} or more of both",
                 on_click=partial(st.session_state.update, model=better.key),
                 key="score-better-use",
                 icon=":material/arrow_forward:",
                 help="Scores the same images by a model whose verdict notices more.",
             )
+            if pressed:
+                st.rerun()  # with the choice of a model, which is outside of what is redrawn here
 
 
 def _noticed(choice: Choice) -> dict[str, float]:

@@ -36,17 +36,17 @@ _MOST_MARKS = 300
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
     """All images on the left, the chosen one on the right, what else there is to know below."""
-    with st.container():
-        failures(job)
     found = {given.label: (given, scored) for given, scored in job.scored()}
+    chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
+    with st.container():  # stays, so that nothing below it moves in the tree
+        failures(job)
+        if unknown and not (desk.job or job).working:
+            st.caption(
+                f":orange[{errors.plain(unknown)} is not among these images: what others upload "
+                f"stays with them. This is {errors.plain(chosen)}.]"
+            )
     if not found:
         return
-    chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
-    if unknown and not job.working:
-        st.caption(
-            f":orange[{errors.plain(unknown)} is not among these images: what others upload stays "
-            f"with them. This is {errors.plain(chosen)}.]"
-        )
     left, right = st.columns(2, gap="large")
     with left:
         ranking(job, chosen, choice)
@@ -89,9 +89,12 @@ def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
 
     Of an archive its first image is looked at.
     """
+    first = labels[0] if labels else ""
+    if not first or not shown:
+        return first, ""
     wanted = (each for each in labels if each == shown or each.startswith(f"{shown}/"))
-    chosen = next(wanted, "") if shown else labels[0]
-    return (chosen, "") if chosen else (labels[0], shown)
+    chosen = next(wanted, "")
+    return (chosen, "") if chosen else (first, shown)
 
 
 def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:

@@ -91,6 +91,11 @@ def scores(page: Page) -> list[dict[str, str]]:
     return list(csv.DictReader(Path(download.value.path()).read_text("utf-8").splitlines()))
 
 
+def other_draws(page: Page) -> Locator:
+    """What unfolds the scores of other draws."""
+    return page.locator(".st-key-score-draws summary")
+
+
 def stop_button(page: Page) -> Locator:
     """What stops the work or, once it is stopped, takes it up again; it goes when all is done."""
     return page.locator(".st-key-score-stop").get_by_role("button")
@@ -295,14 +300,14 @@ def test_a_row_can_be_clicked_while_others_are_being_scored(models: App, page: P
 def test_other_draws_of_the_pixels_are_scored_when_asked_for(models: App, page: Page) -> None:
     score_page(page, models)
     expect(page.get_by_text("Over 10 draws")).to_have_count(0)
-    page.get_by_text("How much hangs on one draw?", exact=True).click()
+    other_draws(page).click()
     expect(page.get_by_text(re.compile(r"Over 10 draws .* deviation of \d"))).to_be_visible(
         timeout=SLOW
     )
     expect(page.get_by_text(re.compile(r"Verdicts: \d+ × "))).to_be_visible()
     visit(page, f"{models.url}/score", {"model": "finished", "shown": "Blank"})
     expect_report(page, "Blank: log p̂(x)")
-    page.get_by_text("How much hangs on one draw?", exact=True).click()
+    other_draws(page).click()
     expect(page.get_by_text("no pixel of this image is grey")).to_be_visible(timeout=SLOW)
     expect_no_exception(page)
 
