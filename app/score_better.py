@@ -22,7 +22,7 @@ def note(choice: Choice) -> None:
     with st.container(key="score-better", border=True, gap="xsmall"):
         st.markdown(
             f":orange[:material/visibility_off:] **This model overlooks much.** It calls {told} "
-            "unlike its training data, which are the pictures that a verdict is for."
+            "unlike its training data, so *typical* says little about a picture of yours."
         )
         better = _best()
         if better is not None:

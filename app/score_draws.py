@@ -64,7 +64,7 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
     if found.percentiles:
         table["Percentile"] = list(found.percentiles)
         table["Verdict"] = [each.verdict for each in found.reports]
-    st.dataframe(table, hide_index=True, column_config=_COLUMNS, key="score-draws-table")
+    st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
     st.caption(
         "Dynamic binarisation draws every pixel, white with probability grey/255; the score above "
         f"is of seed 0. K = {scores[0].importance_samples:,}. Held-out images were drawn once each "

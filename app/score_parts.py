@@ -32,6 +32,7 @@ _SHOWN_ERRORS = 4
 _MOST_WHILE_WORKING = 200  # rows
 _MOST_PICTURES = 1000  # in a table: more would take seconds to send
 _MOST_MARKS = 300
+_TABLE = 320  # pixels: the head and seven rows, as many as there are examples
 
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
@@ -58,11 +59,12 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         report(given, scored, job, prepared, _why_not(job, choice))
         if given.place is not None:
             score_better.note(choice)
+        convergence(given, scored)
     left, right = st.columns(2, gap="large")
     with left:
-        score_words.figures(scored.report, job, choice)
+        score_words.figures(scored.report, job)
     with right:
-        convergence(given, scored)
+        score_words.likeness(scored.report, choice)
     score_draws.section(given, job)
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
@@ -170,7 +172,7 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
         on_select=lambda: _choose(rows, key, shown=selected),
         selection_mode=("single-row", "single-cell"),
         selection_default={"selection": selected},
-        height=min(38 + 40 * len(listed), 258),
+        height=min(38 + 40 * len(listed), _TABLE),
         row_height=40,
         hide_index=True,
         column_config=_COLUMNS,
@@ -284,8 +286,8 @@ def _rest_of(job: Job) -> str:
     """What becomes of the files that could be read."""
     scored, readable = len(job.scored()), len(job.readable)
     if scored == readable and job.done:
-        return f"All {scored:,} that could be read are scored."
-    return f"Of those that could be read {scored:,} of {readable:,} are scored so far."
+        return "The other one is scored." if scored == 1 else f"The other {scored:,} are scored."
+    return f"Of the other {readable:,} files {scored:,} are scored so far."
 
 
 def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:

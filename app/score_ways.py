@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.score_job import Job
 
 FILES, DRAW, CAMERA, PASTE = WAYS = ("Files", "Draw", "Camera", "Paste")
-_LARGEST_PASTE = 25  # MB
+_LARGEST_PASTE = 20  # MB, as of every image
 _WORD = {
     FILES: "Every image is scored, and ranked with the others.",
     DRAW: "Each stroke is scored once the pen is lifted.",
@@ -65,15 +65,15 @@ def _choose(mine: Desk) -> str:
     if linked in WAYS and linked != mine.linked:
         mine.way = linked
     st.session_state["way"] = mine.way
-    way = st.segmented_control(
+    st.segmented_control(
         "Your images",
         WAYS,
-        default=FILES,
         required=True,
         key="way",
         on_change=mine.take_way,
         help="How to give images to score: by file, drawn here, photographed or pasted.",
     )
+    way = mine.way
     mine.linked = way
     if (linked or FILES) != way:
         st.query_params["way"] = way

@@ -111,8 +111,8 @@ def _badge(verdict: Verdict) -> str:
     return f":{_COLOURS[verdict]}-badge[{verdict}]"
 
 
-def figures(report: Report, job: Job, choice: Choice) -> None:
-    """What the verdict rests on, what class the image would have, and what it is near to."""
+def figures(report: Report, job: Job) -> None:
+    """What the verdict rests on; without one, what is known of the image besides log p̂(x)."""
     calibration = job.scorer.calibration
     if report.judgement is not None and calibration is not None:
         st.subheader("What the verdict rests on", anchor=False)
@@ -127,6 +127,13 @@ def figures(report: Report, job: Job, choice: Choice) -> None:
         st.subheader("More about the image", anchor=False)
         st.markdown(_unjudged(report))
         st.caption("High values are atypical; how high is known once the scores are calibrated.")
+
+
+def likeness(report: Report, choice: Choice) -> None:
+    """What class the image would have, and what it is near to."""
+    if report.classes is None and report.neighbours is None:
+        return
+    st.subheader("What it is like", anchor=False)
     if report.classes is not None:
         st.markdown(_classes(report.classes, choice))
     if report.neighbours is not None:
@@ -188,7 +195,8 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     """The training images with the nearest latents; in words where they are not at hand."""
     dataset = choice.run.config.dataset
     names = [DATASETS[dataset].classes[label] for label in neighbours.labels]
-    captions = [f"{n}, {d:.1f} σ" for n, d in zip(names, neighbours.distances, strict=True)]
+    away = map(FIGURES["latent_distance"].shown, neighbours.distances)
+    captions = [f"{name}, {far}" for name, far in zip(names, away, strict=True)]
     if missing_data.missing(choice):
         st.markdown(
             f"Classes of the training images with the nearest latents: {'; '.join(captions)}"

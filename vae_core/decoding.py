@@ -282,7 +282,7 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
 
 
-def _too_large(name: str, size: str = "more pixels than can be unpacked") -> str:
+def _too_large(name: str, size: str = "far too many pixels") -> str:
     return f"{name} has {size}, at most {MAX_PIXELS / 1e6:.0f} million are read; save it smaller."
 
 
@@ -293,4 +293,6 @@ def _damaged(name: str) -> str:
 def _not_an_image(content: bytes, name: str) -> str:
     if content.startswith(_SIGNATURES):
         return _damaged(name)
+    if content.startswith(b"PK\x03\x04"):
+        return f"{name} is an archive where an image should be; unpack it and give what it holds."
     return f"{name} is not an image that can be read here; save it as {_KNOWN}."

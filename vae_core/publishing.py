@@ -163,6 +163,9 @@ def card(run: Run, figures: Mapping[str, Any], status: Status, command: str) -> 
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
     refined = figures["refined"]
+    by = "refined"
+    if refined["images"] != figures["images"]:
+        by = f"refined, first {refined['images']} images alone"
     weights = (run.folder / "model.safetensors").stat().st_size
     return f"""# {run.name}
 
@@ -175,9 +178,9 @@ def card(run: Run, figures: Mapping[str, Any], status: Status, command: str) -> 
 | bits per dimension | {figures["bits_per_dim"]:.4f} |
 | mean effective sample size | {figures["ess"]:.0f} of {figures["importance_samples"]} |
 | share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |
-| log p(x), refined | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
-| mean effective sample size, refined | {refined["ess"]:.0f} of {figures["importance_samples"]} |
-| share of images with Pareto k above 0.7, refined | {refined["share_pareto_k_above_0_7"]:.3f} |
+| log p(x), {by} | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
+| mean effective sample size, {by} | {refined["ess"]:.0f} of {figures["importance_samples"]} |
+| share of images with Pareto k above 0.7, {by} | {refined["share_pareto_k_above_0_7"]:.3f} |
 
 Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} images,
 {figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by

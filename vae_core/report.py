@@ -90,7 +90,7 @@ def report_images(
     """
     held_out = held_out if calibration is None else calibration.scores
     scores = score_images(model, x, importance_samples, held_out, seed, on_progress)
-    return _reports(model, x, scores, calibration)
+    return _reports(model, x, scores, calibration, seed)
 
 
 def report_steps(
@@ -107,15 +107,15 @@ def report_steps(
     held_out = held_out if calibration is None else calibration.scores
     steps = scoring_steps(model, x, importance_samples, held_out, seed)
     score, convergence = yield from steps
-    (report,) = _reports(model, x, [score], calibration)
+    (report,) = _reports(model, x, [score], calibration, seed)
     return report, convergence
 
 
 def _reports(
-    model: VAE, x: Tensor, scores: list[Score], calibration: Calibration | None
+    model: VAE, x: Tensor, scores: list[Score], calibration: Calibration | None, seed: int
 ) -> list[Report]:
-    seed = 0 if calibration is None else calibration.seed
-    bits, regret = code_length(x), likelihood_regret(model, x, seed)
+    regret = likelihood_regret(model, x, seed if calibration is None else calibration.seed)
+    bits = code_length(x)
     log_px = torch.tensor([score.log_px for score in scores], dtype=torch.float64)
     corrected = complexity_corrected(log_px, bits)
     columns = (bits, corrected, regret.amortisation, regret.amortisation_se)

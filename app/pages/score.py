@@ -1,5 +1,6 @@
 """Score images: how probable a model finds an image, and how usual that is for its kind."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
@@ -20,6 +21,7 @@ STEPS = {
     "crop": ("Crop", "Cuts to the ink and gives it the size it has in the training images."),
     "centre": ("Centre", "Moves the ink to where it is in the training images."),
 }
+PREPARED = ("auto", "yes", "no")
 AS_TRAINED = "as trained"
 WITHOUT_DATA = (
     "Only the examples, which are made of its test images, need it. Images of yours get their "
@@ -29,6 +31,7 @@ WITHOUT_DATA = (
 
 def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
     """Which model, how many samples, and how images are prepared."""
+    _refuse_unknown()
     left, middle, right = st.columns([4, 4, 2], gap="medium", vertical_alignment="bottom")
     with left:
         choice = pickers.pick_model()
@@ -46,11 +49,25 @@ def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
         return choice, samples, *preparation(choice)
 
 
+def _refuse_unknown() -> None:
+    """Say which settings of a link are none; their widgets take their defaults for them."""
+    known: dict[str, Collection[str]] = {
+        "K": tuple(map(str, SAMPLES)),
+        "binarisation": (AS_TRAINED, *get_args(Binarisation)),
+        **dict.fromkeys(STEPS, PREPARED),
+    }
+    linked = {name: st.query_params[name] for name in known if name in st.query_params}
+    wrong = [f"{name} = {each}" for name, each in linked.items() if each not in known[name]]
+    if wrong:
+        told = errors.plain(", ".join(wrong))
+        st.toast(f"Not to be had, so left out of the link: {told}.", duration="long")
+
+
 def preparation(choice: Choice) -> tuple[dict[str, Any], Binarisation]:
     """How a file becomes the model's pixels."""
     chosen: dict[str, Any] = {
         step: st.segmented_control(
-            label, ("auto", "yes", "no"), default="auto", required=True, key=step, help=does,
+            label, PREPARED, default="auto", required=True, key=step, help=does,
             **IN_URL,
         )
         for step, (label, does) in STEPS.items()

@@ -268,7 +268,10 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: P
         "shown": "nothing",
         "binarisation": "x",
     }
-    score_page(page, models, **query)
+    visit(page, f"{models.url}/score", query)
+    expect(page.get_by_test_id("stToast")).to_contain_text(
+        "K = 7, binarisation = x, invert = maybe"
+    )
     expect(page.get_by_text("There is no model called nowhere")).to_be_visible()
     expect(page.get_by_text("nothing is not among these images")).to_be_visible(timeout=SLOW)
     expect(

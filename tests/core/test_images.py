@@ -224,6 +224,7 @@ def png_of(width: int, height: int) -> bytes:
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
     "text": (b"hello, world\n" * 10, "is not an image that can be read here; save it as PNG"),
+    "zip": (b"PK\x03\x04" + bytes(60), "is an archive where an image should be"),
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
     "too many bytes": (packed(drawing()) + bytes(20_000_000), "has 20 MB, at most 20 MB"),
@@ -231,7 +232,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "3 high": (packed(np.zeros((3, 500), np.uint8)), "has only 500×3 pixels"),
     "50 megapixels": (png_of(10_000, 5_000), "has 10,000×5,000 pixels, at most 40 million"),
     "100 megapixels": (png_of(10_000, 10_000), "has 10,000×10,000 pixels, at most 40 million"),
-    "bomb": (png_of(2**31 - 1, 2**31 - 1), "has more pixels than can be unpacked, at most 40"),
+    "bomb": (png_of(2**31 - 1, 2**31 - 1), "has far too many pixels, at most 40"),
     "no pixels": (png_of(100, 100), "damaged or cut off"),
     "only a signature": (b"\x89PNG\r\n\x1a\n", "damaged or cut off"),
 }

@@ -92,6 +92,8 @@ def test_without_a_calibration_the_verdict_is_by_log_px_alone(
     (bare,) = report_images(finished_model, test_digits[:1], 50)
     assert (bare.verdict, bare.sentence) == (None, "")
     assert bare.regret == report.regret
+    (other,) = report_images(finished_model, test_digits[:1], 50, seed=1)
+    assert other.regret != bare.regret
 
 
 def test_the_nearest_training_images_are_mostly_of_the_same_digit(
