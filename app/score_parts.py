@@ -1,6 +1,7 @@
 """The panels of the score page: the ranked table, the held-out distribution, one image's report."""
 
 import base64
+from collections import Counter
 from functools import lru_cache
 from typing import Any
 
@@ -247,7 +248,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
     if len(ranked) <= _MOST_PICTURES:
         table[""] = [_thumbnail(given) for given, _ in ranked]
     table |= {
-        "Image": [given.label.rpartition("/")[2] for given, _ in ranked],
+        "Image": _names([given.label for given, _ in ranked]),
         "log p̂(x)": [score.log_px for score in scores],
         "±": [score.se for score in scores],
     }
@@ -255,6 +256,13 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
         table["Percentile"] = [score.percentile for score in scores]
         table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     return table | {"k̂": [score.pareto_k for score in scores]}
+
+
+def _names(labels: list[str]) -> list[str]:
+    """The last part of each path, or all of it where others end alike."""
+    last = [label.rpartition("/")[2] for label in labels]
+    often = Counter(last)
+    return [name if often[name] == 1 else label for name, label in zip(last, labels, strict=True)]
 
 
 def _thumbnail(given: Given) -> str:

@@ -120,7 +120,7 @@ def progress(job: "Job") -> None:
     """How far the work is, and a way to stop it."""
     if job.done:
         return
-    text = f"{len(job.scored())} of {len(job.readable)} images scored"
+    text = f"{len(job.scored()):,} of {len(job.readable):,} images scored"
     if job.error is not None:
         text = errors.sentence(job.error)
     elif job.phase == "Reading":
