@@ -209,8 +209,8 @@ def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
             "thickness": 8,
             "outlinewidth": 0,
             "nticks": 4,
-            "ticksuffix": " nats",
-            "len": 0.8,
+            "title": {"text": "nats", "font": {"size": 11}},  # beside a number it takes more room
+            "len": 0.85,
             "y": 0,
             "yanchor": "bottom",
         },
@@ -221,6 +221,6 @@ def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
     return _figure(
         [heatmap],
         base | {"margin": {"t": 0, "r": 0, "b": 0, "l": 0, "pad": 0}},
-        square,
+        square | {"constraintoward": "left"},
         square | {"autorange": "reversed", "scaleanchor": "x"},
     )
