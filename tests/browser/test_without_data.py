@@ -117,7 +117,7 @@ def test_a_file_gets_its_whole_report(offline: App, page: Page, model: str) -> N
     for said in ("What the verdict rests on", "p(y|x), if it is of the data at all"):
         expect(page.get_by_text(said)).to_be_visible()
     nearest = page.get_by_text("Classes of the training images with the nearest latents")
-    expect(nearest).to_contain_text(re.compile(r"\d, \d+\.\d σ"))
+    expect(nearest).to_contain_text(re.compile(r"\d, \d+\.\d+ σ"))
     expect(page.get_by_text("Their pictures are part of MNIST 28×28")).to_be_visible()
 
 
