@@ -1,6 +1,6 @@
 """The live panels of the Train page: one run, as it goes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import streamlit as st
 from app import errors, shell, train_film, widgets
 from app.figures import training as figures
 from app.train_history import History, Reader
+from app.train_pace import Kept, rest
 from vae_core.config import DATASETS, RunConfig
 from vae_core.runs import Run, RunError, Status, pretrained_runs
 
@@ -29,15 +30,11 @@ def history(run: Run) -> History:
     return _reader(str(run.folder)).read()
 
 
-def _kept(name: str, version: object, make: Callable[[], _T]) -> _T:
-    """What ``make`` made for this version, made anew only when that has changed.
-
-    Most of what is on the page changes once an epoch, while the page is drawn every second.
-    """
-    kept = st.session_state.setdefault("train-kept", {})
-    if name not in kept or kept[name][0] != version:
-        kept[name] = (version, make())
-    return kept[name][1]
+def _kept(name: str, run: Run, status: Status, version: Hashable, make: Callable[[], _T]) -> _T:
+    """What ``make`` made for this version, made anew when that has changed and it is time to."""
+    if "train-kept" not in st.session_state:
+        st.session_state["train-kept"] = Kept()
+    return st.session_state["train-kept"].get(name, run.id, version, rest(status), make)
 
 
 def readings(run: Run, status: Status, recorded: History) -> None:
@@ -112,7 +109,7 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         )
 
     widgets.chart(
-        _kept("terms", (run.id, recorded.version, running), make),
+        _kept("terms", run, status, (recorded.version, running and running[0]), make),
         "terms",
         "Curves by epoch of the ELBO, the expected log-likelihood and the KL, in nats per image, "
         "on training and validation images.",
@@ -181,10 +178,10 @@ def _film_epoch(run: Run, available: Sequence[int]) -> int:
     return max((epoch for epoch in available if epoch <= int(wanted)), default=available[0])
 
 
-def strip(run: Run) -> None:
+def strip(run: Run, status: Status) -> None:
     """The same images through training, side by side."""
-    version = (run.id, train_film.epochs(run.folder))
-    figure = _kept("film", version, lambda: _strip_figure(run))
+    version = tuple(train_film.epochs(run.folder))
+    figure = _kept("film", run, status, version, lambda: _strip_figure(run))
     if figure is not None:
         widgets.chart(
             figure,
@@ -203,31 +200,31 @@ def _strip_figure(run: Run) -> go.Figure | None:
     return None if found is None else figures.strip_figure(*found)
 
 
-def details(run: Run, recorded: History) -> None:
+def details(run: Run, status: Status, recorded: History) -> None:
     """KL by dimension, log p̂(x), and the terms of a flow."""
     if recorded.last is None:
         return
     left, right = st.columns(2)
     with left:
-        _kl(run, recorded, recorded.last)
+        _kl(run, status, recorded, recorded.last)
     estimated = recorded.having("importance")
     with right:
         if estimated.last is None:
             st.caption(_no_estimate(run.config))
         else:
-            _importance(run, estimated, estimated.last["importance"])
+            _importance(run, status, estimated, estimated.last["importance"])
     if any(recorded.column("validation", "log_det_sum")):
-        _flow(run, recorded, recorded.last["validation"])
+        _flow(run, status, recorded, recorded.last["validation"])
 
 
-def _kl(run: Run, recorded: History, row: dict[str, Any]) -> None:
+def _kl(run: Run, status: Status, recorded: History, row: dict[str, Any]) -> None:
     from vae_core.evaluation import ACTIVE_VARIANCE
 
     about = row["validation"]
     kl = about["kl_by_dimension"]
     active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
     widgets.chart(
-        _kept("kl", (run.id, recorded.version), lambda: figures.kl_figure(kl, active)),
+        _kept("kl", run, status, recorded.version, lambda: figures.kl_figure(kl, active)),
         "kl",
         f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
         {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
@@ -235,14 +232,14 @@ def _kl(run: Run, recorded: History, row: dict[str, Any]) -> None:
     _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
 
 
-def _flow(run: Run, recorded: History, about: dict[str, Any]) -> None:
+def _flow(run: Run, status: Status, recorded: History, about: dict[str, Any]) -> None:
     def make() -> go.Figure:
         names = ("log_qz", "log_q0", "log_det_sum")
         columns = {name: recorded.column("validation", name) for name in names}
         return figures.flow_figure(recorded.epochs, columns, last_epoch=run.config.train.epochs)
 
     widgets.chart(
-        _kept("flow", (run.id, recorded.version), make),
+        _kept("flow", run, status, recorded.version, make),
         "flow",
         "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
     )
@@ -258,14 +255,14 @@ def _no_estimate(config: RunConfig) -> str:
     )
 
 
-def _importance(run: Run, estimated: History, about: dict[str, Any]) -> None:
+def _importance(run: Run, status: Status, estimated: History, about: dict[str, Any]) -> None:
     def make() -> go.Figure:
         columns = [estimated.column("importance", n) for n in ("log_px", "log_px_se", "elbo")]
         last_epoch = run.config.train.epochs
         return figures.importance_figure(estimated.epochs, *columns, last_epoch=last_epoch)
 
     widgets.chart(
-        _kept("importance", (run.id, estimated.version), make),
+        _kept("importance", run, status, estimated.version, make),
         "importance",
         "log p(x) estimated by importance sampling, with its standard error, and the ELBO of the "
         "same images, by epoch.",

@@ -129,8 +129,8 @@ def show(found: Sequence[Entry], chosen: str) -> None:
             train_parts.film(run)
     if not entry.unfinished:
         train_parts.outcome(run)
-    train_parts.strip(run)
-    train_parts.details(run, recorded)
+    train_parts.strip(run, status)
+    train_parts.details(run, status, recorded)
     widgets.code(train_parts.code_of(run.config))
 
 
