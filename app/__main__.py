@@ -6,6 +6,7 @@ import importlib
 import os
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,9 @@ from app import errors, shell
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
-NEEDED = ("pandas", "app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
-NEEDED_LATER = ("vae_core.cost", "torch._dynamo")  # counting a model's work loads the latter
+NEEDED = ("app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
+NEEDED_LATER = ("pandas", "vae_core.cost", "torch._dynamo")  # counting a model's work loads the latter
+LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
 
 
 def main() -> None:
@@ -72,7 +74,8 @@ def go_home() -> None:
 
 def _warm_up() -> None:
     """Import what pages need, PyTorch above all, while nobody waits for it yet."""
-    for names in (NEEDED, NEEDED_LATER):
+    for wait, names in ((0.0, NEEDED), (LATER, NEEDED_LATER)):
+        time.sleep(wait)
         for name in names:
             importlib.import_module(name)
         # After every rerun Streamlit collects garbage, and what was imported is none: a tenth of a
