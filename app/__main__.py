@@ -18,7 +18,11 @@ from app import errors, shell
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
 NEEDED = ("app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
-NEEDED_LATER = ("pandas", "vae_core.cost", "torch._dynamo")  # counting a model's work loads the latter
+NEEDED_LATER = (
+    "pandas",
+    "vae_core.cost",
+    "torch._dynamo",
+)  # counting a model's work loads the latter
 LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
 
 

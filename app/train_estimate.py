@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae_core.config import PrecisionName, RunConfig
+from vae_core.config import RunConfig
 from vae_core.runs import Run, RunError, Status
 
 if TYPE_CHECKING:
     from vae_core.cost import Speed
+    from vae_core.precision import Precision
 
 _STARTING = 2.0  # seconds for the process to start and load PyTorch
 _EARLIER_RUNS = 8
@@ -85,15 +86,19 @@ def _seconds_an_epoch(run: Run, device: str) -> float | None:
 @lru_cache(maxsize=256)
 def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
     """Parameters, seconds an epoch and seconds for the final figures, as counted."""
-    from vae_core import cost
+    import torch
 
-    speed = _speed(device, config.train.precision)
+    from vae_core import cost
+    from vae_core.precision import resolve_precision
+
+    pixels = config.model.pixels
+    speed = _speed(device, resolve_precision(config.train.precision, torch.device(device), pixels))
     epoch, final = cost.epoch_work(config), cost.final_work(config)
     return cost.parameters(config.model), speed.seconds(epoch), speed.seconds(final)
 
 
 @st.cache_resource(show_spinner=False)
-def _speed(device: str, precision: PrecisionName) -> "Speed":
+def _speed(device: str, precision: "Precision") -> "Speed":
     import torch
 
     from vae_core.cost import measure_speed

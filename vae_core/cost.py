@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from vae_core.config import DATASETS, ModelConfig, PrecisionName, RunConfig
+from vae_core.config import DATASETS, ModelConfig, RunConfig
 from vae_core.evaluation import EPOCH_IMAGES, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES
 from vae_core.execution import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.objectives import elbo_terms
-from vae_core.precision import resolve_precision
+from vae_core.precision import Precision
 from vae_core.vae import VAE
 
 _BACKWARD = 2.0  # gradients take twice the work of the pass they follow
@@ -79,7 +79,7 @@ def final_work(config: RunConfig) -> Work:
     return _follow(_on_paper(config.model), images, HELD_OUT_SAMPLES)
 
 
-def measure_speed(device: torch.device, precision: PrecisionName = "float32") -> Speed:
+def measure_speed(device: torch.device, precision: Precision = "float32") -> Speed:
     """Time a few small operations on a device, products in the precision that training would take
     there; takes a few hundredths of a second."""
     tiny = torch.zeros(64, device=device, requires_grad=True)
@@ -87,7 +87,7 @@ def measure_speed(device: torch.device, precision: PrecisionName = "float32") ->
     large = torch.zeros(1 << 20, device=device)
     call = _seconds(device, lambda: (tiny + 1).sum().backward(), 100) / 6  # 2 there, 4 back
     # By its type: products_in would round what other threads of a page multiply meanwhile
-    factor = torch.bfloat16 if resolve_precision(precision, device) == "bfloat16" else torch.float32
+    factor = torch.bfloat16 if precision == "bfloat16" else torch.float32
     product = lambda: (square.to(factor) @ square.to(factor)).float()  # noqa: E731
     flop = _seconds(device, product, 4) / (2 * 512**3)
     value = _seconds(device, lambda: torch.sigmoid(large), 4) / large.numel()

@@ -106,7 +106,9 @@ class Training:
         self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
         if decoder_of is not None:
             keep_decoder(self.model, decoder_of)
-        self.precision: Precision = resolve_precision(settings.precision, self.device)
+        self.precision: Precision = resolve_precision(
+            settings.precision, self.device, config.model.pixels
+        )
         self.optimiser = Adam(self.model.parameters())
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()

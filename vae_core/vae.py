@@ -20,7 +20,7 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.memory import keep_freed_memory
 from vae_core.networks import build_class_head, build_decoder, build_encoder
 from vae_core.posteriors import Posterior, build_posterior, standard_normal_log_prob
-from vae_core.precision import Precision, products_in
+from vae_core.precision import Precision, keeps_bfloat16, products_in
 
 _AT_ONCE = 500  # images of a sample, so that memory does not grow with their number
 
@@ -87,11 +87,10 @@ class VAE(nn.Module):
     def products_in(self, precision: Precision) -> Iterator[None]:
         """Matrix products and convolutions of training in ``bfloat16``, or as they are.
 
-        Convolutions gain by keeping bfloat16 between layers, and so does everything on a GPU; on a
-        processor, matrix products alone lose more to the conversions.
+        Convolutions always gain by keeping bfloat16 between layers.
         """
         self._autocast = precision == "bfloat16" and (
-            self.config.network == "conv" or self.device.type == "cuda"
+            self.config.network == "conv" or keeps_bfloat16(self.device)
         )
         try:
             with products_in(precision):

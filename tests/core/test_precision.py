@@ -9,14 +9,52 @@ from vae_core.precision import products_in, resolve_precision
 from vae_core.runs import create_run
 from vae_core.vae import VAE
 
+CPU = torch.device("cpu")
 
-def test_auto_follows_the_hardware_and_anything_else_is_obeyed(monkeypatch) -> None:
-    cpu = torch.device("cpu")
-    for has_units, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has=has_units: has)
-        assert resolve_precision("auto", cpu) == expected
-        assert resolve_precision("bfloat16", cpu) == "bfloat16"
-        assert resolve_precision("float32", cpu) == "float32"
+
+def processor(monkeypatch: pytest.MonkeyPatch, matrix_units: bool, bfloat16: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrix_units)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("matrix_units", "bfloat16", "tiny", "usual"),
+    [
+        (True, True, "bfloat16", "bfloat16"),
+        (False, True, "float32", "bfloat16"),
+        (False, False, "float32", "float32"),
+    ],
+)
+def test_auto_follows_the_hardware_and_anything_else_is_obeyed(
+    monkeypatch, matrix_units, bfloat16, tiny, usual
+) -> None:
+    processor(monkeypatch, matrix_units, bfloat16)
+    assert resolve_precision("auto", CPU, 8 * 8) == tiny
+    assert resolve_precision("auto", CPU, 28 * 28) == usual
+    assert resolve_precision("bfloat16", CPU, 8 * 8) == "bfloat16"
+    assert resolve_precision("float32", CPU, 28 * 28) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("matrix_units", "bfloat16", "network", "kept"),
+    [
+        (True, True, "mlp", False),
+        (False, True, "mlp", True),
+        (False, False, "mlp", False),
+        (True, True, "conv", True),
+    ],
+)
+def test_layers_hand_bfloat16_on_where_that_is_faster(
+    monkeypatch, matrix_units, bfloat16, network, kept
+) -> None:
+    processor(monkeypatch, matrix_units, bfloat16)
+    model = VAE(ModelConfig(network=network, latent_size=3, image_shape=(1, 8, 8)))
+    handed_on = []
+    model.encoder.register_forward_hook(lambda *of: handed_on.append(of[-1].dtype))
+    with model.products_in("bfloat16"):
+        logits = model.decode(model.posterior(torch.rand(4, 1, 8, 8)).path(torch.zeros(1, 4, 3)).z)
+    assert handed_on == [torch.bfloat16 if kept else torch.float32]
+    assert logits.dtype == torch.float32
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
