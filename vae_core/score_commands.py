@@ -56,6 +56,12 @@ def add_score(commands: Any) -> None:
         metavar="FILE",
         help="add a row for each image to this table; given again, go on where it stopped",
     )
+    parser.add_argument(
+        "--pixel-maps",
+        action="store_true",
+        help="with --json or --csv: also what the model saw, its reconstruction and the "
+        "log-likelihood of every pixel, row by row",
+    )
     add_scoring_options(parser, 1000)
     parser.set_defaults(command=score)
 
@@ -65,7 +71,7 @@ def score(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.calibration import Calibration, model_digest
     from vae_core.images import PrepareOptions, iter_files
-    from vae_core.score_files import COLUMNS, score_files
+    from vae_core.score_files import COLUMNS, PIXEL_COLUMNS, score_files
     from vae_core.score_table import ScoreTable
     from vae_core.scoring import HeldOut
 
@@ -85,7 +91,8 @@ def score(given: argparse.Namespace) -> int:
         "calibrated_by": calibration and calibration.protocol["images"],
         **dataclasses.asdict(options),
     }
-    table = ScoreTable(given.csv, COLUMNS, details) if given.csv else None
+    columns = [*COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
+    table = ScoreTable(given.csv, columns, details) if given.csv else None
     files = iter_files(given.images)
     results = score_files(
         model,
@@ -97,6 +104,7 @@ def score(given: argparse.Namespace) -> int:
         given.seed,
         run.config.dataset,
         calibration,
+        given.pixel_maps and (given.json or table is not None),
     )
     tally = _Tally()
     rows = tally.count(_rows(results, table))
@@ -126,7 +134,7 @@ class _Tally:
         for row in rows:
             self.rows += 1
             self.failed += not row["ok"]
-            say(f"{self.rows} files")
+            say("1 file" if self.rows == 1 else f"{self.rows:,} files")
             yield row
 
 

@@ -12,11 +12,12 @@ from vae_core.calibration import Calibration
 from vae_core.config import Binarisation, DatasetName
 from vae_core.images import ImageError, Prepared, PrepareOptions, prepare
 from vae_core.report import Report, report_images
-from vae_core.scoring import HeldOut, Place, Score, model_input
+from vae_core.scoring import HeldOut, PixelTerms, Place, Score, model_input, pixel_terms
 from vae_core.typicality import FIGURES, Figure
 from vae_core.vae import VAE
 
 _BATCH = 32
+_DECIMALS = 4  # of a pixel's figures
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class FileScore:
 
     Attributes:
         x: what the model saw, (1, C, H, W).
+        pixels: where its likelihood comes from, if that was asked for.
     """
 
     file: str
     prepared: Prepared | None = None
     x: Tensor | None = None
     report: Report | None = None
+    pixels: PixelTerms | None = None
     error: str = ""
 
     @property
@@ -49,6 +52,7 @@ def score_files(
     seed: int = 0,
     dataset: DatasetName | None = None,
     calibration: Calibration | None = None,
+    pixel_maps: bool = False,
 ) -> Iterator[FileScore]:
     """Reports of files, in order; one that cannot be read is named, and the rest are scored.
 
@@ -59,6 +63,7 @@ def score_files(
         options, dataset: as in :func:`vae_core.images.prepare`.
         calibration: of the model; it and ``held_out`` are without effect if they are of another
             binarisation.
+        pixel_maps: whether to measure where in an image its likelihood comes from.
     """
     if held_out is not None and not held_out.binarised_by(binarisation):
         held_out = None
@@ -74,6 +79,8 @@ def score_files(
             x = torch.cat(inputs)
             reports = iter(report_images(model, x, importance_samples, calibration, held_out, seed))
             read = [e if e.x is None else replace(e, report=next(reports)) for e in read]
+            if pixel_maps:
+                read = [_with_pixels(model, each, seed) for each in read]
         yield from read
 
 
@@ -95,6 +102,12 @@ def _read(
     return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
 
 
+def _with_pixels(model: VAE, found: FileScore, seed: int) -> FileScore:
+    return (
+        found if found.x is None else replace(found, pixels=pixel_terms(model, found.x, seed=seed))
+    )
+
+
 def _of_place(get: Callable[[Place], float]) -> Callable[[Report], float | None]:
     return lambda report: None if report.score.place is None else get(report.score.place)
 
@@ -112,12 +125,21 @@ def as_row(result: FileScore) -> dict[str, Any]:
 
     log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
     ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs held-out images or
-    a calibration is None where there are none.
+    a calibration is None where there are none. With the figures of pixels go those of
+    :data:`PIXEL_COLUMNS`.
     """
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}
     report = result.report
-    return {"file": result.file, "ok": True} | {n: get(report) for n, get in COLUMNS.items()}
+    row = {"file": result.file, "ok": True} | {n: get(report) for n, get in COLUMNS.items()}
+    if result.pixels is None or result.x is None:
+        return row
+    maps = (result.x, result.pixels.reconstruction, result.pixels.log_likelihood)
+    return row | {n: _by_pixel(each) for n, each in zip(PIXEL_COLUMNS, maps, strict=True)}
+
+
+def _by_pixel(values: Tensor) -> list[float]:
+    return [round(value, _DECIMALS) for value in values.flatten().tolist()]
 
 
 COLUMNS: Mapping[str, Callable[[Report], Any]] = {
@@ -155,3 +177,6 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "sentence": lambda r: r.sentence,
 }
 """What is said of an image, by the name it has in JSON and in a table."""
+
+PIXEL_COLUMNS = ("pixels_seen", "pixels_reconstructed", "pixels_log_likelihood")
+"""What the model saw, E[x|z] and E log p(x_i|z) in nats: D numbers each, row by row."""

@@ -14,7 +14,7 @@ from PIL import Image
 from vae_core.__main__ import main
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
 from vae_core.proposals import refined_log_density
-from vae_core.score_files import COLUMNS
+from vae_core.score_files import COLUMNS, PIXEL_COLUMNS
 from vae_core.vae import load_model
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
@@ -167,6 +167,24 @@ def test_a_calibrated_run_gives_every_figure(calibrated, pictures, capsys):
     assert sum(row["class_probabilities"]) == pytest.approx(1, abs=1e-5)
     assert row["verdict"] in ("typical", "unusual", "unlike the training data")
     assert row["sentence"].lower().startswith(row["verdict"])
+
+
+def test_maps_say_where_in_an_image_the_likelihood_comes_from(run, pictures, tmp_path, capsys):
+    path = tmp_path / "scores.csv"
+    command = ["score", str(run), str(pictures / "0.png"), "--importance-samples", "50",
+               "--pixel-maps"]  # fmt: skip
+    assert main([*command, "--json"]) == 0
+    (row,) = output(capsys)["images"]
+    seen, again, by_pixel = (row[name] for name in PIXEL_COLUMNS)
+    assert len(seen) == len(again) == len(by_pixel) == 64
+    assert set(seen) == {0.0, 1.0}
+    assert all(0 <= each <= 1 for each in again)
+    assert max(by_pixel) < 0  # log-probabilities of binary pixels
+    assert sum(by_pixel) == pytest.approx(row["expected_log_likelihood"], abs=3)
+    assert main([*command, "--csv", str(path)]) == 0
+    with path.open(newline="") as file:
+        (cells,) = csv.DictReader(file)
+    assert list(map(float, cells["pixels_log_likelihood"].split())) == by_pixel
 
 
 def test_a_table_that_was_cut_goes_on_to_the_same_end(run, pictures, tmp_path, capsys):

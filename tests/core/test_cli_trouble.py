@@ -98,7 +98,7 @@ class ImpatientTerminal(io.StringIO):
         return True
 
     def write(self, text: str) -> int:
-        if not self.pressed and ("%" in text or "files" in text):
+        if not self.pressed and ("%" in text or "file" in text):
             self.pressed = True
             _thread.interrupt_main()
         return super().write(text)
