@@ -99,11 +99,14 @@ def read(
     way = image_shape, options, dataset
     known = {given.origin: given for given in before}
     seen: dict[str, int] = {}
+    labels: set[str] = set()
     stream = entries(uploads)
     for place, entry in enumerate(islice(stream, MAX_IMAGES)):
-        name = entry.name
-        seen[name] = seen.get(name, 0) + 1
-        label = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        label = name = entry.name
+        while label in labels:
+            seen[name] = seen.get(name, 1) + 1
+            label = f"{name} ({seen[name]})"
+        labels.add(label)
         origin = entry.source, way
         given = known.get(origin) or _given(entry, *way)
         yield replace(given, label=label, place=place, origin=origin)

@@ -42,10 +42,10 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
     with st.container():  # stays, so that nothing below it moves in the tree
         failures(job)
-        if unknown and not (desk.job or job).working:
+        if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
             st.caption(
-                f":orange[{errors.plain(unknown)} is not among these images: what others upload "
-                f"stays with them. This is {errors.plain(chosen)}.]"
+                f":orange[{score_words.short(unknown)} is not among these images: what others "
+                f"upload stays with them. This is {errors.plain(chosen)}.]"
             )
     if not found:
         return
@@ -95,9 +95,17 @@ def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
     first = labels[0] if labels else ""
     if not first or not shown:
         return first, ""
-    wanted = (each for each in labels if each == shown or each.startswith(f"{shown}/"))
-    chosen = next(wanted, "")
+    chosen = next((each for each in labels if _is_of(each, shown)), "")
     return (chosen, "") if chosen else (first, shown)
+
+
+def _is_of(label: str, shown: str) -> bool:
+    """Whether it is the image that was asked for, or in the archive that was."""
+    return label == shown or label.startswith(f"{shown}/")
+
+
+def _is_among(given: list[Given], shown: str) -> bool:
+    return any(_is_of(each.label, shown) for each in given)
 
 
 def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:
@@ -247,14 +255,16 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
     table: dict[str, list[Any]] = {}
     if len(ranked) <= _MOST_PICTURES:
         table[""] = [_thumbnail(given) for given, _ in ranked]
+    table["Image"] = _names([given.label for given, _ in ranked])
+    is_placed = any(score.place for score in scores)
+    if is_placed:  # before the numbers: a phone shows no more than three columns
+        table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     table |= {
-        "Image": _names([given.label for given, _ in ranked]),
         "log p̂(x)": [score.log_px for score in scores],
         "±": [score.se for score in scores],
     }
-    if any(score.place for score in scores):
+    if is_placed:
         table["Percentile"] = [score.percentile for score in scores]
-        table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     return table | {"k̂": [score.pareto_k for score in scores]}
 
 
@@ -280,7 +290,7 @@ def _data_url(pixels: bytes, shape: tuple[int, int]) -> str:
 
 def failures(job: Job) -> None:
     """Name what could not be read, and why."""
-    lines = [errors.plain(given.error) for given in job.failed]
+    lines = [_failure(given) for given in job.failed]
     if not lines:
         return
     others = [_rest_of(job)] if job.readable else []
@@ -288,6 +298,16 @@ def failures(job: Job) -> None:
     if len(lines) > _SHOWN_ERRORS:
         with st.expander(f"{len(lines) - _SHOWN_ERRORS} more that could not be read"):
             st.markdown("  \n".join(lines[_SHOWN_ERRORS:]))
+
+
+def _failure(given: Given) -> str:
+    """Why it could not be read; of a file in an archive, which archive that is."""
+    archive, inside, _ = given.label.partition("/")
+    return (
+        f"{score_words.short(archive)}: {errors.plain(given.error)}"
+        if inside
+        else errors.plain(given.error)
+    )
 
 
 def _rest_of(job: Job) -> str:
@@ -365,4 +385,4 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
                 "pixels",
                 "log p(x|z) pixel by pixel: bright pixels are those that surprise the model.",
             )
-            st.caption("log p(x|z) by pixel")
+            st.caption("log p(x|z) by pixel: bright is surprising")

@@ -9,11 +9,12 @@ from app import errors, missing_data, services, widgets
 from app.score_inputs import Given
 from app.score_job import SEED, Job, Scored
 from app.services import Choice
+from vae_core.calibration import CLASS_SAMPLES
 from vae_core.catalogue import DATASETS
 from vae_core.classification import ClassProbabilities
 from vae_core.config import pixels_as
 from vae_core.neighbours import Neighbours
-from vae_core.pareto import TRUSTED_PARETO_K
+from vae_core.pareto import TRUSTED_ESS, TRUSTED_PARETO_K
 from vae_core.report import Report
 from vae_core.scoring import Place
 from vae_core.typicality import FIGURES, Judgement, Verdict
@@ -41,7 +42,7 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     score, place = scored.score, scored.score.place
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{_name(given)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** "
+        f"**{short(given.label)}: log p̂(x) = {widgets.number(score.log_px, score.se)}** "
         + _trust_badge(score.trusted, pixels)
         + f"  \n{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
         + _trust_sentence(scored)
@@ -68,9 +69,8 @@ def _trust_badge(trusted: bool, pixels: str) -> str:
     return f":orange-badge[{_NO_LIKELIHOOD}]" if _NO_LIKELIHOOD in pixels else _TRUSTED
 
 
-def _name(given: Given) -> str:
-    """The label, short enough for a line."""
-    label = given.label
+def short(label: str) -> str:
+    """What visitors call an image, short enough for a line."""
     return errors.plain(label if len(label) <= 40 else f"{label[:18]}…{label[-20:]}")
 
 
@@ -82,6 +82,8 @@ def _trust_sentence(scored: Scored) -> str:
     k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
     if score.trusted:
         return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
+    if score.pareto_k <= TRUSTED_PARETO_K:
+        return f"{k}, {used}: fewer than {TRUSTED_ESS} samples share the weight. Choose a larger K."
     heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
     return (
         f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
@@ -175,7 +177,9 @@ def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
     how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
     if classes.se is not None and all(map(math.isnan, classes.se)):
-        how += ", Monte Carlo error unknown: few draws carry all the weight"
+        how += (
+            f", Monte Carlo error unknown: few of its own {CLASS_SAMPLES:,} draws carry the weight"
+        )
     return (
         f"p(y|x), if it is of the data at all: {told} :small[({how}; right for "
         f"{classes.accuracy:.1%} of held-out images)]"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 _IDLE = 2.0  # seconds without work that do not count as time spent
+_TELLING = 3.0, 0.05  # seconds, or share of the work: the first steps are not like the others
 _MOST_UNDER_WAY = 128
 
 State = Literal["working", "stopped", "failed", "done"]
@@ -100,7 +101,10 @@ class Sliced:
     @property
     def seconds_left(self) -> float | None:
         """At the speed so far; None before that is known."""
-        return self._spent * (1 - self.share) / self.share if self.share > 0 else None
+        seconds, share = _TELLING
+        if self.share == 0 or (self._spent < seconds and self.share < share):
+            return None
+        return self._spent * (1 - self.share) / self.share
 
     def advance(self, seconds: float) -> None:
         """Go on for about so long, if there is work to do. At least one step is made."""

@@ -40,7 +40,8 @@ _SPLIT: Split = "validation"
 _TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # of the work, about
-_CLASS_SAMPLES = 500
+CLASS_SAMPLES = 500
+"""K of a class head's p(y|x)."""
 _VERSION = 2  # of what the file holds
 _FORMAT = {
     "format": _VERSION,
@@ -157,7 +158,7 @@ class Calibration:
         accuracy = self.protocol.get("class_head_accuracy")
         if accuracy is None:
             return self.classifier(whitened)
-        found = class_posterior(model, x, _CLASS_SAMPLES, self.seed)
+        found = class_posterior(model, x, CLASS_SAMPLES, self.seed)
         rows = zip(*(each.tolist() for each in found), strict=True)
         return [ClassProbabilities(chances, accuracy, errors) for chances, errors in rows]
 
@@ -221,9 +222,9 @@ def calibration_steps(
         **_FORMAT,
     }
     if model.class_head is not None:
-        said = class_posterior(model, x, _CLASS_SAMPLES, seed)[0].argmax(1)
+        said = class_posterior(model, x, CLASS_SAMPLES, seed)[0].argmax(1)
         right = (said == held_out_labels.cpu()).double().mean()
-        protocol |= {"class_head_accuracy": float(right), "class_samples": _CLASS_SAMPLES}
+        protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
     return Calibration(held_out, latents, classifier, protocol)
 
 

@@ -71,7 +71,7 @@ def score(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.calibration import Calibration, model_digest
     from vae_core.images import PrepareOptions, iter_files
-    from vae_core.score_files import COLUMNS, PIXEL_COLUMNS, score_files
+    from vae_core.score_files import COLUMNS, PIXEL_COLUMNS, PREPARATION, score_files
     from vae_core.score_table import ScoreTable
     from vae_core.scoring import HeldOut
 
@@ -91,8 +91,12 @@ def score(given: argparse.Namespace) -> int:
         "calibrated_by": calibration and calibration.protocol["images"],
         **dataclasses.asdict(options),
     }
-    columns = [*COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
-    table = ScoreTable(given.csv, columns, details) if given.csv else None
+    columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
+    table = None
+    if given.csv:
+        table = ScoreTable(given.csv, columns, details)
+        if table.before:
+            say(f"{given.csv} has {table.before:,} rows already; what is missing is added.")
     files = iter_files(given.images)
     results = score_files(
         model,
@@ -153,7 +157,9 @@ def _score_line(row: dict[str, Any]) -> str:
         return f"{row['file']}: {row['error']}"
     place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
     error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
-    warning = "" if row["trusted"] else " (do not trust this number: few draws carry it)"
+    warning = "" if row["trusted"] else " (do not trust this number: a larger K may help)"
+    if row["shows_nothing"]:
+        place += ", of an image that shows nothing"
     return (
         f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{warning}, ESS "
         f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "

@@ -131,7 +131,10 @@ def as_row(result: FileScore) -> dict[str, Any]:
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}
     report = result.report
-    row = {"file": result.file, "ok": True} | {n: get(report) for n, get in COLUMNS.items()}
+    row: dict[str, Any] = {"file": result.file, "ok": True}
+    if result.prepared is not None:
+        row |= {name: get(result.prepared) for name, get in PREPARATION.items()}
+    row |= {name: get(report) for name, get in COLUMNS.items()}
     if result.pixels is None or result.x is None:
         return row
     maps = (result.x, result.pixels.reconstruction, result.pixels.log_likelihood)
@@ -141,6 +144,12 @@ def as_row(result: FileScore) -> dict[str, Any]:
 def _by_pixel(values: Tensor) -> list[float]:
     return [round(value, _DECIMALS) for value in values.flatten().tolist()]
 
+
+PREPARATION: Mapping[str, Callable[[Prepared], Any]] = {
+    "preparation": lambda p: " ".join(f"{step.name}: {step.reason}" for step in p.steps),
+    "shows_nothing": lambda p: p.inkless,
+}
+"""What became of a file before it was scored, by the name it has in JSON and in a table."""
 
 COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "log_px": lambda r: r.score.log_px,

@@ -17,6 +17,8 @@ from vae_core.files import replace_file
 
 T = TypeVar("T")
 
+_FORMULA = ("=", "+", "-", "@")
+
 
 class TableError(ValueError):
     """A file that scores cannot be added to, with what to do about it."""
@@ -28,6 +30,7 @@ class ScoreTable:
     Attributes:
         protocol: how its scores are made; every row says so.
         names: of the columns.
+        before: how many rows it had when it was taken up.
     """
 
     def __init__(self, path: Path, columns: Iterable[str], protocol: Mapping[str, Any]) -> None:
@@ -43,6 +46,7 @@ class ScoreTable:
         self._done: Counter[str] = Counter()
         self.failed = 0
         self._take_up()
+        self.before = self._done.total()
 
     def missing(self, files: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
         """The files that have no row yet; of several by one name, those after the first so many."""
@@ -123,9 +127,13 @@ def _drop_half_a_line(path: Path) -> None:
 
 
 def as_cell(value: Any) -> str:
-    """A value as one cell of a table: lists by spaces, nothing for None, and no line breaks."""
-    if value is None:
+    """A value as one cell of a table: lists by spaces, no line breaks, nothing for what is unknown.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    if value is None or value != value:
         return ""
     if isinstance(value, list):
-        return " ".join(map(as_cell, value))
-    return printable(str(value))
+        return " ".join(map(as_cell, value)).strip()
+    text = printable(str(value))
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -54,6 +54,7 @@ def _refuse_unknown() -> None:
     known: dict[str, Collection[str]] = {
         "K": tuple(map(str, SAMPLES)),
         "binarisation": (AS_TRAINED, *get_args(Binarisation)),
+        "way": score_ways.WAYS,
         **dict.fromkeys(STEPS, PREPARED),
     }
     linked = {name: st.query_params[name] for name in known if name in st.query_params}

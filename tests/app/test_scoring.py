@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from starlette.requests import Request
 
-from app import score_export, score_inputs, uploads
+from app import score_export, score_inputs, uploads, work
 from app.score_inputs import EXAMPLES, Given, Upload
 from app.score_job import Job, Known, Reading, Scorer
 from vae_core.__main__ import main as command_line
@@ -100,6 +100,11 @@ def test_files_and_what_is_in_archives_become_pixels_and_bad_ones_a_reason() -> 
     assert given[0].pixels.dtype == torch.uint8
     assert "notes.txt" in given[2].error
     assert "broken.png" in given[3].error
+
+
+def test_a_name_that_is_taken_is_not_given_again() -> None:
+    given = read(("a.png", picture()), ("a.png", picture()), ("a.png (2)", picture()))
+    assert len({each.label for each in given}) == 3
 
 
 def test_files_of_one_name_stay_apart() -> None:
@@ -190,8 +195,22 @@ def test_a_slice_is_short_and_what_was_done_is_kept(run: Run, images: torch.Tens
     before = job.share
     job.advance(0.2)
     assert 0 < before < job.share < 1
-    assert job.seconds_left is not None
-    assert job.seconds_left > 0
+
+
+def test_the_first_steps_do_not_say_how_long_the_rest_takes(
+    run: Run, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_on(list(score_inputs.examples(images)), scorer(run, 1_000_000))
+    now = 100.0
+    monkeypatch.setattr(work.time, "monotonic", lambda: now)
+    while job.share == 0:
+        job.advance(0)
+    for seconds in (1.0, 1.0, 1.5):
+        assert job.seconds_left is None
+        now += seconds
+        job.advance(0)
+    assert job.share < 0.05
+    assert job.seconds_left == pytest.approx(3.5 * (1 - job.share) / job.share)
 
 
 def test_a_stopped_job_keeps_its_scores_and_can_go_on(run: Run, images: torch.Tensor) -> None:

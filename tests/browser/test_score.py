@@ -115,9 +115,22 @@ def test_without_files_a_score_is_there_at_once(models: App, page: Page) -> None
     for title in ("Among held-out images", "Convergence in K"):
         # A chart that another replaced stays in the page, hidden, until the script is done
         expect(page.get_by_text(title, exact=True).filter(visible=True)).to_be_visible()
-    for caption in ("Given", "The model saw", "Reconstruction", "log p(x|z) by pixel"):
+    for caption in (
+        "Given",
+        "The model saw",
+        "Reconstruction",
+        "log p(x|z) by pixel: bright is surprising",
+    ):
         expect(page.get_by_text(caption, exact=True)).to_be_visible()
     assert len(scores(page)) == 7
+
+
+def test_a_broken_file_of_ones_own_is_not_taken_for_that_of_others(models: App, page: Page) -> None:
+    score_page(page, models)
+    upload(page, broken("cut off.png"), drawing("ring.jpg"))
+    expect_report(page, "ring.jpg: log p̂(x) = −")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("cut off.png is damaged or cut off")
+    expect(page.get_by_text("is not among these images")).to_have_count(0)
 
 
 def test_three_uploads_one_of_them_broken_give_two_scores_and_one_plain_error(
@@ -225,6 +238,8 @@ def test_long_work_shows_progress_and_can_be_stopped_and_taken_up(models: App, p
     upload(page, many_rings())
     running = page.get_by_text(re.compile(r"[1-9]\d* of 200 images scored, about"))
     expect(running).to_be_visible(timeout=2 * SLOW)
+    # Streamlit shows another one while a script runs, which would leave half a page
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(1)
     stop_button(page).click()
     expect(stop_button(page)).to_have_text("Go on", timeout=SLOW)
     settle(page)

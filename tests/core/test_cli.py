@@ -14,7 +14,7 @@ from PIL import Image
 from vae_core.__main__ import main
 from vae_core.datasets import Dataset, evaluation_images, load_dataset
 from vae_core.proposals import refined_log_density
-from vae_core.score_files import COLUMNS, PIXEL_COLUMNS
+from vae_core.score_files import COLUMNS, PIXEL_COLUMNS, PREPARATION
 from vae_core.vae import load_model
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
@@ -122,7 +122,8 @@ def test_scores_name_what_cannot_be_read_and_score_the_rest(run, pictures, capsy
     assert "broken.png" in rows["broken.png"]["error"] or "image" in rows["broken.png"]["error"]
     for name in ("0.png", "1.png"):
         assert rows[name]["ok"] is True
-        assert list(rows[name]) == ["file", "ok", *COLUMNS]
+        assert list(rows[name]) == ["file", "ok", *PREPARATION, *COLUMNS]
+        assert rows[name]["preparation"].startswith("Opened: ")
         assert rows[name]["log_px"] < 0 < rows[name]["se"]
         assert 0 <= rows[name]["percentile"] <= 100
         assert 0 < rows[name]["p_value"] <= 1
@@ -167,6 +168,15 @@ def test_a_calibrated_run_gives_every_figure(calibrated, pictures, capsys):
     assert sum(row["class_probabilities"]) == pytest.approx(1, abs=1e-5)
     assert row["verdict"] in ("typical", "unusual", "unlike the training data")
     assert row["sentence"].lower().startswith(row["verdict"])
+
+
+def test_a_picture_without_ink_is_said_to_show_nothing(run, tmp_path, capsys):
+    Image.new("L", (50, 50), 255).save(tmp_path / "paper.png")
+    command = ["score", str(run), str(tmp_path / "paper.png"), "--importance-samples", "50"]
+    assert main(command) == 0
+    assert "of an image that shows nothing" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    assert output(capsys)["images"][0]["shows_nothing"] is True
 
 
 def test_maps_say_where_in_an_image_the_likelihood_comes_from(run, pictures, tmp_path, capsys):

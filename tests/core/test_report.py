@@ -15,7 +15,7 @@ from vae_core.foreign import foreign_images
 from vae_core.images import ImageError
 from vae_core.regret import likelihood_regret
 from vae_core.report import report_images, report_steps
-from vae_core.score_files import COLUMNS, as_row, score_files
+from vae_core.score_files import COLUMNS, PREPARATION, as_row, score_files
 from vae_core.scoring import HeldOut, model_input, score_images
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_are_scored(
     assert "broken.png" in results[1].error
     assert results[2].error.startswith("missing.png cannot be opened")
     rows = [as_row(r) for r in results]
-    assert list(rows[0]) == ["file", "ok", *COLUMNS]
+    assert list(rows[0]) == ["file", "ok", *PREPARATION, *COLUMNS]
     assert rows[1] == {"file": "broken.png", "ok": False, "error": results[1].error}
     json.dumps(rows)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_core.score_table import ScoreTable, TableError
+from vae_core.score_table import ScoreTable, TableError, as_cell
 
 COLUMNS = ("log_px", "nearest")
 PROTOCOL = {"seed": 0, "calibrated_by": None}
@@ -111,3 +111,24 @@ def test_where_no_file_can_be_is_said_in_a_sentence(tmp_path):
         ScoreTable(tmp_path, COLUMNS, PROTOCOL)
     with pytest.raises(TableError, match=r"There is no folder .*nowhere for scores"):
         ScoreTable(tmp_path / "nowhere" / "scores.csv", COLUMNS, PROTOCOL)
+
+
+@pytest.mark.parametrize("name", ["=1+1.png", "+a.png", "-a.png", "@a.png"])
+def test_no_name_is_a_formula_to_a_spreadsheet(path, name):
+    ScoreTable(path, COLUMNS, PROTOCOL).append(row(name))
+    assert read(path)[0]["file"] == f"'{name}"
+    assert read(path)[0]["log_px"] == "-1.5"
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert not names(again.missing([(name, b"a")]))
+
+
+def test_what_is_unknown_is_an_empty_cell():
+    assert [as_cell(value) for value in (None, float("nan"), [float("nan")] * 3)] == [""] * 3
+
+
+def test_a_table_knows_what_it_held(path):
+    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    table.append(row("a.png"))
+    table.append(row("b.png", ok=False))
+    assert table.before == 0
+    assert ScoreTable(path, COLUMNS, PROTOCOL).before == 2
