@@ -56,14 +56,15 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
         return
     scores = [each.score for each in found.reports]
     st.markdown(_in_words(found))
-    table: dict[str, list[object]] = {
-        "Seed": list(range(len(scores))),
+    table: dict[str, list[object]] = {"Seed": list(range(len(scores)))}
+    if found.percentiles:  # before the numbers, as in the ranking: a phone cuts the rest off
+        table["Verdict"] = [each.verdict for each in found.reports]
+    table |= {
         "log p̂(x)": [score.log_px for score in scores],
         "±": [score.se for score in scores],
     }
     if found.percentiles:
         table["Percentile"] = list(found.percentiles)
-        table["Verdict"] = [each.verdict for each in found.reports]
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
     st.caption(
         "Dynamic binarisation draws every pixel, white with probability grey/255; the score above "
