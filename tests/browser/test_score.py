@@ -7,6 +7,7 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image, ImageDraw
@@ -283,10 +284,12 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: P
         "shown": "nothing",
         "binarisation": "x",
     }
-    visit(page, f"{models.url}/score", query)
+    page.goto(f"{models.url}/score?{urlencode(query)}")
+    # before the page has settled: on a busy computer the notice is gone by then
     expect(page.get_by_test_id("stToast")).to_contain_text(
-        "K = 7, binarisation = x, invert = maybe"
+        "K = 7, binarisation = x, invert = maybe", timeout=SLOW
     )
+    settle(page)
     expect(page.get_by_text("There is no model called nowhere")).to_be_visible()
     expect(page.get_by_text("nothing is not among these images")).to_be_visible(timeout=SLOW)
     expect(

@@ -82,7 +82,7 @@ def test_bounds_and_importance_sampling_bracket_the_exact_value():
     exact = truth.log_px(x)
     sandwich = bdmc(model, x, z, Annealing(chains=16, temperatures=500, leapfrog_steps=5))
     for gap in (exact - sandwich.lower.log_px, sandwich.upper.log_px - exact, sandwich.width):
-        assert -2 * gap.std() / 4 < gap.mean() < 0.25
+        assert -4 * gap.std() / math.sqrt(len(gap)) < gap.mean() < 0.25
     assert ((sandwich.lower.log_px - exact).abs() < 4 * sandwich.lower.se + 0.02).all()
     importance = log_density(model, x, 20_000)
     assert ((importance.log_px - exact).abs() < 4 * importance.se + 0.01).all()
@@ -95,10 +95,10 @@ def test_the_sandwich_of_a_trained_model_is_narrow_and_holds_importance_sampling
     x, z = simulate(model, 12, generator)
     sandwich = bdmc(model, x, z, Annealing(chains=16, temperatures=500, leapfrog_steps=5))
     width, se = sandwich.mean_width
-    assert -2 * se < width < 0.5 - 2 * se
+    assert -4 * se < width < 0.5 - 2 * se
     importance = log_density(model, x, 5000).log_px
     for gap in (importance - sandwich.lower.log_px, sandwich.upper.log_px - importance):
-        assert gap.mean() > -2 * gap.std() / math.sqrt(len(gap))
+        assert gap.mean() > -4 * gap.std() / math.sqrt(len(gap))
     assert ((sandwich.lower.acceptance - 0.75).abs() < 0.15).all()
     assert ((sandwich.upper.acceptance - 0.75).abs() < 0.15).all()
 
