@@ -18,11 +18,8 @@ from app import errors, shell
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
 NEEDED = ("app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
-NEEDED_LATER = (
-    "pandas",
-    "vae_core.cost",
-    "torch._dynamo",
-)  # counting a model's work loads the latter
+# Tables are pandas'; counting a model's work loads torch._dynamo
+NEEDED_LATER = ("pandas", "vae_core.cost", "torch._dynamo")
 LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
 
 
