@@ -1,6 +1,6 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
 # make test        run every test (ARGS="-k latent" for some)
-# make check       lint, formatting, types
+# make check       lint, formatting, types, imports
 # make benchmarks  the measurements behind the figures in the README (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
 
@@ -23,6 +23,7 @@ check: $(VENV)/installed-test
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m pyright
+	$(BIN)/lint-imports --no-cache
 
 benchmarks: $(VENV)/installed-benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)

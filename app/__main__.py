@@ -13,13 +13,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import errors, shell
+from app.shell import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
-NEEDED = ("app.widgets", "vae_core.vae", "vae_core.datasets", "vae_core.estimators")
+NEEDED = (
+    "app.parts.widgets",
+    "vae_core.model.vae",
+    "vae_core.data.datasets",
+    "vae_core.inference.importance",
+)
 # Tables are pandas'; counting a model's work loads torch._dynamo
-NEEDED_LATER = ("pandas", "vae_core.cost", "torch._dynamo")
+NEEDED_LATER = ("pandas", "vae_core.training.cost", "torch._dynamo")
 LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
 
 
@@ -35,7 +40,6 @@ def main() -> None:
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
     go_home()
-    shell.own_navigation()
     app = st.App(
         ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report_uncaught
     )

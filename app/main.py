@@ -1,7 +1,7 @@
 """The router. Streamlit runs this file for every page; the pages are in ``app/pages``."""
 
-from app import errors, shell
+from app.shell import errors, frame
 
-page = shell.open_page()
+page = frame.open_page()
 with errors.guard():
     page.run()

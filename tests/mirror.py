@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from vae_core.config import DatasetName
-from vae_core.download import SOURCES, RemoteFile, Source
+from vae_core.data.download import RemoteFile, Source
+from vae_core.data.mnist import SOURCES
+from vae_core.settings.data_sets import DatasetName
 
 CONTENT = np.random.RandomState(0).bytes(600_001)
 FILE = RemoteFile("data.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())

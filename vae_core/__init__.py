@@ -8,37 +8,39 @@ Importing this package is light; PyTorch is loaded when something that needs it 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from vae_core.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.fields import ConfigError
 
 if TYPE_CHECKING:
-    from vae_core.adaptive import log_density_to
-    from vae_core.annealing import ais, bdmc, simulate
-    from vae_core.datasets import load_dataset
-    from vae_core.estimators import LogDensity, log_density
-    from vae_core.evaluation import evaluate
-    from vae_core.gap import refit
-    from vae_core.inference import infer
-    from vae_core.proposals import refine
-    from vae_core.quadrature import posterior_grid
-    from vae_core.training import train
-    from vae_core.vae import VAE, load_model
+    from vae_core.analysis.evaluation import evaluate
+    from vae_core.data.datasets import load_dataset
+    from vae_core.inference.adaptive import log_density_to
+    from vae_core.inference.annealing import ais, bdmc, simulate
+    from vae_core.inference.importance import LogDensity, log_density
+    from vae_core.inference.methods import infer
+    from vae_core.inference.proposals import refine
+    from vae_core.inference.quadrature import posterior_grid
+    from vae_core.inference.refit import refit
+    from vae_core.model.vae import VAE
+    from vae_core.runs.checkpoint import load_model
+    from vae_core.training.trainer import train
 
 _LAZY = {
-    "VAE": "vae_core.vae",
-    "load_model": "vae_core.vae",
-    "LogDensity": "vae_core.estimators",
-    "log_density": "vae_core.estimators",
-    "load_dataset": "vae_core.datasets",
-    "evaluate": "vae_core.evaluation",
-    "train": "vae_core.training",
-    "log_density_to": "vae_core.adaptive",
-    "ais": "vae_core.annealing",
-    "bdmc": "vae_core.annealing",
-    "simulate": "vae_core.annealing",
-    "posterior_grid": "vae_core.quadrature",
-    "refine": "vae_core.proposals",
-    "refit": "vae_core.gap",
-    "infer": "vae_core.inference",
+    "VAE": "model.vae",
+    "LogDensity": "inference.importance",
+    "ais": "inference.annealing",
+    "bdmc": "inference.annealing",
+    "evaluate": "analysis.evaluation",
+    "infer": "inference.methods",
+    "load_dataset": "data.datasets",
+    "load_model": "runs.checkpoint",
+    "log_density": "inference.importance",
+    "log_density_to": "inference.adaptive",
+    "posterior_grid": "inference.quadrature",
+    "refine": "inference.proposals",
+    "refit": "inference.refit",
+    "simulate": "inference.annealing",
+    "train": "training.trainer",
 }
 
 __all__ = [
@@ -66,5 +68,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        return getattr(importlib.import_module(f"vae_core.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'vae_core' has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Plots. Arrays in, ``plotly.graph_objects.Figure`` out; nothing here knows of Streamlit."""
+"""Arrays in, Plotly figures out: no Streamlit, no PyTorch."""

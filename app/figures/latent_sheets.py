@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import style
-from app.figures.latent import density_bars, dimension_name
+from app.figures.latent_map import density_bars, dimension_name
 
 _HISTOGRAM_COLUMNS = 3
 _FINE = 24  # pixels of an image, at least, on a sheet

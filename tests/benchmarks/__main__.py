@@ -7,7 +7,7 @@ import sys
 from types import ModuleType
 
 from tests.benchmarks.machine import describe
-from vae_core.precision import denormals_flushed
+from vae_core.training.precision import denormals_flushed
 
 NAMES = ("training", "families", "scoring", "app")
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_core.config import RunConfig
-from vae_core.datasets import Dataset
-from vae_core.training import Step, Training
+from vae_core.data.datasets import Dataset
+from vae_core.settings.config import RunConfig
+from vae_core.training.trainer import Step, Training
 
 
 def images(count: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from tests.benchmarks.data import epoch_of, images
 from tests.benchmarks.machine import gemm_limit
 from tests.benchmarks.side_by_side import compare
-from vae_core.config import PosteriorName
+from vae_core.settings.choices import PosteriorName
 
 BATCH = 128
 STEPS = {"mlp": 30, "conv": 4}

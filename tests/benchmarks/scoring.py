@@ -11,12 +11,13 @@ from tests.benchmarks.peers.pythae_vae import pythae_nll
 from tests.benchmarks.peers.sylvester import calculate_likelihood
 from tests.benchmarks.profile import print_profile
 from tests.benchmarks.side_by_side import Work, compare
-from vae_core.adaptive import ReachedDensity, log_density_to
-from vae_core.annealing import simulate
-from vae_core.estimators import log_density
-from vae_core.paths import pretrained_folder
-from vae_core.proposals import refine, refined_log_density
-from vae_core.vae import VAE, load_model
+from vae_core.basics.paths import pretrained_folder
+from vae_core.inference.adaptive import ReachedDensity, log_density_to
+from vae_core.inference.annealing import simulate
+from vae_core.inference.importance import log_density
+from vae_core.inference.proposals import refine, refined_log_density
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import load_model
 
 IMAGES, SAMPLES, ERROR = 20, 5000, 0.1
 MODEL = "mnist-mean-field-d50"

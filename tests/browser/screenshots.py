@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from app.shell import PAGES
+from app.shell.navigation import PAGES
 from tests.browser.driving import DESKTOP, PHONE, launch, running_app, settle
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}

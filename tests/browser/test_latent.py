@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.driving import PHONE, App, expect_no_exception, plot, settle, visit
-from vae_core.config import RunConfig
-from vae_core.execution import execute
-from vae_core.runs import create_run
+from vae_core.runs.execution import execute
+from vae_core.runs.store import create_run
+from vae_core.settings.config import RunConfig
 
 GAUSSIAN, FLOW, MANY = (
     f"pretrained/digits-{name}" for name in ("full-d2", "iaf-d2", "mean-field-d16")

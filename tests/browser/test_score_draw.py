@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from tests.browser.driving import FLAGS, PHONE, App, find_browser, settle, visit
-from vae_core.config import RunConfig
-from vae_core.runs import create_run
-from vae_core.vae import VAE, save_model
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import save_model
+from vae_core.runs.store import create_run
+from vae_core.settings.config import RunConfig
 
 SLOW = 120_000  # milliseconds; the first page of a server imports torch
 PIXELS = "canvas => canvas.toDataURL()"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.driving import App, settle, visit
-from vae_core.paths import pretrained_folder
+from vae_core.basics.paths import pretrained_folder
 
 SLOW = 120_000  # milliseconds; the first page of a server imports torch
 

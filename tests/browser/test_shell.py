@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.shell import PAGES
+from app.shell.navigation import PAGES
 from tests.browser.driving import PHONE, App, settle, visit
 
 NAMES = list(PAGES)

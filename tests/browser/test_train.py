@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.driving import App, expect_no_exception, running_app, settle, visit
-from vae_core.runs import Run, RunStore
+from vae_core.runs.run import Run
+from vae_core.runs.store import RunStore
 
 PATIENCE = 120.0  # seconds; reached only when something is broken
 SMALL = {"new_hidden_size": "16", "new_batch_size": "64", "new_importance_every": "0"}

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_core.vae import VAE
+from vae_core.model.vae import VAE
 
 COPIES = 500
 

@@ -1,1 +1,0 @@
-"""The few pieces of the pages that run in the browser, each a Streamlit component of its own."""

@@ -1,0 +1,344 @@
+"""The figures inside the Start page's diagram: the encoder's Gaussian, ε, the flow, and z.
+
+All arrays are as ``Walk`` and ``Reference`` of ``app/views/start/numbers.py`` hold them: L draws
+of d dimensions, the first of which is the one that is followed and stands out. What can be drawn
+depends on d: a density for d = 1, a plane for d = 2, the dimensions side by side above.
+
+Layouts are put together before plotly sees them: it checks each change of a figure anew, which
+would take longer than all the rest of the page.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures import style
+from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
+
+Floats = NDArray[np.float64]
+Spec = dict[str, Any]  # of a trace, an axis, a shape
+
+HEIGHT = 230
+RADII = (1, 2, 3)  # of the circles |ε| = r that make up the probe for d = 2
+_REACH = 3.0  # how far a standard normal is drawn, either way
+_FAINT_DRAWS = 300
+_FLOW_PANELS = 6
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def noise(epsilon: Floats, probe: Floats) -> go.Figure:
+    """ε ~ N(0, I).
+
+    Args:
+        epsilon: (L, d).
+        probe: for d = 1 a grid (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
+    """
+    if epsilon.shape[1] == 1:
+        bell = _density(probe[:, 0], _normal(probe[:, 0]), NEUTRAL, "p(ε)")
+        return _on_a_line([bell], epsilon[:, 0], "ε", NEUTRAL)
+    if epsilon.shape[1] == 2:
+        return _in_a_plane(_rings(probe, NEUTRAL), epsilon, "ε", NEUTRAL, np.zeros(2), _REACH)
+    bars = _bars(epsilon[0], "ε", HIGHLIGHT)
+    reach = max(_REACH, 1.05 * float(np.abs(epsilon[0]).max()))
+    return _figure(
+        [bars], _counted("dimension", len(epsilon[0])), _axis("ε", range=[-reach, reach])
+    )
+
+
+def latent(
+    z: Floats, probe_z: Floats, probe_log_q: Floats, z_mean: Floats, z_sd: Floats
+) -> go.Figure:
+    """z ~ q(z|x), over the prior p(z).
+
+    Args:
+        z: where the noise of the draws went, (L, d).
+        probe_z: where the probe of :func:`noise` went, (N, d).
+        probe_log_q: log q(z|x) there, (N,), in nats.
+        z_mean, z_sd: moments of each dimension under q(z|x), (d,).
+    """
+    if z.shape[1] == 1:
+        return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q)
+    if z.shape[1] == 2:
+        return _latent_plane(z, probe_z)
+    return _latent_dimensions(z[0], z_mean, z_sd)
+
+
+def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
+    """The encoder's Gaussian: μ (d,) as bars above σ as bars, or above L (d, d) as a heatmap."""
+    sigma = _bars(np.diag(scale), "σ", NEUTRAL)
+    below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
+    way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
+    y2 = _axis("σ" if diagonal else "L", domain=[0, 0.6], anchor="x", nticks=4, showgrid=False)
+    return _figure(
+        [_bars(mean, "μ", LOG_Q.colour), below],
+        _counted(None, len(mean), anchor="y2"),
+        _axis("μ", domain=[0.68, 1], nticks=4),
+        more={"yaxis2": {**y2, "zeroline": False, **way}},
+    )
+
+
+def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figure:
+    """How T flow steps bend the Gaussian.
+
+    For d = 2 pictures of up to six of z_0, …, z_T, with the circles of ε carried along and the
+    log-determinants since the picture before; else a bar for every step.
+
+    Args:
+        log_abs_dets: log |det ∂z_t/∂z_{t−1}| of the followed draw, (T,), in nats.
+        probe_points: where the probe is after every step, (T + 1, N, d).
+        points: z_0, …, z_T of the followed draw, (T + 1, d).
+    """
+    if points.shape[1] == 2:
+        return _flow_panels(log_abs_dets, probe_points, points)
+    bars = _bars(log_abs_dets, "log |det|", LOG_Q.colour)
+    bars["hovertemplate"] = "step %{x}: %{y:.3f} nats<extra></extra>"
+    step = _counted("step t", len(log_abs_dets))
+    return _figure([bars], step, _axis("log |det| (nats)"))
+
+
+# ---- d = 1
+
+
+def _latent_line(z: Floats, probe_z: Floats, probe_log_q: Floats) -> go.Figure:
+    order = np.argsort(probe_z)
+    grid = probe_z[order]
+    posterior = _density(grid, np.exp(probe_log_q[order]), LOG_Q.colour, "q(z|x)")
+    prior = _density(grid, _normal(grid), LOG_PRIOR.colour, "p(z)")
+    return _on_a_line([prior, posterior], z, "z", LOG_Q.colour)
+
+
+def _density(grid: Floats, density: Floats, colour: str, name: str) -> Spec:
+    return {
+        "type": "scatter", "x": grid, "y": density, "name": name, "mode": "lines",
+        "line": {"color": colour, "width": 2}, "fill": "tozeroy", "fillcolor": faint(colour, 0.12),
+        "hoverinfo": "name",
+    }  # fmt: skip
+
+
+def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str) -> go.Figure:
+    """Densities over a line, with draws (L,) lying on the line."""
+    draws = _draws(np.stack([values, np.zeros_like(values)], -1), name, colour)
+    text = _label(f"{name} = {_signed(values[0])}")
+    return _figure([*densities, *draws], _axis(name), _axis("density", nticks=5), [text])
+
+
+# ---- d = 2
+
+
+def _latent_plane(z: Floats, probe_z: Floats) -> go.Figure:
+    """q(z|x) as large as it fits, and where in the prior that is."""
+    widest = np.split(probe_z, len(RADII))[-1]
+    centre = (widest.min(0) + widest.max(0)) / 2
+    reach = float(np.abs(widest - centre).max())
+    prior = np.concatenate([radius * _circle() for radius in RADII])
+    rings = [*_rings(prior, LOG_PRIOR.colour), *_rings(probe_z, LOG_Q.colour)]
+    small_map = _map(prior, widest, centre, reach) if reach < 1 else []
+    return _in_a_plane([*rings, *small_map], z, "z", LOG_Q.colour, centre, reach)
+
+
+def _map(prior: Floats, inside: Floats, centre: Floats, reach: float) -> list[Spec]:
+    """A small map in a corner: where in the prior a plane that shows a little of it lies."""
+    scale = 0.32 * reach / max(RADII[1], float(np.abs(inside).max()))
+    tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is free
+    corner = centre + 0.66 * reach * np.array([1, -1 if tilted_up else 1])
+    spot = corner + scale * inside
+    here = {
+        "type": "scatter", "x": spot[:, 0], "y": spot[:, 1], "mode": "lines", "fill": "toself",
+        "name": "q(z|x) in the prior", "line": {"color": LOG_Q.colour, "width": 2},
+        "fillcolor": LOG_Q.colour, "hoverinfo": "skip",
+    }  # fmt: skip
+    return [*_rings(corner + scale * prior, LOG_PRIOR.colour), here]
+
+
+def _in_a_plane(
+    traces: Sequence[Spec],
+    values: Floats,
+    name: str,
+    colour: str,
+    centre: Floats,
+    reach: float,
+) -> go.Figure:
+    """Draws (L, 2) in a square around ``centre`` that holds at least the one that is followed."""
+    reach = max(reach, 1.1 * float(np.abs(values[0] - centre).max()))
+    x, y = ({"range": [c - reach, c + reach], "nticks": 6, "constrain": "domain"} for c in centre)
+    text = f"{name} = ({_signed(values[0, 0])}, {_signed(values[0, 1])})"
+    return _figure(
+        [*traces, *_draws(values, name, colour)],
+        _axis(f"{name}₁", **x),
+        _axis(f"{name}₂", **y, scaleanchor="x", showgrid=False),
+        [_label(text)],
+    )
+
+
+def _circle() -> Floats:
+    angle = np.linspace(0, 2 * np.pi, 97)
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
+def _rings(points: Floats, colour: str) -> list[Spec]:
+    """The circles |ε| = 1 and 2 of a probe, wherever they went."""
+    return [
+        {
+            "type": "scatter", "x": ring[:, 0], "y": ring[:, 1], "mode": "lines",
+            "name": f"|ε| = {radius}", "line": {"color": colour, "width": 2.6 - 0.6 * radius},
+            "fill": "toself", "fillcolor": faint(colour, 0.1), "hoverinfo": "skip",
+        }
+        for radius, ring in zip(RADII[:2], np.split(points, len(RADII)), strict=False)
+    ]  # fmt: skip
+
+
+def _flow_panels(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figure:
+    last = len(log_abs_dets)
+    shown = np.linspace(0, last, min(_FLOW_PANELS, last + 1)).round().astype(int)
+    rows = -(-len(shown) // 2)
+    traces, axes, labels = [], {}, []
+    for index, t in enumerate(shown):
+        column, row = index % 2, index // 2
+        left, top = 0.52 * column, 1 - row / rows
+        domains = ([left, left + 0.48], [top - 0.98 / rows, top - 0.25 / rows])
+        more_traces, more_axes = _flow_panel(index + 1, probe_points[t], points[t], *domains)
+        traces += more_traces
+        axes |= more_axes
+        gained = log_abs_dets[shown[index - 1] : t].sum() if index else None
+        gain = "" if gained is None else f"&nbsp; {'+' if gained >= 0 else ''}{_signed(gained)}"
+        labels.append(_label(f"z{t}".translate(_SUBSCRIPTS) + gain, (left + 0.24, top)))
+    first = {"xaxis": axes.pop("xaxis1"), "yaxis": axes.pop("yaxis1")}
+    bare = {"margin": {"t": 0, "r": 0, "b": 0, "l": 0}}
+    return _figure(traces, {}, {}, labels, more=axes | first | bare)
+
+
+def _flow_panel(
+    number: int, probe: Floats, point: Floats, x_domain: list[float], y_domain: list[float]
+) -> tuple[list[Spec], Spec]:
+    """The rings and the followed point after a step, and the pair of axes they are drawn on."""
+    x, y = (f"{letter}{number if number > 1 else ''}" for letter in "xy")
+    dot = {
+        "type": "scatter", "x": point[:1], "y": point[1:], "mode": "markers", "hoverinfo": "skip",
+        "marker": {"color": HIGHLIGHT, "size": 7}, "name": "z",
+    }  # fmt: skip
+    ring = np.split(probe, len(RADII))[1]
+    centre = (ring.min(0) + ring.max(0)) / 2
+    reach = 1.15 * float(max(np.abs(ring - centre).max(), np.abs(point - centre).max()))
+    hidden = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    x_range, y_range = ([c - reach, c + reach] for c in centre)
+    axes = {
+        f"xaxis{number}": {**hidden, "domain": x_domain, "range": x_range, "anchor": y},
+        f"yaxis{number}": {
+            **hidden, "domain": y_domain, "range": y_range, "anchor": x, "scaleanchor": x
+        },
+    }  # fmt: skip
+    traces = (*_rings(probe, LOG_Q.colour), dot)
+    return [{**trace, "xaxis": x, "yaxis": y} for trace in traces], axes
+
+
+# ---- d > 2
+
+
+def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
+    dimension = np.arange(1, len(z) + 1)
+    spread = {
+        "type": "scatter", "x": dimension, "y": mean, "mode": "markers", "name": "q(z|x)",
+        "customdata": sd, "marker": {"color": LOG_Q.colour, "symbol": "line-ew-open", "size": 6},
+        "error_y": {"array": sd, "color": LOG_Q.colour, "width": 0,
+                    "thickness": max(1, min(5, 120 / len(z)))},
+        "hovertemplate": "dimension %{x}: mean %{y:.2f}, sd %{customdata:.2f}<extra></extra>",
+    }  # fmt: skip
+    followed = {
+        "type": "scatter", "x": dimension, "y": z, "mode": "markers", "name": "z",
+        "marker": {"color": HIGHLIGHT, "size": max(3, min(8, 160 / len(z)))},
+        "hovertemplate": "z of dimension %{x}: %{y:.2f}<extra></extra>",
+    }  # fmt: skip
+    prior = {
+        "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -1, "y1": 1, "layer": "below",
+        "fillcolor": faint(LOG_PRIOR.colour, 0.2), "line": {"width": 0},
+    }  # fmt: skip
+    reach = max(_REACH, float((np.abs(mean) + 2.5 * sd).max()), 1.05 * float(np.abs(z).max()))
+    y = _axis("z", range=[-reach, reach])
+    return _figure([spread, followed], _counted("dimension", len(z)), y, shapes=[prior])
+
+
+def _bars(values: Floats, name: str, colour: str) -> Spec:
+    return {
+        "type": "bar", "x": np.arange(1, len(values) + 1), "y": values, "name": name,
+        "width": 0.7, "marker": {"color": colour},
+        "hovertemplate": f"{name} of dimension %{{x}}: %{{y:.3f}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _cholesky(scale: Floats) -> Spec:
+    most = float(np.abs(scale).max())
+    lower = np.where(np.tri(len(scale)) > 0, scale, np.nan)
+    return {
+        "type": "heatmap", "z": lower.astype(np.float32), "x0": 1, "y0": 1, "yaxis": "y2",
+        "name": "L", "zmin": -most, "zmax": most, "colorscale": style.SIGNED_SCALE,
+        "showscale": False, "hoverongaps": False,
+        "hovertemplate": "row %{y}, column %{x} of L: %{z:.3f}<extra></extra>",
+    }  # fmt: skip
+
+
+# ---- for all
+
+
+def _figure(
+    traces: Sequence[Spec],
+    x: Spec,
+    y: Spec,
+    labels: Sequence[Spec] = (),
+    shapes: Sequence[Spec] = (),
+    more: Spec | None = None,
+) -> go.Figure:
+    """A figure of the diagram; its heading, which has LaTeX, stands above it on the page."""
+    layout = style.layout("", height=HEIGHT, legend=False)
+    layout["xaxis"] |= x
+    layout["yaxis"] |= y
+    layout["margin"] = {"t": 4, "r": 10, "b": 4, "l": 4, "pad": 2}
+    return go.Figure(
+        list(traces), layout | {"annotations": labels, "shapes": shapes} | (more or {})
+    )
+
+
+def _axis(title: str | None, **more: Any) -> Spec:
+    return {"title": {"text": title, "standoff": 8}, **more}
+
+
+def _counted(title: str | None, count: int, **more: Any) -> Spec:
+    """An axis of dimensions or steps, counted from 1."""
+    return _axis(title, **({"dtick": 1} if count < 7 else {"nticks": 6}), **more)
+
+
+def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
+    """Draws (L, 2): the first stands out, the others are faint."""
+    others, common = values[1 : _FAINT_DRAWS + 1], {"type": "scatter", "mode": "markers"}
+    return [
+        common | {
+            "x": others[:, 0], "y": others[:, 1], "name": f"the other {name}",
+            "marker": {"color": colour, "size": 4, "opacity": 0.6}, "hoverinfo": "skip",
+            "cliponaxis": False,
+        },
+        common | {
+            "x": values[:1, 0], "y": values[:1, 1], "name": f"this {name}", "hoverinfo": "name",
+            "marker": {"color": HIGHLIGHT, "size": 11}, "cliponaxis": False,
+        },
+    ]  # fmt: skip
+
+
+def _label(text: str, place: tuple[float, float] | None = None) -> Spec:
+    """A few words: in the plot's top left corner, standing out, or centred below a place."""
+    x, y = place or (0.02, 1)
+    return {
+        "text": text, "x": x, "y": y, "showarrow": False, "yanchor": "top",
+        "xref": "paper" if place else "x domain", "yref": "paper" if place else "y domain",
+        "xanchor": "center" if place else "left",
+        "font": {} if place else {"color": HIGHLIGHT},
+    }  # fmt: skip
+
+
+def _normal(values: Floats) -> Floats:
+    return np.exp(-0.5 * values**2) / np.sqrt(2 * np.pi)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−").replace("−0.00", "0.00")

@@ -1,0 +1,144 @@
+"""Charts and images, with a menu that saves them."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image, ImageColor
+
+from app.figures import style
+from app.shell import frame
+
+_TALL = 560  # pixels that page head and controls leave of a projector's 900
+
+Table = Mapping[str, Sequence[Any] | np.ndarray]
+
+
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    csv: Table | Callable[[], str] | None = None,
+    *,
+    on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
+    selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points",),
+) -> Any:
+    """Show a figure, with a quiet menu to take its data (CSV) or a picture (PNG, SVG) away.
+
+    Args:
+        figure: laid out by :func:`app.figures.style.layout`; its height is what it says there.
+        key: names the chart on its page, and the files saved from it.
+        alt: what it shows in a sentence or two, for those who cannot see it.
+        csv: the data by columns, or a function that makes the CSV; what is drawn, if not given.
+        on_select, selection_mode: as in ``st.plotly_chart``.
+
+    Returns:
+        The selection, where ``on_select`` asks for one.
+    """
+    saved = st.session_state.get("picture-format", "PNG")
+    with st.container(key=f"chart-{key}", gap=None):
+        shown = st.plotly_chart(
+            figure,
+            key=key,
+            theme="streamlit",
+            height=_height(figure),
+            config=style.chart_config(key, "svg" if saved == "SVG" else "png"),
+            alt=alt,
+            on_select=on_select,
+            selection_mode=selection_mode,
+        )
+        with st.popover(
+            ":material/download:",
+            type="tertiary",
+            key=f"save-{key}",
+            help="Save this chart: its data, or a picture.",
+        ):
+            _save_menu(figure, key, csv, saved)
+    return shown
+
+
+def _save_menu(
+    figure: go.Figure, key: str, csv: Table | Callable[[], str] | None, saved: str
+) -> None:
+    st.download_button(
+        "Data as CSV",
+        _csv_maker(figure, csv),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key=f"csv-{key}",
+        icon=":material/table:",
+        help="Saves the numbers behind this chart as a table.",
+    )
+    st.session_state[f"format-{key}"] = saved
+    st.segmented_control(
+        "Picture format",
+        ["PNG", "SVG"],
+        required=True,
+        key=f"format-{key}",
+        on_change=_remember_format,
+        args=(f"format-{key}",),
+        help="The camera at the top of a chart saves it as this: PNG for slides, SVG for print.",
+    )
+
+
+def _height(figure: go.Figure) -> int | Literal["content"]:
+    layout: Any = figure.layout
+    height = layout.height
+    return max(height, min(round(height * frame.magnification()), _TALL)) if height else "content"
+
+
+def _csv_maker(figure: go.Figure, csv: Table | Callable[[], str] | None) -> Callable[[], str]:
+    if csv is None:
+        return lambda: style.figure_csv(figure)
+    return csv if callable(csv) else lambda: style.csv_text(csv)
+
+
+def _remember_format(key: str) -> None:
+    st.session_state["picture-format"] = st.session_state[key] or "PNG"
+
+
+def image(
+    array: np.ndarray,
+    caption: str | None = None,
+    width: int | Literal["stretch"] = 112,
+    *,
+    alt: str | None = None,
+) -> None:
+    """Show an image (H, W) or (H, W, 3) in [0, 1] with crisp pixels, ``width`` pixels wide.
+
+    Without ``alt`` the caption describes it to those who cannot see it. The pixels are part of the
+    page: a picture to be fetched may be gone by then, where one replaces another every second.
+    """
+    if width != "stretch":
+        width = round(width * frame.magnification())
+    # Twice the size on screen, in whole multiples of a pixel, for displays of high density.
+    scale = max(1, round(2 * (240 if width == "stretch" else width) / array.shape[1]))
+    source = "data:image/png;base64," + base64.b64encode(png(array, scale)).decode()
+    st.image(source, caption=caption, width=width, alt=alt or caption or "")
+
+
+def png(array: np.ndarray, scale: int = 1) -> bytes:
+    """An image (H, W) or (H, W, 3) in [0, 1] as a PNG, each pixel a square of ``scale`` pixels."""
+    levels = np.nan_to_num(np.clip(np.asarray(array, dtype=np.float32), 0, 1))
+    picture = Image.fromarray(np.round(levels * 255).astype(np.uint8))
+    if levels.ndim == 2:
+        picture.putpalette(_inks())  # a byte a pixel is encoded several times as fast as three
+    picture = picture.resize(
+        (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
+    )
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+@cache
+def _inks() -> bytes:
+    """The 256 colours from dark to light."""
+    dark, light = (np.array(ImageColor.getrgb(ink)) for ink in style.INK)
+    return np.linspace(dark, light, 256).round().astype(np.uint8).tobytes()

@@ -1,0 +1,165 @@
+"""Forms made from the config classes: a setting declared there appears here by itself.
+
+Values live in the URL (``?new_latent_size=16``) and in the session, so that a form survives a
+refresh, a switch of page and a link sent to someone. Streamlit checks bounds in the browser only;
+:func:`checked` has the config classes check them again.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.data_sets import DATASETS, DatasetName
+from vae_core.settings.fields import ConfigError, Setting, settings_of
+from vae_core.settings.presets import PRESETS, Preset
+
+RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+_FITS = 16  # characters of a choice that a narrow column shows
+
+
+def run_form(key: str = "new", columns: int = 4) -> dict[str, Any]:
+    """Widgets for every setting of a run; the advanced ones are folded away behind "More".
+
+    Args:
+        key: names the form, in the session and in the URL.
+        columns: how many settings stand side by side where there is room.
+
+    Returns:
+        The flat mapping that ``RunConfig.from_settings`` takes, of the settings that apply.
+    """
+    values: dict[str, Any] = {}
+    main = [s for s in RUN_SETTINGS if not s.advanced]
+    _grid(main, key, columns, values)
+    with st.expander("More", icon=":material/tune:", key=f"{key}-more"):
+        _grid([s for s in RUN_SETTINGS if s.advanced], key, columns, values)
+    return values
+
+
+def checked(values: Mapping[str, Any]) -> RunConfig | None:
+    """The run these values describe; None, with the reason shown in place, if there is none."""
+    try:
+        return RunConfig.from_settings(values)
+    except ConfigError as error:
+        st.error(str(error))
+        return None
+
+
+def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
+    """Fill the form called ``key`` with the settings of a run, for a duplicate with a change.
+
+    To be called before the form is drawn: in a callback, or on another page before
+    ``st.switch_page``.
+    """
+    values = config.settings() | changes
+    for name, value in values.items():
+        st.session_state[f"{key}_{name}"] = value
+    st.session_state[f"{key}-suggested-for"] = values["dataset"]
+
+
+def setting_input(about: Setting, key: str) -> Any:
+    """The widget for one setting, and its value."""
+    common: dict[str, Any] = {
+        "label": about.label,
+        "key": key,
+        "help": about.help,
+        "bind": "query-params",
+    }
+    if about.choices is not None:
+        return st.selectbox(
+            options=about.choices,
+            index=about.choices.index(about.default),
+            format_func=lambda choice: about.titles.get(choice, str(choice)),
+            **common,
+        )
+    if about.kind is str:
+        return st.text_input(max_chars=80, placeholder=about.placeholder, **common)
+    return _number_input(about, common)
+
+
+def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str, Any]) -> None:
+    """Draw the settings that apply, row by row, and add their values to ``values``.
+
+    A choice with long names has a row to itself; what follows fills the row above it.
+    """
+    row: list[Any] = []
+    for about in settings:
+        if not _applies(about, values):
+            continue
+        alone = _is_long(about)
+        if not row and not alone:
+            row = list(st.columns(columns))
+        if "dataset" in values:
+            about = _suggested(about, values["dataset"])
+        with st.container() if alone else row.pop(0):
+            values[about.name] = setting_input(about, f"{key}_{about.name}")
+        if about.name == "dataset":
+            _follow_suggestions(key, values["dataset"])
+            _offer_presets(key, values["dataset"])
+
+
+def _is_long(about: Setting) -> bool:
+    """Whether a column may be too narrow for what can be chosen."""
+    return max(map(len, about.titles.values()), default=0) > _FITS
+
+
+def _suggested(about: Setting, dataset: DatasetName) -> Setting:
+    """The setting with the default that suits the data set."""
+    default = DATASETS[dataset].suggested.get(about.name, about.default)
+    return dataclasses.replace(about, default=default)
+
+
+def _follow_suggestions(key: str, dataset: DatasetName) -> None:
+    """With another data set, settings still at the old one's defaults go to the new one's."""
+    before = st.session_state.get(f"{key}-suggested-for", dataset)
+    st.session_state[f"{key}-suggested-for"] = dataset
+    if before == dataset:
+        return
+    for about in RUN_SETTINGS:
+        name = f"{key}_{about.name}"
+        old, new = (_suggested(about, each).default for each in (before, dataset))
+        if old != new and st.session_state.get(name, old) == old:
+            st.session_state[name] = new
+
+
+def _offer_presets(key: str, dataset: DatasetName) -> None:
+    """Buttons that fill the form; what the small images need is suggested anyway."""
+    if DATASETS[dataset].embedded:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Start from", width="content")
+        for name, preset in PRESETS.items():
+            st.button(
+                preset.title,
+                key=f"{key}-preset-{name}",
+                help=preset.about,
+                on_click=_start_from,
+                args=(preset, dataset, key),
+            )
+
+
+def _start_from(preset: Preset, dataset: DatasetName, key: str) -> None:
+    prefill(RunConfig.from_settings({**preset.settings, "dataset": dataset}), key)
+
+
+def _applies(about: Setting, values: Mapping[str, Any]) -> bool:
+    if about.only_if is None:
+        return True
+    other, wanted = about.only_if
+    return values.get(other) in wanted
+
+
+def _number_input(about: Setting, common: Mapping[str, Any]) -> int | float | None:
+    low, high = about.bounds or (None, None)
+    kind = about.kind
+    return st.number_input(
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        value=about.default,
+        step=1 if kind is int else about.default / 10 or 0.1,
+        format=None if kind is int else "%g",
+        required=True,
+        **common,
+    )

@@ -1,0 +1,96 @@
+"""A model whose data set is not on this computer: what is missing, and every way to go on."""
+
+import streamlit as st
+
+from app.parts import live
+from app.services import models
+from app.services.data import missing
+from app.services.downloads import Download
+from app.services.models import Choice
+from app.shell import errors, navigation
+from vae_core.data.mnist import bytes_to_download, file_names
+from vae_core.settings.data_sets import DATASETS, DatasetName
+
+
+def panel(choice: Choice, needed_for: str) -> None:
+    """What is missing, a button that downloads it, what to do offline, and a model to go on with.
+
+    Args:
+        needed_for: one or two sentences: what cannot be shown without it, and what can.
+    """
+    name = choice.run.config.dataset
+    with st.container(key="missing-data", border=True, gap="small"):
+        st.markdown(f"**{DATASETS[name].title} is not on this computer.** {needed_for}")
+        download = _download(name)
+        under_way = download.begun and download.state != "done"
+        if under_way:
+            live.watch(download, lambda: _progress(download))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if not under_way:
+                _offer(download)
+            _offer_another()
+        st.caption(
+            f"Without internet: put {_listed(file_names(name))} into a folder, and start the app "
+            "again with VAE_DATA_DIR set to that folder."
+        )
+
+
+def note(choice: Choice, part_of: str) -> None:
+    """A sentence where something small is missing, and the way to the :func:`panel`.
+
+    Args:
+        part_of: how the sentence begins, which goes on with the name of the data set.
+    """
+    name = choice.run.config.dataset
+    title, size = DATASETS[name].title, bytes_to_download(name) / 1e6
+    st.caption(f"{part_of} {title}, which is not on this computer ({size:.0f} MB).")
+    navigation.link("start", f"Download {title} on the Start page", model=choice.key)
+
+
+@st.cache_resource(show_spinner=False)
+def _download(name: DatasetName) -> Download:
+    """The one download of a data set, whoever looks on."""
+    return Download(name)
+
+
+def _offer(download: Download) -> None:
+    name = download.name
+    st.button(
+        f"Download {DATASETS[name].title}, {bytes_to_download(name) / 1e6:.0f} MB",
+        on_click=download.go_on,
+        key="missing-data-download",
+        icon=":material/download:",
+        type="primary",
+        help="Downloads it once, in the background; this page then shows everything.",
+    )
+
+
+def _offer_another() -> None:
+    """A button, as a link to the page it stands on would do nothing."""
+    other = models.first_of(models.choices())
+    if other is None or missing(other):
+        return
+    st.button(
+        "Use a model that needs no download",
+        on_click=lambda: st.session_state.update(model=other.key),
+        key="missing-data-other",
+        help=f"Shows this page for {other.label}, whose images come with the program.",
+    )
+
+
+def _progress(download: Download) -> None:
+    """How far it is, or why it failed, with a button to stop it, go on or try again."""
+    if download.state == "done":
+        st.rerun()  # with the data
+    title = DATASETS[download.name].title
+    here = f"{download.done_bytes / 1e6:.1f} of {download.all_bytes / 1e6:.1f} MB"
+    text = f"Downloading {title}: {here}"
+    if download.error is not None:
+        text = errors.sentence(download.error)
+    elif download.state == "stopped":
+        text = f"Stopped at {here}; what has arrived is kept"
+    live.control(download, text, "missing-data")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

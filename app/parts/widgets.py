@@ -1,0 +1,67 @@
+"""The few things every page is made of, so that they look and read alike everywhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.shell import frame, navigation
+
+IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+"""For a widget whose value is in the address, and kept while other pages are looked at."""
+
+
+def header(title: str, lead: str = "") -> None:
+    """The head of a page: its name and, in one sentence that a speaker says, what it shows."""
+    with st.container(key="page-head", gap=None):
+        st.title(title, anchor=False)
+        if lead and not frame.presenting():
+            st.caption(lead)
+
+
+def more(label: str, key: str) -> DeltaGenerator:
+    """A button that unfolds settings which are seldom changed."""
+    return st.popover(label, icon=":material/tune:", width="stretch", key=key)
+
+
+def protocol(
+    dataset: str,
+    split: str,
+    pixels: str,
+    *,
+    L: int | None = None,  # noqa: N803
+    K: int | None = None,  # noqa: N803
+    seed: int | None = None,
+    images: int | None = None,
+    note: str = "",
+) -> None:
+    """The line under a figure that says how it was measured; ``pixels`` as ``RunConfig.pixels``."""
+    parts = [
+        f"{images:,} images of {dataset}, {split}" if images else f"{dataset}, {split}",
+        pixels,
+        f"L = {L:,}" if L is not None else "",
+        f"K = {K:,}" if K is not None else "",
+        f"seed {seed}" if seed is not None else "",
+        note,
+    ]
+    st.caption(" · ".join(filter(None, parts)))
+
+
+@st.fragment
+def code(lines: str | Sequence[str]) -> None:
+    """The few lines of ``vae_core`` that reproduce what is on the screen, folded away."""
+    fold = st.expander(
+        "Show the code", icon=":material/code:", type="compact", key="code", on_change="rerun"
+    )
+    # Streamlit colours code with 1.6 MB of JavaScript, which nobody waits for who does not look.
+    if fold.open:
+        fold.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
+
+
+def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:
+    """What a page says when there is nothing to show yet, with a link to the next step."""
+    with st.container(key="empty-state", horizontal_alignment="center", gap="small"):
+        st.subheader(title, anchor=False, width="content")
+        st.markdown(sentence, width="content", text_alignment="center")
+        navigation.link(page, label, **query)

@@ -1,0 +1,1 @@
+"""What pages ask for, cached and keyed by a model's weights. Draws nothing."""

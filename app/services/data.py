@@ -1,0 +1,61 @@
+"""Data sets and their images, as pages ask for them."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.services.models import Choice
+from vae_core.data.mnist import at_hand
+from vae_core.settings.data_sets import DATASETS, DatasetName, Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vae_core.data.datasets import Dataset
+from app.services.models import model
+
+
+def missing(choice: Choice) -> bool:
+    """Whether the data set of the choice would have to be downloaded first."""
+    return not at_hand(choice.run.config.dataset)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the images")
+def dataset(name: DatasetName) -> "Dataset":
+    """A data set, loaded once for everyone. Nothing is downloaded here: a page would wait for it.
+
+    Raises:
+        DataError: if it is not on this computer; :mod:`app.parts.missing_data` sees to that before.
+    """
+    from vae_core.data.datasets import load_dataset
+    from vae_core.settings.data_sets import DataError
+
+    if not at_hand(name):
+        raise DataError(f"{DATASETS[name].title} is not on this computer.")
+    return load_dataset(name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def images(
+    name: DatasetName, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
+) -> "tuple[Tensor, Tensor]":
+    """A split as a model sees it: float32 (N, C, H, W) in [0, 1], drawn once, and labels (N,)."""
+    from vae_core.data.pixels import evaluation_images
+
+    return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def drawn(choice: Choice, number: int) -> "tuple[Tensor, Tensor]":
+    """An image that a model draws itself, the same for the same number, and its latent.
+
+    Returns:
+        x (1, C, H, W) and the z ~ p(z) that it was drawn from, (d,), both on the CPU.
+    """
+    import torch
+
+    from vae_core.inference.annealing import simulate
+
+    decoder = model(choice)
+    x, z = simulate(decoder, 1, torch.Generator(decoder.device).manual_seed(number))
+    return x.cpu(), z[0].cpu()

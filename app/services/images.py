@@ -1,0 +1,110 @@
+"""The images that a page looks at: those of a data set, or, where it is missing, the model's own.
+
+What a model draws, z ~ p(z) and x ~ p(x|z), needs no file, and every number can be computed of it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.services import data
+from app.services.models import Choice
+from vae_core.settings.data_sets import DATASETS, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+DRAWS = 10_000
+"""How many images of a model's own can be asked for, by number."""
+_SEED = 0  # of binarisation
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images by number, as a model sees them.
+
+    Attributes:
+        choice: the model.
+        split: of its data set; None for images that it draws itself.
+    """
+
+    choice: Choice
+    split: Split | None
+
+    @classmethod
+    def at_hand(cls, choice: Choice, split: Split = "test") -> "Images":
+        """Those of the split or, where the data set is missing, the model's own."""
+        return cls(choice, None if data.missing(choice) else split)
+
+    @property
+    def origin(self) -> str:
+        """Where they come from, in the words of a protocol."""
+        return self.split or "drawn by the model"
+
+    @property
+    def pixels(self) -> str:
+        """How they came to be 0 or 1, in the words of a protocol."""
+        return self.choice.run.config.pixels if self.split else "z from p(z), pixels from p(x|z)"
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return DATASETS[self.choice.run.config.dataset].sizes[self.split] if self.split else DRAWS
+
+    def x(self, first: int, count: int = 1) -> "Tensor":
+        """Some of them in a row, float32 (count, C, H, W) in [0, 1], on the CPU."""
+        if self.split:
+            return self._of_split(self.split)[0][first : first + count]
+        import torch
+
+        return torch.cat([data.drawn(self.choice, i)[0] for i in range(first, first + count)])
+
+    def identity(self) -> tuple[str, str, str]:
+        """What decides everything that is computed of them."""
+        return *self.choice.weights(), self.origin
+
+    def label(self, index: int) -> str:
+        """What one is called: "test image 7: 3", or "draw 7 of the model"."""
+        if not self.split:
+            return self.name(index)
+        return f"{self.split} image {index}: {self.name(index)}"
+
+    def name(self, index: int) -> str:
+        """What one is, in short: its class, or "draw 7 of the model"."""
+        if not self.split:
+            return f"draw {index} of the model"
+        _, labels = self._of_split(self.split)
+        return DATASETS[self.choice.run.config.dataset].classes[int(labels[index])]
+
+    def thumbnail(self, index: int) -> "np.ndarray":
+        """One in small, (H, W) in [0, 1]: with its grey levels, if it has any."""
+        if not self.split:
+            return self.x(index)[0, 0].numpy()
+        grey, _ = data.dataset(self.choice.run.config.dataset).split(self.split)
+        return grey[index, 0].numpy() / 255
+
+    def code(self, first: int, count: int = 1) -> tuple[list[str], list[str]]:
+        """How to make x for ``model`` in Python: what to import besides torch, and what to do."""
+        end = first + count
+        if not self.split and count == 1:
+            making = [f"x, z = simulate(model, 1, torch.Generator().manual_seed({first}))"]
+            return ["from vae_core import simulate"], making
+        if not self.split:
+            each = "simulate(model, 1, torch.Generator().manual_seed(i))[0]"
+            making = [f"x = torch.cat([{each} for i in range({first}, {end})])"]
+            return ["from vae_core import simulate"], making
+        config = self.choice.run.config
+        imports = [
+            "from vae_core import load_dataset",
+            "from vae_core.data.datasets import evaluation_images",
+        ]
+        protocol = f'"{self.split}", "{config.train.binarisation}", seed={_SEED}'
+        return imports, [
+            f'data = load_dataset("{config.dataset}")',
+            f"x, _ = evaluation_images(data, {protocol})",
+            f"x = x[{first}:{end}]",
+        ]
+
+    def _of_split(self, split: Split) -> "tuple[Tensor, Tensor]":
+        config = self.choice.run.config
+        return data.images(config.dataset, split, config.train.binarisation, _SEED)

@@ -1,0 +1,1 @@
+"""What is around every page: navigation, frame, errors, the look."""

@@ -1,0 +1,71 @@
+"""What is around every page: the navigation, the look, the presentation mode."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.shell.navigation import PAGES, link, path
+
+_HERE = Path(__file__).parent
+
+
+def presenting() -> bool:
+    """Whether the presentation mode is on: large type, no chrome."""
+    return bool(st.session_state.get("present", False))
+
+
+def magnification() -> float:
+    """By how much charts and images are enlarged just now."""
+    return 1.25 if presenting() else 1.0
+
+
+def open_page() -> st.Page:
+    """Draw the frame and return the page that was asked for, ready to ``run()``."""
+    st.set_page_config(
+        page_title="ELBO Room",
+        page_icon=str(_HERE / "mark.svg"),
+        layout="wide",
+        menu_items={"About": "**ELBO Room**, a laboratory for variational autoencoders."},
+    )
+    st.logo(str(_HERE / "mark.svg"), size="large")
+    st.html(_HERE / "look.css")
+    st.sidebar.toggle(
+        "Presentation",
+        key="present",
+        bind="query-params",
+        help="Large type and nothing but the page, for a projector; Esc leaves it.",
+    )
+    page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
+    if presenting():
+        _strip()
+    return page
+
+
+def _sections() -> dict[str, list[st.Page]]:
+    sections: dict[str, list[st.Page]] = {}
+    for name, entry in PAGES.items():
+        page = st.Page(
+            path(name),
+            title=entry.title,
+            icon=entry.label(),
+            help=None if presenting() else entry.help,
+            url_path=name,
+            default=name == "start",
+        )
+        sections.setdefault(entry.section, []).append(page)
+    return sections
+
+
+def _strip() -> None:
+    """The presenter's way to the other pages and out, all but invisible until pointed at."""
+    st.html(_HERE / "presentation.css")
+    with st.container(key="presenter-strip", horizontal=True, gap="small"):
+        for name in PAGES:
+            link(name)
+        st.button(
+            "Leave", key="leave-presentation", shortcut="Esc", on_click=_leave, type="tertiary"
+        )
+
+
+def _leave() -> None:
+    st.session_state["present"] = False

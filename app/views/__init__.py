@@ -1,0 +1,1 @@
+"""One folder a page: its script, its parts, its words, its style."""

@@ -1,0 +1,182 @@
+"""What the Gradient lab is asked to measure: model, images, estimators, how much work."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.figures.gradients import LOOKS
+from app.figures.style import tile
+from app.parts import charts, missing_data, pickers, widgets
+from app.parts.widgets import IN_URL
+from app.services import data
+from app.services.images import Images
+from app.services.models import Choice
+from app.shell import errors
+from app.views.gradients.table import ESTIMATORS, Protocol, refusal
+from vae_core.settings.choices import GradientName
+from vae_core.settings.config import explain
+from vae_core.settings.data_sets import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SPLITS: tuple[Split, ...] = ("test", "validation", "train")
+INSIDE = (1, 2, 5, 10, 20, 50)
+LARGEST = (8, 32, 128, 512)
+REPEATS = (30, 100, 300, 1000)
+MOST_IMAGES = 256
+WITHOUT_DATA = (
+    "Without it, gradients are measured for images that the model draws itself; with it, for those "
+    "it learnt from or was tested on."
+)
+_TITLES = explain("gradient").titles
+_HELP = {
+    "pathwise": "z = μ + Lε is moved along with μ and L: the slope of log p(x,z) − log q(z|x) is "
+    "followed through z. This is what training uses unless told otherwise.",
+    "sticking-the-landing": "Pathwise, without a part whose mean is zero: its noise vanishes where "
+    "q(z|x) is the true posterior.",
+    "dreg": "For the bound with K samples inside the logarithm: reparameterised twice, so that the "
+    "gradient keeps its strength as K grows.",
+    "score-function": "Draws z, looks how well it did, and makes good draws more probable. It "
+    "needs no slope of log p(x|z), and pays for that with noise.",
+    "score-function-baseline": "The score function, comparing each sample with the mean of the "
+    "others instead of with zero; it takes L of at least 2.",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be measured.
+
+    Attributes:
+        images: of which some are taken.
+        largest: the largest L.
+        gradients: the estimators that are shown.
+    """
+
+    choice: Choice
+    images: Images
+    protocol: Protocol
+    largest: int
+    gradients: tuple[GradientName, ...]
+
+    def x(self) -> "Tensor":
+        """The images as the model sees them, (B, C, H, W)."""
+        return self.images.x(self.protocol.first, self.protocol.count)
+
+
+def ask() -> Asked:
+    """The controls at the head of the page."""
+    with st.container(key="gradient-choice"):
+        choice = pickers.pick_model()
+        inside = st.select_slider(
+            "Samples inside the logarithm, K",
+            INSIDE,
+            value=1,
+            key="gradient-k",
+            help="K = 1 is the ELBO; more make it the tighter IWAE bound, which only the pathwise "
+            "and the DReG gradient are for.",
+            **IN_URL,
+        )
+        largest = st.select_slider(
+            "Samples L, up to",
+            LARGEST,
+            value=32,
+            key="gradient-upto",
+            help="How far the curves go: an estimate averages over L draws of z for each image.",
+            **IN_URL,
+        )
+        with widgets.more("Images and effort", "gradient-effort"):
+            images, first, count = _images(choice)
+            repeats = st.select_slider(
+                "Estimates a point, R",
+                REPEATS,
+                value=100,
+                key="gradient-r",
+                help="How often each gradient is estimated to see how far it scatters; more make "
+                "the error bars shorter and take longer.",
+                **IN_URL,
+            )
+            _show_images(images, first, count)
+    if images.split is None:
+        missing_data.panel(choice, WITHOUT_DATA)
+    protocol = Protocol(choice.weights(), images.origin, first, count, inside, repeats)
+    return Asked(choice, images, protocol, largest, _estimators(inside))
+
+
+def _images(choice: Choice) -> tuple[Images, int, int]:
+    """Which images the gradient is taken for."""
+    images = Images(choice, None if data.missing(choice) else _split())
+    size = images.count
+    _within("gradient-first", 0, size - 1)
+    first = st.number_input(
+        f"First image, 0 to {size - 1:,}", 0, size - 1, 0, key="gradient-first",
+        help="Where the row of images starts whose gradient is measured.", **IN_URL,
+    )  # fmt: skip
+    count = st.number_input(
+        "Number of images", 1, MOST_IMAGES, 16, key="gradient-count",
+        help="How many images the gradient is averaged over, as a batch is in training.", **IN_URL,
+    )  # fmt: skip
+    return images, int(first), int(min(count, size - first))
+
+
+def _split() -> Split:
+    return st.selectbox(
+        "Images",
+        SPLITS,
+        key="split",
+        help="Which part of the data the images are from; those of the test were never trained on.",
+        **IN_URL,
+    )
+
+
+def _within(key: str, low: int, high: int) -> None:
+    """Another data set may have fewer images than the one before."""
+    if not low <= (st.session_state.get(key) or low) <= high:
+        st.session_state[key] = low
+
+
+def _show_images(images: Images, first: int, count: int) -> None:
+    shown = images.x(first, min(count, 32)).mean(1).numpy()
+    more = f", the first {len(shown)} of {count}" if len(shown) < count else ""
+    charts.image(tile(shown, 8), f"What the model sees{more}", 220)
+
+
+def _estimators(inside: int) -> tuple[GradientName, ...]:
+    """A box to tick for each estimator; those that cannot be used are grey, and it says why."""
+    shown: list[GradientName] = []
+    refused: dict[str, list[str]] = {}
+    with st.container(key="gradient-estimators", horizontal=True, gap="medium"):
+        for gradient in ESTIMATORS:
+            why = refusal(gradient, 2, inside)
+            with st.container(key=f"gradient-look-{gradient}", width="content"):
+                if why:
+                    title = _TITLES[gradient]
+                    st.checkbox(title, disabled=True, key=f"gradient-no-{gradient}", help=why)
+                    refused.setdefault(why, []).append(LOOKS[gradient].label)
+                elif _ticked(gradient):
+                    shown.append(gradient)
+    with st.container(key="gradient-refused", gap="xxsmall"):
+        for why, names in refused.items():
+            st.caption(f":material/block: {_capital(', '.join(names))}: {errors.plain(why)}")
+    return tuple(shown)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _ticked(gradient: GradientName) -> bool:
+    return st.checkbox(
+        _TITLES[gradient], value=True, key=gradient, help=errors.plain(_HELP[gradient]), **IN_URL
+    )
+
+
+def look() -> None:
+    """A dot before each name, in the estimator's colour."""
+    rules = "\n".join(
+        f".st-key-gradient-look-{name} label p::before {{ background: {style.colour}; }}"
+        for name, style in LOOKS.items()
+    )
+    st.html(f"<style>{rules}</style>")

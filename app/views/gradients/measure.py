@@ -1,0 +1,164 @@
+"""Measuring gradient noise a slice at a time, so that the page stays alive meanwhile."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from app.services.work import Known, Sliced
+from app.views.gradients.table import ESTIMATORS, Point, Protocol, Table, seed_of
+from vae_core.model.vae import VAE
+from vae_core.settings.choices import GradientName
+from vae_core.training.gradient_noise import GradientNoise, measure_noise
+
+_BLOCK = 4  # estimates of a point in a round: all are seen soon, and their times are comparable
+
+Cell = tuple[GradientName, int]
+
+
+class Estimates:
+    """The points of a protocol as far as they are measured, for all sessions that ask for them.
+
+    Attributes:
+        protocol: what is measured, and how.
+        points: finished or not.
+    """
+
+    def __init__(self, protocol: Protocol, model: VAE, x: Tensor, known: Known[Point]) -> None:
+        self.protocol = protocol
+        self.points: dict[Cell, Point] = {}
+        self._model, self._x, self._known = model, x, known
+        self._under_way: dict[Cell, Iterator[GradientNoise]] = {}
+        self._turn = threading.Lock()  # two sessions may want one point
+
+    def recall(self, cells: Sequence[Cell]) -> None:
+        """Take up those points that were finished before."""
+        for cell in cells:
+            point = self._known.get((self.protocol, cell))
+            if point is not None:
+                self.points[cell] = point
+
+    def repeats(self, cell: Cell) -> int:
+        """How many estimates of a point there are."""
+        point = self.points.get(cell)
+        return point.repeats if point else 0
+
+    def missing(self, cell: Cell) -> int:
+        """How many there will be yet."""
+        return self.protocol.repeats - self.repeats(cell)
+
+    def add_to(self, cell: Cell) -> float:
+        """Make one more estimate of a point, unless it is finished; its median time in seconds."""
+        with self._turn:
+            return self._add_to(cell) if self.missing(cell) > 0 else 0.0
+
+    def _add_to(self, cell: Cell) -> float:
+        gradient, samples = cell
+        running = self._under_way.pop(cell, None)  # what fails is not gone on with
+        if running is None:
+            running = measure_noise(
+                self._model, self._x, gradient, samples, self.protocol.repeats,
+                self.protocol.inside, seed_of(gradient, samples),
+            )  # fmt: skip
+        noise = next(running)
+        self.points[cell] = point = Point(
+            gradient, samples, noise.repeats, noise.total_variance, noise.total_variance_error,
+            noise.signal, noise.seconds, noise.seconds_error, noise.of_means.numpy(),
+        )  # fmt: skip
+        if self.missing(cell) > 0:
+            self._under_way[cell] = running
+        else:
+            self._known.put((self.protocol, cell), point)
+        return noise.seconds
+
+
+class Measurement(Sliced):
+    """What one session wants of the estimates, made a gradient a step."""
+
+    def __init__(self, estimates: Estimates) -> None:
+        self._wanted: list[Cell] = []
+        self._all = estimates
+        self._worked = 0.0  # seconds in estimates made here, as their medians have it
+        self._shown: tuple[list[Cell], int, Table] = [], 0, {}
+        super().__init__(self._steps)
+
+    @property
+    def protocol(self) -> Protocol:
+        """What is measured, and how."""
+        return self._all.protocol
+
+    def want(self, cells: Sequence[Cell]) -> None:
+        """From now on, these are to be measured; what else is known is kept."""
+        with self.turn:
+            if list(cells) != self._wanted:
+                self._wanted, self.error = list(cells), None
+            self._all.recall(cells)
+            self._work = self._steps()
+            self.done = self._next() is None
+
+    @property
+    def table(self) -> Table:
+        """The wanted points with at least two estimates so far."""
+        return {
+            gradient: row
+            for gradient in ESTIMATORS
+            if (
+                row := [
+                    point
+                    for cell in sorted(self._wanted, key=lambda cell: cell[1])
+                    if cell[0] == gradient
+                    and (point := self._all.points.get(cell)) is not None
+                    and point.repeats > 1
+                ]
+            )
+        }
+
+    def shown(self) -> Table:
+        """:attr:`table`, but while the work goes on only as often as there are twice as many
+        estimates: a chart that changes is put up anew by the browser, which is seen."""
+        made, _ = self.estimates
+        wanted, before, _ = self._shown
+        if not self.working or wanted != self._wanted or made >= 2 * before:
+            self._shown = self._wanted, made, self.table
+        return self._shown[2]
+
+    @property
+    def estimates(self) -> tuple[int, int]:
+        """How many estimates of the wanted points are made, and how many there will be."""
+        made = sum(self._all.repeats(cell) for cell in self._wanted)
+        return made, self.protocol.repeats * len(self._wanted)
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, by its time, 0 to 1."""
+        done = sum(self._all.repeats(cell) * self._seconds(cell) for cell in self._wanted)
+        return min(1.0, done / (done + self._left)) if done else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the speed so far; None before every point has been tried."""
+        if not self._worked or any(cell not in self._all.points for cell in self._wanted):
+            return None
+        return self._left * self._spent / self._worked
+
+    @property
+    def _left(self) -> float:
+        """Seconds of estimates that are missing."""
+        return sum(self._all.missing(cell) * self._seconds(cell) for cell in self._wanted)
+
+    def _seconds(self, cell: Cell) -> float:
+        """The time of one estimate; while it is unknown, as if it were that of the most samples."""
+        point = self._all.points.get(cell)
+        points = list(self._all.points.values())  # another session may add to them meanwhile
+        known = [p.seconds * cell[1] / p.samples for p in points]
+        return point.seconds if point else max(known, default=0.0)
+
+    def _steps(self) -> Iterator[None]:
+        while (cell := self._next()) is not None:
+            self._worked += self._all.add_to(cell)
+            yield
+
+    def _next(self) -> Cell | None:
+        """The point to go on with: rounds over all of them."""
+        missing = [cell for cell in self._wanted if self._all.missing(cell) > 0]
+        return min(missing, key=lambda cell: self._all.repeats(cell) // _BLOCK, default=None)

@@ -1,0 +1,212 @@
+"""What the numbers of a measurement say, in words: no more than their errors allow."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.figures.gradients import pooled_mean, subscript
+from app.figures.style import number
+from app.views.gradients.table import Point, Table, at
+from vae_core.settings.choices import GradientName
+
+ENOUGH = 16  # estimates of a point before anything is said of it
+_APART = 2.0  # standard errors that make a difference
+_MEANS_APART = 3.0  # the same for means, of which several are looked at
+_FEW = 3  # good L that are worth naming
+_SILENT = 1e-18  # of the largest variance: what is left there is rounding
+_NAMES = {
+    "pathwise": "the pathwise gradient",
+    "sticking-the-landing": "sticking the landing",
+    "dreg": "DReG",
+    "score-function": "the score function",
+    "score-function-baseline": "the score function with leave-one-out",
+}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times another's variance a variance is, with its standard error."""
+
+    value: float
+    error: float
+
+    @property
+    def tied(self) -> bool:
+        """Whether it may be 1 for all one knows."""
+        return not abs(self.value - 1) > _APART * self.error
+
+    @property
+    def root(self) -> "Ratio":
+        """How many times less signal-to-noise that leaves."""
+        value = self.value**0.5
+        return Ratio(value, self.error / (2 * value))
+
+    def __str__(self) -> str:
+        if self.value < 100:
+            return number(self.value, self.error, unit="")
+        digits = 1 - math.floor(math.log10(self.value))
+        return f"about {round(self.value, digits):,.0f}"
+
+
+def ratio(one: Point, other: Point) -> Ratio:
+    """The variance of one estimator over that of another."""
+    if other.variance <= 0:
+        return Ratio(math.inf, 0.0)
+    value = one.variance / other.variance
+    relative = math.hypot(
+        one.variance_error / max(one.variance, 1e-300), other.variance_error / other.variance
+    )
+    return Ratio(value, value * relative if math.isfinite(relative) else math.inf)
+
+
+def enough(table: Table) -> bool:
+    """Whether there is a point with estimates enough to say something of it."""
+    return any(_ready(row) for row in table.values())
+
+
+def name(point: Point) -> str:
+    """What a sentence calls the estimator."""
+    return _NAMES[point.gradient]
+
+
+def headline(table: Table, samples: int) -> str:
+    """The estimators at one L compared: the noisiest first, then the others with the quietest."""
+    points = sorted(_ready(at(table, samples)), key=lambda point: -point.variance)
+    if len(points) < 2:
+        return ""
+    loudest, quietest = points[0], points[-1]
+    if quietest.variance <= _SILENT * loudest.variance:
+        return (
+            f"At L = {samples:,} {name(quietest)} has no noise at all: q(z|x) is the true "
+            "posterior, so that every draw gives the same gradient."
+        )
+    standard = next((p for p in points if p.gradient == "pathwise"), quietest)
+    if standard is loudest:
+        standard = quietest
+    return " ".join([_extreme(loudest, standard), *_others(points, loudest, standard)])
+
+
+def _extreme(loudest: Point, standard: Point) -> str:
+    compared = ratio(loudest, standard)
+    start = f"At L = {loudest.samples:,}, {name(loudest)}"
+    if compared.tied:
+        return f"{start} and {name(standard)} are equally noisy, as far as can be told."
+    said = (
+        f"{start} has {compared} times the variance of {name(standard)}, so that its "
+        f"signal-to-noise is {compared.root} times lower"
+    )
+    if loudest.gradient == "score-function-baseline":
+        return f"{said}."  # with few samples its baseline is poor, so that 1/L is no rule for it
+    return f"{said}: for the same noise, {name(loudest)} needs {compared} times the samples."
+
+
+def _others(points: Sequence[Point], loudest: Point, standard: Point) -> list[str]:
+    others = [p for p in points if p is not loudest and p is not standard]
+    compared = [(p, ratio(p, standard)) for p in others]
+    apart = [f"{name(p)} has {r} times" for p, r in compared if not r.tied]
+    tied = [name(p) for p, r in compared if r.tied]
+    said = []
+    if apart:
+        said.append(f"{_capital(_list(apart))} the variance of {name(standard)}.")
+    if tied:
+        estimates = min(p.repeats for p in points)
+        said.append(
+            f"{_capital(_list(tied))} cannot be told from {name(standard)} by {estimates:,} "
+            "estimates."
+        )
+    return said
+
+
+def of_samples(table: Table) -> str:
+    """What more samples buy, and what they cost, for one estimator."""
+    gradient = "pathwise" if "pathwise" in table else next(iter(table), None)
+    row = _ready(table[gradient]) if gradient else []
+    if len(row) < 2 or row[-1].variance <= 0 or row[0].seconds <= 0:
+        return ""
+    first, last = row[0], row[-1]
+    fall = ratio(first, last)
+    times = last.samples // first.samples
+    law = Ratio(fall.value / times, fall.error / times)
+    verdict = "as" if law.tied else "where"
+    said = (
+        f"From L = {first.samples:,} to {last.samples:,} the variance of {name(first)} falls by a "
+        f"factor of {fall}, {verdict} averaging promises {times:,}, and a gradient takes "
+        f"{_how_long(first, last)}."
+    )
+    return f"{said} {_best_buy(row)}"
+
+
+def _how_long(first: Point, last: Point) -> str:
+    slower = last.seconds / first.seconds
+    error = slower * math.hypot(
+        first.seconds_error / first.seconds, last.seconds_error / last.seconds
+    )
+    if slower < max(1.05, 1 + _APART * error):
+        return "no longer"
+    return f"{slower:,.{1 if slower < 10 else 0}f} times as long"
+
+
+def _best_buy(row: Sequence[Point]) -> str:
+    """At which L a given time yields the least variance."""
+    best = min(row, key=lambda point: point.effort)
+    good = [
+        point.samples
+        for point in row
+        if not point.effort - best.effort
+        > _APART * math.hypot(point.effort_error, best.effort_error)
+    ]
+    if len(good) > _FEW:
+        return "Which L is the best buy for a given time cannot be told."
+    verb, doubt = ("leaves", "") if len(good) == 1 else ("leave", ", as far as can be told")
+    names = _list([f"{samples:,}" for samples in good])
+    return f"For a given time, L = {names} {verb} the least variance{doubt}."
+
+
+def of_means(table: Table, samples: int, dimension: int) -> str:
+    """Whether the estimators agree on a coordinate of the gradient; ``dimension`` from 1."""
+    draws: dict[GradientName, np.ndarray] = {
+        p.gradient: p.coordinates[:, dimension - 1]
+        for p in _ready(at(table, samples))
+        if p.coordinates[:, dimension - 1].std() > 0
+    }
+    if len(draws) < 2:
+        return ""
+    middle = pooled_mean(list(draws.values()))
+    away = {
+        gradient: abs(each.mean() - middle) / (each.std(ddof=1) / len(each) ** 0.5)
+        for gradient, each in draws.items()
+    }
+    error = sum(len(each) / each.var(ddof=1) for each in draws.values()) ** -0.5
+    known = number(middle, float(error))
+    coordinate = f"At L = {samples:,}, the slope by the mean of z{subscript(dimension)}"
+    far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANS_APART]
+    if far:
+        return (
+            f"{coordinate} is {known} by all estimators together, but the mean of {_list(far)} "
+            "lies more than three standard errors from that. All have the same mean in theory: "
+            "measure with more estimates."
+        )
+    return f"{coordinate} is {known}: all means agree within their errors{_scatter(draws)}."
+
+
+def _scatter(draws: Mapping[GradientName, np.ndarray]) -> str:
+    spreads = {gradient: float(each.std(ddof=1)) for gradient, each in draws.items()}
+    widest, narrowest = max(spreads, key=spreads.__getitem__), min(spreads, key=spreads.__getitem__)
+    wider = spreads[widest] / spreads[narrowest]
+    if wider < 2:
+        return ""
+    return f"; {_NAMES[widest]} scatters {wider:,.0f} times as far as {_NAMES[narrowest]}"
+
+
+def _ready(points: Sequence[Point]) -> list[Point]:
+    return [p for p in points if p.repeats >= ENOUGH and math.isfinite(p.variance)]
+
+
+def _list(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,126 @@
+"""What was measured, as numbers that need no torch: a point for each estimator and L."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from vae_core.settings.choices import GradientName
+from vae_core.settings.config import TrainConfig
+from vae_core.settings.fields import ConfigError
+
+ESTIMATORS: tuple[GradientName, ...] = get_args(GradientName)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What decides a measurement, besides the estimator and L.
+
+    Attributes:
+        model: what names the model and its weights.
+        split, first, count: which images, of a split or drawn by the model.
+        inside: K, the samples inside the logarithm; 1 for the ELBO.
+        repeats: R, estimates a point.
+    """
+
+    model: Hashable
+    split: str
+    first: int
+    count: int
+    inside: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """The noise of an estimator at one L.
+
+    Attributes:
+        repeats: estimates so far.
+        variance: trace of the covariance of one estimate, in nats².
+        variance_error: its standard error; NaN while unknown.
+        signal: ‖E g‖² as these estimates have it, in nats².
+        seconds, seconds_error: the time of one estimate, the median, and its standard error.
+        coordinates: the estimates of the derivative by the mean of each latent dimension, (R, d).
+    """
+
+    gradient: GradientName
+    samples: int
+    repeats: int
+    variance: float
+    variance_error: float
+    signal: float
+    seconds: float
+    seconds_error: float
+    coordinates: np.ndarray
+
+    @property
+    def effort(self) -> float:
+        """Variance × time, in nats² s: the lower, the less noise a given time leaves."""
+        return self.variance * self.seconds
+
+    @property
+    def effort_error(self) -> float:
+        """The standard error of :attr:`effort`; NaN while unknown."""
+        return math.hypot(self.variance_error * self.seconds, self.variance * self.seconds_error)
+
+
+Table = Mapping[GradientName, Sequence[Point]]  # by L, rising
+
+
+def refusal(gradient: GradientName, samples: int, inside: int) -> str:
+    """Why an estimator does not take that L and K; empty if it does."""
+    if gradient == "dreg" and inside == 1:
+        return "With K = 1 the DReG gradient is sticking the landing; choose K of at least 2."
+    try:
+        TrainConfig(gradient=gradient, samples=samples, iwae_samples=inside)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def seed_of(gradient: GradientName, samples: int) -> int:
+    """A seed for each point: with one for all, points would share noise and err alike."""
+    return 1000 * ESTIMATORS.index(gradient) + samples
+
+
+def grid(largest: int) -> list[int]:
+    """The L that are measured: powers of two."""
+    return [2**power for power in range(largest.bit_length())]
+
+
+def cells(
+    gradients: Sequence[GradientName], largest: int, inside: int
+) -> list[tuple[GradientName, int]]:
+    """Every estimator at every L it takes, cheap ones first."""
+    return [
+        (gradient, samples)
+        for samples in grid(largest)
+        for gradient in gradients
+        if not refusal(gradient, samples, inside)
+    ]
+
+
+def signal(table: Table) -> tuple[float, float]:
+    """‖E g‖² in nats² and its standard error at most.
+
+    The mean is the same for all estimators and L, so that the least noisy point knows it best. The
+    error of a squared length is at most that of noise all along it.
+    """
+    points = [
+        point
+        for row in table.values()
+        for point in row
+        if point.repeats > 1 and math.isfinite(point.variance)
+    ]
+    if not points:
+        return float("nan"), float("nan")
+    best = min(points, key=lambda point: point.variance / point.repeats)
+    return best.signal, 2 * (best.signal * best.variance / best.repeats) ** 0.5
+
+
+def at(table: Table, samples: int) -> list[Point]:
+    """The points at one L."""
+    return [point for row in table.values() for point in row if point.samples == samples]

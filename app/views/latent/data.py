@@ -1,0 +1,120 @@
+"""What the Latent space page shows, as arrays, cached by the model's weights and the split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+
+from app.services.latent import (
+    _BY_VIEW,
+    _MOMENT_DRAWS,
+    _SHOWN_DRAWS,
+    DRAWS,
+    MAX_POINTS,
+    NEIGHBOURS,
+    SEED,
+    View,
+    cloud,
+    grey,
+    picture,
+)
+from vae_core.analysis import latent
+from vae_core.analysis.latent import Floats
+from vae_core.inference.elbo import elbo_terms, monte_carlo
+from vae_core.inference.importance import log_density
+from vae_core.model.vae import VAE
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the KL", hash_funcs=_BY_VIEW)
+def kl_of_cloud(view: View) -> Floats:
+    """KL(q(z|x) ‖ p(z)) of each image of the cloud in nats, (N,)."""
+    x, _ = view.images()
+    kl = latent.kl_to_prior(view.model, x[cloud(view).index], SEED, _MOMENT_DRAWS)
+    return kl.double().numpy()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Drawing from the posteriors", hash_funcs=_BY_VIEW)
+def aggregate(view: View) -> Floats:
+    """About 5,000 draws, as many from the posterior of each image of the cloud, (n, d)."""
+    x, _ = view.images()
+    index = cloud(view).index
+    return latent.aggregate_draws(view.model, x[index], SEED, max(1, MAX_POINTS // len(index)))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One image and its posterior.
+
+    Attributes:
+        original: its grey levels in [0, 1], (H, W).
+        seen: what the model sees of it, (H, W).
+        reconstruction: E[x|z] at the posterior's mean, (H, W).
+        mean: that mean, (d,).
+        draws: z ~ q(z|x) in the plane of the cloud, (n, 2).
+        contours: closed curves in that plane, at 1, 2 and 3 σ.
+        figures: what, mean and standard error of its numbers, in nats.
+        neighbours: which images of the cloud have the nearest means, by their place in it.
+    """
+
+    index: int
+    label: int
+    original: NDArray[np.float32]
+    seen: NDArray[np.float32]
+    reconstruction: NDArray[np.float32]
+    mean: Floats
+    draws: Floats
+    contours: list[Floats]
+    figures: dict[str, tuple[float, float]]
+    neighbours: NDArray[np.intp]
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_VIEW)
+def point(view: View, index: int) -> Point:
+    """An image of the split, with all that the page says of it."""
+    model, around = view.model, cloud(view)
+    images, labels = view.images()
+    x = images[index : index + 1]
+    mean = latent.encode(model, x, SEED, DRAWS).mean[0].double().numpy()
+    z = latent.posterior_path(model, x, DRAWS, SEED).z[:, 0].double().cpu().numpy()
+    draws = around.plane.project(z)
+    near = latent.nearest(around.means, mean, NEIGHBOURS + 1)
+    return Point(
+        index=index,
+        label=int(labels[index]),
+        original=grey(view, index),
+        seen=picture(x[0].numpy()),
+        reconstruction=picture(latent.decode(model, mean)),
+        mean=mean,
+        draws=draws[:_SHOWN_DRAWS],
+        contours=_contours(model, x, draws),
+        figures=_figures(model, x),
+        neighbours=near[around.index[near] != index][:NEIGHBOURS],
+    )
+
+
+def _contours(model: VAE, x: torch.Tensor, draws: Floats) -> list[Floats]:
+    """Exact for d = 2; above, those of the Gaussian with the moments of the draws."""
+    d = model.config.latent_size
+    if d == 1:
+        return []
+    if d == 2:
+        return latent.posterior_contours(model, x)
+    return [latent.ellipse(draws, radius) for radius in (1, 2, 3)]
+
+
+def _figures(model: VAE, x: torch.Tensor) -> dict[str, tuple[float, float]]:
+    generator = torch.Generator(model.device).manual_seed(SEED)
+    with torch.no_grad():
+        x = x.to(model.device)
+        terms = elbo_terms(model, x, DRAWS, generator)
+        density = log_density(model, x, DRAWS, SEED)
+    named = {"log p(x|z)": terms.log_px_z, "KL": terms.kl, "ELBO": terms.kl_form}
+    figures = {name: _mean_and_se(values) for name, values in named.items()}
+    return figures | {"log p(x)": (float(density.log_px), float(density.se))}
+
+
+def _mean_and_se(values: torch.Tensor) -> tuple[float, float]:
+    mean, se = monte_carlo(values.double())
+    return float(mean), float(se)

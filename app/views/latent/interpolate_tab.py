@@ -1,0 +1,62 @@
+"""The path between two images in latent space."""
+
+import numpy as np
+import streamlit as st
+
+from app.figures import latent_sheets as sheets
+from app.parts import charts, widgets
+from app.services import latent as latent_
+from app.services.latent import View
+from app.views.latent import code, data, selection
+from vae_core.analysis import latent
+
+_STEPS = 11
+
+
+# ---- from one image to another
+
+
+@st.fragment
+def interpolate(view: View, index: int) -> None:
+    """Between the posterior means of two images: straight, along an arc, and in the pixels."""
+    about, plots = st.columns([3, 10], gap="medium")
+    with about:
+        other = selection.pick_other(view, index)
+        st.caption(
+            "**Straight**: z on the line between the two posterior means.  \n**Spherical**: on the "
+            "arc around the origin, which keeps to lengths that the prior has.  \n**Pixels**: the "
+            "two reconstructions faded into each other, which lays one over the other."
+            + ("  \nFor d = 1 there is no arc: both ways are the same." if view.d == 1 else "")
+        )
+    first, last = data.point(view, index), data.point(view, other)
+    paths = {
+        "straight": latent.straight_path(first.mean, last.mean, _STEPS),
+        "spherical": latent.spherical_path(first.mean, last.mean, _STEPS),
+    }
+    decoded = latent_.picture(latent.decode(view.model, np.stack([*paths.values()])))
+    share = np.linspace(0, 1, _STEPS)[:, None, None]
+    pixels = (1 - share) * first.reconstruction + share * last.reconstruction
+    images = np.concatenate([decoded, pixels[None]])
+    names = view.classes[first.label], view.classes[last.label]
+    with plots:
+        figure = sheets.sheet_figure(
+            images,
+            [f"image {index}", *[""] * (_STEPS - 2), f"image {other}"],
+            [*paths, "pixels"],
+            title=f"From {names[0]} to {names[1]}",
+            height=310,
+        )
+        charts.chart(
+            figure,
+            "latent-interpolation",
+            f"Three rows of {_STEPS} images from image {index}, class {names[0]}, to image {other},"
+            f" class {names[1]}: decoded on a straight line, on an arc, and faded in the pixels.",
+            lambda: sheets.sheet_csv(images),
+        )
+        lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
+        charts.chart(
+            sheets.length_figure(lengths, view.d),
+            "latent-lengths",
+            "How far from the origin both paths run; the straight one comes nearer to it.",
+        )
+    widgets.code(code.lines("Interpolate", view, index, other))

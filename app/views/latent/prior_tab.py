@@ -1,0 +1,72 @@
+"""The aggregate posterior beside the prior, and what each dimension carries."""
+
+import streamlit as st
+
+from app.figures import latent_sheets as sheets
+from app.figures import style
+from app.parts import charts, widgets
+from app.services import latent as latent_
+from app.services.latent import View
+from app.views.latent import code, data
+from app.views.latent.decode_tab import dead_names
+
+MAX_HISTOGRAMS = 9
+
+
+def prior(view: View, _index: int) -> None:
+    """What each dimension carries, and whether the data fill the prior."""
+    dims = latent_.cloud(view).dimensions
+    draws = data.aggregate(view)
+    left, right = st.columns([5, 7], gap="medium")
+    with left:
+        charts.chart(
+            sheets.kl_figure(dims.kl, dims.dead, height=340),
+            "latent-kl",
+            f"Bars: KL of {view.d} latent dimensions, largest first; "
+            f"{int(dims.dead.sum())} of them are dead.",
+        )
+        st.markdown(_what_is_carried(view))
+        st.caption(
+            "KL(q(zᵢ|x) ‖ N(0, 1)), averaged over images; for flows, that of Gaussians with the "
+            "same moments. A dimension is dead if the variance of E[zᵢ|x] over images is at most "
+            "0.01 (Burda et al. 2016): the decoder has learnt to do without it."
+        )
+    with right:
+        shown = dims.order[:MAX_HISTOGRAMS].tolist()
+        charts.chart(
+            sheets.aggregate_figure(draws, shown),
+            "latent-aggregate",
+            f"Histograms of {len(draws):,} draws of z in {len(shown)} dimensions, with the density "
+            "of the prior.",
+            {f"z{i + 1}": draws[:, i] for i in range(view.d)},
+        )
+        st.caption(
+            "Draws z ~ q(z|x), as many for each image: together the aggregate posterior, with mean "
+            "± standard deviation. Where it differs from the prior, 0 ± 1, samples from the prior "
+            "decode to what no image is like."
+        )
+    widgets.protocol(
+        view.data_info.title,
+        view.split,
+        view.pixels,
+        seed=latent_.SEED,
+        images=len(latent_.cloud(view).index),
+        note=f"{len(draws):,} draws of z",
+    )
+    widgets.code(code.lines("Prior", view))
+
+
+def _what_is_carried(view: View) -> str:
+    dims = latent_.cloud(view).dimensions
+    kl = data.kl_of_cloud(view)
+    active = int((~dims.dead).sum())
+    text = f"**{active} of {view.d} dimensions are active.**"
+    if active and dims.dead.any():
+        text += f" Dead: {dead_names(dims.dead)}."
+    text += (
+        f" KL(q(z|x) ‖ p(z)) is {style.number(kl.mean(), kl.std() / len(kl) ** 0.5)} on average; "
+        f"the bars add up to {dims.kl.sum():.2f}."
+    )
+    if kl.mean() - dims.kl.sum() > 0.05 * kl.mean():
+        text += " The rest is in how q(z|x) ties dimensions together."
+    return text

@@ -1,0 +1,124 @@
+"""Which images the Latent space page looks at: the split, the chosen one, and a second one."""
+
+import streamlit as st
+
+from app.services.latent import View, cloud
+from app.services.models import Choice
+from vae_core.runs.run import UNFINISHED, RunError
+from vae_core.settings.data_sets import Split
+
+_SECONDS = 2.0
+
+
+def follow(choice: Choice) -> None:
+    """Say that the run is under way and, if asked to, show its newer weights as they come."""
+    try:
+        under_way = choice.run.status().state in UNFINISHED
+    except RunError:
+        st.warning("The run of this model is gone. What is shown was kept in memory.")
+        return
+    if under_way:
+        with st.container(key="latent-follow"):
+            st.fragment(run_every=_SECONDS)(_watch)(choice)
+
+
+def _watch(choice: Choice) -> None:
+    try:
+        status = choice.run.status()
+    except RunError:
+        st.rerun()
+    keep_up = st.toggle(
+        "Follow the training",
+        key="follow",
+        bind="query-params",
+        persist_state="session",
+        help="Draws everything anew whenever the run has better weights; off, it stays as it is.",
+    )
+    newer = choice.run.checkpoint_digest() != choice.digest
+    if status.state not in UNFINISHED or (newer and keep_up):
+        st.rerun()
+    epochs = choice.run.config.train.epochs
+    note = f"In training, epoch {status.epoch} of {epochs}. "
+    note += "There are better weights than these." if newer else "These are its best weights."
+    st.caption(note)
+
+
+_LATEST = "latent-latest"  # the chosen image, as the server knows it
+SPLITS: tuple[Split, ...] = ("test", "validation", "train")
+
+
+def pick_view(choice: Choice) -> View:
+    """A select box of the splits: what the page looks at through the choice's model."""
+    split = st.selectbox(
+        "Images",
+        SPLITS,
+        key="split",
+        bind="query-params",
+        persist_state="session",
+        help="Which images are laid out: those of the test were never seen in training.",
+    )
+    return View(choice, split)
+
+
+def pick_point(view: View) -> int:
+    """A number input: the chosen image of the split. A click on the map sets it too."""
+    first = view.data_info.showcase if view.split == "test" else 0
+    if "point" not in st.session_state and "point" not in st.query_params and view.split == "test":
+        st.session_state["point"] = st.session_state.get("image", first)  # from another page
+    if not 0 <= (st.session_state.get("point") or 0) < view.count:
+        st.session_state["point"] = first
+    chosen = st.number_input(
+        f"Chosen image, 0 to {view.count - 1:,}",
+        min_value=0,
+        max_value=view.count - 1,
+        value=first,
+        step=1,
+        key="point",
+        bind="query-params",
+        persist_state="session",
+        help="The image that is looked at closely; on the map, a click on a point chooses it.",
+    )
+    st.session_state[_LATEST] = first if chosen is None else chosen
+    return st.session_state[_LATEST]
+
+
+def choose(index: int) -> None:
+    """Make this the chosen image; to be called before :func:`pick_point`, as in a callback."""
+    st.session_state["point"] = st.session_state[_LATEST] = index
+
+
+def keep() -> None:
+    """Leave the chosen image as it is, also where the browser does not know of it yet.
+
+    Every message of the browser brings all its values along, and one that was sent before the
+    last answer came would bring the image chosen before.
+    """
+    if _LATEST in st.session_state:
+        choose(st.session_state[_LATEST])
+
+
+def pick_other(view: View, index: int) -> int:
+    """A number input: a second image, which is the next one of another class if none is given."""
+    if (st.session_state.get("to") or 0) >= view.count:
+        st.session_state["to"] = None
+    given = st.number_input(
+        f"Second image, 0 to {view.count - 1:,}",
+        min_value=0,
+        max_value=view.count - 1,
+        value=None,
+        step=1,
+        key="to",
+        placeholder="one of another class",
+        bind="query-params",
+        persist_state="session",
+        help="Where the way through the latent space ends; left empty, an image of another class.",
+    )
+    return _of_another_class(view, index) if given is None else given
+
+
+def _of_another_class(view: View, index: int) -> int:
+    _, labels = view.images()
+    around = cloud(view)
+    others = around.index[around.labels != int(labels[index])]
+    later = others[others > index]
+    return int(later[0] if len(later) else others[0])

@@ -1,0 +1,51 @@
+"""One latent dimension moved at a time."""
+
+import numpy as np
+import streamlit as st
+
+from app.figures import latent_sheets as sheets
+from app.figures.latent_map import dimension_name
+from app.parts import charts, widgets
+from app.services import latent as latent_
+from app.services.latent import View
+from app.views.latent import code, data
+from app.views.latent.interpolate_tab import _STEPS
+from vae_core.analysis import latent
+
+MAX_ROWS = 10
+_FEW_ROWS = 4
+
+
+# ---- one dimension at a time
+
+
+def traverse(view: View, index: int) -> None:
+    """The dimensions with the most KL, one a row, each moved while the others stay."""
+    point = data.point(view, index)
+    dims = latent_.cloud(view).dimensions
+    rows = dims.order[:MAX_ROWS].tolist()
+    values = np.linspace(-3, 3, _STEPS + 2)
+    images = latent_.picture(latent.decode(view.model, latent.traversals(point.mean, rows, values)))
+    figure = sheets.sheet_figure(
+        images,
+        [f"{value:g}".replace("-", "−") for value in values],
+        [
+            f"{dimension_name(i)} {'dead' if dims.dead[i] else f'{dims.kl[i]:.2f} nats'}"
+            for i in rows
+        ],
+        x_title="value of the dimension, in σ of the prior",
+        height=80 + min(60 * len(rows), 530),
+    )
+    with st.container(key="latent-few-rows" if len(rows) <= _FEW_ROWS else "latent-rows"):
+        charts.chart(
+            figure,
+            "latent-traversals",
+            f"{len(rows)} rows of decoded images; in each, one latent dimension goes from −3 to 3.",
+            lambda: sheets.sheet_csv(images),
+        )
+    st.caption(
+        f"Every row starts from the posterior mean of image {point.index} and moves one dimension. "
+        "Rows are in order of KL, averaged over the images shown on the map; a dead dimension "
+        "changes nothing."
+    )
+    widgets.code(code.lines("Traverse", view, point.index))

@@ -1,0 +1,218 @@
+"""Methods of inference side by side: their draws over the true posterior, value and time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.figures import posterior_plane as figures
+from app.figures import posterior_values
+from app.figures.latent_map import density_bars
+from app.figures.posterior_plane import Curve, Layer
+from app.figures.posterior_values import Kind, Mark
+from app.figures.style import HIGHLIGHT, LOG_PX, number
+from app.parts import charts, live, widgets
+from app.services.work import Bench, Task
+from app.views.posterior import code, data, notes
+from app.views.posterior.families import Member, colour_of
+from app.views.posterior.subject import Subject
+from app.views.posterior.tasks import METHOD_DRAWS, method_task
+from app.views.posterior.truth_tab import ground_of, true_draws
+from vae_core.inference import methods as methods_
+from vae_core.inference.methods import State
+
+_AT_FIRST = (
+    "amortised", "gauss-newton", "svi-mean-field", "svi-full", "hmc", "quadrature", "closed-form"
+)  # fmt: skip
+_SHOWN = 500  # draws
+_HEIGHT = 210
+_KINDS: dict[methods_.Kind, tuple[str, Kind]] = {
+    "bound": ("a lower bound on log p(x)", "lower"),
+    "estimate": ("an estimate, which may exceed log p(x)", "estimate"),
+    "exact": ("log p(x) itself", "exact"),
+    "draws": ("draws alone, no value", "estimate"),
+}
+
+
+class Entry(NamedTuple):
+    """A method as it is run here: for the amortised one, once a family."""
+
+    title: str
+    colour: str
+    method: methods_.Method
+    task: Task[State]
+
+
+def show(subject: Subject, members: Sequence[Member]) -> None:
+    """The open tab."""
+    usable = {method.title: method for method in methods_.available(subject.model)}
+    if "methods" in st.session_state:
+        kept = [t for t in st.session_state["methods"] or [] if t in usable]
+        st.session_state["methods"] = kept
+    picked = st.pills(
+        "Methods of inference",
+        list(usable),
+        selection_mode="multi",
+        default=[title for title, method in usable.items() if method.name in _AT_FIRST],
+        key="methods",
+        bind="query-params",
+        persist_state="session",
+        help="All look for p(z|x) of this one image and this one decoder. Adversarial inference "
+        "takes the longest.",
+    )
+    chosen = entries(subject, members, [usable[title] for title in usable if title in picked])
+    if not chosen:
+        st.info("Choose at least one method.", icon=":material/info:")
+        return
+    tasks = [entry.task for entry in chosen]
+    live.panel(tasks, lambda bench: _drawn(subject, chosen, bench), "methods")
+    notes.protocol(subject, L=METHOD_DRAWS, note="times are those of this computer, just now")
+    widgets.code(code.lines("methods", subject))
+
+
+def entries(
+    subject: Subject, members: Sequence[Member], methods: Sequence[methods_.Method]
+) -> list[Entry]:
+    """What is run: the amortised q of every family chosen, the other methods once."""
+    own = Member(subject.choice)
+    colours = {
+        "refitted": own.colour,
+        "gauss-newton": colour_of("full"),
+        "svi-mean-field": colour_of("mean-field"),
+        "svi-full": colour_of("full"),
+        "avb": HIGHLIGHT,
+    }
+    found = []
+    for method in methods:
+        if method.name == "amortised":
+            found += [
+                Entry(
+                    f"Amortised: {m.name}",
+                    m.colour,
+                    method,
+                    method_task(subject.on(m.choice), method.name),
+                )
+                for m in members
+            ]
+            continue
+        title = f"Refitted: {own.name}" if method.name == "refitted" else method.title
+        colour = colours.get(method.name, LOG_PX.colour)
+        found.append(Entry(title, colour, method, method_task(subject, method.name)))
+    return found
+
+
+def _drawn(subject: Subject, chosen: Sequence[Entry], bench: Bench) -> None:
+    states = [(entry, bench.latest(entry.task)) for entry in chosen]
+    picture = _canvas(subject, bench)
+    with st.container(key="posterior-cards"):
+        for number_, (entry, state) in enumerate(states):
+            with st.container(key=f"posterior-card-{number_}", gap=None):
+                _card(entry, state, picture)
+    room = sum(entry.method.kind != "draws" for entry in chosen)
+    _values(subject, [(e, s) for e, s in states if s is not None], room)
+
+
+class _Canvas(NamedTuple):
+    """Draws a method's draws, (n, d), in its colour over the true posterior."""
+
+    subject: Subject
+    truth: np.ndarray | None
+
+    def figure(self, draws: np.ndarray, colour: str) -> go.Figure:
+        subject, grid = self.subject, data.truth(self.subject)
+        if grid is not None and subject.d == 1:
+            curves = []
+            if len(draws):
+                bars = density_bars(draws[:, 0], "", colour, bins=22)
+                curves = [Curve("", colour, np.array(bars.x), np.array(bars.y))]
+            z, density = data.axes(grid)[0], data.density(grid)
+            return figures.line_figure(z, density, curves, height=_HEIGHT, bare=True)
+        points = draws[:_SHOWN]
+        if grid is not None:
+            ground = ground_of(grid, every=2)
+            return figures.plane_figure(
+                ground, [Layer("", colour, draws=points)], window=figures.window_of(ground, []),
+                height=_HEIGHT, bare=True,
+            )  # fmt: skip
+        plane = data.plane(subject, Member(subject.choice))
+        behind = None if self.truth is None else plane.project(self.truth[:_SHOWN])
+        cloud = plane.project(data.shape(subject, Member(subject.choice)).draws)
+        window = figures.window_of(None, [Layer("", "", draws=cloud)], behind)
+        return figures.plane_figure(
+            None, [Layer("", colour, draws=plane.project(points))], true_draws=behind,
+            window=window, height=_HEIGHT, bare=True,
+        )  # fmt: skip
+
+
+def _canvas(subject: Subject, bench: Bench) -> _Canvas:
+    return _Canvas(subject, true_draws(subject, bench) if subject.d > 2 else None)
+
+
+def _card(entry: Entry, state: State | None, canvas: _Canvas) -> None:
+    st.markdown(f"**{entry.title}**", help=entry.method.about)
+    d = canvas.subject.d
+    draws = np.zeros((0, d)) if state is None else state.draws.double().numpy()
+    charts.chart(
+        canvas.figure(draws, entry.colour),
+        f"posterior-{entry.method.name}-{entry.title.rpartition(' ')[2].lower()}",
+        f"{len(draws):,} draws by {entry.title} over the true posterior.",
+        {f"z_{i}": column for i, column in enumerate(draws.T, 1)},
+    )
+    st.caption("waiting" if state is None else _said(entry, state))
+
+
+def _said(entry: Entry, state: State) -> str:
+    what, _ = _KINDS[entry.method.kind]
+    first = what if state.value is None else f"**{number(state.value, state.error)}**, {what}"
+    told = notes.diagnostics(state.diagnostics)
+    under_way = "" if state.share == 1 else f", {state.share:.0%} done"
+    time = f"{state.seconds:.1f} s{under_way}"
+    return "  \n".join([first, " · ".join(filter(None, [told, time]))])
+
+
+def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) -> None:
+    """The values on one ruler."""
+    exact = data.exact(subject)
+    marks = [
+        Mark(e.title, e.colour, s.value, s.error or 0.0, _KINDS[e.method.kind][1])
+        for e, s in states
+        if s.value is not None
+    ]
+    if not marks:
+        return
+    columns = {
+        "method": [e.title for e, _ in states],
+        "kind": [e.method.kind for e, _ in states],
+        "nats": ["" if s.value is None else s.value for _, s in states],
+        "error": ["" if s.error is None else s.error for _, s in states],
+        "seconds": [s.seconds for _, s in states],
+        "diagnostics": [
+            "; ".join(f"{k} {v:.4g}" for k, v in s.diagnostics.items()) for _, s in states
+        ],
+    }
+    charts.chart(
+        posterior_values.ruler_figure(
+            marks,
+            exact[0] if exact else None,
+            title="What each method says of log p(x)",
+            room=room,
+        ),
+        "posterior-methods",
+        "; ".join(f"{m.name}: {number(m.value, m.error)}" for m in marks),
+        columns,
+    )
+    doubtful = [e.title for e, s in states if s.share == 1 and not notes.mixed(s.diagnostics)]
+    grey = (
+        "coloured dots the draws of a method"
+        if subject.d <= 2
+        else "as HMC, once chosen, draws it, in the plane of the Posterior tab"
+    )
+    text = (
+        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate "
+        "that may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
+    )
+    if doubtful:
+        text += f" R̂ above {notes.MIXED}: the chains of {', '.join(doubtful)} have not mixed well."
+    st.caption(text)

@@ -1,0 +1,119 @@
+"""How the figures of the Posterior lab were made, and whether to trust them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from app.parts import widgets
+from app.views.posterior.subject import SEED, Subject
+from vae_core.inference.pareto import TRUSTED_PARETO_K, trustworthy
+from vae_core.settings.data_sets import DATASETS
+
+_LIGHT = 0.5  # below it the weights have a variance
+MIXED = 1.05
+_FINE = 0.001
+_DIAGNOSTICS = {
+    "steps": "{:.0f} steps",
+    "converged": "converged",
+    "step size": "step size {:.3f}",
+    "acceptance": "acceptance {:.0%}",
+    "R̂": "R̂ {:.3f}",
+    "KL to a Gaussian": "KL to a Gaussian {:.2f} nats",
+    "accuracy of T": "discriminator right {:.0%}",
+}
+
+Verdict = Literal["trust", "good enough", "do not trust", "too few draws"]
+
+
+def protocol(
+    subject: Subject,
+    *,
+    K: int | None = None,  # noqa: N803
+    L: int | None = None,  # noqa: N803
+    note: str = "",
+) -> None:
+    """The line under a figure that says how it was measured."""
+    config = subject.choice.run.config
+    title = DATASETS[config.dataset].title
+    pixels = config.pixels if subject.z is None else "z from p(z), pixels from p(x|z)"
+    widgets.protocol(title, subject.origin, pixels, L=L, K=K, seed=SEED, note=note)
+
+
+def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest: float) -> str:
+    """What the importance weights of a family say of log p̂(x), in a sentence or two.
+
+    Args:
+        samples: K.
+        ess: effective sample size.
+        pareto_k: of their tail.
+        largest: the share of the largest weight in all, 0 to 1.
+    """
+    k = f"k̂ = {pareto_k:.2f}".replace("-", "−") if math.isfinite(pareto_k) else "no k̂"
+    first = (
+        f"**{name}**: {samples:,} draws are worth {ess:,.0f} of the true posterior (ESS); the "
+        f"heaviest draw holds {largest:.2%} of the weight; {k}: "
+    )
+    return (
+        first
+        + {
+            "too few draws": "too few draws to judge the tail.",
+            "trust": "a light tail, log p̂(x) and its error can be trusted.",
+            "good enough": "a heavier tail, still good enough; more draws help slowly.",
+            "do not trust": _HEAVY if pareto_k > TRUSTED_PARETO_K else _FEW,
+        }[verdict(ess, pareto_k)]
+    )
+
+
+_HEAVY = (
+    "too heavy a tail. Somewhere q falls off faster than the true posterior, and a rare draw from "
+    "there may outweigh all others: do not trust log p̂(x) or its error."
+)
+_FEW = (
+    "a few draws decide everything, from where q hardly ever looks and the true posterior is. "
+    "Whatever k̂ says, do not trust log p̂(x) or its error."
+)
+
+
+def verdict(ess: float, pareto_k: float) -> Verdict:
+    """How far log p̂(x) can be trusted, by the effective sample size and the weights' tail."""
+    if math.isnan(pareto_k):
+        return "too few draws"
+    if not trustworthy(pareto_k, ess):
+        return "do not trust"
+    return "trust" if pareto_k <= _LIGHT else "good enough"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
+    """An HTML table of numbers, its rows marked with colours; the first column names them."""
+    dots = [f"<i style='background:{colour}'></i>" if colour else "" for colour in colours]
+    lines = "".join(
+        f"<tr><td>{dot}{row[0]}</td>{''.join(f'<td>{cell}</td>' for cell in row[1:])}</tr>"
+        for dot, row in zip(dots, rows, strict=True)
+    )
+    titles = "".join(f"<th>{title}</th>" for title in head)
+    return (
+        "<div class='posterior-figures-wide'><table class='posterior-figures'>"
+        f"<thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def diagnostics(found: Mapping[str, float]) -> str:
+    """What tells whether to trust a method, in a line."""
+    return " · ".join(
+        _DIAGNOSTICS.get(name, name + " {:.3g}").format(value)
+        for name, value in found.items()
+        if not (name == "converged" and not value) and math.isfinite(value)
+    )
+
+
+def mixed(found: Mapping[str, float]) -> bool:
+    """Whether R̂, where there is one, says that chains have come together."""
+    return not found.get("R̂", 1.0) > MIXED
+
+
+def at_most(error: float) -> str:
+    """A bound on an error in nats, rounded up to a digit that can be read at a glance."""
+    if error < _FINE:
+        return f"below {_FINE} nats"
+    digits = -math.floor(math.log10(error))
+    return f"at most {math.ceil(error * 10**digits - 1e-9) / 10**digits:.{max(0, digits)}f} nats"

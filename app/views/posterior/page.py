@@ -1,0 +1,50 @@
+"""Posterior lab: the true posterior of one image, and how near every q(z|x) comes to it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.parts import charts, missing_data, pickers, tabs, widgets
+
+LEAD = (
+    "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
+    "and log p(x) − ELBO is what the guess costs."
+)
+TABS = ("Posterior", "Ruler", "Gap", "Flow steps", "Weights", "Methods")
+
+
+@st.fragment
+def explore() -> None:
+    with st.container(key="posterior-choice"):
+        choice = pickers.pick_model()
+        # These bring torch along.
+        from app.views.posterior import (
+            data,
+            flow_tab,
+            gap_tab,
+            methods_tab,
+            ruler_tab,
+            truth_tab,
+            weights_tab,
+        )
+        from app.views.posterior.families import pick_members
+        from app.views.posterior.subject import WITHOUT_DATA, pick_subject, show_preparation
+
+        subject = pick_subject(choice)
+        if subject is not None:
+            charts.image(subject.picture, None, 64, alt=f"{subject.label}, as the model sees it")
+    if subject is None:
+        missing_data.panel(choice, WITHOUT_DATA)
+        return
+    show_preparation(subject)
+    members = pick_members(choice)
+    data.prepare(subject)
+    panels = (truth_tab, ruler_tab, gap_tab, flow_tab, weights_tab, methods_tab)
+    for place, tab in tabs.opened(TABS, "posterior"):
+        with tab:
+            panels[place].show(subject, members)
+
+
+st.html(Path(__file__).with_name("style.css"))
+widgets.header("Posterior", LEAD)
+explore()

@@ -1,0 +1,199 @@
+"""The image that the Posterior lab looks at: from the data, from a file, or the model's own."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.parts import pickers, preparation
+from app.services import data as data_
+from app.services import models
+from app.services.images import DRAWS, Images
+from app.services.models import Choice
+from app.shell import errors
+from app.shell.uploads import PRIVACY
+from vae_core.data.decode import ImageError
+from vae_core.data.pixels import model_input
+from vae_core.data.prepare import Prepared, prepare
+from vae_core.model.vae import VAE
+from vae_core.settings.data_sets import DATASETS
+
+SEED = 0
+SOURCES = ("Test image", "Your file", "Drawn by the model")
+WITHOUT_DATA = (
+    "Test images are part of it. A file of yours, or an image that the model draws itself, needs "
+    "no download: choose one above."
+)
+_FIRST = 0  # of the digits, one whose true posterior has two modes
+_UPLOADER = "posterior-file"
+_KEPT = "posterior-file-kept"  # as going to another page empties the uploader
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image and one model.
+
+    Attributes:
+        choice: the model.
+        x: the image as the model sees it, (1, C, H, W) in [0, 1], on the CPU.
+        label: what it is called.
+        origin: the split it is from, or where else it came from.
+        code: how to make ``x`` for ``model`` in Python.
+        z: the latent that the model drew it from, (d,), where it did.
+        prepared: how it was made from a file, where it was.
+    """
+
+    choice: Choice
+    x: Tensor
+    label: str
+    origin: str
+    code: tuple[str, ...]
+    z: NDArray[np.float64] | None = None
+    prepared: Prepared | None = None
+
+    @property
+    def model(self) -> VAE:
+        """The model of the choice."""
+        return models.model(self.choice)
+
+    @property
+    def d(self) -> int:
+        """How many latent dimensions there are."""
+        return self.choice.run.config.model.latent_size
+
+    @property
+    def picture(self) -> NDArray[np.float32]:
+        """The image as it is drawn, (H, W)."""
+        return self.x[0].mean(0).numpy()
+
+    def identity(self) -> tuple[str, str, str]:
+        """What decides everything that is computed here."""
+        digest = hashlib.sha256(self.x.numpy().tobytes()).hexdigest()
+        return self.choice.key, self.choice.digest, digest
+
+    def on(self, choice: Choice) -> "Subject":
+        """The same image under another model."""
+        return replace(self, choice=choice)
+
+
+def pick_subject(choice: Choice) -> Subject | None:
+    """Where the image comes from, and which one; each source has one more widget.
+
+    None for a test image where the data set is missing.
+    """
+    missing = data_.missing(choice)
+    source = st.segmented_control(
+        "Image",
+        SOURCES,
+        default=SOURCES[2 if missing else 0],
+        required=True,
+        key="source",
+        bind="query-params",
+        persist_state="session",
+        help="A held-out image, one of yours, or one that the model draws itself: only for those "
+        "can log p(x) be bracketed from both sides whatever d is.",
+    )
+    if source == SOURCES[1]:
+        with st.container():
+            return _from_file(choice)
+    if source == SOURCES[2]:
+        return _drawn(choice)
+    if missing:
+        return None
+    _begin()
+    images = Images(choice, "test")
+    return _of(images, pickers.pick_image(images))
+
+
+def _begin() -> None:
+    """Where no image was chosen yet, begin with one whose true posterior is worth seeing."""
+    if "image" not in st.session_state and "image" not in st.query_params:
+        st.session_state["image"] = _FIRST
+
+
+def _of(images: Images, index: int) -> Subject:
+    _, making = images.code(index)
+    z = None if images.split else data_.drawn(images.choice, index)[1].double().numpy()
+    x, label = images.x(index), images.label(index)
+    return Subject(images.choice, x, label, images.origin, tuple(making), z)
+
+
+def _drawn(choice: Choice) -> Subject:
+    number = pickers.index_input(
+        "Number of the draw",
+        DRAWS,
+        0,
+        "draw",
+        "Draws z from the prior and x from p(x|z); the same number gives the same image.",
+    )
+    return _of(Images(choice, None), number)
+
+
+def _from_file(choice: Choice) -> Subject:
+    given = st.file_uploader(
+        "Your image",
+        key=_UPLOADER,
+        on_change=_take,
+        help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
+    )
+    kept = st.session_state.get(_KEPT)
+    images, index = Images.at_hand(choice), DATASETS[choice.run.config.dataset].showcase
+    instead = "A test image is shown" if images.split else "An image that the model draws is shown"
+    if kept is None:
+        st.caption(f"{instead} until you give one.")
+        return _of(images, index)
+    if given is None:
+        _forget_button(kept[0])
+    try:
+        return subject_of_file(choice, *kept)
+    except ImageError as error:
+        st.error(f"{errors.plain(str(error))} {instead} until you give another file.")
+        return _of(images, index)
+
+
+def _take() -> None:
+    """Follow the visitor, who gives a file or removes it."""
+    given = st.session_state[_UPLOADER]
+    st.session_state[_KEPT] = (given.name, given.getvalue()) if given else None
+
+
+def _forget_button(name: str) -> None:
+    st.button(
+        f"Forget {errors.plain(name)}",
+        on_click=lambda: st.session_state.pop(_KEPT, None),
+        key="posterior-forget",
+        icon=":material/delete:",
+        type="tertiary",
+        help="Removes your file from memory and goes back to a test image.",
+    )
+
+
+def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
+    """An image file, prepared as the model's training images are.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    config = choice.run.config
+    shape, binarisation = config.model.image_shape, config.train.binarisation
+    prepared: Prepared = prepare(data, name, shape, dataset=config.dataset)
+    x = model_input(prepared.pixels, binarisation, SEED)
+    code = (
+        f"file = Path({name!r})",
+        f'pixels = prepare(file, file.name, model.config.image_shape, dataset="{config.dataset}")',
+        f'x = model_input(pixels.pixels, "{binarisation}", seed={SEED})',
+    )
+    return Subject(choice, x, name, "your file", code, prepared=prepared)
+
+
+def show_preparation(subject: Subject) -> None:
+    """How a file became what the model sees; nothing for other images."""
+    if subject.prepared is None:
+        return
+    if nothing := preparation.missing_ink(subject.prepared):
+        st.caption(nothing)
+    with st.expander("How the image was prepared", icon=":material/tune:", type="compact"):
+        preparation.steps(subject.prepared)

@@ -1,0 +1,143 @@
+"""The evaluation of a model's scores as it is shown: sentences, map, verdict and protocol."""
+
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from app.figures import score_detection as figures
+from app.figures.score_detection import Metric
+from app.parts import charts, widgets
+from app.parts.text import shown_path
+from app.parts.widgets import IN_URL
+from app.services.models import Choice
+from vae_core.settings.data_sets import DATASETS
+from vae_core.wording.detection import SCORE_NAMES, findings, kind_name, misled
+
+if TYPE_CHECKING:
+    from vae_core.scoring.detection import DetectionReport
+
+
+class About(NamedTuple):
+    """A metric, its name in a report, and what it is in a sentence."""
+
+    metric: Metric
+    name: str
+    sentence: str
+
+
+METRICS = {
+    "AUROC": About(
+        Metric("AUROC", 0.5, 1),
+        "auroc",
+        "How often a foreign image looks more foreign than one of the model's own, by this score: "
+        "1 is always, 0.5 a coin, and below 0.5 the score misleads.",
+    ),
+    "AUPR": About(
+        Metric("AUPR", 0.5, 1),
+        "aupr",
+        "Going through all images from the most foreign-looking on: what share of them is foreign, "
+        "averaged over every foreign one found. 1 is no mistake, a coin gets the share of foreign "
+        "images, about 0.5.",
+    ),
+    "FPR at 95 % TPR": About(
+        Metric("FPR at 95 % TPR", 0.95, 0),
+        "fpr_at_95_tpr",
+        "If 95 % of the foreign images are to be found, what share of the model's own images is "
+        "wrongly taken for foreign: 0 is none, and a coin takes 0.95.",
+    ),
+}
+
+
+@st.fragment
+def show(report: "DetectionReport", choice: Choice, kept: bool) -> None:
+    """Everything about a report.
+
+    Args:
+        kept: whether it lies beside the run, or in memory alone.
+    """
+    first, *others = findings(report)
+    colour = ":orange[**{}**]" if misled(report) else "**{}**"
+    st.markdown(" ".join([colour.format(first), *others]))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _map(report)
+    with right:
+        _verdict(report)
+    _protocol(report, choice, kept)
+
+
+def _map(report: "DetectionReport") -> None:
+    chosen = st.segmented_control(
+        "Measured by",
+        METRICS,
+        default="AUROC",
+        required=True,
+        key="separation",
+        help="Changes what the map shows of each score: how well it ranks images (AUROC, AUPR), or "
+        "what finding nearly all foreign ones costs (FPR at 95 % TPR).",
+        **IN_URL,
+    )
+    about = METRICS[chosen]
+    kinds, scores = list(report.kinds), list(SCORE_NAMES)
+    values = np.array(
+        [[getattr(report.kinds[k].scores[s], about.name) for s in scores] for k in kinds]
+    )
+    se = None
+    if about.name == "auroc":
+        se = np.array([[report.auroc_se(kind, score) for score in scores] for kind in kinds])
+    names = [kind_name(kind) for kind in kinds]
+    figure = figures.separation_figure(values, names, list(SCORE_NAMES.values()), about.metric, se)
+    table = {"kind": kinds} | dict(zip(scores, values.T, strict=True))
+    alt = f"{chosen} of {len(scores)} scores against {len(kinds)} kinds of foreign images."
+    charts.chart(figure, "separation-map", alt, table)
+    st.caption(
+        about.sentence + ("" if se is None else f" Standard errors: {se.max():.3f} at most.")
+    )
+
+
+def _verdict(report: "DetectionReport") -> None:
+    kinds = list(report.kinds)
+    foreign = [report.kinds[kind].called_unlike for kind in kinds]
+    images = [report.own_images, *(report.kinds[kind].images for kind in kinds)]
+    called = [report.false_alarms, *foreign]
+    names = ["own test images", *(kind_name(kind) for kind in kinds)]
+    charts.chart(
+        figures.called_figure(names, images, called, report.level),
+        "called-unlike",
+        f"The verdict calls {report.false_alarms:.1%} of own test images unlike the training data, "
+        f"and {min(foreign):.0%} to {max(foreign):.0%} of each foreign kind.",
+        {"kind": ["own", *kinds], "images": images, "called_unlike": called},
+    )
+    st.caption(
+        "What the verdict makes of every image. Of own images it is made to call "
+        f"{report.level:.0%} unlike by mistake; of foreign ones it should call all."
+    )
+
+
+def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
+    config, about = choice.run.config, report.calibration
+    widgets.protocol(
+        DATASETS[config.dataset].title,
+        "test",
+        config.pixels,
+        K=about["importance_samples"],
+        seed=report.seed,
+        images=report.own_images,
+        note=f"calibrated on {about['images']:,} {about['split']} images"
+        + ("" if kept else " · kept until the app ends: the run's folder cannot be written"),
+    )
+    st.caption("This makes it again; with `--folder` it tries images of your own as well:")
+    st.code(_command(report, choice), language="bash", wrap_lines=True)
+
+
+def _command(report: "DetectionReport", choice: Choice) -> str:
+    from vae_core.scoring.detection import IMAGES
+
+    command = ["python", "-m", "vae_core", "detect", shown_path(choice.run.folder)]
+    if report.own_images != min(IMAGES, DATASETS[choice.run.config.dataset].sizes["test"]):
+        command += ["--limit", str(report.own_images)]
+    if report.seed:
+        command += ["--seed", str(report.seed)]
+    return shlex.join(command)

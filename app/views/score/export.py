@@ -1,0 +1,140 @@
+"""Scores to take away: a table of everything, and the lines that make them again."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.parts.text import shown_path
+from app.views.score.examples import Example, example
+from app.views.score.inputs import MADE_HERE, Given
+from app.views.score.job import SEED, Job, Scorer
+from vae_core.cli.rows import COLUMNS, as_row
+from vae_core.cli.table import as_cell
+from vae_core.data.prepare import PrepareOptions
+from vae_core.scoring.files import FileScore
+from vae_core.settings.choices import Binarisation
+from vae_core.settings.data_sets import DatasetName
+
+
+def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Every image that was scored or could not be read, the most probable first, by column.
+
+    The columns are those of ``score --csv``; ``protocol`` fills some more.
+    """
+    rows = [as_row(FileScore(given.label, report=s.report)) for given, s in job.ranked()]
+    rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
+    how = {"importance_samples": job.scorer.importance_samples, **protocol}
+    names = ("file", "ok", "error", *COLUMNS, *how)
+    return {name: [as_cell((row | how).get(name)) for row in rows] for name in names}
+
+
+def protocol(
+    model: str, dataset: DatasetName, binarisation: Binarisation, options: PrepareOptions
+) -> dict[str, Any]:
+    """How the scores of a table were made."""
+    return {
+        "model": model,
+        "data_set": dataset,
+        "binarisation": binarisation,
+        "seed": SEED,
+        **asdict(options),
+    }
+
+
+def code(
+    folder: Path,
+    dataset: DatasetName,
+    binarisation: Binarisation,
+    importance_samples: int,
+    scorer: Scorer,
+    given: Given,
+    options: PrepareOptions,
+) -> str:
+    """Python that makes the report of an image again, and for a file the command line as well.
+
+    Args:
+        folder: of the run.
+        scorer: what the image was held against.
+    """
+    made_as = example(given.label) if given.place is None else None
+    against = _against(scorer)
+    lines = [
+        *_imports(made_as, against),
+        "",
+        f"folder = Path({shown_path(folder)!r})",
+        "model = load_model(folder)",
+        *(_from_example(made_as, dataset) if made_as else _from_file(given, options, dataset)),
+        f'x = model_input(pixels, "{binarisation}", seed={SEED})',
+        *(["run = Run.open(folder)"] if against else []),
+        f"(report,) = report_images(model, x, {importance_samples}{against})",
+        "print(report)",
+    ]
+    if made_as is None:
+        lines += ["", "# The same on the command line, for any number of files:"]
+        lines += [f"# {_command(folder, binarisation, importance_samples, given, options)}"]
+    return "\n".join(lines)
+
+
+def _against(scorer: Scorer) -> str:
+    """What the scores are held against, as the last arguments of a call."""
+    if scorer.calibration is not None:
+        return ", calibration_of(run)"
+    return "" if scorer.held_out is None else ", held_out=held_out_of(run)"
+
+
+def _imports(made_as: Example | None, against: str) -> list[str]:
+    lines = ["from pathlib import Path", ""]
+    if made_as is not None and "torch." in made_as.code:
+        lines += ["import torch", ""]
+    lines.append(f"from vae_core import {'load_dataset, ' if made_as else ''}load_model")
+    if made_as is None:
+        lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
+    lines.append("from vae_core.scoring.report import report_images")
+    if against:
+        reader = "held_out_of" if "held_out_of" in against else "calibration_of"
+        lines.append(f"from vae_core.runs.records import {reader}")
+        lines.append("from vae_core.runs.run import Run")
+    return [*lines, "from vae_core.data.pixels import model_input"]
+
+
+def _from_example(made_as: Example, dataset: DatasetName) -> list[str]:
+    return [f'images = load_dataset("{dataset}").split("test")[0]', f"pixels = {made_as.code}"]
+
+
+def _from_file(given: Given, options: PrepareOptions, dataset: DatasetName) -> list[str]:
+    name = _file_name(given)
+    chosen = ", ".join(f'{step}="{choice}"' for step, choice in _changed(options).items())
+    return [
+        f"file = Path({name!r})",
+        f"options = PrepareOptions({chosen})",
+        "shape = model.config.image_shape",
+        f'pixels = prepare(file, file.name, shape, options, "{dataset}").pixels',
+    ]
+
+
+def _command(
+    folder: Path,
+    binarisation: Binarisation,
+    importance_samples: int,
+    given: Given,
+    options: PrepareOptions,
+) -> str:
+    command = ["python", "-m", "vae_core", "score", shown_path(folder), _file_name(given)]
+    command += ["--importance-samples", str(importance_samples), "--binarisation", binarisation]
+    for step, choice in _changed(options).items():
+        command += [f"--{step}", choice]
+    return shlex.join(command)
+
+
+def _changed(options: PrepareOptions) -> dict[str, str]:
+    """The options that are not left to the program."""
+    default = PrepareOptions()
+    return {step: c for step, c in asdict(options).items() if c != getattr(default, step)}
+
+
+def _file_name(given: Given) -> str:
+    """The name of its file, or of the one that it would be saved as."""
+    name = given.label.rpartition("/")[2]
+    return f"{name}.png" if name.startswith(MADE_HERE) and "." not in name else name

@@ -1,0 +1,191 @@
+"""Scoring many images a slice at a time, so that the page stays alive meanwhile."""
+
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from torch import Tensor
+
+from app.services import models, results, work
+from app.services.models import Choice
+from app.views.score.inputs import Given, Upload
+from vae_core.data.pixels import model_input
+from vae_core.data.prepare import PrepareOptions
+from vae_core.model.vae import VAE
+from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.report import Report, report_steps
+from vae_core.scoring.score import Convergence, HeldOut, Score
+from vae_core.settings.choices import Binarisation
+
+SEED = 0
+_REMEMBERED = 5000
+_serials = count()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of an image.
+
+    Attributes:
+        x: what the model saw, (1, C, H, W) in [0, 1].
+    """
+
+    report: Report
+    convergence: Convergence
+    x: Tensor
+
+    @property
+    def score(self) -> Score:
+        """log p̂(x) and its diagnostics."""
+        return self.report.score
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model and a protocol.
+
+    Attributes:
+        key: names both; equal keys give equal scores.
+        held_out: what percentiles of log p̂(x) refer to.
+        calibration: what verdicts rest on besides.
+    """
+
+    key: Hashable
+    model: VAE
+    held_out: HeldOut | None
+    binarisation: Binarisation
+    importance_samples: int
+    calibration: Calibration | None = None
+
+    @classmethod
+    def of(cls, choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
+        """The model with what its scores are held against, as far as the protocol is the same."""
+        calibration = results.calibration(choice)
+        if calibration is not None and not calibration.binarised_by(binarisation):
+            calibration = None
+        held_out = calibration.scores if calibration else results.held_out(choice)
+        if held_out is not None and not held_out.binarised_by(binarisation):
+            held_out = None
+        key = (*choice.weights(), binarisation, samples, *results.judged_by(choice))
+        return cls(key, models.model(choice), held_out, binarisation, samples, calibration)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the pixels are drawn, so that another seed gives another image."""
+        return self.binarisation == "dynamic"
+
+    def steps(self, pixels: Tensor) -> Generator[float, None, Scored]:
+        """The report of pixels (C, H, W) in small steps; yields the share done."""
+        x = model_input(pixels, self.binarisation, SEED)
+        report, convergence = yield from report_steps(
+            self.model, x, self.importance_samples, self.calibration, self.held_out, SEED
+        )
+        return Scored(report, convergence, x)
+
+
+class Known(work.Known[Scored]):
+    """Scores of this session, so that nothing is scored twice; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__(_REMEMBERED)
+
+
+class Reading:
+    """Images that are read as they are asked for, and kept: another K need not read them again.
+
+    Attributes:
+        key: names the source.
+        options: how its files are prepared.
+        uploads: those files.
+        given: what was read so far.
+    """
+
+    def __init__(
+        self,
+        key: Hashable,
+        source: Iterable[Given],
+        options: PrepareOptions,
+        uploads: Sequence[Upload] = (),
+    ) -> None:
+        self.key = key
+        self.options = options
+        self.uploads = uploads
+        self.given: list[Given] = []
+        self._source = iter(source)
+
+    def steps(self) -> Iterator[None]:
+        """Read what has not been read yet."""
+        for each in self._source:
+            self.given.append(each)
+            yield
+
+
+class Job(work.Sliced):
+    """Images being read, then scored. Nothing happens but in :meth:`advance`.
+
+    Attributes:
+        serial: differs from that of every other job.
+        phase: "Reading" or "Scoring".
+    """
+
+    def __init__(self, reading: Reading, scorer: Scorer, known: Known) -> None:
+        super().__init__(self._steps)
+        self.serial = next(_serials)
+        self.reading = reading
+        self.scorer = scorer
+        self.phase = "Reading"
+        self._known = known
+        self._scored: dict[str, Scored] = {}
+        self._within = 0.0  # of the image being scored
+
+    @property
+    def key(self) -> Hashable:
+        """Names what is scored and how."""
+        return self.reading.key, self.scorer.key
+
+    @property
+    def readable(self) -> list[Given]:
+        """The images read so far that are images."""
+        return [each for each in self.reading.given if each.pixels is not None]
+
+    @property
+    def failed(self) -> list[Given]:
+        """What could not be read, so far."""
+        return [each for each in self.reading.given if each.pixels is None]
+
+    def scored(self) -> list[tuple[Given, Scored]]:
+        """The images scored so far, in the order in which they were given."""
+        return [(e, self._scored[e.label]) for e in self.readable if e.label in self._scored]
+
+    def ranked(self) -> list[tuple[Given, Scored]]:
+        """The images scored so far, the most probable first."""
+        return sorted(self.scored(), key=lambda pair: -pair[1].score.log_px)
+
+    @property
+    def share(self) -> float:
+        """How much of the scoring is done, 0 to 1."""
+        total = len(self.readable)
+        return min(1.0, (len(self._scored) + self._within) / total) if total else 0.0
+
+    def _steps(self) -> Iterator[None]:
+        yield from self.reading.steps()
+        self.phase, self._spent = "Scoring", 0.0
+        for each in self.readable:
+            yield from self._score(each)
+
+    def _score(self, each: Given) -> Iterator[None]:
+        assert each.pixels is not None
+        key = each.digest, self.scorer.key
+        scored = self._known.get(key)
+        if scored is None:
+            steps = self.scorer.steps(each.pixels)
+            while scored is None:
+                try:
+                    self._within = next(steps)
+                    yield
+                except StopIteration as end:
+                    scored = end.value
+            self._known.put(key, scored)
+        self._scored[each.label] = scored
+        self._within = 0.0
+        yield

@@ -1,0 +1,244 @@
+"""The panels of the score page: the ranked table, the held-out distribution, one image's report."""
+
+import streamlit as st
+
+from app.figures import score as figures
+from app.parts import charts, preparation, text, widgets
+from app.services import results
+from app.services.models import Choice
+from app.shell import errors, frame
+from app.views.score import better_model, export, redraws
+from app.views.score import report as report_
+from app.views.score.desk import Desk
+from app.views.score.examples import example
+from app.views.score.inputs import Given, prepared_again
+from app.views.score.job import Job, Scored
+from app.views.score.ranking import ranking
+from vae_core.data.prepare import Prepared
+from vae_core.runs.run import UNFINISHED
+from vae_core.scoring.pixel_map import pixel_terms
+from vae_core.scoring.score import HeldOut
+
+_SHOWN_ERRORS = 4
+_MOST_MARKS = 300
+
+
+def panels(desk: Desk, job: Job, choice: Choice) -> None:
+    """All images on the left, the chosen one on the right, what else there is to know below."""
+    found = {given.label: (given, scored) for given, scored in job.scored()}
+    chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
+    with st.container():  # stays, so that nothing below it moves in the tree
+        failures(job)
+        if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
+            st.caption(
+                f":orange[{report_.short(unknown)} is not among these images: what others "
+                f"upload stays with them. This is {errors.plain(chosen)}.]"
+            )
+    if not found:
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        ranking(job, chosen, choice)
+        if job.scorer.held_out is not None:
+            distribution(job, job.scorer.held_out, chosen)
+    given, scored = found[chosen]
+    prepared = _prepared(desk, job, given, choice)
+    with right:
+        report(given, scored, job, prepared, _why_not(job, choice))
+        if given.place is not None:
+            better_model.note(choice)
+        convergence(given, scored)
+    left, right = st.columns(2, gap="large")
+    with left:
+        report_.figures(scored.report, job)
+    with right:
+        report_.likeness(scored.report, choice)
+    redraws.section(given, job)
+    with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
+        made_as = example(given.label) if given.place is None else None
+        if prepared is None:
+            st.caption(f"{made_as.about if made_as else ''} Its pixels are used as they are.")
+        else:
+            preparation.steps(prepared)
+    config = choice.run.config
+    widgets.code(
+        export.code(
+            choice.run.folder,
+            config.dataset,
+            job.scorer.binarisation,
+            scored.score.importance_samples,
+            job.scorer,
+            given,
+            job.reading.options,
+        )
+    )
+
+
+def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
+    """The label to look at, and the one asked for if there is none like it.
+
+    Of an archive its first image is looked at.
+    """
+    first = labels[0] if labels else ""
+    if not first or not shown:
+        return first, ""
+    chosen = next((each for each in labels if _is_of(each, shown)), "")
+    return (chosen, "") if chosen else (first, shown)
+
+
+def _is_of(label: str, shown: str) -> bool:
+    """Whether it is the image that was asked for, or in the archive that was."""
+    return label == shown or label.startswith(f"{shown}/")
+
+
+def _is_among(given: list[Given], shown: str) -> bool:
+    return any(_is_of(each.label, shown) for each in given)
+
+
+def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:
+    """How a file was prepared; None for an example."""
+    if given.place is None:
+        return None
+    if desk.prepared is None or desk.prepared[0] != (job.reading.key, given.place):
+        config = choice.run.config
+        prepared = prepared_again(
+            job.reading.uploads,
+            given.place,
+            config.model.image_shape,
+            job.reading.options,
+            config.dataset,
+        )
+        desk.prepared = (job.reading.key, given.place), prepared
+    return desk.prepared[1]
+
+
+def _why_not(job: Job, choice: Choice) -> str:
+    """Why there is no percentile, or a verdict by log p(x) alone, where that is so."""
+    scorer = job.scorer
+    if scorer.calibration is not None:
+        return ""
+    damage = results.damage(choice)
+    if damage is not None:
+        return errors.sentence(damage)
+    if scorer.held_out is not None:
+        return (
+            "What its other figures are held against has not been measured for this model; "
+            f"`python -m vae_core calibrate {text.shown_path(choice.run.folder)}` does so."
+        )
+    calibration = results.calibration(choice)
+    held_out = calibration.scores if calibration else results.held_out(choice)
+    if held_out is not None:
+        return (
+            f"The held-out images were scored with {held_out.protocol['binarisation']} "
+            f"binarisation; scores with {scorer.binarisation} cannot be compared with them."
+        )
+    state = choice.run.status().state
+    if state in UNFINISHED:
+        return (
+            "The run is not finished: its held-out images, with which an image is compared, are "
+            "scored at the end of training."
+        )
+    return (
+        f"The run is {state}: it ended before its held-out images were scored. Resume it on the "
+        "Train page to get percentiles."
+    )
+
+
+def failures(job: Job) -> None:
+    """Name what could not be read, and why."""
+    lines = [_failure(given) for given in job.failed]
+    if not lines:
+        return
+    others = [_rest_of(job)] if job.readable else []
+    st.error("  \n".join(lines[:_SHOWN_ERRORS] + others))
+    if len(lines) > _SHOWN_ERRORS:
+        with st.expander(f"{len(lines) - _SHOWN_ERRORS} more that could not be read"):
+            st.markdown("  \n".join(lines[_SHOWN_ERRORS:]))
+
+
+def _failure(given: Given) -> str:
+    """Why it could not be read; of a file in an archive, which archive that is."""
+    archive, inside, _ = given.label.partition("/")
+    return (
+        f"{report_.short(archive)}: {errors.plain(given.error)}"
+        if inside
+        else errors.plain(given.error)
+    )
+
+
+def _rest_of(job: Job) -> str:
+    """What becomes of the files that could be read."""
+    scored, readable = len(job.scored()), len(job.readable)
+    if scored == readable and job.done:
+        return "The other one is scored." if scored == 1 else f"The other {scored:,} are scored."
+    return f"Of the other {readable:,} files {scored:,} are scored so far."
+
+
+def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
+    """All images on the distribution of the held-out ones."""
+    placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
+    step = -(-len(placed) // _MOST_MARKS)
+    placed = [each for i, each in enumerate(placed) if i % step == 0 or each[0] == chosen]
+    labels = [label for label, _ in placed]
+    values = [place.log_px for _, place in placed]
+    index = labels.index(chosen) if chosen in labels else None
+    figure = figures.held_out_figure(
+        held_out.log_px.numpy(), held_out.importance_samples, labels, values, index
+    )
+    where = f" {chosen} stands at {values[index]:.1f} nats." if index is not None else ""
+    alt = f"Histogram of log p(x) of {len(held_out.log_px)} held-out images, with marks." + where
+    names = ["held-out"] * len(held_out.log_px) + labels
+    charts.chart(
+        figure,
+        "held-out",
+        alt,
+        {"image": names, "log_px_nats": [*held_out.log_px.tolist(), *values]},
+    )
+
+
+# ---- one image
+
+
+def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, why_not: str) -> None:
+    """The score report of one image.
+
+    Args:
+        prepared: how it was made from a file.
+        why_not: why there is no percentile, if there is none.
+    """
+    _pictures(given, scored, job, prepared)
+    report_.judgement(given, scored, job, why_not)
+
+
+def convergence(given: Given, scored: Scored) -> None:
+    """How the estimate of one image went with the number of samples."""
+    course = scored.convergence
+    charts.chart(
+        figures.convergence_figure(
+            course.samples, course.log_px, course.se, scored.score.elbo, height=230
+        ),
+        "convergence",
+        f"log p(x) of {given.label} while the number of importance samples grows to "
+        f"{course.samples[-1]:,}: it ends at {course.log_px[-1]:.2f} nats.",
+        {"samples": course.samples, "log_px_nats": course.log_px, "se_nats": course.se},
+    )
+
+
+def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None) -> None:
+    terms = pixel_terms(job.scorer.model, scored.x)
+    assert given.pixels is not None
+    first = given.pixels.numpy().mean(0) / 255
+    if prepared is not None:
+        first = prepared.steps[0].image / 255
+    with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
+        preparation.picture(first, "Given")
+        preparation.picture(scored.x[0].mean(0).numpy(), "The model saw")
+        preparation.picture(terms.reconstruction.mean(0).numpy(), "Reconstruction")
+        pixels = terms.log_likelihood.sum(0).numpy()
+        with st.container(width=round(170 * frame.magnification()), gap=None):
+            charts.chart(
+                figures.pixel_figure(pixels, height=preparation.SIDE),
+                "pixels",
+                "log p(x|z) pixel by pixel: bright pixels are those that surprise the model.",
+            )
+            st.caption("log p(x|z) by pixel: bright is surprising")

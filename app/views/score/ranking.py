@@ -1,0 +1,149 @@
+"""The table of all scored images, ranked."""
+
+import base64
+from collections import Counter
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app.figures import style
+from app.parts import charts
+from app.services.models import Choice
+from app.views.score import export
+from app.views.score.inputs import Given
+from app.views.score.job import Job, Scored
+
+_MOST_WHILE_WORKING = 200  # rows
+_MOST_PICTURES = 1000  # in a table: more would take seconds to send
+_TABLE = 320  # pixels: the head and seven rows, as many as there are examples
+
+
+# ---- all images
+
+
+def ranking(job: Job, chosen: str, choice: Choice) -> None:
+    """The table of all images scored so far; clicking a row chooses its image.
+
+    While there is work to do, the first images stand in the order in which they were given, so that
+    no row moves under a click.
+    """
+    listed = job.scored()[:_MOST_WHILE_WORKING] if job.working else job.ranked()
+    rows = [given.label for given, _ in listed]
+    # The same rows keep their table, so that a new stroke changes its numbers and nothing else; and
+    # while rows are being added, the table keeps its place and takes clicks.
+    key = f"score-table-{hash(rows[0] if job.working else tuple(rows))}-{job.working}"
+    places = [rows.index(chosen)] if chosen in rows else []
+    selected: Any = {"rows": places, "columns": [], "cells": []}
+    if st.session_state.get(key, {}).get("selection") != selected:
+        st.session_state[key] = {"selection": selected}
+    st.dataframe(
+        _table(listed),
+        key=key,
+        on_select=lambda: _choose(rows, key, shown=selected),
+        selection_mode=("single-row", "single-cell"),
+        selection_default={"selection": selected},
+        height=min(38 + 40 * len(listed), _TABLE),
+        row_height=40,
+        hide_index=True,
+        column_config=_COLUMNS,
+        alt="The images, ranked from the most to the least probable under the model.",
+    )
+    if job.working and len(job.scored()) > len(listed):
+        st.caption(
+            f"The first {len(listed)}; all of them, ranked, once the work is done or stopped."
+        )
+    config = choice.run.config
+    how = export.protocol(choice.key, config.dataset, job.scorer.binarisation, job.reading.options)
+    st.download_button(
+        "All scores as CSV",
+        lambda: style.csv_text(export.columns(job, how)),
+        file_name="scores.csv",
+        mime="text/csv",
+        on_click="ignore",
+        disabled=job.working,
+        key="scores-csv",
+        icon=":material/download:",
+        type="tertiary",
+        help="Saves every score with its error, diagnostics and protocol, and what failed.",
+    )
+
+
+def _choose(rows: list[str], key: str, shown: dict[str, Any]) -> None:
+    """A click anywhere in a row is meant for the row.
+
+    Args:
+        rows: the labels of the rows as they were when that table was drawn.
+        shown: the selection that table was drawn with. The browser may send it back unasked;
+            taken for a click, it would put the image in place of one whose score is to come.
+    """
+    selection = st.session_state[key]["selection"]
+    if selection == shown:
+        return
+    chosen = [cell[0] for cell in selection["cells"]] + list(selection["rows"])
+    if chosen and chosen[0] < len(rows):
+        st.query_params["shown"] = rows[chosen[0]]
+
+
+_COLUMNS = {
+    "": st.column_config.ImageColumn(width=44, help="What the model was given, before binarising."),
+    "Image": st.column_config.TextColumn(width=112, help="Click a row to see its report."),
+    "log p̂(x)": st.column_config.NumberColumn(
+        format="%.1f", width=64, help="Estimated log-likelihood in nats; higher is more probable."
+    ),
+    "±": st.column_config.NumberColumn(
+        format="%.2f", width=40, help="Its standard error, in nats."
+    ),
+    "k̂": st.column_config.NumberColumn(
+        format="%.2f",
+        width=50,
+        help="Tail of the importance weights; above 0.7, or with an ESS below 30, do not trust "
+        "log p̂(x).",
+    ),
+    "Percentile": st.column_config.NumberColumn(
+        format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
+    ),
+    "Verdict": st.column_config.TextColumn(
+        width=138,
+        help="From the percentile, two-sided, and from what else the report of an image shows.",
+    ),
+}
+
+
+def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
+    scores = [scored.score for _, scored in ranked]
+    table: dict[str, list[Any]] = {}
+    if len(ranked) <= _MOST_PICTURES:
+        table[""] = [_thumbnail(given) for given, _ in ranked]
+    table["Image"] = _names([given.label for given, _ in ranked])
+    is_placed = any(score.place for score in scores)
+    if is_placed:  # before the numbers: a phone shows no more than three columns
+        table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
+    table |= {
+        "log p̂(x)": [score.log_px for score in scores],
+        "±": [score.se for score in scores],
+    }
+    if is_placed:
+        table["Percentile"] = [score.percentile for score in scores]
+    return table | {"k̂": [score.pareto_k for score in scores]}
+
+
+def _names(labels: list[str]) -> list[str]:
+    """The last part of each path, or all of it where others end alike."""
+    last = [label.rpartition("/")[2] for label in labels]
+    often = Counter(last)
+    return [name if often[name] == 1 else label for name, label in zip(last, labels, strict=True)]
+
+
+def _thumbnail(given: Given) -> str:
+    assert given.pixels is not None
+    pixels = given.pixels.numpy().mean(0).astype(np.uint8)
+    return _data_url(pixels.tobytes(), pixels.shape)
+
+
+@lru_cache(maxsize=4096)
+def _data_url(pixels: bytes, shape: tuple[int, int]) -> str:
+    picture = np.frombuffer(pixels, np.uint8).reshape(shape) / 255
+    scale = max(1, round(64 / shape[1]))
+    return "data:image/png;base64," + base64.b64encode(charts.png(picture, scale)).decode()

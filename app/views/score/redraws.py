@@ -1,0 +1,104 @@
+"""What other draws of an image's binary pixels would score."""
+
+from collections.abc import Hashable, Iterator
+
+import streamlit as st
+
+from app.parts import live
+from app.services.work import Bench, Task
+from app.views.score.inputs import Given
+from app.views.score.job import Job
+from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
+
+_K = 200  # where no held-out images say how many
+
+
+def section(given: Given, job: Job) -> None:
+    """Made only once it is unfolded, and only where pixels are drawn."""
+    if not job.scorer.drawn:
+        return
+    fold = st.expander(
+        "How much hangs on one draw?",
+        icon=":material/casino:",
+        key="score-draws",
+        on_change="rerun",
+    )
+    if fold.open:
+        with fold:
+            _panel(given, job)
+
+
+def _panel(given: Given, job: Job) -> None:
+    assert given.pixels is not None
+    if not ((given.pixels > 0) & (given.pixels < 255)).any():
+        st.markdown("Nothing: no pixel of this image is grey, so every draw is the same.")
+        return
+    task = _task(given, job)
+    live.panel([task], lambda bench: _show(bench, task), "score-draws")
+
+
+def _task(given: Given, job: Job) -> Task[Redraws]:
+    key: tuple[Hashable, ...] = ("redraws", given.digest, job.scorer.key)
+    return Task(key, f"Scoring {DRAWS} draws", lambda: _redraws(given, job), lambda s: s.share)
+
+
+def _redraws(given: Given, job: Job) -> Iterator[Redraws]:
+    """With as many samples as the held-out images, as scores rise with K."""
+    by = job.scorer
+    samples = by.held_out.importance_samples if by.held_out else _K
+    assert given.pixels is not None
+    return redraw_steps(by.model, given.pixels, samples, by.calibration, by.held_out)
+
+
+def _show(bench: Bench, task: Task[Redraws]) -> None:
+    found = bench.latest(task)
+    if found is None or len(found.reports) < 2:
+        return
+    scores = [each.score for each in found.reports]
+    st.markdown(_in_words(found))
+    table: dict[str, list[object]] = {"Seed": list(range(len(scores)))}
+    if found.percentiles:  # before the numbers, as in the ranking: a phone cuts the rest off
+        table["Verdict"] = [each.verdict for each in found.reports]
+    table |= {
+        "log p̂(x)": [score.log_px for score in scores],
+        "±": [score.se for score in scores],
+    }
+    if found.percentiles:
+        table["Percentile"] = list(found.percentiles)
+    st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
+    st.caption(
+        "Dynamic binarisation draws every pixel, white with probability grey/255; the score above "
+        f"is of seed 0. K = {scores[0].importance_samples:,}. Held-out images were drawn once each "
+        "too, so a verdict by one draw is wrong as rarely as it says. Where draws disagree, the "
+        "image lies near a border: do not make much of either verdict."
+    )
+
+
+def _in_words(found: Redraws) -> str:
+    log_px, count = found.log_px, len(found.reports)
+    said = (
+        f"Over {count} draws log p̂(x) is {log_px.mean():.1f} nats on average, with a standard "
+        f"deviation of **{log_px.std():.1f} nats**"
+    ).replace("-", "−")
+    if not found.percentiles:
+        return f"{said}."
+    low, high = min(found.percentiles), max(found.percentiles)
+    told = ", ".join(f"{n} × *{verdict}*" for verdict, n in found.verdicts)
+    return f"{said}; its percentile goes from {low:.0f} to {high:.0f}. Verdicts: {told}."
+
+
+_COLUMNS = {
+    "Seed": st.column_config.NumberColumn(width=60, help="Of the draw; the score above is of 0."),
+    "log p̂(x)": st.column_config.NumberColumn(
+        format="%.1f", width=80, help="Estimated log-likelihood of this draw, in nats."
+    ),
+    "±": st.column_config.NumberColumn(
+        format="%.2f", width=60, help="Its standard error by the importance samples, in nats."
+    ),
+    "Percentile": st.column_config.NumberColumn(
+        format="%.1f", width=90, help="Of 100 held-out images, how many score lower."
+    ),
+    "Verdict": st.column_config.TextColumn(
+        width=180, help="Of this draw, from all figures of its report."
+    ),
+}

@@ -1,0 +1,1 @@
+"""The page on which one image walks through the VAE."""

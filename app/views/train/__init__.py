@@ -1,0 +1,1 @@
+"""The page that trains models and shows what they do meanwhile."""

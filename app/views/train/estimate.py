@@ -1,0 +1,106 @@
+"""What a run will cost, for the form: its parameters and about how long it takes.
+
+Counted by :mod:`vae_core.training.cost`; the speed is that of an earlier run here which worked
+most alike,
+or else of a short measurement. All of it is cached.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from vae_core.runs.run import Run, RunError, Status
+from vae_core.settings.config import RunConfig
+
+if TYPE_CHECKING:
+    from vae_core.training.cost import Speed
+    from vae_core.training.precision import Precision
+_STARTING = 2.0  # seconds for the process to start and load PyTorch
+_EARLIER_RUNS = 8
+_ALIKE = math.log(4)  # an earlier run up to so many times as much work an epoch tells the speed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of a run before it starts.
+
+    Attributes:
+        parameters: exact.
+        seconds: about, from start to finish, not counting a download or other runs before it.
+        basis: what the seconds are based on, in words.
+        device: where it would train.
+    """
+
+    parameters: int
+    seconds: float
+    basis: str
+    device: str
+
+
+def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
+    """What a run with this config will cost, going by ``earlier`` runs where one is alike.
+
+    Raises:
+        vae_core.basics.devices.DeviceError: if the device it names is not there.
+    """
+    from vae_core.basics.devices import resolve_device
+
+    device = str(resolve_device(config.train.device))
+    parameters, epoch, final = _costs(config, device)
+    basis = "a short measurement of this computer"
+    if (other := _most_alike(config, device, earlier)) is not None:
+        run, factor = other
+        epoch, final = epoch * factor, final * factor
+        basis = f"how long “{run.name}” took an epoch here"
+    return Estimate(parameters, _STARTING + config.train.epochs * epoch + final, basis, device)
+
+
+def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple[Run, float] | None:
+    """The run on that device with the most similar work, and its time against the count's."""
+    wanted = _costs(config, device)[1]
+    best, distance = None, _ALIKE
+    for run in list(earlier)[:_EARLIER_RUNS]:
+        measured = _seconds_an_epoch(run, device)
+        if measured is None or run.config.model.network != config.model.network:
+            continue
+        counted = _costs(run.config, device)[1]
+        if abs(math.log(counted / wanted)) <= distance:
+            best, distance = (run, measured / counted), abs(math.log(counted / wanted))
+    return best
+
+
+def _seconds_an_epoch(run: Run, device: str) -> float | None:
+    """What an epoch took, once the run has done one on that device."""
+    try:
+        status: Status = run.status()
+    except RunError:
+        return None
+    done = status.epoch - 1 + (status.step / status.steps if status.steps else 0)
+    return status.seconds / done if done >= 1 and status.device == device else None
+
+
+@lru_cache(maxsize=256)
+def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
+    """Parameters, seconds an epoch and seconds for the final figures, as counted."""
+    import torch
+
+    from vae_core.training import cost
+    from vae_core.training.precision import resolve_precision
+
+    pixels = config.model.pixels
+    speed = _speed(device, resolve_precision(config.train.precision, torch.device(device), pixels))
+    epoch, final = cost.epoch_work(config), cost.final_work(config)
+    return cost.parameters(config.model), speed.seconds(epoch), speed.seconds(final)
+
+
+@st.cache_resource(show_spinner=False)
+def _speed(device: str, precision: "Precision") -> "Speed":
+    import torch
+
+    from vae_core.training.cost import measure_speed
+
+    return measure_speed(torch.device(device), precision)

@@ -1,0 +1,95 @@
+"""The film of a run: what its model made of the same images and the same noise, epoch by epoch."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+_FRAMES = 14
+_ROWS = ("x̂ 1", "x̂ 2", "x̂ 3", "sample 1", "sample 2")
+_RECONSTRUCTED, _SAMPLED = 3, 2
+_EMPTY = 0.15  # as between the images
+
+
+class Frame(NamedTuple):
+    """Images in [0, 1] at one epoch: (12, H, W), (12, H, W) and (36, H, W)."""
+
+    originals: np.ndarray
+    reconstructions: np.ndarray
+    samples: np.ndarray
+
+
+def epochs(folder: Path) -> list[int]:
+    """The epochs that have a frame."""
+    from vae_core.runs.snapshots import snapshot_epochs
+
+    return snapshot_epochs(folder)
+
+
+@lru_cache(maxsize=64)
+def planned(last_epoch: int) -> tuple[int, ...]:
+    """The epochs that have a frame once a run of so many is done."""
+    from vae_core.runs.snapshots import due
+
+    return tuple(epoch for epoch in range(1, last_epoch + 1) if due(epoch, last_epoch))
+
+
+def frame(folder: Path, epoch: int) -> Frame | None:
+    """The frame of an epoch; None if it is gone, or damaged."""
+    path = folder / "snapshots" / f"epoch-{epoch:06d}.safetensors"
+    try:
+        return _frame(str(folder), epoch, path.stat().st_mtime_ns)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _frame(folder: str, epoch: int, written: int) -> Frame:  # noqa: ARG001
+    from safetensors import SafetensorError
+
+    from vae_core.runs.snapshots import read_snapshot
+
+    try:
+        found = read_snapshot(Path(folder), epoch)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    images = (found.originals, found.reconstructions, found.samples)
+    return Frame(*(each[:, 0].numpy().astype(np.float32) / 255 for each in images))
+
+
+def spread(epochs: Sequence[int], count: int = _FRAMES) -> list[int]:
+    """About ``count`` of the epochs, the first and the last among them, denser early on.
+
+    Most happens in the first epochs, so each step multiplies the epoch by about the same factor.
+    """
+    if len(epochs) <= count:
+        return list(epochs)
+    wanted = np.geomspace(epochs[0], epochs[-1], count)
+    return sorted({min(epochs, key=lambda e: abs(math.log(e / w))) for w in wanted})
+
+
+def strip(folder: Path, last_epoch: int) -> tuple[Sequence[int], np.ndarray, Sequence[str]] | None:
+    """What :func:`app.figures.train.strip_figure` draws; None before there is a frame.
+
+    The first column, epoch 0, holds the images as they were given. The columns are those of the
+    whole film from the start; what is still to come is empty.
+    """
+    available = epochs(folder)
+    shown = spread(sorted({*planned(last_epoch), *available}))
+    frames = [frame(folder, epoch) if epoch in available else None for epoch in shown]
+    first = next(filter(None, frames), None)
+    if first is None:
+        return None
+    nothing = np.full_like(first.samples[: _RECONSTRUCTED + _SAMPLED], _EMPTY)
+    columns = [np.concatenate([first.originals[:_RECONSTRUCTED], nothing[:_SAMPLED]])]
+    columns += [
+        np.concatenate([each.reconstructions[:_RECONSTRUCTED], each.samples[:_SAMPLED]])
+        if each
+        else nothing
+        for each in frames
+    ]
+    return [0, *shown], np.stack(columns), _ROWS

@@ -1,0 +1,324 @@
+"""The live panels of the Train page: one run, as it goes."""
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.figures import style
+from app.figures import train as figures
+from app.parts import charts, widgets
+from app.shell import errors, navigation
+from app.views.train import film as film_
+from app.views.train.history import History, Reader
+from app.views.train.pace import Kept, rest
+from vae_core.runs.run import Run, RunError, Status
+from vae_core.runs.store import pretrained_runs
+from vae_core.settings.config import RunConfig
+from vae_core.settings.data_sets import DATASETS
+
+_NEWEST = "newest"
+_T = TypeVar("_T")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reader(folder: str) -> Reader:
+    from pathlib import Path
+
+    return Reader(Path(folder))
+
+
+def history(run: Run) -> History:
+    """What the run has recorded by now."""
+    return _reader(str(run.folder)).read()
+
+
+def _kept(name: str, run: Run, status: Status, version: Hashable, make: Callable[[], _T]) -> _T:
+    """What ``make`` made for this version, made anew when that has changed and it is time to."""
+    if "train-kept" not in st.session_state:
+        st.session_state["train-kept"] = Kept()
+    return st.session_state["train-kept"].get(name, run.id, version, rest(status), make)
+
+
+def readings(run: Run, status: Status, recorded: History) -> None:
+    """The terms of the ELBO as numbers, with the protocol they were measured by."""
+    row = recorded.last
+    with st.container(key="run-readings", horizontal=True, gap="medium"):
+        if row is None:
+            _running_readings(status)
+        else:
+            _row_readings(row, recorded)
+    if row is None:
+        _protocol(run.config, "train", note=f"so far in epoch {max(1, status.epoch)}")
+    else:
+        about = row["validation"]
+        _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+    if recorded.unreadable:
+        st.caption(f"{recorded.unreadable} lines of its metrics cannot be read and are left out.")
+
+
+def _running_readings(status: Status) -> None:
+    for key, label, quantity in figures.TERMS:
+        value = status.terms.get(key)
+        shown = "–" if value is None else style.number(value, unit="")
+        st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
+
+
+def _row_readings(row: dict[str, Any], recorded: History) -> None:
+    about = row["validation"]
+    for key, label, quantity in figures.TERMS:
+        shown = style.number(about[key], about.get(f"{key}_se"), unit="")
+        st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
+    estimates = recorded.having("importance").last
+    if estimates:
+        found = estimates["importance"]
+        shown = style.number(found["log_px"], found["log_px_se"], unit="")
+        help_text = (
+            f"Estimated by importance sampling after epoch {estimates['epoch']:,}: "
+            f"K = {found['importance_samples']}, the first {found['images']} validation images."
+        )
+        st.metric("log p̂(x) (nats)", shown, help=help_text, width="content")
+    active, size = about["active_units"], len(about.get("kl_by_dimension", ()))
+    text = "Dimensions whose posterior mean moves with the image (variance above 0.01)."
+    st.metric("Active dimensions", f"{active} of {size}", help=text, width="content")
+    if "class_accuracy" in about:
+        text = "How often the class head p(y|z) is right about a validation image, z ~ q(z|x)."
+        st.metric("Classes right", f"{about['class_accuracy']:.1%}", help=text, width="content")
+
+
+_MEANING = {
+    "ELBO": "The evidence lower bound, which training raises: E log p(x|z) − KL.",
+    "log p(x|z)": "How probable the image is, given z drawn from its own posterior.",
+    "KL": "What z tells about the image: KL(q(z|x) ‖ p(z)).",
+}
+
+
+def terms(run: Run, status: Status, recorded: History) -> None:
+    """ELBO, E log p(x|z) and KL by epoch."""
+    names = ("elbo", "log_px_z", "kl")
+    running = None
+    if status.state == "running" and status.terms and status.steps:
+        place = status.epoch - 1 + status.step / status.steps
+        if place > len(recorded.rows):  # the epoch under way, not one that has its row already
+            running = (place, status.terms)
+
+    def make() -> go.Figure:
+        return figures.terms_figure(
+            recorded.epochs,
+            {name: recorded.column("train", name) for name in names},
+            {name: recorded.column("validation", name) for name in (*names, "elbo_se")},
+            running,
+            last_epoch=run.config.train.epochs,
+        )
+
+    charts.chart(
+        _kept("terms", run, status, (recorded.version, running and running[0]), make),
+        "terms",
+        "Curves by epoch of the ELBO, the expected log-likelihood and the KL, in nats per image, "
+        "on training and validation images.",
+        partial(_terms_table, recorded),
+    )
+    count = DATASETS[run.config.dataset].sizes["train"]
+    st.caption(
+        "Solid: validation, with the standard error of the ELBO as a band. Dotted: means over the "
+        f"{count:,} training images while the weights move."
+    )
+
+
+def example() -> None:
+    """The curves of a model that comes with the program; the browser loads what plots need."""
+    for run in pretrained_runs()[:1]:
+        st.markdown(f"This is how **{errors.plain(run.name)}** was trained, which is here already:")
+        terms(run, run.status(), history(run))
+
+
+def _terms_table(recorded: History) -> str:
+    columns: dict[str, Sequence[Any]] = {"epoch": recorded.epochs}
+    for part in ("train", "validation"):
+        for name in ("elbo", "log_px_z", "kl"):
+            columns[f"{part}_{name}"] = recorded.column(part, name)
+    columns["validation_elbo_se"] = recorded.column("validation", "elbo_se")
+    return figures.style.csv_text(columns)
+
+
+def film(run: Run) -> None:
+    """What the model draws: reconstructions and samples at the epoch of the slider."""
+    available = film_.epochs(run.folder)
+    if not available:
+        st.caption("Reconstructions and samples appear here after the first epoch.")
+        return
+    epoch = _film_epoch(run, available)
+    frame = film_.frame(run.folder, epoch)
+    if frame is None:
+        st.caption(f"The pictures of epoch {epoch} cannot be read.")
+        return
+    charts.image(
+        figures.pairs(frame.originals, frame.reconstructions),
+        f"Epoch {epoch:,}: images, and under each its reconstruction",
+        "stretch",
+        alt=f"Validation images and their reconstructions after epoch {epoch}",
+    )
+    charts.image(
+        figures.style.tile(frame.samples, 12),
+        "Samples: E[x|z] for z drawn from the prior",
+        "stretch",
+        alt=f"36 images the model makes up after epoch {epoch}",
+    )
+
+
+def _film_epoch(run: Run, available: Sequence[int]) -> int:
+    """The epoch of the slider, or the newest while it stands at its end."""
+    planned = sorted({*film_.planned(run.config.train.epochs), *available})
+    wanted = st.select_slider(
+        "Film, by epoch",
+        [*planned, _NEWEST],
+        value=_NEWEST,
+        key=f"frame-{run.id}",
+        help="Which epoch to look at; at the right end the newest is followed as it comes.",
+    )
+    if wanted == _NEWEST:
+        return available[-1]
+    return max((epoch for epoch in available if epoch <= int(wanted)), default=available[0])
+
+
+def strip(run: Run, status: Status) -> None:
+    """The same images through training, side by side."""
+    version = tuple(film_.epochs(run.folder))
+    figure = _kept("film", run, status, version, lambda: _strip_figure(run))
+    if figure is not None:
+        charts.chart(
+            figure,
+            "film",
+            "Three validation images, their reconstructions and two samples, from the first epoch "
+            "to the last.",
+        )
+        st.caption(
+            "E[x|z] at the posterior mean of three validation images (x̂), and at two draws from "
+            "the prior; the images and the noise are the same at every epoch."
+        )
+
+
+def _strip_figure(run: Run) -> go.Figure | None:
+    found = film_.strip(run.folder, run.config.train.epochs)
+    return None if found is None else figures.strip_figure(*found)
+
+
+def details(run: Run, status: Status, recorded: History) -> None:
+    """KL by dimension, log p̂(x), and the terms of a flow."""
+    if recorded.last is None:
+        return
+    left, right = st.columns(2)
+    with left:
+        _kl(run, status, recorded, recorded.last)
+    estimated = recorded.having("importance")
+    with right:
+        if estimated.last is None:
+            st.caption(_no_estimate(run.config))
+        else:
+            _importance(run, status, estimated, estimated.last["importance"])
+    if any(recorded.column("validation", "log_det_sum")):
+        _flow(run, status, recorded, recorded.last["validation"])
+
+
+def _kl(run: Run, status: Status, recorded: History, row: dict[str, Any]) -> None:
+    from vae_core.inference.dimensions import ACTIVE_VARIANCE
+
+    about = row["validation"]
+    kl = about["kl_by_dimension"]
+    active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
+    charts.chart(
+        _kept("kl", run, status, recorded.version, lambda: figures.kl_figure(kl, active)),
+        "kl",
+        f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
+        {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
+    )
+    _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+
+
+def _flow(run: Run, status: Status, recorded: History, about: dict[str, Any]) -> None:
+    def make() -> go.Figure:
+        names = ("log_qz", "log_q0", "log_det_sum")
+        columns = {name: recorded.column("validation", name) for name in names}
+        return figures.flow_figure(recorded.epochs, columns, last_epoch=run.config.train.epochs)
+
+    charts.chart(
+        _kept("flow", run, status, recorded.version, make),
+        "flow",
+        "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
+    )
+    _protocol(run.config, "validation", about)
+
+
+def _no_estimate(config: RunConfig) -> str:
+    every = config.train.importance_every
+    if not every:
+        return "log p̂(x) is not estimated while this run trains (see “More”)."
+    return (
+        f"log p̂(x) is estimated for the first time after epoch {min(every, config.train.epochs)}."
+    )
+
+
+def _importance(run: Run, status: Status, estimated: History, about: dict[str, Any]) -> None:
+    def make() -> go.Figure:
+        columns = [estimated.column("importance", n) for n in ("log_px", "log_px_se", "elbo")]
+        last_epoch = run.config.train.epochs
+        return figures.importance_figure(estimated.epochs, *columns, last_epoch=last_epoch)
+
+    charts.chart(
+        _kept("importance", run, status, estimated.version, make),
+        "importance",
+        "log p(x) estimated by importance sampling, with its standard error, and the ELBO of the "
+        "same images, by epoch.",
+    )
+    _protocol(run.config, "validation", about, K=about["importance_samples"])
+
+
+def _protocol(
+    config: RunConfig, split: str, about: dict[str, Any] | None = None, note: str = "", **more: Any
+) -> None:
+    about = about or {}
+    widgets.protocol(
+        DATASETS[config.dataset].title,
+        split,
+        config.pixels,
+        L=None if more else about.get("samples", config.train.samples),
+        seed=about.get("seed", config.train.seed),
+        images=about.get("images"),
+        note=note,
+        **more,
+    )
+
+
+def outcome(run: Run) -> None:
+    """The final figures of a finished run, and where to go with its model."""
+    try:
+        final = run.evaluation()
+    except RunError as error:
+        final = None
+        st.caption(errors.plain(str(error)))
+    if final is not None:
+        log_px = style.number(final["log_px"], final["log_px_se"])
+        elbo = style.number(final["elbo"], final["elbo_se"])
+        st.markdown(f"On test images: **log p̂(x) = {log_px}**, ELBO = {elbo}.")
+        _protocol(run.config, "test", final, K=final["importance_samples"])
+    if run.checkpoint_digest():
+        with st.container(horizontal=True):
+            navigation.link("start", "Walk an image through it", model=run.id)
+            navigation.link("latent", "See its latent space", model=run.id)
+            navigation.link("score", "Score images with it", model=run.id)
+
+
+def code_of(config: RunConfig) -> list[str]:
+    """Lines that train the same model without the app."""
+    default = RunConfig().settings()
+    chosen = {k: v for k, v in config.settings().items() if v != default[k] or k == "dataset"}
+    return [
+        "from vae_core import RunConfig, load_dataset, train",
+        "",
+        f"config = RunConfig.from_settings({chosen!r})",
+        "for event in train(config, load_dataset(config.dataset)):",
+        '    if hasattr(event, "metrics"):  # an epoch is done',
+        '        print(event.epoch, event.metrics["validation"]["elbo"])',
+    ]

@@ -1,0 +1,150 @@
+"""The list of runs on the Train page: which there are, which one is chosen, what can be done."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from app.parts.text import duration
+from app.services import runs
+from app.shell import errors
+from vae_core.runs.run import UNFINISHED, Run, RunError, Status
+
+ICONS = {
+    "queued": "schedule",
+    "running": "play_arrow",
+    "paused": "pause_circle",
+    "stopped": "stop_circle",
+    "failed": "error",
+    "done": "check_circle",
+    "damaged": "broken_image",
+}
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder of the store: a run with its status, or the reason why it cannot be read."""
+
+    id: str
+    run: Run | None
+    status: Status | None
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        """The state of the run, or ``damaged``."""
+        return self.status.state if self.status else "damaged"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is queued or running."""
+        return self.state in UNFINISHED
+
+    @property
+    def name(self) -> str:
+        """What lists call it."""
+        return self.run.name if self.run else self.id
+
+
+def entries() -> list[Entry]:
+    """Everything in the store, newest first; sees to it that queued runs are worked on."""
+    found = []
+    for each in runs.entries():
+        if not isinstance(each, Run):
+            found.append(Entry(each.folder.name, None, None, each.reason))
+            continue
+        try:
+            found.append(Entry(each.id, each, each.status()))
+        except RunError as error:
+            found.append(Entry(each.id, None, None, str(error)))
+    return sorted(found, key=lambda e: e.status.created if e.status else 0.0, reverse=True)
+
+
+# ---- which one is chosen
+
+
+def chosen_id(found: Sequence[Entry]) -> str | None:
+    """The run in the address, else the one chosen before, else the newest; None if none is."""
+    if wanted := st.query_params.get("run"):
+        return wanted
+    if before := st.session_state.get("train-run"):  # the page was left and opened again
+        choose(before)
+        return before
+    return found[0].id if found else None
+
+
+def choose(run_id: str) -> None:
+    """Show this run from now on; the address says so too."""
+    st.session_state["train-run"] = run_id
+    st.query_params["run"] = run_id
+
+
+# ---- what can be done
+
+
+def attempt(action: Callable[[], object]) -> None:
+    """Do it; if the run is not what it was when the button was drawn, say so instead of failing."""
+    try:
+        action()
+    except (RunError, OSError) as error:
+        st.session_state["train-note"] = f"That was not possible: {error}"
+
+
+def remove(run_id: str) -> None:
+    """Take a run off the list."""
+    folder = runs.store().remove(run_id)
+    if st.query_params.get("run") == run_id:
+        del st.query_params["run"]
+    st.session_state.pop("train-run", None)
+    st.session_state["train-note"] = f"Taken off the list. The folder is now {folder}."
+
+
+# ---- the list
+
+
+def show_list(found: Sequence[Entry], chosen: str | None) -> None:
+    """The runs, newest first, each with its state; a click shows it."""
+    st.subheader("Runs", anchor=False)
+    if not found:
+        st.caption("None yet. Runs are kept until you remove them, also when the app is closed.")
+        return
+    everything = len(found) <= _SHOWN or st.session_state.get("train-all-runs", False)
+    with st.container(key="run-list", gap="xxsmall"):
+        for entry in found if everything else found[:_SHOWN]:
+            _row(entry, entry.id == chosen)
+    if len(found) > _SHOWN:
+        st.toggle(f"All {len(found)} runs", key="train-all-runs", help="Show the older ones too.")
+
+
+def _row(entry: Entry, is_chosen: bool) -> None:
+    clicked = st.button(
+        f"{errors.plain(entry.name)} &ensp;:gray[:small[{_remark(entry)}]]",
+        key=f"pick-{entry.id}",
+        icon=f":material/{ICONS[entry.state]}:",
+        type="secondary" if is_chosen else "tertiary",
+        width="stretch",
+        on_click=choose,
+        args=(entry.id,),
+        help=f"Show this run, which is {entry.state}.",
+    )
+    if entry.run and entry.status and entry.unfinished:
+        st.progress(entry.status.share_done(entry.run.config.train.epochs))
+    if clicked:
+        st.rerun()
+
+
+def _remark(entry: Entry) -> str:
+    if entry.run is None or entry.status is None:
+        return "damaged"
+    epochs = entry.run.config.train.epochs
+    if entry.state == "running" and entry.status.epoch:
+        left = entry.status.seconds_left(epochs)
+        return f"{entry.status.epoch} / {epochs}" + (f", {duration(left)}" if left else "")
+    return f"{entry.state}, {_when(entry.status.created)}"
+
+
+def _when(seconds: float) -> str:
+    then, now = datetime.fromtimestamp(seconds), datetime.now()
+    return f"{then:%H:%M}" if then.date() == now.date() else f"{then.day} {then:%b}"

@@ -1,0 +1,196 @@
+"""The figures of the Start page show what they say, for every number of dimensions."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from app.figures import start_diagram, start_estimates, style
+
+RNG = np.random.default_rng(0)
+MEAN, SCALE = np.array([0.5, -2.0]), np.array([[0.2, 0.0], [0.1, 0.05]])
+
+
+def circles() -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, 33)
+    ring = np.stack([np.cos(angle), np.sin(angle)], -1)
+    return np.concatenate([radius * ring for radius in start_diagram.RADII])
+
+
+def spec(figure: go.Figure) -> dict[str, Any]:
+    return figure.to_dict()
+
+
+def traces(figure: go.Figure) -> list[Any]:
+    return list(figure.data)
+
+
+def trace(figure: go.Figure, name: str) -> Any:
+    """The last trace of that name."""
+    return [t for t in traces(figure) if t.name == name][-1]
+
+
+def axis_range(figure: go.Figure, axis: str) -> tuple[float, float]:
+    low, high = spec(figure)["layout"][axis]["range"]
+    return low, high
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 16])
+def test_noise_and_latent_show_the_followed_draw_where_it_is(d: int) -> None:
+    epsilon = RNG.normal(size=(50, d))
+    epsilon[0] = 4.5  # further out than a standard normal is drawn
+    z = 0.1 * epsilon + 3
+    probe = circles() if d == 2 else np.linspace(-3, 3, 99)[:, None]
+    followed = {1: ["x"], 2: ["x", "y"]}.get(d, ["y"])
+    drawn = (
+        (start_diagram.noise(epsilon, probe), epsilon, "this ε" if d < 3 else "ε"),
+        (
+            start_diagram.latent(
+                z, 0.1 * probe + 3, np.zeros(len(probe)), np.full(d, 3), np.full(d, 0.1)
+            ),
+            z,
+            "this z" if d < 3 else "z",
+        ),
+    )
+    for figure, values, name in drawn:
+        shown = trace(figure, name)
+        assert shown.marker.color == style.HIGHLIGHT
+        at = np.concatenate([np.ravel(getattr(shown, letter)) for letter in followed])
+        np.testing.assert_allclose(at, values[0])
+        for letter in followed if d > 1 else ():
+            low, high = axis_range(figure, f"{letter}axis")
+            assert np.all((low < getattr(shown, letter)) & (getattr(shown, letter) < high))
+
+
+def test_in_the_plane_the_circles_of_the_noise_become_the_ellipses_of_q() -> None:
+    z = circles() @ SCALE.T + MEAN
+    figure = start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, np.ones(2))
+    rings = [
+        t for t in traces(figure) if t.name == "|ε| = 1" and t.line.color == style.LOG_Q.colour
+    ]
+    points = np.stack([rings[0].x, rings[0].y], -1)
+    radius = np.linalg.norm(np.linalg.solve(SCALE, (points - MEAN).T), axis=0)
+    np.testing.assert_allclose(radius, 1)
+    x, y = axis_range(figure, "xaxis"), axis_range(figure, "yaxis")
+    assert x[1] - x[0] == pytest.approx(y[1] - y[0])  # or circles would not look round
+    assert spec(figure)["layout"]["yaxis"]["scaleanchor"] == "x"
+
+
+def test_only_a_small_q_gets_a_map_of_where_in_the_prior_it_is() -> None:
+    def names(scale: float) -> list[str]:
+        z = scale * circles() + MEAN
+        return [
+            t.name for t in traces(start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN))
+        ]
+
+    assert "q(z|x) in the prior" in names(0.1)
+    assert "q(z|x) in the prior" not in names(1)
+
+
+@pytest.mark.parametrize("correlation", [-0.9, 0.9])
+def test_the_map_keeps_out_of_the_way_of_q(correlation: float) -> None:
+    scale = 0.1 * np.linalg.cholesky([[1, correlation], [correlation, 1]])
+    z = circles() @ scale.T
+    figure = start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN)
+    spot = trace(figure, "q(z|x) in the prior")
+    corner = np.array([np.mean(spot.x), np.mean(spot.y)])
+    distance = np.linalg.norm(np.linalg.solve(scale, corner))
+    assert distance > 3
+
+
+def test_the_density_over_a_line_is_normalised_and_drawn_in_order() -> None:
+    epsilon = np.linspace(-5, 5, 401)[::-1, None]  # a flow may turn the line round
+    z = 0.3 * epsilon + 1
+    log_q = -0.5 * (epsilon[:, 0] ** 2 + np.log(2 * np.pi)) - np.log(0.3)
+    curve = trace(start_diagram.latent(z[:3], z, log_q, np.ones(1), np.ones(1)), "q(z|x)")
+    assert np.all(np.diff(curve.x) > 0)
+    assert np.trapezoid(curve.y, curve.x) == pytest.approx(1, abs=1e-4)
+
+
+def test_many_dimensions_show_mean_and_spread_of_each_over_the_prior() -> None:
+    mean, sd = RNG.normal(size=20), RNG.uniform(0.1, 1, size=20)
+    figure = start_diagram.latent(
+        RNG.normal(size=(4, 20)), np.zeros((0, 20)), np.zeros(0), mean, sd
+    )
+    spread = trace(figure, "q(z|x)")
+    np.testing.assert_allclose(spread.y, mean)
+    np.testing.assert_allclose(spread.error_y.array, sd)
+    (band,) = spec(figure)["layout"]["shapes"]
+    assert (band["y0"], band["y1"]) == (-1, 1)
+
+
+def test_the_gaussian_is_shown_by_sigma_or_by_the_lower_triangle() -> None:
+    scale = np.tril(RNG.normal(size=(5, 5)))
+    heat = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=False), "L")
+    above = np.triu_indices(5, 1)
+    assert np.isnan(np.asarray(heat.z)[above]).all()
+    np.testing.assert_allclose(np.nan_to_num(heat.z), scale)
+    bars = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=True), "σ")
+    np.testing.assert_allclose(bars.y, np.diag(scale))
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 64])
+def test_the_flow_in_the_plane_accounts_for_every_log_determinant(steps: int) -> None:
+    dets = RNG.normal(size=steps)
+    probe = np.stack([(1 + t) * circles() for t in range(steps + 1)])
+    figure = start_diagram.flow(dets, probe, RNG.normal(size=(steps + 1, 2)))
+    labels = [a["text"].replace("−", "-") for a in spec(figure)["layout"]["annotations"]]
+    assert len(labels) == min(6, steps + 1)
+    assert labels[0] == "z₀"
+    assert labels[-1].startswith("z" + str(steps).translate(start_diagram._SUBSCRIPTS))
+    gained = sum(float(text.partition("&nbsp;")[2]) for text in labels[1:])
+    assert gained == pytest.approx(dets.sum(), abs=0.005 * len(labels))
+
+
+@pytest.mark.parametrize("d", [1, 16])
+def test_the_flow_beyond_the_plane_has_a_bar_for_every_step(d: int) -> None:
+    dets = RNG.normal(size=7)
+    (bars,) = traces(start_diagram.flow(dets, np.zeros((8, 0, d)), np.zeros((8, d))))
+    np.testing.assert_allclose(bars.y, dets)
+    assert list(bars.x) == list(range(1, 8))
+
+
+def elbo_figure(**changes: Any) -> go.Figure:
+    given: dict[str, Any] = {
+        "log_w": np.array([-90.0, -95.0, -200.0, -50.0]),
+        "forms": [("ELBO (3)", -93.0, 2.0), ("ELBO (4)", -92.0, 1.5)],
+        "log_px": (-89.0, 0.25),
+        "limits": (-100.0, -80.0),
+        "importance_samples": 1000,
+    }
+    return start_estimates.estimates(**given | changes)
+
+
+def test_an_estimate_has_its_standard_error_as_its_interval() -> None:
+    for name, mean, se in (("ELBO (3)", -93.0, 2.0), ("ELBO (4)", -92.0, 1.5)):
+        row = trace(elbo_figure(), name)
+        assert (row.x[0], row.error_x.array[0], row.error_x.visible) == (mean, se, True)
+        assert row.marker.symbol == "circle"
+
+
+def test_one_draw_has_no_interval_and_an_open_mark() -> None:
+    figure = elbo_figure(log_w=np.array([-90.0]), forms=[("ELBO (3)", -90.0, float("nan"))])
+    row = trace(figure, "ELBO (3)")
+    assert row.marker.symbol == "circle-open"
+    assert not row.error_x.visible
+    assert "±" not in row.hovertemplate
+
+
+def test_draws_beyond_the_scale_are_arrows_at_its_ends_and_keep_their_values() -> None:
+    others = trace(elbo_figure(), "another ε")
+    assert list(others.x) == [-95, -100, -80]
+    assert list(others.marker.symbol) == ["circle", "triangle-left", "triangle-right"]
+    assert list(others.customdata) == [-95, -200, -50]
+    assert list(trace(elbo_figure(), "this ε").customdata) == [-90]
+
+
+def test_log_px_is_a_line_with_its_error_as_a_band() -> None:
+    layout = spec(elbo_figure())["layout"]
+    band, line, gap = layout["shapes"]
+    assert (band["x0"], band["x1"]) == (-89.25, -88.75)
+    assert line["x0"] == line["x1"] == -89
+    assert (gap["x0"], gap["x1"]) == (-93, -89)
+    assert "−89.0 ± 0.2" in layout["annotations"][0]["text"]
+    assert "L = 4" in layout["title"]["text"]
+    assert "K = 1,000" in layout["title"]["text"]

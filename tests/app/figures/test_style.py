@@ -1,0 +1,195 @@
+"""The visual language: colours that can be told apart, legends that cover nothing, numbers."""
+
+import csv
+import io
+import itertools
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from app.figures import gradients, style
+from app.views.posterior.families import COLOURS
+from vae_core.settings.choices import POSTERIORS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Machado, Oliveira & Fernandes 2009: what a dichromat sees, in linear sRGB.
+VISION = {
+    "ordinary": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+# Linear sRGB to Oklab (Ottosson 2020).
+TO_CONES = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005]]  # fmt: skip
+TO_LAB = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+          [0.0259040371, 0.7827717662, -0.8086757660]]  # fmt: skip
+
+
+def linear(colour: str) -> np.ndarray:
+    srgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2, from 1 to 21."""
+    bright, dark = sorted(
+        (linear(c) @ [0.2126, 0.7152, 0.0722] for c in (one, other)), reverse=True
+    )
+    return float((bright + 0.05) / (dark + 0.05))
+
+
+def oklab(colour: str, vision: str) -> np.ndarray:
+    seen = np.clip(np.asarray(VISION[vision]) @ linear(colour), 0, 1)
+    return np.asarray(TO_LAB) @ np.cbrt(np.asarray(TO_CONES) @ seen)
+
+
+# The colours, their least contrast with a ground, and their least distance from one another.
+PALETTES = {
+    "quantities": ([q.colour for q in style.QUANTITIES], 2.7, 0.085),
+    "classes": (list(style.CLASSES), 1.95, 0.085),
+    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 2.7, 0.085),
+    "families": (list(COLOURS.values()), 3.0, 0.07),
+}
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("ground", style.GROUNDS)
+def test_colours_stand_out_on_the_light_and_the_dark_ground(palette: str, ground: str) -> None:
+    colours, least, _ = PALETTES[palette]
+    assert min(contrast(colour, ground) for colour in colours) >= least
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("vision", VISION)
+def test_colours_are_told_apart_by_colour_blind_eyes_too(palette: str, vision: str) -> None:
+    colours, _, least = PALETTES[palette]
+    seen = [oklab(colour, vision) for colour in colours]
+    nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))
+    assert nearest >= least
+
+
+def test_every_family_has_a_colour_and_the_true_posterior_another() -> None:
+    assert set(COLOURS) == set(POSTERIORS)
+    grey = oklab(style.NEUTRAL, "ordinary")
+    away = [float(np.linalg.norm(oklab(c, "ordinary") - grey)) for c in COLOURS.values()]
+    assert min(away) >= 0.085
+
+
+def test_the_grounds_are_those_of_the_themes() -> None:
+    theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"]
+    assert [theme[mode]["backgroundColor"] for mode in ("light", "dark")] == list(style.GROUNDS)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_text_of_both_themes_is_easy_to_read(mode: str) -> None:
+    theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"][mode]
+    for ground in ("backgroundColor", "secondaryBackgroundColor"):
+        assert contrast(theme["textColor"], theme[ground]) >= 7
+        assert contrast(theme["linkColor"], theme[ground]) >= 4.5
+    assert contrast(theme["primaryColor"], "#FFFFFF") >= 4.4  # the text on a button
+    assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3
+
+
+def test_a_quantity_keeps_its_colour_and_training_differs_by_the_line_only() -> None:
+    assert len({q.colour for q in style.QUANTITIES}) == len(style.QUANTITIES)
+    train, validation = style.line(style.ELBO, "train"), style.line(style.ELBO, "validation")
+    assert train["color"] == validation["color"] == style.ELBO.colour
+    assert train["dash"] != validation["dash"]
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "text"),
+    [
+        (-87.31, 0.12, "−87.3 ± 0.1 nats"),
+        (-87.31, 0.012, "−87.31 ± 0.01 nats"),
+        (-87.31, 0.096, "−87.3 ± 0.1 nats"),
+        (-1234.5, 12, "−1,234 ± 12 nats"),
+        (-0.01, 0.2, "0.0 ± 0.2 nats"),
+        (-87.31, None, "−87.31 nats"),
+        (-87.31, math.nan, "−87.31 nats"),
+        (0.0, None, "0 nats"),
+        (12345.6, None, "12,346 nats"),
+        (-math.inf, None, "−∞ nats"),
+        (math.nan, 0.1, "not a number nats"),
+    ],
+)
+def test_a_number_has_as_many_digits_as_its_error_warrants(
+    value: float, se: float | None, text: str
+) -> None:
+    assert style.number(value, se) == text
+
+
+def test_a_number_may_have_another_unit_or_none() -> None:
+    assert style.number(1.25, 0.1, "bits/dim") == "1.2 ± 0.1 bits/dim"
+    assert style.number(1.25, unit="") == "1.250"
+
+
+def test_a_tile_puts_every_image_where_it_belongs() -> None:
+    images = np.arange(5 * 2 * 3, dtype=np.float32).reshape(5, 2, 3)
+    sheet = style.tile(images, columns=2, gap=1, gap_value=-1)
+    assert sheet.shape == (3 * 3 - 1, 2 * 4 - 1)
+    for index, image in enumerate(images):
+        top, left = 3 * (index // 2), 4 * (index % 2)
+        np.testing.assert_array_equal(sheet[top : top + 2, left : left + 3], image)
+    assert (sheet == -1).sum() == sheet.size - images.size
+
+
+def test_a_tile_of_fewer_images_than_columns_is_one_full_row() -> None:
+    assert style.tile(np.zeros((3, 8, 8)), columns=10, gap=2).shape == (8, 3 * 10 - 2)
+
+
+def test_an_image_is_drawn_upright_with_square_pixels_and_no_axes() -> None:
+    figure: Any = style.image_figure(np.eye(4), "Identity")
+    assert figure.layout.yaxis.autorange == "reversed"
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert figure.layout.xaxis.visible is False
+    levels = np.asarray(figure.data[0].z)
+    assert levels.dtype == np.uint8
+    assert levels[0, 0] == 255
+    assert levels[0, 1] == 0
+
+
+def test_a_layout_leaves_grounds_and_text_to_the_theme() -> None:
+    figure = go.Figure(go.Scatter(x=[1], y=[2]), layout=style.layout("T", "epoch", "ELBO (nats)"))
+    drawn = figure.to_plotly_json()["layout"]
+    assert not {"paper_bgcolor", "plot_bgcolor", "font"} & drawn.keys()
+    assert "color" not in drawn["title"]
+    assert drawn["xaxis"]["title"]["text"] == "epoch"
+    assert not drawn["template"].get("layout"), "a template of its own would fight the theme"
+
+
+@pytest.mark.parametrize("height", [200, 320, 700])
+def test_the_legend_has_a_row_of_its_own_under_the_title(height: int) -> None:
+    legend = style.layout("T", height=height)["legend"]
+    assert legend["yref"] == "container"
+    assert height * (1 - legend["y"]) == pytest.approx(30)
+    assert style.layout("T", height=height)["margin"]["t"] > 30
+
+
+def test_the_data_of_a_figure_come_back_as_csv() -> None:
+    figure = go.Figure(
+        [
+            go.Scatter(x=[1, 2], y=[3.5, 4.5], name="ELBO, train"),
+            go.Heatmap(z=[[1, 2], [3, 4]], x0=-1, dx=0.5, y=[7, 8]),
+        ]
+    )
+    rows = list(csv.DictReader(io.StringIO(style.figure_csv(figure))))
+    assert rows[0] == {"trace": "ELBO, train", "x": "1", "y": "3.5", "z": ""}
+    assert [(r["x"], r["y"], r["z"]) for r in rows[2:]] == [
+        ("-1.0", "7", "1"), ("-0.5", "7", "2"), ("-1.0", "8", "3"), ("-0.5", "8", "4"),
+    ]  # fmt: skip
+
+
+def test_a_table_becomes_csv_even_with_columns_of_different_length() -> None:
+    text = style.csv_text({"epoch": np.array([1, 2]), "a, b": [0.5]})
+    assert list(csv.reader(io.StringIO(text))) == [["epoch", "a, b"], ["1", "0.5"], ["2", ""]]

@@ -1,0 +1,277 @@
+"""What the plots of a run show, and where they come from."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.figures import style, train
+from app.parts.text import duration
+from app.views.train import film, panels
+from app.views.train.estimate import estimate
+from app.views.train.history import Reader
+from vae_core.basics.devices import DeviceError
+from vae_core.runs.run import Run
+from vae_core.runs.store import create_run
+from vae_core.settings.config import RunConfig
+
+EPOCHS = list(range(1, 31))
+CURVE = [-40 + 20 * (1 - math.exp(-e / 5)) for e in EPOCHS]
+TRAIN = {"elbo": CURVE, "log_px_z": [v + 3 for v in CURVE], "kl": [3.0] * 30}
+VALIDATION = {name: [v - 0.5 for v in values] for name, values in TRAIN.items()}
+VALIDATION |= {"elbo_se": [0.2] * 30}
+
+
+def named(figure: Any, name: str) -> Any:
+    (trace,) = [t for t in figure.data if t.name == name]
+    return trace
+
+
+# ---- figures
+
+
+def test_training_is_dotted_validation_solid_and_each_quantity_keeps_its_colour() -> None:
+    figure: Any = train.terms_figure(EPOCHS, TRAIN, VALIDATION, last_epoch=30)
+    for _, label, quantity in train.TERMS:
+        solid, dotted = named(figure, label), named(figure, f"{label}, training")
+        assert (solid.line.dash, dotted.line.dash) == ("solid", "dot")
+        assert solid.line.color == dotted.line.color == quantity.colour
+    assert list(named(figure, "ELBO").y) == VALIDATION["elbo"]
+    assert list(named(figure, "ELBO, training").y) == TRAIN["elbo"]
+
+
+def test_the_epoch_under_way_continues_the_training_curves_only() -> None:
+    terms = {"elbo": -21.0, "log_px_z": -18.0, "kl": 3.0}
+    figure: Any = train.terms_figure(EPOCHS, TRAIN, VALIDATION, (30.4, terms), last_epoch=50)
+    dotted = named(figure, "ELBO, training")
+    assert (dotted.x[-1], dotted.y[-1]) == (30.4, -21.0)
+    assert list(named(figure, "ELBO").x) == EPOCHS
+
+
+def test_within_the_first_epoch_there_is_a_point_to_see() -> None:
+    nothing = {"elbo": [], "log_px_z": [], "kl": [], "elbo_se": []}
+    terms = {"elbo": -45.0, "log_px_z": -44.0, "kl": 1.0}
+    figure: Any = train.terms_figure([], nothing, nothing, (0.3, terms), last_epoch=20)
+    dotted = named(figure, "ELBO, training")
+    assert "markers" in dotted.mode
+    assert dotted.y == (-45.0,)
+    assert figure.layout.xaxis.range[1] < 20
+
+
+def test_the_first_epochs_do_not_squeeze_the_rest() -> None:
+    wild = {name: [-1e6, *values[1:]] for name, values in TRAIN.items()}
+    figure: Any = train.terms_figure(EPOCHS, wild, VALIDATION, last_epoch=30)
+    assert figure.layout.yaxis.range[0] > -100
+    assert figure.layout.yaxis.range[1] > max(VALIDATION["log_px_z"])
+
+
+def test_a_curve_with_gaps_is_drawn() -> None:
+    holes = {name: [math.nan] * 30 for name in TRAIN}
+    figure: Any = train.terms_figure(EPOCHS, holes, VALIDATION, last_epoch=30)
+    assert all(map(math.isfinite, figure.layout.yaxis.range))
+
+
+def test_kl_bars_are_sorted_and_dead_dimensions_are_called_dead() -> None:
+    figure: Any = train.kl_figure([0.001, 2.0, 0.5], [False, True, True])
+    active, dead = named(figure, "active"), named(figure, "dead")
+    assert list(active.y) == [2.0, 0.5]
+    assert list(dead.y) == [0.001]
+    assert list(active.customdata) == ["z₂", "z₃"]
+    assert list(dead.customdata) == ["z₁"]
+    assert "2 of 3 active" in figure.layout.title.text
+    assert (active.marker.color, dead.marker.color) == (style.KL.colour, style.NEUTRAL)
+
+
+def test_log_q_is_log_q0_minus_the_log_dets() -> None:
+    validation = {"log_q0": [-3.0, -2.5], "log_det_sum": [-1.0, -0.5], "log_qz": [-2.0, -2.0]}
+    figure: Any = train.flow_figure([1, 2], validation, last_epoch=2)
+    log_q, log_q0, dets = (np.array(trace.y) for trace in figure.data)
+    assert np.allclose(log_q, log_q0 - dets)
+
+
+def test_the_error_of_log_px_is_shown_as_a_band() -> None:
+    figure: Any = train.importance_figure(
+        [5, 10], [-23, -22], [0.3, 0.2], [-24, -23], last_epoch=20
+    )
+    band = named(figure, "log p(x) ± standard error")
+    assert list(band.y) == pytest.approx([-22.7, -21.8, -22.2, -23.3])
+    low, high = figure.layout.yaxis.range
+    assert low < -24 < -21.8 < high
+
+
+def test_each_image_stands_above_its_reconstruction() -> None:
+    given = np.arange(12)[:, None, None] * np.ones((12, 2, 2)) / 12
+    sheet = train.pairs(given, given / 2, columns=6)
+    assert sheet.shape == (4 * 3 - 1, 6 * 3 - 1)
+    for i in range(12):
+        top, left = (i // 6) * 6, (i % 6) * 3
+        assert sheet[top, left] == pytest.approx(i / 12)
+        assert sheet[top + 3, left] == pytest.approx(i / 24)
+
+
+def test_the_film_strip_has_a_column_an_epoch_and_a_row_an_image() -> None:
+    frames = np.linspace(0, 1, 3 * 2)[:, None, None] * np.ones((6, 4, 4))
+    figure: Any = train.strip_figure([0, 1, 5], frames.reshape(3, 2, 4, 4), ["a", "b"])
+    sheet = np.asarray(figure.data[0].z) / 255
+    assert list(figure.layout.xaxis.ticktext) == ["given", "1", "5"]
+    for column, x in enumerate(figure.layout.xaxis.tickvals):
+        for row, y in enumerate(figure.layout.yaxis.tickvals):
+            assert sheet[int(y), int(x)] == pytest.approx((2 * column + row) / 5, abs=0.01)
+
+
+# ---- the film
+
+
+def test_the_strip_covers_the_film_densely_at_first() -> None:
+    shown = film.spread(film.planned(200))
+    assert shown[:3] == [1, 2, 3]
+    assert shown[-1] == 200
+    assert len(shown) <= 14
+    steps = np.diff(shown)
+    assert steps[0] == 1 < steps[-1]
+    assert film.spread([1, 2]) == [1, 2]
+
+
+# ---- reading what a run writes
+
+
+def row(epoch: int, **validation: Any) -> str:
+    content = {"epoch": epoch, "train": {"elbo": -20.0 - epoch}, "validation": validation}
+    return json.dumps(content) + "\n"
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    return Reader(tmp_path)
+
+
+def append(reader: Reader, text: str) -> None:
+    with reader.path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_run_without_metrics_has_no_rows(reader: Reader) -> None:
+    assert reader.read().rows == ()
+    assert reader.read().last is None
+
+
+def test_rows_are_read_as_they_come_and_half_a_line_waits(reader: Reader) -> None:
+    append(reader, row(1) + row(2)[:20])
+    assert reader.read().epochs == [1]
+    append(reader, row(2)[20:] + row(3))
+    assert reader.read().epochs == [1, 2, 3]
+    assert reader.read().unreadable == 0
+    assert reader.read().column("train", "elbo") == [-21.0, -22.0, -23.0]
+
+
+def test_a_history_that_was_handed_out_does_not_change(reader: Reader) -> None:
+    append(reader, row(1))
+    before = reader.read()
+    append(reader, row(2))
+    reader.read()
+    assert before.epochs == [1]
+
+
+@pytest.mark.parametrize("kept", [2, 5])
+def test_taken_up_from_a_checkpoint_the_rows_start_over(
+    reader: Reader, tmp_path: Path, kept: int
+) -> None:
+    append(reader, row(1) + row(2) + row(3))
+    reader.read()
+    other = tmp_path / "other"
+    again = range(1, kept + 1)
+    other.write_text("".join(row(epoch, elbo=-9.0) for epoch in again), encoding="utf-8")
+    other.replace(reader.path)
+    assert reader.read().epochs == list(again)
+    assert set(reader.read().column("validation", "elbo")) == {-9.0}
+    append(reader, row(kept + 1))
+    assert reader.read().epochs == [*again, kept + 1]
+    reader.path.unlink()
+    assert reader.read().epochs == []
+
+
+def test_figures_by_dimension_are_kept_of_the_newest_epoch_only(reader: Reader) -> None:
+    append(reader, row(1, elbo=-3.0, kl_by_dimension=[1.0]) + row(2, kl_by_dimension=[2.0]))
+    first, last = reader.read().rows
+    assert first["validation"] == {"elbo": -3.0}
+    assert last["validation"]["kl_by_dimension"] == [2.0]
+
+
+def test_lines_that_cannot_be_read_are_counted_and_the_others_kept(reader: Reader) -> None:
+    append(reader, row(1) + "nonsense\n[]\n" + row(2))
+    assert reader.read().epochs == [1, 2]
+    assert reader.read().unreadable == 2
+
+
+def test_what_is_missing_or_not_finite_is_a_gap(reader: Reader) -> None:
+    append(reader, row(1, elbo=math.inf) + row(2))
+    assert all(map(math.isnan, reader.read().column("validation", "elbo")))
+
+
+# ---- what a run will cost
+
+
+def trained(folder: Path, config: RunConfig, seconds: float, epoch: int = 11) -> Run:
+    run = create_run(folder, config)
+    run.update(state="done", device="cpu", epoch=epoch, step=11, steps=11, seconds=seconds)
+    return run
+
+
+def test_the_time_goes_by_a_run_with_the_same_settings(tmp_path: Path) -> None:
+    config = RunConfig.from_settings({"device": "cpu", "epochs": 100})
+    earlier = trained(tmp_path / "a", config, seconds=11 * 7.0)
+    known = estimate(config, [earlier])
+    assert known.seconds == pytest.approx(700, rel=0.3)
+    assert earlier.name in known.basis
+
+
+def test_runs_that_tell_nothing_are_not_gone_by(tmp_path: Path) -> None:
+    config = RunConfig.from_settings({"device": "cpu", "network": "conv"})
+    mlp = trained(tmp_path / "a", RunConfig.from_settings({"device": "cpu"}), seconds=1e6)
+    begun = create_run(tmp_path / "b", config)
+    gone = trained(tmp_path / "c", config, seconds=1e6)
+    (gone.folder / "status.json").unlink()
+    known = estimate(config, [mlp, begun, gone])
+    assert "measurement" in known.basis
+    assert 0 < known.seconds < 1e4
+
+
+def test_twice_the_epochs_take_about_twice_the_time() -> None:
+    short, long = (
+        estimate(RunConfig.from_settings({"device": "cpu", "epochs": n}), []).seconds
+        for n in (10_000, 20_000)
+    )
+    assert long / short == pytest.approx(2, rel=0.05)
+
+
+def test_a_device_that_is_not_there_is_said_so_before_the_start() -> None:
+    with pytest.raises(DeviceError, match="not available"):
+        estimate(RunConfig.from_settings({"device": "mps"}), [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (8.4, "8 s"), (59.7, "1 min"), (200, "3 min"), (4800, "1 h 20 min"),
+     (40 * 3600, "40 h"), (3600 * 24 * 12, "12 days")],
+)  # fmt: skip
+def test_times_are_easy_to_read(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+# ---- the code
+
+
+def test_the_lines_that_are_shown_train_the_same_model(tmp_path: Path) -> None:
+    config = RunConfig.from_settings({"epochs": 2, "hidden_size": 8, "posterior": "planar"})
+    lines = "\n".join(panels.code_of(config))
+    found = subprocess.run(
+        [sys.executable, "-c", lines], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    printed = [line.split() for line in found.stdout.splitlines()]
+    assert [epoch for epoch, _ in printed] == ["1", "2"]
+    assert -60 < float(printed[-1][1]) < -20

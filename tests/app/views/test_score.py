@@ -1,0 +1,357 @@
+"""What the score page works with: its inputs, its job in slices, its table and its code."""
+
+import asyncio
+import contextlib
+import io
+import shlex
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from starlette.requests import Request
+
+from app.services import work
+from app.shell import uploads
+from app.views.score import examples, export, inputs
+from app.views.score.examples import EXAMPLES
+from app.views.score.inputs import Given, Upload
+from app.views.score.job import Job, Known, Reading, Scorer
+from vae_core.cli.main import main as command_line
+from vae_core.cli.rows import COLUMNS
+from vae_core.data.datasets import load_dataset
+from vae_core.data.prepare import PrepareOptions
+from vae_core.runs.checkpoint import load_model
+from vae_core.runs.execution import execute
+from vae_core.runs.records import calibration_of, held_out_of
+from vae_core.runs.run import Run
+from vae_core.runs.store import create_run
+from vae_core.scoring.report import Report
+from vae_core.settings.choices import Binarisation
+from vae_core.settings.config import RunConfig
+
+SHAPE = (1, 8, 8)
+AUTO = PrepareOptions()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run on the digits."""
+    settings = {"epochs": 4, "learning_rate": 5e-3, "batch_size": 64, "hidden_size": 64}
+    run = create_run(tmp_path_factory.mktemp("runs") / "a run", RunConfig.from_settings(settings))
+    assert execute(run) == "done"
+    return run
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return load_dataset("digits").split("test")[0]
+
+
+def picture(side: int = 8, ink: int = 255) -> bytes:
+    """A light stroke on a dark ground."""
+    image = Image.new("L", (side, side), 0)
+    image.paste(ink, (side // 2 - 1, 1, side // 2 + 1, side - 1))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return out.getvalue()
+
+
+def read(*files: tuple[str, bytes]) -> list[Given]:
+    uploads = [Upload(str(i), name, data) for i, (name, data) in enumerate(files)]
+    return list(inputs.read(uploads, SHAPE, AUTO, "digits"))
+
+
+def scorer(run: Run, samples: int = 100, binarisation: Binarisation = "dynamic") -> Scorer:
+    model = load_model(run.folder)
+    return Scorer((samples, binarisation), model, held_out_of(run), binarisation, samples)
+
+
+def calibrated(run: Run) -> Scorer:
+    calibration = calibration_of(run)
+    assert calibration is not None
+    model = load_model(run.folder)
+    return Scorer("calibrated", model, calibration.scores, "dynamic", 100, calibration)
+
+
+def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
+    return Job(Reading("source", given, AUTO), by, known or Known())
+
+
+# ---- inputs
+
+
+def test_files_and_what_is_in_archives_become_pixels_and_bad_ones_a_reason() -> None:
+    inside = archive({"b.png": picture(), "notes.txt": b"no image", "__MACOSX/._b.png": b"x"})
+    given = read(("a.png", picture()), ("set.zip", inside), ("broken.png", picture()[:50]))
+    assert [g.label for g in given] == ["a.png", "set.zip/b.png", "set.zip/notes.txt", "broken.png"]
+    assert [g.pixels is not None for g in given] == [True, True, False, False]
+    assert given[0].pixels is not None
+    assert given[0].pixels.shape == SHAPE
+    assert given[0].pixels.dtype == torch.uint8
+    assert "notes.txt" in given[2].error
+    assert "broken.png" in given[3].error
+
+
+def test_a_name_that_is_taken_is_not_given_again() -> None:
+    given = read(("a.png", picture()), ("a.png", picture()), ("a.png (2)", picture()))
+    assert len({each.label for each in given}) == 3
+
+
+def test_files_of_one_name_stay_apart() -> None:
+    given = read(("a.png", picture()), ("a.png", picture(ink=128)))
+    assert [g.label for g in given] == ["a.png", "a.png (2)"]
+    assert given[0].digest != given[1].digest
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and nothing more", archive({})])
+def test_an_archive_that_holds_nothing_is_named(content: bytes) -> None:
+    (given,) = read(("a.zip", content))
+    assert given.pixels is None
+    assert "a.zip" in given.error
+
+
+def test_more_files_than_the_page_takes_end_with_a_sentence() -> None:
+    many = archive({f"{i}.png": b"no image" for i in range(inputs.MAX_IMAGES)})
+    given = read(("many.zip", many), ("one more.png", picture()))
+    assert len(given) == inputs.MAX_IMAGES + 1
+    assert "command line" in given[-1].error
+
+
+def test_every_step_can_be_had_again_for_any_place() -> None:
+    uploads = [
+        Upload("0", "a.png", picture()),
+        Upload("1", "b.zip", archive({"c.png": picture(40)})),
+    ]
+    for given in inputs.read(uploads, SHAPE, AUTO, "digits"):
+        assert given.place is not None
+        again = inputs.prepared_again(uploads, given.place, SHAPE, AUTO, "digits")
+        assert given.pixels is not None
+        assert torch.equal(again.pixels, given.pixels)
+        assert again.steps
+
+
+def test_examples_are_of_the_data_sets_shape_and_differ(images: torch.Tensor) -> None:
+    given = list(examples.examples(images))
+    assert len({g.digest for g in given}) == len(EXAMPLES)
+    assert all(g.pixels is not None and g.pixels.shape == SHAPE for g in given)
+    assert sorted(given[0].pixels.flatten()) == sorted(  # type: ignore[union-attr]
+        next(g for g in given if g.label == "Shuffled pixels").pixels.flatten()  # type: ignore[union-attr]
+    )
+
+
+def test_uploads_never_pass_through_a_file() -> None:
+    """The server's own parser would put what is over a megabyte into a temporary file."""
+    assert uploads.PRIVACY
+    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    body += bytes(3_000_000) + b"\r\n--x--\r\n"
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def rolled() -> bool:
+        headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+        async with Request({"type": "http", "headers": headers}, receive).form() as form:
+            return form["f"].file._rolled  # type: ignore[union-attr]
+
+    with ThreadPoolExecutor() as pool:  # a thread of its own, since this one may run a loop
+        assert not pool.submit(asyncio.run, rolled()).result()
+
+
+# ---- the job
+
+
+def test_a_job_scores_everything_it_can_and_ranks_it(run: Run, images: torch.Tensor) -> None:
+    given = [*examples.examples(images), Given("bad", error="bad cannot be read.")]
+    job = job_on(given, scorer(run))
+    job.advance(60)
+    assert job.done
+    assert not job.working
+    assert [g.label for g in job.failed] == ["bad"]
+    ranked = job.ranked()
+    assert len(ranked) == len(EXAMPLES)
+    scores = [scored.score.log_px for _, scored in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert ranked[-1][0].label == "Inverted"
+    assert all(scored.score.place is not None for _, scored in ranked)
+
+
+def test_a_slice_is_short_and_what_was_done_is_kept(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(examples.examples(images)), scorer(run, 1_000_000))
+    start = time.monotonic()
+    job.advance(0.2)
+    assert time.monotonic() - start < 5, "a slice is a small part of a million samples"
+    assert job.working
+    assert job.phase == "Scoring"
+    before = job.share
+    job.advance(0.2)
+    assert 0 < before < job.share < 1
+
+
+def test_the_first_steps_do_not_say_how_long_the_rest_takes(
+    run: Run, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_on(list(examples.examples(images)), scorer(run, 1_000_000))
+    now = 100.0
+    monkeypatch.setattr(work.time, "monotonic", lambda: now)
+    while job.share == 0:
+        job.advance(0)
+    for seconds in (1.0, 1.0, 1.5):
+        assert job.seconds_left is None
+        now += seconds
+        job.advance(0)
+    assert job.share < 0.05
+    assert job.seconds_left == pytest.approx(3.5 * (1 - job.share) / job.share)
+
+
+def test_a_stopped_job_keeps_its_scores_and_can_go_on(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(examples.examples(images)), scorer(run))
+    while not job.ranked():
+        job.advance(0)
+    job.stop()
+    done = len(job.ranked())
+    job.advance(60)
+    assert not job.done
+    assert len(job.ranked()) == done
+    job.go_on()
+    job.advance(60)
+    assert job.done
+    assert len(job.ranked()) == len(EXAMPLES)
+
+
+def test_nothing_is_scored_twice(run: Run, images: torch.Tensor) -> None:
+    known, by = Known(), scorer(run)
+    first = job_on(list(examples.examples(images)), by, known)
+    first.advance(60)
+    again = job_on(list(examples.examples(images)), by, known)
+    again.advance(60)
+    pairs = zip(first.ranked(), again.ranked(), strict=True)
+    assert all(a[1] is b[1] for a, b in pairs)
+    other = job_on(list(examples.examples(images)), scorer(run, 200), known)
+    other.advance(60)
+    assert other.ranked()[0][1].score.importance_samples == 200
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    known = Known()
+    for i in range(6000):
+        known.put(i, object())  # type: ignore[arg-type]
+    assert known.get(0) is None
+    assert known.get(5999) is not None
+
+
+def test_a_job_without_images_is_done(run: Run) -> None:
+    job = job_on([], scorer(run))
+    job.advance(1)
+    assert job.done
+    assert job.ranked() == []
+    assert job.share == 0
+
+
+# ---- to take away
+
+
+def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Tensor) -> None:
+    given = [*examples.examples(images), Given("bad", error="bad cannot be read.")]
+    job = job_on(given, scorer(run))
+    job.advance(60)
+    how = export.protocol("a run", "digits", "dynamic", AUTO)
+    table = export.columns(job, how)
+    rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    assert [row["file"] for row in rows] == [g.label for g, _ in job.ranked()] + ["bad"]
+    assert rows[-1]["error"] == "bad cannot be read."
+    assert (rows[-1]["ok"], rows[-1]["log_px"]) == ("False", "")
+    best = job.ranked()[0][1].score
+    assert float(rows[0]["log_px"]) == best.log_px
+    assert float(rows[0]["percentile"]) == best.percentile
+    assert float(rows[0]["regret_nats"]) == job.ranked()[0][1].report.regret
+    assert {"file", "ok", "error", *COLUMNS, "importance_samples"} <= set(table)
+    assert all(row["binarisation"] == "dynamic" and row["invert"] == "auto" for row in rows)
+
+
+def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(examples.examples(images)), calibrated(run))
+    job.advance(60)
+    table = export.columns(job, {})
+    reports = [scored.report for _, scored in job.ranked()]
+    assert table["verdict"] == [report.verdict for report in reports]
+    assert table["decided_by"] == [r.judgement.decided_by for r in reports if r.judgement]
+    assert table["class"] == [str(r.classes.best) for r in reports if r.classes]
+    assert all(len(labels.split()) == 5 for labels in table["nearest_labels"])
+    assert all(len(chances.split()) == 10 for chances in table["class_probabilities"])
+    assert table["sentence"] == [report.sentence for report in reports]
+
+
+def test_a_table_of_failures_alone_has_them(run: Run) -> None:
+    job = job_on([Given("bad", error="no")], scorer(run))
+    job.advance(1)
+    assert export.columns(job, {})["error"] == ["no"]
+
+
+def lines_of(run: Run, job: Job, given: Given, options: PrepareOptions = AUTO) -> str:
+    by = job.scorer
+    return export.code(
+        run.folder, "digits", by.binarisation, by.importance_samples, by, given, options
+    )
+
+
+def report_of(lines: str) -> Report:
+    """The report that the shown lines end with, once they have run."""
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(lines, "shown", "exec"), names)
+    assert printed.getvalue() == f"{names['report']}\n"
+    return names["report"]
+
+
+def assert_same(one: Report, other: Report) -> None:
+    a, b = one.score, other.score
+    assert a.log_px == pytest.approx(b.log_px, abs=1e-9)
+    assert a.se == pytest.approx(b.se, abs=1e-9)
+    assert a.percentile == b.percentile
+    assert a.importance_samples == b.importance_samples
+    assert one.regret == pytest.approx(other.regret, abs=1e-6)
+    assert one.sentence == other.sentence
+
+
+@pytest.mark.parametrize("by", [scorer, calibrated])
+def test_the_code_of_every_example_gives_its_report(
+    run: Run, images: torch.Tensor, by: Callable[[Run], Scorer]
+) -> None:
+    job = job_on(list(examples.examples(images)), by(run))
+    job.advance(60)
+    for given, scored in job.ranked():
+        assert_same(report_of(lines_of(run, job, given)), scored.report)
+
+
+def test_the_code_and_the_command_of_a_file_give_its_score(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my photo.png").write_bytes(picture(40))
+    options = PrepareOptions(invert="yes", crop="no")
+    upload = Upload("0", "my photo.png", picture(40))
+    given = list(inputs.read([upload], SHAPE, options, "digits"))
+    job = job_on(given, scorer(run))
+    job.advance(60)
+    ((_, scored),) = job.ranked()
+    lines = lines_of(run, job, given[0], options)
+    assert_same(report_of(lines), scored.report)
+
+    command = shlex.split(lines.splitlines()[-1].removeprefix("# "))
+    assert command[:3] == ["python", "-m", "vae_core"]
+    assert command_line(command[3:]) == 0
+    assert f"log p(x) = {scored.score.log_px:.2f}" in capsys.readouterr().out

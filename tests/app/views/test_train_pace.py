@@ -1,0 +1,64 @@
+"""Charts of a run that trains are drawn as often as it can spare, and never lag a finished one."""
+
+import pytest
+
+from app.views.train.pace import Kept, rest
+from vae_core.runs.run import Status
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def kept(clock: Clock) -> Kept:
+    return Kept(clock)
+
+
+def test_the_same_version_is_made_once(kept: Kept, clock: Clock) -> None:
+    first = kept.get("terms", "run", 1, 0.0, object)
+    clock.now += 1000
+    assert kept.get("terms", "run", 1, 0.0, object) is first
+
+
+def test_another_version_waits_until_the_rest_is_over(kept: Kept, clock: Clock) -> None:
+    first = kept.get("terms", "run", 1, 3.0, object)
+    clock.now += 2.9
+    assert kept.get("terms", "run", 2, 3.0, object) is first
+    clock.now += 0.2
+    assert kept.get("terms", "run", 2, 3.0, object) is not first
+
+
+def test_what_needs_no_rest_any_more_is_made_at_once(kept: Kept) -> None:
+    first = kept.get("terms", "run", 1, 3.0, object)
+    assert kept.get("terms", "run", 2, 0.0, object) is not first
+
+
+def test_another_run_does_not_wait(kept: Kept) -> None:
+    first = kept.get("terms", "run", 1, 3.0, object)
+    assert kept.get("terms", "other", 1, 3.0, object) is not first
+
+
+def test_charts_rest_apart(kept: Kept) -> None:
+    assert kept.get("terms", "run", 1, 3.0, object) is not kept.get("kl", "run", 1, 3.0, object)
+
+
+def test_a_run_is_drawn_less_often_the_longer_it_has_trained() -> None:
+    rests = [rest(Status(state="running", seconds=each)) for each in (0.0, 5.0, 20.0, 1e6)]
+    assert rests == sorted(rests)
+    assert rests[0] == 0.0
+    assert rests[1] < 1.0  # a demo of fifteen seconds is drawn every second
+    assert rests[-1] <= 5.0
+
+
+@pytest.mark.parametrize("state", ["done", "paused", "stopped", "failed", "queued"])
+def test_a_run_that_does_not_train_is_shown_as_it_is(state: str) -> None:
+    assert rest(Status(state=state, seconds=1e6)) == 0.0  # type: ignore[arg-type]

@@ -1,0 +1,291 @@
+"""The command line when something is in its way: Ctrl-C, damaged files, too few images, a terminal
+that lacks a character. One sentence, the right status, and nothing lost."""
+
+import _thread
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from vae_core.cli.main import main
+from vae_core.data.datasets import Dataset
+from vae_core.model.vae import VAE
+from vae_core.runs.records import (
+    calibration_of,
+    write_calibration,
+)
+from vae_core.runs.run import Run
+from vae_core.runs.store import RunStore
+from vae_core.scoring import calibration as calibrating
+from vae_core.scoring.calibration import Calibration
+from vae_core.settings.config import RunConfig
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Path:
+    """A copy of the finished run, without a calibration."""
+    return Path(shutil.copytree(finished.folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def calibrated(run: Path, calibration: Calibration) -> Path:
+    write_calibration(calibration, run)
+    return run
+
+
+@pytest.fixture
+def pictures(digits: Dataset, tmp_path: Path) -> Path:
+    """A folder with 150 digits."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(150):
+        Image.fromarray(digits.images[index, 0].numpy()).save(folder / f"{index:03}.png")
+    return folder
+
+
+# ---- a terminal that lacks a character
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_character_that_stdout_lacks_does_not_end_the_scores(calibrated, pictures, encoding):
+    """Sentences hold σ and −; names hold anything, even what is no text."""
+    for kept, name in (("000", b"\xcf\x83.png"), ("001", b"b\xff.png")):
+        try:
+            (pictures / f"{kept}.png").rename(pictures / os.fsdecode(name))
+        except OSError:
+            continue  # a file system that refuses such a name
+    for index in range(20, 150):
+        (pictures / f"{index:03}.png").unlink()
+    command = [sys.executable, "-m", "vae_core", "score", str(calibrated), str(pictures),
+               "--importance-samples", "50"]  # fmt: skip
+    environment = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 20
+    assert (b"\\u03c3" in done.stdout) == (encoding == "ascii")
+
+
+def test_a_title_is_no_command_to_the_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path))
+    RunStore().create(RunConfig(title="\x1b[31mred\nnext"), "paused")
+    assert main(["runs"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("�[31mred�next")
+
+
+# ---- Ctrl-C
+
+
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a terminal would have it, wherever the tests were started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class ImpatientTerminal(io.StringIO):
+    """Ctrl-C is pressed in it at the first sign of progress."""
+
+    pressed = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not self.pressed and ("%" in text or "file" in text):
+            self.pressed = True
+            _thread.interrupt_main()
+        return super().write(text)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+@pytest.mark.parametrize("command", ["evaluate", "gap", "score", "calibrate", "detect"])
+def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypatch):
+    terminal = ImpatientTerminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main([command, str(run), *([str(pictures)] if command == "score" else [])]) == 130
+    assert terminal.getvalue().endswith("\nStopped before it was done.\n")
+    assert not list(run.glob("calibration*"))
+    assert not list(run.glob("detection*"))
+
+
+def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tmp_path):
+    path = tmp_path / "scores.csv"
+    command = [sys.executable, "-m", "vae_core", "score", str(run), str(pictures), "--csv",
+               str(path), "--importance-samples", "10000"]  # fmt: skip
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that a shell runs in the background inherit that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        while not path.is_file() or path.read_bytes().count(b"\n") < 10:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    last = said.splitlines()[-1]
+    assert last == f"Stopped. The finished rows are kept in {path}; the same command goes on."
+    assert main(command[3:]) == 0
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
+
+
+# ---- damaged files
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _without(*names: str) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        figures = json.loads(path.read_text())
+        path.write_text(json.dumps({k: v for k, v in figures.items() if k not in names}))
+
+    return spoil
+
+
+def _no_scores(path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"log_px": torch.zeros(0)}, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("held_out.safetensors", _cut, "damaged"),
+        ("held_out.safetensors", lambda path: path.write_bytes(b"\xff" * 50), "damaged"),
+        ("held_out.safetensors", _no_scores, "damaged: there are no scores in it"),
+        ("evaluation.json", _without("seed"), "does not say the seed. Scores do without it once"),
+        ("evaluation.json", _without("binarisation", "importance_samples"), "does not say the"),
+        ("evaluation.json", lambda path: path.write_text("[1]"), "damaged: evaluation.json"),
+    ],
+)
+def test_damaged_held_out_scores_are_named_and_a_calibration_does_without_them(
+    name, spoil, said, run, pictures, calibration, capsys
+):
+    spoil(run / name)
+    command = ["score", str(run), str(pictures / "000.png"), "--importance-samples", "20"]
+    assert main(command) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert name in error
+    assert said in error
+    write_calibration(calibration, run)
+    assert main(command) == 0
+    assert "percentile" in capsys.readouterr().out
+
+
+# ---- too few images to keep
+
+
+def test_a_calibration_of_few_images_does_not_take_the_place_of_a_good_one(calibrated, capsys):
+    before = (calibrated / "calibration.safetensors").read_bytes()
+    assert main(["calibrate", str(calibrated), "--limit", "99"]) == 2
+    assert "none was written; give 100 or more" in capsys.readouterr().err
+    assert (calibrated / "calibration.safetensors").read_bytes() == before
+
+
+def test_all_the_images_of_a_small_data_set_are_enough(run, monkeypatch, capsys):
+    monkeypatch.setattr(calibrating, "FEWEST_IMAGES", 1000)  # of which the digits have 200
+    assert main(["calibrate", str(run), "--limit", "199"]) == 2
+    assert "give 200 or more" in capsys.readouterr().err
+    assert main(["calibrate", str(run), "--limit", "200"]) == 0
+    assert "200 images of digits validation; a logistic regression" in capsys.readouterr().out
+
+
+def test_an_evaluation_by_few_images_is_printed_and_a_good_one_is_kept(calibrated, capsys):
+    report = calibrated / "detection.json"
+    report.write_text("the one before")
+    assert main(["detect", str(calibrated), "--limit", "3"]) == 0
+    printed = capsys.readouterr()
+    assert "AUROC" in printed.out
+    assert "of 3 own images, not 50 or more" in printed.err
+    assert report.read_text() == "the one before"
+
+
+# ---- sentences
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["calibrate", ".", "--limit", "abc"], "--limit: must be a whole number, not 'abc'"),
+        (["detect", ".", "--seed", "1.5"], "--seed: must be a whole number, not '1.5'"),
+        (["sample", ".", "--out", "x.png", "--count", "100000000000"], "must be at most 10,000"),
+        (["sample", ".", "--out", "x.png", "--count", "0"], "must be 1 or more"),
+        (["train", "--class-head", "linear", "--decoder-of", "x"], "cannot learn a class head"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments, said, capsys):
+    try:
+        code = main(arguments)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("decoder", "code", "said"),
+    [("nonsense", 1, "no decoder of 'nonsense' to keep"),
+     ("../nonsense", 1, "no decoder of '../nonsense' to keep"),
+     ("pretrained/digits-mean-field-d16", 2, "does not fit")],
+)  # fmt: skip
+def test_a_decoder_that_cannot_be_kept_makes_no_run(decoder, code, said, tmp_path, capsys):
+    folder = tmp_path / "new"
+    assert main(["train", "--decoder-of", decoder, "--run", str(folder)]) == code
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "Traceback" not in printed
+    assert not folder.exists()
+
+
+def test_a_folder_for_a_table_is_refused_in_a_sentence(run, pictures, tmp_path, capsys):
+    command = ["score", str(run), str(pictures), "--csv", str(tmp_path)]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert f"error: {tmp_path} is not a file" in said
+    assert "Errno" not in said
+
+
+def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
+    folder = tmp_path / "run"
+    command = ["train", "--class-head", "linear", "--hidden-size", "16", "--epochs", "2"]
+    assert main([*command, "--run", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["calibrate", str(folder), "--limit", "100"]) == 0
+    printed = capsys.readouterr().out
+    found = calibration_of(Run.open(folder))
+    assert found is not None
+    head = found.protocol["class_head_accuracy"]
+    assert (
+        f"logistic regression on the latent has the right class in {found.classifier.accuracy:.1%}"
+        in printed
+    )
+    assert printed.endswith(f", the class head in {head:.1%}.\n")
+
+
+# ---- many samples
+
+
+def test_many_samples_are_the_images_of_their_latents(finished_model: VAE):
+    images = finished_model.sample(1203, torch.Generator().manual_seed(0))
+    z = torch.randn(1203, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(images, finished_model.mean_image(z))

@@ -1,0 +1,94 @@
+"""Models that several tests look at."""
+
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from vae_core.basics.paths import data_folder, pretrained_folder
+from vae_core.basics.progress import finish
+from vae_core.data.datasets import Dataset, load_dataset
+from vae_core.data.pixels import evaluation_images
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import load_model
+from vae_core.runs.records import calibrate_steps
+from vae_core.runs.run import Run
+from vae_core.scoring.calibration import Calibration
+from vae_core.settings.choices import POSTERIORS, PosteriorName
+from vae_core.settings.config import RunConfig
+from vae_core.training.trainer import Training
+
+torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
+
+FAMILIES = POSTERIORS
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="session")
+def test_digits(digits: Dataset) -> Tensor:
+    """Binarised test digits, (300, 1, 8, 8)."""
+    return evaluation_images(digits, "test", "dynamic", seed=0)[0]
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """Where the MNIST files lie; the test is skipped where VAE_DATA_DIR has none."""
+    own = data_folder()
+    for folder in [own / "mnist", own] if own else []:
+        if list(folder.glob("t10k-images-idx3-ubyte*")):
+            return folder
+    pytest.skip("no MNIST in VAE_DATA_DIR")
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_folder: Path) -> Dataset:
+    assert mnist_folder
+    return load_dataset("mnist")
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
+    """A d = 2 model of the digits for a family, trained for a second or two."""
+
+    @cache
+    def train(family: PosteriorName) -> VAE:
+        settings = {"posterior": family, "epochs": 25, "learning_rate": 3e-3, "batch_size": 64}
+        training = Training(RunConfig.from_settings(settings), digits)
+        for _ in training.events():
+            pass
+        return training.model.eval().requires_grad_(False)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run on the digits, d = 16, without calibration or report; not to be written to."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    pretrained = pretrained_folder() / "digits-mean-field-d16"
+    shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("calibration*", "detection*"))
+    return Run.open(folder)
+
+
+@pytest.fixture(scope="session")
+def finished_model(finished: Run) -> VAE:
+    return load_model(finished.folder)
+
+
+@pytest.fixture(scope="session")
+def calibration(finished: Run, finished_model: VAE, digits: Dataset) -> Calibration:
+    """That of the finished run, by 200 images."""
+    return finish(calibrate_steps(finished, finished_model, digits))
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,56 @@
+"""Names that a terminal would obey, and what looks like a file but has no end."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from vae_core.data.archives import iter_files
+from vae_core.data.decode import ImageError
+from vae_core.data.prepare import read_image
+
+
+def within_seconds(paths: list[Path]) -> list[tuple[str, bytes | ImageError]]:
+    """What the paths hold; a reader that waits for ever fails here."""
+    found: list[tuple[str, bytes | ImageError]] = []
+    reader = threading.Thread(target=lambda: found.extend(iter_files(paths)), daemon=True)
+    reader.start()
+    reader.join(20)
+    assert not reader.is_alive()
+    return found
+
+
+def test_no_name_reaches_a_terminal_as_a_command(tmp_path: Path) -> None:
+    folder = tmp_path / "\x1b[31mred"
+    folder.mkdir()
+    for name in (b"a\nb.png", b"b\x1b[2J.png", b"c\xff.png", b"d\n.zip"):
+        try:
+            (folder / os.fsdecode(name)).write_bytes(b"x")
+        except OSError:
+            continue  # a file system that refuses such a name
+    (folder / "e.png").write_bytes(b"x")
+    (tmp_path / "\x1bempty").mkdir()
+    found = within_seconds([folder, folder / "a\nb.png", tmp_path / "\x1bempty"])
+    assert len(found) >= 3
+    for name, content in found:
+        assert name.isprintable()
+        assert name.encode()
+        assert not isinstance(content, ImageError) or str(content).isprintable()
+    assert "�[31mred/e.png" in dict(found)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("name", ["pipe.png", "pipe.zip"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "z.png").write_bytes(b"x")
+    (_, error), last = within_seconds([tmp_path])
+    assert f"{name} cannot be opened (it is a folder, a pipe or a device)" in str(error)
+    assert last[1] == b"x"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no devices")
+def test_a_device_without_end_is_not_read() -> None:
+    with pytest.raises(ImageError, match=r"zero cannot be opened \(it is a folder, a pipe or a"):
+        read_image(Path("/dev/zero"), "zero")

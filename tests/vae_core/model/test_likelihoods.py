@@ -1,0 +1,128 @@
+"""log p(x|z) against torch.distributions, where probabilities would underflow too."""
+
+import math
+
+import pytest
+import torch
+from torch import distributions as td
+
+from vae_core.model.likelihoods.bernoulli import Bernoulli
+from vae_core.model.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from vae_core.model.likelihoods.gaussian import Gaussian
+from vae_core.model.likelihoods.table import LIKELIHOODS
+from vae_core.settings.choices import LikelihoodName
+
+GREY: tuple[LikelihoodName, ...] = ("continuous-bernoulli", "gaussian")
+
+
+def reference(name: LikelihoodName, outputs: torch.Tensor) -> td.Distribution:
+    if name == "bernoulli":
+        return td.Bernoulli(logits=outputs)
+    if name == "gaussian":
+        return td.Normal(outputs, torch.full_like(outputs, 0.3))
+    return td.ContinuousBernoulli(logits=outputs, lims=(0.48, 0.52))
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_it_is_the_log_probability_of_independent_pixels(name, generator):
+    outputs = 3 * torch.randn(5, 2, 30, generator=generator, dtype=torch.float64)
+    x = torch.rand(2, 30, generator=generator, dtype=torch.float64)
+    x = x.round() if name == "bernoulli" else x
+    expected = td.Independent(reference(name, outputs), 1).log_prob(x.expand(5, 2, 30))
+    found = LIKELIHOODS[name]().double()(x, outputs)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", [-90.0, -3.0, -0.02, 0.0, 1e-7, 0.049, 0.051, 40.0])
+@pytest.mark.parametrize("name", GREY)
+def test_a_density_of_grey_values_integrates_to_one(name, output):
+    likelihood = LIKELIHOODS[name]().double()
+    low, high = (0.0, 1.0) if name == "continuous-bernoulli" else (output - 4, output + 4)
+    x = torch.linspace(low, high, 400_001, dtype=torch.float64)
+    density = likelihood.by_pixel(x, torch.tensor(output, dtype=torch.float64)).exp().detach()
+    assert float(torch.trapezoid(density, x)) == pytest.approx(1, abs=1e-6)
+    mean = float(torch.trapezoid(x * density, x))
+    assert float(likelihood.mean(torch.tensor(output).double())) == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize("output", [-500.0, -0.05, -1e-3, 0.0, 0.05, 500.0])
+def test_the_continuous_bernoulli_is_smooth_across_its_series(output):
+    """Value and gradient in float32 are those in float64, near zero and far from it."""
+    x = torch.tensor([0.0, 0.3, 1.0])
+    found = []
+    for kind in (torch.float32, torch.float64):
+        at = torch.full((3,), output, dtype=kind, requires_grad=True)
+        value = ContinuousBernoulli().by_pixel(x.to(kind), at)
+        (slope,) = torch.autograd.grad(value.sum(), at)
+        found.append((value.detach().double(), slope.double()))
+    for single, double in zip(*found, strict=True):
+        torch.testing.assert_close(single, double, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_draws_have_the_mean(name, generator):
+    likelihood = LIKELIHOODS[name]()
+    outputs = torch.tensor([-60.0, -2.0, 0.0, 1e-5, 0.5, 7.0])
+    draws = likelihood.sample(outputs.expand(100_000, 6), generator).detach()
+    if name != "gaussian":
+        assert draws.min() >= 0
+        assert draws.max() <= 1
+    away = (draws.mean(0) - likelihood.mean(outputs)) / (draws.std(0) / math.sqrt(100_000) + 1e-9)
+    assert away.detach().abs().max() < 4.5
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_outputs_of_a_mean_have_that_mean(name):
+    likelihood = LIKELIHOODS[name]().double()
+    mean = torch.tensor([0.02, 0.3, 0.5, 0.9], dtype=torch.float64)
+    torch.testing.assert_close(likelihood.mean(likelihood.outputs_of(mean)), mean)
+    assert torch.isfinite(likelihood.outputs_of(torch.tensor([0.0, 1.0]))).all()
+
+
+def test_extreme_logits_stay_finite():
+    logits = torch.tensor([[[-200.0, 200.0]]])
+    assert Bernoulli()(torch.tensor([[1.0, 0.0]]), logits).item() == -400.0
+    assert Bernoulli()(torch.tensor([[0.0, 1.0]]), logits).item() == 0.0
+
+
+def test_the_probabilities_of_all_images_sum_to_one():
+    logits = torch.tensor([0.3, -1.2, 2.0, 0.0], dtype=torch.float64)
+    images = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 4)
+    total = Bernoulli()(images, logits.expand(1, 16, 4)).logsumexp(1)
+    torch.testing.assert_close(total, torch.zeros(1, dtype=torch.float64))
+
+
+def test_the_scale_of_the_gaussian_is_learned():
+    likelihood = Gaussian()
+    x = torch.tensor([[1.0, 2.0]])
+    loss = -likelihood(x, torch.zeros(1, 1, 2)).mean()
+    (slope,) = torch.autograd.grad(loss, likelihood.log_scale)
+    assert float(slope) == pytest.approx(2 - 5 / 0.3**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [1, 64, 127, 784, 2 * 131])
+def test_the_bernoulli_in_few_passes_is_its_formula_and_so_is_its_gradient(pixels, generator):
+    x = torch.rand(3, pixels, generator=generator, dtype=torch.float64)
+    logits = 40 * torch.randn(5, 3, pixels, generator=generator, dtype=torch.float64)
+    logits.requires_grad_()
+    bernoulli = Bernoulli()
+    values = [bernoulli(x, logits), bernoulli.by_pixel(x, logits).sum(-1)]
+    torch.testing.assert_close(*values, rtol=1e-12, atol=1e-9)
+    slopes = [torch.autograd.grad((value * value.detach()).sum(), logits)[0] for value in values]
+    torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-9)
+
+
+def test_the_bernoulli_in_float32_is_good_to_a_ten_thousandth_of_a_nat(generator):
+    x = torch.rand(4, 784, generator=generator).round()
+    logits = 6 * torch.randn(50, 4, 784, generator=generator)
+    exact = Bernoulli()(x.double(), logits.double())
+    assert (Bernoulli()(x, logits) - exact).abs().max() < 1e-3
+    assert (Bernoulli()(x, logits) - exact).mean().abs() < 1e-4
+
+
+def test_pixels_that_are_surely_off_cost_no_accuracy(generator):
+    """A long training drives their logits to hundreds below zero: 10⁵ in all, to be cancelled."""
+    x = (torch.rand(4, 784, generator=generator) < 0.1).float()
+    logits = torch.where(x.bool(), 6.0, -400.0) + 6 * torch.randn(50, 4, 784, generator=generator)
+    exact = Bernoulli()(x.double(), logits.double())
+    assert (Bernoulli()(x, logits) - exact).abs().max() < 2e-4

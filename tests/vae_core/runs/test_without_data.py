@@ -1,0 +1,59 @@
+"""The command line with a pretrained model of MNIST, where MNIST is not and cannot be had."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from vae_core.basics.paths import pretrained_folder
+from vae_core.cli.main import main
+from vae_core.data.mnist import SOURCES
+
+MODEL = str(pretrained_folder() / "mnist-full-d2")
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    monkeypatch.setenv("VAE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    nobody = dataclasses.replace(SOURCES["mnist"], mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setitem(SOURCES, "mnist", nobody)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "gap", "calibrate", "detect"])
+def test_what_needs_the_data_says_so_in_a_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime for path in Path(MODEL).iterdir()}
+    assert main([command, MODEL, "--limit", "2"]) == 1
+    out, err = capsys.readouterr()
+    said = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert not out
+    assert len(said) == 1
+    assert said[0].startswith("error: MNIST 28×28 (12 MB) is not on this computer: ")
+    assert "VAE_DATA_DIR" in said[0]
+    assert {path: path.stat().st_mtime for path in Path(MODEL).iterdir()} == before
+
+
+def test_an_image_gets_its_whole_score_without_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seven = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(seven).line([(60, 50), (140, 50), (90, 160)], fill=0, width=14)
+    seven.save(tmp_path / "seven.png")
+    assert main(["score", MODEL, str(tmp_path / "seven.png"), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["images"][0]
+    assert row["log_px"] < 0
+    assert 0 < row["percentile"] < 100
+    assert row["verdict"]
+    assert sum(row["class_probabilities"]) == pytest.approx(1)
+    assert len(row["nearest_labels"]) == 5
+
+
+def test_the_model_draws_without_the_data(tmp_path: Path) -> None:
+    assert main(["sample", MODEL, "--count", "4", "--out", str(tmp_path / "four.png")]) == 0
+    with Image.open(tmp_path / "four.png") as drawn:
+        assert drawn.width >= 28

@@ -1,0 +1,217 @@
+"""Scores of images: their place among held-out ones, their course and their pixels."""
+
+import math
+
+import pytest
+import torch
+
+from vae_core.data.pixels import model_input
+from vae_core.inference.importance import log_density, stream_log_density
+from vae_core.inference.proposals import ESTIMATES, refine
+from vae_core.scoring.pixel_map import pixel_terms
+from vae_core.scoring.score import HeldOut, Score, score_images, scoring_steps
+
+PROTOCOL = {"importance_samples": 50, "binarisation": "dynamic", "seed": 0}
+
+
+def held_out_of(values) -> HeldOut:
+    return HeldOut(torch.as_tensor(values, dtype=torch.float64), PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def held_out(trained, test_digits) -> HeldOut:
+    """100 test digits, scored with K = 50."""
+    return held_out_of(log_density(trained("full"), test_digits[:100], 50, 0).log_px)
+
+
+def run_to_the_end(steps):
+    """What a generator yields and what it returns."""
+    yielded = []
+    while True:
+        try:
+            yielded.append(next(steps))
+        except StopIteration as end:
+            return yielded, end.value
+
+
+# ---- the place among held-out images
+
+
+def test_the_percentile_is_the_share_that_scores_lower_and_ties_count_half():
+    held_out = held_out_of([-4.0, -3.0, -3.0, -1.0])
+    assert [held_out.place(v).percentile for v in (-9, -4, -3.5, -3, -1, 0)] == [
+        0, 12.5, 25, 50, 87.5, 100,
+    ]  # fmt: skip
+
+
+def test_both_ends_are_atypical():
+    held_out = held_out_of(torch.arange(1000))
+    verdicts = {v: held_out.place(v).verdict for v in (-1, 30.5, 500.5, 970.5, 2000)}
+    assert verdicts == {
+        -1: "unlike the training data",
+        30.5: "unusual",
+        500.5: "typical",
+        970.5: "unusual",
+        2000: "unlike the training data",
+    }
+
+
+def test_few_held_out_images_cannot_call_anything_unlike_them():
+    assert held_out_of(torch.arange(30)).place(-1e9).verdict == "unusual"
+
+
+@pytest.mark.parametrize("level", [0.01, 0.1, 0.5])
+def test_an_image_of_the_data_is_flagged_no_more_often_than_the_level_says(level):
+    draws = torch.randn(2000, 251, generator=torch.Generator().manual_seed(0))
+    tails = [held_out_of(row[1:]).place(row[0].item()).tail for row in draws.double()]
+    flagged = sum(tail <= level for tail in tails) / len(tails)
+    assert flagged <= level + 3 * math.sqrt(level * (1 - level) / len(tails))
+    assert flagged >= 0.6 * level
+
+
+def test_the_error_of_a_percentile_covers_the_truth():
+    draws = torch.randn(1000, 200, generator=torch.Generator().manual_seed(1)).double()
+    for score, truth in ((-1.0, 15.866), (0.0, 50.0), (2.0, 97.725)):
+        places = [held_out_of(row).place(score) for row in draws]
+        covered = [abs(p.percentile - truth) <= 2 * p.percentile_se for p in places]
+        assert sum(covered) / len(covered) > 0.93
+    assert held_out_of(draws[0]).place(-99).percentile_se > 0
+
+
+def test_a_held_out_image_scored_again_finds_itself_whatever_k(trained, test_digits, held_out):
+    for samples in (20, 50, 300):
+        scores = score_images(trained("full"), test_digits[:5], samples, held_out)
+        found = torch.tensor([s.place.log_px for s in scores if s.place], dtype=torch.float64)
+        torch.testing.assert_close(found, held_out.log_px[:5], rtol=0, atol=1e-4)
+
+
+def test_the_percentile_compares_equal_k_alone(trained, test_digits):
+    """Another K is another score, but no other place."""
+    model, x = trained("mean-field"), test_digits[:30]
+    held_out = held_out_of(log_density(model, test_digits[:100], 1).log_px)
+    held_out = HeldOut(held_out.log_px, PROTOCOL | {"importance_samples": 1})
+    one, many = (score_images(model, x, k, held_out) for k in (1, 500))
+    assert all(a.log_px != b.log_px for a, b in zip(one, many, strict=True))
+    assert [a.percentile for a in one] == [b.percentile for b in many]
+
+
+@pytest.mark.parametrize("proposal", ["encoder", "refined"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_held_out_scores_are_compared_with_such_as_they_are(proposal, seed, trained, test_digits):
+    model, x = trained("mean-field"), test_digits[:3]
+    values = log_density(model, test_digits[:20], 50).log_px
+    protocol = {"binarisation": "dynamic", "importance_samples": 50, "seed": seed}
+    held_out = HeldOut(values, {**protocol, "proposal": proposal})
+    assert held_out.refined == (proposal == "refined")
+    expected = ESTIMATES[proposal](model, x, 50, seed).log_px.tolist()
+    scores = score_images(model, x, 300, held_out)
+    assert [score.place.log_px for score in scores if score.place] == pytest.approx(
+        expected, abs=1e-4
+    )
+    assert [score.refined for score in scores] == refine(model, x).is_fitted.tolist()
+
+
+# ---- the numbers
+
+
+def test_bits_per_dim_are_nats_in_other_units(trained, test_digits):
+    (score,) = score_images(trained("full"), test_digits[:1], 100)
+    assert math.isclose(score.bits_per_dim * 64 * math.log(2), -score.log_px)
+
+
+@pytest.mark.parametrize(
+    ("pareto_k", "ess", "trusted"),
+    [
+        (0.69, 31, True),
+        (0.71, 500, False),
+        (0.2, 29, False),  # too few draws to know of a tail
+        (-math.inf, 10, True),
+        (math.nan, 20, False),
+    ],
+)
+def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
+    score = Score(-1.0, 0.1, ess, pareto_k, 0.1, -2.0, -1.0, 1.0, 500, True)
+    assert score.trusted is trusted
+
+
+def test_steps_lead_to_the_same_score(trained, test_digits, held_out):
+    model, x = trained("full"), test_digits[3:4]
+    shares, (score, course) = run_to_the_end(scoring_steps(model, x, 2500, held_out))
+    (expected,) = score_images(model, x, 2500, held_out)
+    assert math.isclose(score.log_px, expected.log_px, abs_tol=1e-9)
+    assert math.isclose(score.pareto_k, expected.pareto_k, abs_tol=1e-6)
+    assert score.place == expected.place
+    assert shares == sorted(shares)
+    assert all(0 < share <= 1 for share in shares)
+    assert (course.samples[-1], course.log_px[-1]) == (2500, score.log_px)
+    assert course.se[-1] == score.se
+
+
+@pytest.mark.parametrize("samples", [1, 7, 10, 100, 1000])
+def test_the_course_ends_at_k_and_has_evenly_spread_stops(samples, trained, test_digits):
+    _, (_, course) = run_to_the_end(scoring_steps(trained("full"), test_digits[:1], samples))
+    assert course.samples[0] == min(10, samples)
+    assert course.samples[-1] == samples
+    assert list(course.samples) == sorted(set(course.samples))
+    assert len(course.log_px) == len(course.se) == len(course.samples)
+
+
+def test_the_estimate_on_the_way_is_that_of_fewer_samples(trained, test_digits):
+    """A chunk's noise is the same however many chunks follow; halts within one change nothing."""
+    model, x = trained("full"), test_digits[:2]
+    seen = {}
+    for running in stream_log_density(model, x, 3000, stops=(17, 400, 1000, 2222)):
+        seen[running.samples] = running.estimate()
+    assert sorted(seen) == [17, 400, 1000, 2000, 2222, 3000]
+    for samples in (1000, 2000, 3000):
+        alone = log_density(model, x, samples)
+        for name in ("log_px", "se", "ess", "elbo", "expected_log_likelihood", "kl", "pareto_k"):
+            torch.testing.assert_close(
+                getattr(seen[samples], name), getattr(alone, name), rtol=1e-6, atol=1e-6
+            )
+
+
+def test_work_can_be_left_unfinished(trained, test_digits):
+    steps = scoring_steps(trained("full"), test_digits[:1], 1_000_000)
+    assert next(steps) <= 0.001
+    steps.close()
+
+
+def test_steps_refuse_what_scores_refuse(trained, test_digits):
+    with pytest.raises(ValueError, match="1 to 1,000,000"):
+        next(scoring_steps(trained("full"), test_digits[:1], 0))
+
+
+# ---- pixels
+
+
+def test_the_pixels_add_up_to_the_first_term_of_the_elbo(trained, test_digits):
+    model, x = trained("full"), test_digits[:1]
+    terms = pixel_terms(model, x, samples=20_000)
+    expected = log_density(model, x, 20_000).expected_log_likelihood.item()
+    assert terms.log_likelihood.shape == terms.reconstruction.shape == (1, 8, 8)
+    assert terms.log_likelihood.sum().item() == pytest.approx(expected, abs=0.1)
+    assert (terms.log_likelihood <= 0).all()
+    assert ((terms.reconstruction >= 0) & (terms.reconstruction <= 1)).all()
+
+
+def test_the_surprising_pixel_is_the_one_that_was_changed(trained, test_digits):
+    x = test_digits[:1].clone()
+    x[0, 0, 3, 0] = 1  # the left edge of a digit is always dark
+    flat = pixel_terms(trained("full"), x).log_likelihood.flatten()
+    assert flat.argmin().item() == 3 * 8
+
+
+def test_an_image_always_gets_the_same_draw():
+    pixels = torch.full((1, 8, 8), 128, dtype=torch.uint8)
+    assert torch.equal(model_input(pixels, "dynamic"), model_input(pixels, "dynamic"))
+    assert not torch.equal(model_input(pixels, "dynamic"), model_input(pixels, "dynamic", seed=1))
+
+
+def test_no_two_images_share_the_noise_of_their_draws():
+    """A draw that suits one would suit all, and the error of a mean would not fall with them."""
+    pixels = torch.full((1, 8, 8), 128, dtype=torch.uint8)
+    other = pixels.clone()
+    other[0, 0, 0] = 129
+    same = model_input(pixels, "dynamic") == model_input(other, "dynamic")
+    assert 0.2 < same.double().mean() < 0.8

@@ -1,0 +1,139 @@
+"""From figures to a p-value, and from a p-value to words."""
+
+import math
+
+import pytest
+import torch
+
+from vae_core.scoring.typicality import FIGURES, UNLIKE, UNUSUAL, Reference, that_of, verdict_of
+
+
+def drawn(count: int, seed: int = 0) -> torch.Tensor:
+    """Correlated figures, as those of images are."""
+    generator = torch.Generator().manual_seed(seed)
+    shared = torch.randn(count, 1, generator=generator, dtype=torch.float64)
+    return shared + torch.randn(count, len(FIGURES), generator=generator, dtype=torch.float64)
+
+
+def judged(reference: Reference, **changes: float):
+    """The judgement of an image in the middle of everything, but for some figures."""
+    values = torch.tensor([[changes.get(name, 0.0) for name in FIGURES]], dtype=torch.float64)
+    (judgement,) = reference.judge(values)
+    return judgement
+
+
+REFERENCE = Reference(drawn(400))
+
+
+def test_the_middle_is_typical_and_the_far_end_of_any_figure_is_not():
+    assert judged(REFERENCE).verdict == "typical"
+    for name in FIGURES:
+        far = judged(REFERENCE, **{name: 100.0})
+        assert far.decided_by == name
+        assert far.p_value < judged(REFERENCE).p_value
+        assert far.verdict == "unlike the training data"
+
+
+def test_only_log_px_is_atypical_at_its_low_end_too():
+    for name, about in FIGURES.items():
+        low = judged(REFERENCE, **{name: -100.0})
+        assert (low.tails[name] < 0.01) is about.two_sided is (name == "log_px")
+
+
+def test_all_ends_at_once_are_as_rare_as_can_be():
+    everything = judged(REFERENCE, **dict.fromkeys(FIGURES, 100.0))
+    assert everything.p_value == pytest.approx(1 / 401)
+    assert everything.verdict == "unlike the training data"
+
+
+def test_tails_are_counted_with_the_image_itself():
+    reference = Reference(torch.arange(9.0).double()[:, None].expand(9, 4))
+    found = judged(reference, log_px=8.0, complexity_corrected=8.0, regret=7.5, latent_distance=99)
+    assert found.tails == {
+        "log_px": pytest.approx(0.4),  # two-sided: twice 2 of 10
+        "complexity_corrected": pytest.approx(0.2),
+        "regret": pytest.approx(0.2),
+        "latent_distance": pytest.approx(0.1),
+    }
+    assert found.percentiles["complexity_corrected"] == pytest.approx(100 * 8.5 / 9)
+    assert found.percentiles["latent_distance"] == 100
+
+
+@pytest.mark.parametrize("level", [UNLIKE, UNUSUAL, 0.3])
+def test_images_of_the_data_are_flagged_as_often_as_the_level_says(level):
+    """Over calibrations, whatever the figures' dependence and ties."""
+    flagged = []
+    for seed in range(300):
+        figures = (4 * drawn(110, seed)).round()  # with ties
+        flagged += (Reference(figures[:100]).p_values(figures[100:]) <= level).tolist()
+    rate = sum(flagged) / len(flagged)
+    error = 3 * math.sqrt(level * (1 - level) / 300)  # those of one calibration go together
+    assert 0.5 * level < rate < level + error
+
+
+def test_the_p_value_is_that_of_its_definition():
+    """All held-out images and the new one ranked together, one after the other."""
+    figures, new = drawn(30, 3), drawn(8, 4)
+    for row, p in zip(new, Reference(figures).p_values(new), strict=True):
+        everyone = torch.cat([figures, row[None]])
+        means = []
+        for each in everyone:
+            above, below = (everyone >= each).sum(0) / 31, (everyone <= each).sum(0) / 31
+            tails = [min(1, 2 * min(above[0], below[0])), *above[1:]]
+            means.append((sum(float(tail) ** -0.5 for tail in tails) / 4) ** -2)
+        assert p == pytest.approx(sum(m <= means[-1] + 1e-9 for m in means) / 31)
+
+
+def test_what_is_not_a_number_is_unlike_the_data():
+    nothing = judged(REFERENCE, **dict.fromkeys(FIGURES, math.nan))
+    assert nothing.verdict == "unlike the training data"
+
+
+def test_order_and_company_do_not_matter():
+    new = drawn(20, 9)
+    together = REFERENCE.p_values(new)
+    assert torch.equal(together.flip(0), REFERENCE.p_values(new.flip(0)))
+    assert together[3] == REFERENCE.p_values(new[3:4])
+    shuffled = Reference(REFERENCE.figures[torch.randperm(400)])
+    torch.testing.assert_close(together, shuffled.p_values(new))
+
+
+def test_the_sentence_names_the_figure_that_decided():
+    said = judged(REFERENCE, regret=100.0, complexity_corrected=1.0).sentence
+    assert said.startswith("Unlike the training data")
+    assert "likelihood regret of 100.0 nats" in said
+    assert "higher than that of all 400 held-out images" in said
+    low = judged(REFERENCE, log_px=-80.0).sentence
+    assert "log p(x) of −80.0 nats, lower than that of all 400" in low
+
+
+def test_of_a_typical_image_nothing_stands_out():
+    said = judged(REFERENCE).sentence
+    assert said.startswith("Typical: nothing stands out; least usual is its ")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(50, "that of 50% of 500"), (99.6, "that of more than 99% of 500"), (100, "that of all 500")],
+)
+def test_most_images_are_never_called_all(share, said):
+    assert that_of(share, 500) == said
+
+
+def test_small_values_keep_two_digits():
+    about = FIGURES["latent_distance"]
+    assert [about.shown(value) for value in (12.34, 0.0123, 0.0)] == ["12.3 σ", "0.012 σ", "0.0 σ"]
+
+
+def test_words_follow_the_p_value():
+    levels = {
+        0.5: "typical",
+        UNUSUAL: "unusual",
+        0.05: "unusual",
+        UNLIKE: "unlike the training data",
+    }
+    assert {p: verdict_of(p) for p in levels} == levels
+
+
+def test_no_images_have_no_verdict():
+    assert REFERENCE.judge(torch.empty(0, 4)) == []

@@ -1,0 +1,283 @@
+"""Gradient estimators: one mean, and noise that orders as theory says."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from vae_core.inference.elbo import elbo_terms
+from vae_core.model.posteriors import GaussianPosterior
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import load_model
+from vae_core.settings.choices import GradientName, PosteriorName
+from vae_core.settings.config import ModelConfig, TrainConfig
+from vae_core.settings.fields import ConfigError
+from vae_core.training.gradient_noise import GradientNoise, measure_noise
+from vae_core.training.objective import GRADIENTS, training_loss
+
+PRETRAINED = Path(__file__).parents[3] / "pretrained"
+ELBO_ESTIMATORS: list[GradientName] = [name for name in GRADIENTS if name != "dreg"]
+
+
+def small_model(posterior: PosteriorName) -> VAE:
+    """Little enough of it that every weight's gradient can be held against its error."""
+    torch.manual_seed(1)
+    return VAE(
+        ModelConfig(
+            posterior=posterior,
+            latent_size=2,
+            flow_steps=2,
+            flow_hidden_size=4,
+            hidden_size=4,
+            hidden_layers=1,
+            image_shape=(1, 3, 3),
+        )
+    ).double()
+
+
+@pytest.fixture
+def images(generator) -> torch.Tensor:
+    return (torch.rand(3, 1, 3, 3, generator=generator) < 0.5).double()
+
+
+def last(
+    model: VAE, x: torch.Tensor, gradient: GradientName, samples: int, repeats: int, **more: int
+) -> GradientNoise:
+    *_, noise = measure_noise(model, x, gradient, samples, repeats, **more)
+    return noise
+
+
+def distance_in_errors(first: GradientNoise, second: GradientNoise) -> torch.Tensor:
+    """How many standard errors apart two means are, by coordinate that has any gradient."""
+    error = (first.variance / first.repeats + second.variance / second.repeats).sqrt()
+    known = error > 1e-12
+    assert known.double().mean() > 0.5
+    return ((first.mean - second.mean) / error)[known]
+
+
+def assert_same_mean(first: GradientNoise, second: GradientNoise) -> None:
+    away = distance_in_errors(first, second)
+    assert away.abs().max() < 5.5
+    assert away.square().mean() < 2
+
+
+@pytest.mark.parametrize("family", ["mean-field", "full", "planar", "iaf", "spline"])
+@pytest.mark.parametrize("gradient", ELBO_ESTIMATORS)
+def test_all_estimators_of_the_elbo_have_one_mean(gradient, family, images):
+    model = small_model(family)
+    truth = last(model, images, "pathwise", 500, repeats=40, seed=1)
+    assert_same_mean(last(model, images, gradient, 500, repeats=40, seed=2), truth)
+
+
+@pytest.mark.parametrize("family", ["mean-field", "iaf"])
+def test_dreg_has_the_mean_of_the_iwae_bound(family, images):
+    model = small_model(family)
+    truth = last(model, images, "pathwise", 150, repeats=40, inside=5, seed=1)
+    assert_same_mean(last(model, images, "dreg", 150, repeats=40, inside=5, seed=2), truth)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.4, 4.0])
+def test_dreg_has_the_mean_of_the_iwae_bound_with_another_weight_of_the_kl(beta, images):
+    """As during KL warm-up, where the weight rises from 0."""
+    model = small_model("mean-field")
+    inference = [*model.encoder.parameters(), *model.to_posterior.parameters()]
+    found = []
+    for gradient in ("pathwise", "dreg"):
+        settings = TrainConfig(gradient=gradient, samples=150, iwae_samples=5, elbo_form="joint")
+        tries = []
+        for seed in range(40):
+            draw = torch.Generator().manual_seed(seed)
+            loss, _ = training_loss(model, images, settings, beta, draw)
+            slopes = torch.autograd.grad(loss, inference)
+            tries.append(torch.cat([slope.flatten() for slope in slopes]))
+        table = torch.stack(tries)
+        found.append((table.mean(0), table.var(0) / len(table)))
+    (truth, spread), (mean, variance) = found
+    error = (spread + variance).sqrt()
+    known = error > 1e-12
+    away = (mean - truth)[known] / error[known]
+    assert away.abs().max() < 5.5
+    assert away.square().mean() < 2
+
+
+def test_the_decoder_learns_the_same_from_every_estimator(images):
+    """Its gradient is the plain one: equal, not only in the mean, for the same noise."""
+    model = small_model("full")
+    found = []
+    for gradient in GRADIENTS:
+        settings = TrainConfig(gradient=gradient, samples=3, elbo_form="joint")
+        loss, _ = training_loss(model, images, settings, 1.0, torch.Generator().manual_seed(3))
+        found.append(torch.autograd.grad(loss, list(model.decoder.parameters())))
+    for slopes in found[1:]:
+        for one, other in zip(slopes, found[0], strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_dreg_leaves_the_decoder_the_gradient_of_the_iwae_bound(images):
+    model = small_model("full")
+    found = []
+    for gradient in ("pathwise", "dreg"):
+        settings = TrainConfig(gradient=gradient, samples=2, iwae_samples=4)
+        loss, _ = training_loss(model, images, settings, 1.0, torch.Generator().manual_seed(3))
+        found.append(torch.autograd.grad(loss, list(model.decoder.parameters())))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_variances_order_as_theory_says_near_the_optimum(test_digits):
+    """Score function ≫ with a baseline > pathwise > sticking the landing."""
+    model = load_model(PRETRAINED / "digits-full-d2")
+    total = {
+        name: last(model, test_digits[:16], name, 2, repeats=100).total_variance
+        for name in ELBO_ESTIMATORS
+    }
+    assert total["score-function"] > 10 * total["score-function-baseline"]
+    assert total["score-function-baseline"] > 1.2 * total["pathwise"]
+    assert total["pathwise"] > 1.2 * total["sticking-the-landing"]
+
+
+def test_sticking_the_landing_has_no_noise_where_q_is_the_true_posterior():
+    """z and x independent: the prior is the posterior, and every draw says the gradient is 0."""
+    model = small_model("full")
+    with torch.no_grad():
+        for weight in model.decoder.parameters():
+            weight.zero_()
+        for weight in model.to_posterior.parameters():
+            weight.zero_()  # N(0, I)
+    x = torch.ones(2, 1, 3, 3).double()
+    silent = last(model, x, "sticking-the-landing", 1, repeats=5)
+    assert silent.mean.abs().max() < 1e-12
+    assert silent.variance.max() < 1e-24
+    assert last(model, x, "pathwise", 1, repeats=5).total_variance > 0.1
+
+
+def test_noise_falls_with_the_number_of_samples(test_digits):
+    model = load_model(PRETRAINED / "digits-full-d2")
+    one, nine = (
+        last(model, test_digits[:8], "pathwise", samples, repeats=200).total_variance
+        for samples in (1, 9)
+    )
+    assert one / nine == pytest.approx(9, rel=0.35)
+
+
+def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
+    model = small_model("full")
+    estimators: tuple[GradientName, ...] = ("pathwise", "score-function")
+    for gradient in estimators:
+        found = [last(model, images, gradient, 1, repeats=20, seed=seed) for seed in range(40)]
+        spread = torch.tensor([noise.total_variance for noise in found]).std()
+        errors = torch.tensor([noise.total_variance_error for noise in found])
+        assert float(errors.square().mean().sqrt()) == pytest.approx(float(spread), rel=0.35)
+    assert math.isnan(last(model, images, "pathwise", 1, repeats=2).total_variance_error)
+
+
+def test_the_model_is_left_as_it_was(test_digits):
+    model = load_model(PRETRAINED / "digits-full-d2")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    last(model, test_digits[:2], "dreg", 1, repeats=2)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(weight.requires_grad for weight in model.parameters())
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_the_score_of_a_gaussian_is_that_of_its_density(lower, generator):
+    draw = torch.randn(2, 3, 3, generator=generator, dtype=torch.float64)
+    below = draw.tril(-1) if lower else None
+    q = GaussianPosterior(draw[:, 0], 0.3 * draw[:, 1], below)
+    path = q.path(q.noise(4, generator))
+    z = path.z.clone().requires_grad_()
+    normal = torch.distributions.MultivariateNormal(q.mean, scale_tril=q.scale_tril)
+    (expected,) = torch.autograd.grad(normal.log_prob(z).sum(), z)
+    torch.testing.assert_close(q.score(path), expected)
+
+
+@pytest.mark.parametrize("family", ["planar", "radial", "iaf", "affine-coupling", "spline"])
+def test_the_score_of_a_flow_is_that_of_its_density(family, generator):
+    """Moving ε so that z moves by a little along e_i changes log q by a little times score_i."""
+    model = small_model(family)
+    x = (torch.rand(2, 1, 3, 3, generator=generator) < 0.5).double()
+    q = model.posterior(x)
+    path = q.path(q.noise(3, generator))
+    score = q.score(path)
+    step = 1e-5
+    for i in range(2):
+        changes = []
+        for sign in (-1, 1):
+            wanted = path.z.detach().clone()
+            wanted[..., i] += sign * step
+            epsilon = _inverse(q, wanted, path.epsilon)
+            changes.append(q.path(epsilon).log_q.detach())
+        torch.testing.assert_close(
+            score[..., i], (changes[1] - changes[0]) / (2 * step), rtol=1e-4, atol=1e-5
+        )
+
+
+def _inverse(q, wanted: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
+    """The noise that becomes the wanted z, by Newton's method."""
+    for _ in range(20):
+        epsilon = epsilon.detach().requires_grad_()
+        z = q.path(epsilon).z
+        rows = [
+            torch.autograd.grad(z[..., i].sum(), epsilon, retain_graph=True)[0] for i in range(2)
+        ]
+        epsilon = epsilon - torch.linalg.solve(torch.stack(rows, -2), z - wanted)
+    return epsilon.detach()
+
+
+# ---- objectives
+
+
+def test_the_iwae_loss_is_minus_the_bound(images):
+    model = small_model("mean-field")
+    settings = TrainConfig(samples=2, iwae_samples=3)
+    loss, _ = training_loss(model, images, settings, 1.0, torch.Generator().manual_seed(5))
+    log_w = model.log_weights(images, 6, torch.Generator().manual_seed(5)).view(2, 3, 3)
+    torch.testing.assert_close(loss, -(log_w.logsumexp(1) - math.log(3)).mean())
+
+
+@pytest.mark.parametrize("form", ["kl", "joint"])
+def test_beta_weighs_the_kl(form, images):
+    model = small_model("full")
+    settings = TrainConfig(elbo_form=form)
+    one, three = (
+        training_loss(model, images, settings, beta, torch.Generator().manual_seed(5))
+        for beta in (1.0, 3.0)
+    )
+    terms = one[1]
+    kl = terms.kl if form == "kl" else terms.log_qz - terms.log_pz
+    torch.testing.assert_close(three[0] - one[0], 2 * kl.mean())
+
+
+@pytest.mark.parametrize("gradient", ["pathwise", "sticking-the-landing", "score-function"])
+def test_a_kl_within_the_free_bits_costs_nothing(gradient, images):
+    model = small_model("full")
+    with torch.no_grad():
+        terms = elbo_terms(model, images, 1, torch.Generator().manual_seed(5))
+    kl = float(max(terms.kl.mean(), (terms.log_qz - terms.log_pz).mean()))
+    settings = TrainConfig(gradient=gradient)
+
+    def slopes(settings: TrainConfig, weight: float) -> list[torch.Tensor]:
+        loss, _ = training_loss(model, images, settings, weight, torch.Generator().manual_seed(5))
+        return list(torch.autograd.grad(loss, list(model.to_posterior.parameters())))
+
+    free = slopes(replace(settings, free_bits=kl + 1), 1.0)
+    for one, other in zip(free, slopes(settings, 0.0), strict=True):
+        torch.testing.assert_close(one, other)
+    paid = slopes(replace(settings, free_bits=1e-9), 1.0)
+    for one, other in zip(paid, slopes(settings, 1.0), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "samples", "inside", "says"),
+    [
+        ("score-function-baseline", 1, 1, "at least 2"),
+        ("score-function", 1, 2, "pathwise or the DReG"),
+        ("sticking-the-landing", 1, 2, "pathwise or the DReG"),
+    ],
+)
+def test_an_estimator_that_cannot_be_used_is_refused(gradient: GradientName, samples, inside, says):
+    with pytest.raises(ConfigError, match=says):
+        TrainConfig(gradient=gradient, samples=samples, iwae_samples=inside)

@@ -1,0 +1,119 @@
+"""p(y|x), the class of an image (note §1): by the model itself where it has a class head, else by
+logistic regression on the posterior mean of z."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_core.basics.seeding import generator_of
+from vae_core.inference.importance import RunningDensity, sample_terms
+from vae_core.inference.pareto import trustworthy
+from vae_core.inference.proposals import refine
+from vae_core.model.batches import rows_at_once, samples_at_once
+from vae_core.model.vae import VAE
+
+_MOST_ITERATIONS = 2000
+
+
+@dataclass(frozen=True)
+class ClassProbabilities:
+    """What an image would be if it were of the data set: no verdict on whether it is.
+
+    Attributes:
+        probabilities: p(y|x) for each class, adding up to 1.
+        accuracy: the share of held-out images that this classifier gets right, 0 to 1.
+        se: Monte Carlo standard errors of the probabilities, where they are the model's own, NaN
+            where few draws carry all the weight; None where they are a logistic regression's.
+    """
+
+    probabilities: Sequence[float]
+    accuracy: float
+    se: Sequence[float] | None = None
+
+    @property
+    def best(self) -> int:
+        """The most probable class."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+
+@dataclass(frozen=True)
+class LatentClassifier:
+    """p(y|x) = softmax(W u + b) of the whitened posterior mean u.
+
+    Attributes:
+        weight: W, (classes, d), float32.
+        bias: b, (classes,), float32.
+        accuracy: on held-out images, 0 to 1.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    accuracy: float
+
+    @classmethod
+    def fitted(
+        cls, points: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor
+    ) -> "LatentClassifier":
+        """Fitted to training latents (N, d) and measured on held-out ones (M, d), classes (N,) and
+        (M,), of which there are three or more."""
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(max_iter=_MOST_ITERATIONS).fit(points.numpy(), labels.numpy())
+        classes = int(labels.max()) + 1
+        weight, bias = torch.zeros(classes, points.shape[1]), torch.full((classes,), -torch.inf)
+        weight[model.classes_] = torch.from_numpy(model.coef_).float()
+        bias[model.classes_] = torch.from_numpy(model.intercept_).float()
+        accuracy = model.score(held_out.numpy(), held_out_labels.numpy())
+        return cls(weight, bias, float(accuracy))
+
+    def __call__(self, points: Tensor) -> list[ClassProbabilities]:
+        """Class probabilities of whitened latents (B, d)."""
+        table = (points @ self.weight.T + self.bias).softmax(1)
+        return [ClassProbabilities(row, self.accuracy) for row in table.tolist()]
+
+
+@torch.no_grad()
+def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling from a refined
+    q(z|x) (:mod:`vae_core.inference.proposals`).
+
+    Both are estimated from the same K = ``n`` draws, which leaves Σ_k w̃_k p(y|z_k), a mean under
+    the true posterior p(z|x).
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        n: K; the class probabilities of all draws of an image are kept.
+
+    Returns:
+        Probabilities (B, classes), float64, and their standard errors by the delta method,
+        sqrt(Σ_k w̃_k² (p(y|z_k) − p(y|x))²): NaN for images whose weights are not to be trusted
+        (:func:`~vae_core.inference.pareto.trustworthy`), where so few draws count that the
+        formula falls to 0.
+
+    Raises:
+        ValueError: if the model has no class head.
+    """
+    images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
+    found = [_class_posterior(model, block, n, seed) for block in x.split(images)]
+    probabilities, se = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return probabilities, se
+
+
+def _class_posterior(model: VAE, x: Tensor, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    x = x.to(model.device)
+    q, generators = refine(model, x, seed), [generator_of(image, seed, model.device) for image in x]
+    block, parts, running = samples_at_once(model), [], RunningDensity(n)
+    for start in range(0, n, block):
+        terms = sample_terms(model, x, q, min(block, n - start), generators)
+        running.add(terms.joint_form, terms.log_px_z, terms.kl.expand_as(terms.log_px_z))
+        parts.append((terms.joint_form.cpu(), model.log_class_probabilities(terms.z).cpu()))
+    log_w, log_py_z = (torch.cat(part).double() for part in zip(*parts, strict=True))
+    weights, classes = log_w.softmax(0)[..., None], log_py_z.exp()  # (n, B, 1), (n, B, C)
+    probabilities = (weights * classes).sum(0)
+    se = (weights * (classes - probabilities)).square().sum(0).sqrt()
+    diagnostics = running.estimate()
+    pairs = zip(diagnostics.pareto_k.tolist(), diagnostics.ess.tolist(), strict=True)
+    se[[not trustworthy(*pair) for pair in pairs]] = torch.nan
+    return probabilities, se

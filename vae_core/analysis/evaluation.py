@@ -1,0 +1,68 @@
+"""Figures of a model on held-out images, each with its protocol. All in nats per image."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vae_core.analysis.resumable import kept_log_density
+from vae_core.data.datasets import Dataset
+from vae_core.data.pixels import evaluation_images
+from vae_core.inference.elbo import mean_and_se
+from vae_core.inference.importance import LogDensity
+from vae_core.inference.proposals import ESTIMATES
+from vae_core.model.vae import VAE
+from vae_core.settings.choices import Binarisation, ProposalName
+from vae_core.settings.data_sets import Split
+from vae_core.settings.protocol import EVALUATION_SEED
+
+
+def evaluate(
+    model: VAE,
+    data: Dataset,
+    split: Split,
+    binarisation: Binarisation,
+    importance_samples: int,
+    limit: int | None = None,
+    seed: int = EVALUATION_SEED,
+    on_progress: Callable[[float], None] | None = None,
+    kept: Path | None = None,
+    proposal: ProposalName = "encoder",
+) -> tuple[dict[str, Any], LogDensity]:
+    """Figures on a split, with their protocol, and the score of every image behind them.
+
+    Standard errors are those of the mean over images. ``log_px`` estimates log p(x) from below.
+
+    Args:
+        kept: a file from which an evaluation that was cut off goes on.
+        proposal: what importance samples are drawn from: the encoder's q(z|x), whose ELBO and KL
+            are among the figures, or one refined for each image
+            (:mod:`vae_core.inference.proposals`), with
+            which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
+    """
+    x, _ = evaluation_images(data, split, binarisation, seed, limit)
+    x = x.to(model.device)
+    if kept is None:
+        result = ESTIMATES[proposal](model, x, importance_samples, seed, on_progress)
+    else:
+        result = kept_log_density(model, x, importance_samples, seed, kept, on_progress, proposal)
+    log_px, log_px_se = mean_and_se(result.log_px)
+    elbo, elbo_se = mean_and_se(result.elbo)
+    known = result.pareto_k[~result.pareto_k.isnan()]
+    return {
+        "dataset": data.name,
+        "split": split,
+        "binarisation": binarisation,
+        "images": len(x),
+        "importance_samples": importance_samples,
+        "proposal": proposal,
+        "seed": seed,
+        "elbo": elbo,
+        "elbo_se": elbo_se,
+        "expected_log_likelihood": float(result.expected_log_likelihood.mean()),
+        "kl": float(result.kl.mean()),
+        "log_px": log_px,
+        "log_px_se": log_px_se,
+        "bits_per_dim": float(result.bits_per_dim(model.config.pixels).mean()),
+        "ess": float(result.ess.mean()),
+        "share_pareto_k_above_0_7": float((known > 0.7).double().mean()) if len(known) else None,
+    }, result

@@ -1,0 +1,98 @@
+"""The training images whose latents are nearest to an image's, in units that mean something.
+
+Distances are Mahalanobis distances under the aggregate posterior (1/N) Σ_i q(z|x_i), the
+distribution of the latents that the decoder was taught: 1 is a standard deviation of it, in every
+direction. In an ideal model it is the prior, and they are Euclidean.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_core.analysis.latent import aggregate_draws
+from vae_core.inference.fitting import antithetic_noise
+from vae_core.model.vae import VAE
+
+_ENCODE_AT_ONCE = 100
+_DRAWS = 64
+_AGGREGATE_DRAWS = 4  # of each image
+_JITTER = 1e-6  # of variance, against dimensions that hold still
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The training images nearest to an image, nearest first.
+
+    Attributes:
+        indices: where they are in the training split.
+        labels: their classes.
+        distances: in standard deviations of the aggregate posterior.
+    """
+
+    indices: Sequence[int]
+    labels: Sequence[int]
+    distances: Sequence[float]
+
+
+@dataclass(frozen=True)
+class TrainingLatents:
+    """Where training images lie in the latent space.
+
+    Attributes:
+        points: whitened posterior means of the first N training images, (N, d), float32, rounded
+            to float16 so that they can be kept in half the room.
+        labels: their classes, (N,), int64.
+        centre: the mean of the aggregate posterior, (d,), float32.
+        scale_tril: L of its covariance LLᵀ, (d, d), float32.
+    """
+
+    points: Tensor
+    labels: Tensor
+    centre: Tensor
+    scale_tril: Tensor
+
+    @classmethod
+    def of(cls, model: VAE, x: Tensor, labels: Tensor, seed: int = 0) -> "TrainingLatents":
+        """Those of training images x (N, C, H, W) in [0, 1] with labels (N,)."""
+        draws = torch.from_numpy(aggregate_draws(model, x, seed, _AGGREGATE_DRAWS))
+        covariance = torch.cov(draws.T).reshape(draws.shape[1], -1)
+        jitter = _JITTER * torch.eye(len(covariance), dtype=covariance.dtype)
+        scale_tril = torch.linalg.cholesky(covariance + jitter).float()
+        frame = cls(torch.empty(0), labels.cpu(), draws.mean(0).float(), scale_tril)
+        points = frame.whitened(model, x, seed).half().float()
+        return cls(points, frame.labels, frame.centre, scale_tril)
+
+    def whitened(self, model: VAE, x: Tensor, seed: int = 0) -> Tensor:
+        """L⁻¹ (E[z|x] − centre) of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU."""
+        away = posterior_means(model, x, seed) - self.centre
+        return torch.linalg.solve_triangular(self.scale_tril, away.T, upper=False).T.contiguous()
+
+    def nearest(self, whitened: Tensor, count: int = 5) -> list[Neighbours]:
+        """The ``count`` training images nearest to each of the whitened latents (B, d)."""
+        found = torch.cdist(whitened, self.points).topk(min(count, len(self.points)), largest=False)
+        return [
+            Neighbours(indices.tolist(), self.labels[indices].tolist(), distances.tolist())
+            for indices, distances in zip(found.indices, found.values, strict=True)
+        ]
+
+    def distance(self, whitened: Tensor) -> Tensor:
+        """From each of the whitened latents (B, d) to the nearest training image: (B,), float64."""
+        return torch.cdist(whitened, self.points).amin(1).double()
+
+
+@torch.no_grad()
+def posterior_means(model: VAE, x: Tensor, seed: int = 0) -> Tensor:
+    """E[z|x] of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU.
+
+    By antithetic draws that are the same for every image: exact for Gaussians, and for flows the
+    same whatever the image is encoded with.
+    """
+    parts = []
+    for block in x.split(_ENCODE_AT_ONCE):
+        images = block.to(model.device)
+        generator = torch.Generator(model.device).manual_seed(seed)
+        noise = antithetic_noise(_DRAWS, model, images, generator)
+        parts.append(model.posterior(images).path(noise).z.mean(0).cpu())
+    return torch.cat(parts)

@@ -1,0 +1,83 @@
+"""log p̂(x) of many images, kept while it is computed: an estimate of hours survives a stop."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vae_core.basics.files import replace_file
+from vae_core.inference.importance import LogDensity
+from vae_core.inference.proposals import ESTIMATES, SETTINGS
+from vae_core.model.vae import VAE
+from vae_core.settings.choices import ProposalName
+
+_AT_ONCE = 20
+_NAMES = [field.name for field in fields(LogDensity)]
+
+
+def kept_log_density(
+    model: VAE,
+    x: Tensor,
+    n: int,
+    seed: int,
+    kept: Path,
+    on_progress: Callable[[float], None] | None = None,
+    proposal: ProposalName = "encoder",
+) -> LogDensity:
+    """The same as :func:`vae_core.inference.importance.log_density`; goes on where a call before
+    was cut off.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        kept: the file with the images that are done. It is begun anew if it is of another model,
+            other images, another K or seed, or other proposals. Images may be added at the end of
+            ``x``, or left out there.
+        proposal: what to draw from, one of :data:`vae_core.inference.proposals.ESTIMATES`.
+
+    Raises:
+        ValueError: as :func:`vae_core.inference.importance.log_density` does.
+    """
+    key = f"{_weights_of(model)} K={n} seed={seed}"
+    if proposal != "encoder":
+        key += f" {SETTINGS}"
+    names = torch.tensor([zlib.crc32(_content(image)) for image in x])
+    figures = _read(kept, key, names)
+    while (done := figures.shape[1]) < len(x):
+        found = ESTIMATES[proposal](model, x[done : done + _AT_ONCE], n, seed)
+        new = torch.stack([getattr(found, name) for name in _NAMES])
+        figures = torch.cat([figures, new], 1)
+        tensors = {"figures": figures, "images": names[: figures.shape[1]].contiguous()}
+        replace_file(kept, save(tensors, {"key": key}))
+        if on_progress is not None:
+            on_progress(figures.shape[1] / len(x))
+    return LogDensity(*figures[:, : len(x)])
+
+
+def _read(kept: Path, key: str, names: Tensor) -> Tensor:
+    """Figures of the first images, (7, number of images); none if the file is of something else."""
+    nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
+    try:
+        with safe_open(kept, framework="pt") as file:
+            figures, images = file.get_tensor("figures"), file.get_tensor("images")
+            found = file.metadata()["key"]
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return nothing
+    both = min(len(images), len(names))
+    return figures if found == key and torch.equal(images[:both], names[:both]) else nothing
+
+
+def _weights_of(model: VAE) -> str:
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(_content(tensor))
+    return digest.hexdigest()[:16]
+
+
+def _content(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().numpy().tobytes()

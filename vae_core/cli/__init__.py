@@ -1,0 +1,4 @@
+"""The command line: options in, text or JSON out.
+
+May import: everything.
+"""

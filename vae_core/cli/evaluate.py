@@ -1,0 +1,123 @@
+"""``evaluate`` and ``gap``: figures of a model on a split of its data."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from vae_core.cli.shared import (
+    ALL_DONE,
+    a_positive,
+    add_scoring_options,
+    binarisation_of,
+    open_model,
+    print_json,
+    report_share,
+)
+from vae_core.runs.run import Run
+from vae_core.settings.choices import Binarisation, ProposalName, pixels_as
+from vae_core.settings.data_sets import Split
+
+T = TypeVar("T")
+
+
+# ---- evaluate
+
+
+def add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="figures of a model on a split of its data")
+    _add_split_options(parser)
+    parser.add_argument(
+        "--proposal",
+        choices=get_args(ProposalName),
+        default="encoder",
+        help="what to draw importance samples from: the encoder's q(z|x), or one refined for each "
+        "image, which brings log p(x) and its error closer to the truth (default encoder)",
+    )
+    add_scoring_options(parser, 500)
+    parser.set_defaults(command=evaluate)
+
+
+def add_gap(commands: Any) -> None:
+    parser = commands.add_parser("gap", help="log p(x) - ELBO as approximation and amortisation")
+    _add_split_options(parser)
+    add_scoring_options(parser, 5000)
+    parser.set_defaults(command=gap)
+
+
+def _add_split_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument("--split", choices=get_args(Split), default="test", help="which images")
+    parser.add_argument(
+        "--limit", type=a_positive, default=None, help="use only the first so many images"
+    )
+    parser.add_argument(
+        "--binarisation",
+        choices=get_args(Binarisation),
+        default=None,
+        help="protocol (default: the one it was trained with)",
+    )
+
+
+def evaluate(given: argparse.Namespace) -> int:
+    """ELBO, its terms and log p̂(x) on a split, with their protocol."""
+    from vae_core.analysis.evaluation import evaluate as measure
+
+    run, (figures, _) = _on_split(given, partial(measure, proposal=given.proposal))
+    if given.json:
+        print_json(figures)
+    else:
+        print(evaluation_sentence(run, figures))
+    return ALL_DONE
+
+
+def gap(given: argparse.Namespace) -> int:
+    """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
+    from vae_core.analysis.gap_evaluation import evaluate_gap
+
+    run, figures = _on_split(given, evaluate_gap)
+    if given.json:
+        print_json(figures)
+    else:
+        pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
+        print(
+            f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
+            f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
+            f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
+            f"{figures['log_px_by']} ({figures['images']} images of {figures['dataset']} "
+            f"{figures['split']}, {pixels}, seed {figures['seed']})"
+        )
+    return ALL_DONE
+
+
+def _on_split(given: argparse.Namespace, measure: Callable[..., T]) -> tuple[Run, T]:
+    """The run, and what is measured of its model on the images that the command names."""
+    run, model = open_model(given)
+    from vae_core.data.datasets import load_dataset
+
+    return run, measure(
+        model,
+        load_dataset(run.config.dataset),
+        given.split,
+        binarisation_of(given, run),
+        given.importance_samples,
+        given.limit,
+        given.seed,
+        report_share,
+    )
+
+
+_DRAWN_FROM = {"encoder": "the encoder's q(z|x)", "refined": "a q refined for each image"}
+
+
+def evaluation_sentence(run: Run, figures: dict[str, Any]) -> str:
+    drawn_from = _DRAWN_FROM[figures.get("proposal", "encoder")]
+    pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
+    return (
+        f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
+        f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
+        f"(K = {figures['importance_samples']} from {drawn_from}, "
+        f"{figures['images']} images of {figures['dataset']} {figures['split']}, {pixels}, "
+        f"seed {figures['seed']})"
+    )

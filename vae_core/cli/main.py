@@ -1,0 +1,69 @@
+"""The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
+detect | sample | runs``.
+
+Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage,
+130 after Ctrl-C (a training that Ctrl-C pauses has 1).
+With ``--json``, stdout is one JSON object; progress goes to stderr.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from vae_core.cli.calibrate import add_calibrate
+from vae_core.cli.detect import add_detect
+from vae_core.cli.evaluate import add_evaluate, add_gap
+from vae_core.cli.runs import list_runs
+from vae_core.cli.sample import add_sample
+from vae_core.cli.score import add_score
+from vae_core.cli.shared import (
+    INTERRUPTED,
+    NOT_ALL_DONE,
+    WRONG_USAGE,
+    say,
+)
+from vae_core.cli.train import add_train
+from vae_core.runs.run import RunError
+from vae_core.settings.fields import ConfigError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        given = _parser().parse_args(arguments)
+        return given.command(given)
+    except ConfigError as error:
+        say(f"error: {error}")
+        return WRONG_USAGE
+    except (RunError, OSError, ValueError, RuntimeError) as error:
+        say(f"error: {error}")
+        return NOT_ALL_DONE
+    except KeyboardInterrupt as stop:
+        say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before it was done."))
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_train(commands)
+    add_evaluate(commands)
+    add_gap(commands)
+    add_score(commands)
+    add_calibrate(commands)
+    add_detect(commands)
+    add_sample(commands)
+    runs = commands.add_parser("runs", help="list the runs of the store")
+    runs.add_argument("--json", action="store_true", help="print one JSON object")
+    runs.set_defaults(command=list_runs)
+    return parser
+
+
+def run_as_program() -> NoReturn:
+    """Run the command line of this process and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no σ is worth losing the rest for
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The figures of a scored file as one row: the columns of JSON and CSV."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from vae_core.data.prepare import Prepared
+from vae_core.scoring.files import FileScore
+from vae_core.scoring.report import Report
+from vae_core.scoring.score import Place
+from vae_core.scoring.typicality import FIGURES, Figure
+
+_DECIMALS = 4  # of a pixel's figures
+
+
+def _of_place(get: Callable[[Place], float]) -> Callable[[Report], float | None]:
+    return lambda report: None if report.score.place is None else get(report.score.place)
+
+
+def _percentile(figure: Figure) -> Callable[[Report], float | None]:
+    return lambda report: report.judgement and report.judgement.percentiles[figure]
+
+
+def _tail(figure: Figure) -> Callable[[Report], float | None]:
+    return lambda report: report.judgement and report.judgement.tails[figure]
+
+
+def as_row(result: FileScore) -> dict[str, Any]:
+    """Every figure of a file that could be read, or ``{file, ok: False, error}``.
+
+    log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
+    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs held-out images or
+    a calibration is None where there are none. With the figures of pixels go those of
+    :data:`PIXEL_COLUMNS`.
+    """
+    if result.report is None:
+        return {"file": result.file, "ok": False, "error": result.error}
+    report = result.report
+    row: dict[str, Any] = {"file": result.file, "ok": True}
+    if result.prepared is not None:
+        row |= {name: get(result.prepared) for name, get in PREPARATION.items()}
+    row |= {name: get(report) for name, get in COLUMNS.items()}
+    if result.pixels is None or result.x is None:
+        return row
+    maps = (result.x, result.pixels.reconstruction, result.pixels.log_likelihood)
+    return row | {n: _by_pixel(each) for n, each in zip(PIXEL_COLUMNS, maps, strict=True)}
+
+
+def _by_pixel(values: Tensor) -> list[float]:
+    return [round(value, _DECIMALS) for value in values.flatten().tolist()]
+
+
+PREPARATION: Mapping[str, Callable[[Prepared], Any]] = {
+    "preparation": lambda p: " ".join(f"{step.name}: {step.reason}" for step in p.steps),
+    "shows_nothing": lambda p: p.inkless,
+}
+"""What became of a file before it was scored, by the name it has in JSON and in a table."""
+COLUMNS: Mapping[str, Callable[[Report], Any]] = {
+    "log_px": lambda r: r.score.log_px,
+    "se": lambda r: r.score.se,
+    "proposal": lambda r: "refined" if r.score.refined else "encoder",
+    "ess": lambda r: r.score.ess,
+    "pareto_k": lambda r: r.score.pareto_k,
+    "trusted": lambda r: r.score.trusted,
+    "bits_per_dim": lambda r: r.score.bits_per_dim,
+    "elbo": lambda r: r.score.elbo,
+    "expected_log_likelihood": lambda r: r.score.expected_log_likelihood,
+    "kl": lambda r: r.score.kl,
+    "percentile": lambda r: r.score.percentile,
+    "percentile_se": _of_place(lambda place: place.percentile_se),
+    "two_sided_p": _of_place(lambda place: place.tail),
+    "held_out_images": _of_place(lambda place: place.images),
+    "log_px_as_held_out": _of_place(lambda place: place.log_px),
+    "code_bits": lambda r: r.code_bits,
+    "complexity_corrected_bits": lambda r: r.complexity_corrected,
+    "regret_nats": lambda r: r.regret,
+    "regret_se_nats": lambda r: r.regret_se,
+    "nearest_indices": lambda r: r.neighbours and list(r.neighbours.indices),
+    "nearest_labels": lambda r: r.neighbours and list(r.neighbours.labels),
+    "nearest_distances_sigma": lambda r: r.neighbours and list(r.neighbours.distances),
+    "class": lambda r: r.classes and r.classes.best,
+    "class_probabilities": lambda r: r.classes and list(r.classes.probabilities),
+    "class_probabilities_se": lambda r: r.classes and r.classes.se and list(r.classes.se),
+    "class_accuracy": lambda r: r.classes and r.classes.accuracy,
+    **{f"{figure}_percentile": _percentile(figure) for figure in FIGURES},
+    **{f"{figure}_tail": _tail(figure) for figure in FIGURES},
+    "p_value": lambda r: r.judgement and r.judgement.p_value,
+    "decided_by": lambda r: r.judgement and r.judgement.decided_by,
+    "verdict": lambda r: r.verdict,
+    "sentence": lambda r: r.sentence,
+}
+"""What is said of an image, by the name it has in JSON and in a table."""
+PIXEL_COLUMNS = ("pixels_seen", "pixels_reconstructed", "pixels_log_likelihood")
+"""What the model saw, E[x|z] and E log p(x_i|z) in nats: D numbers each, row by row."""

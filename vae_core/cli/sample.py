@@ -1,0 +1,76 @@
+"""``sample``: draw images from a model and write them as one picture."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_core.cli.shared import (
+    ALL_DONE,
+    MAX_SAMPLED_IMAGES,
+    a_seed,
+    an_image_count,
+    open_model,
+    say,
+)
+
+_TILE = 56  # smaller images are enlarged to about as many pixels
+
+# ---- sample
+
+
+def add_sample(commands: Any) -> None:
+    parser = commands.add_parser("sample", help="draw images from the model")
+    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--count",
+        type=an_image_count,
+        default=64,
+        help=f"how many images, up to {MAX_SAMPLED_IMAGES:,} (default 64)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the picture to write")
+    parser.add_argument(
+        "--seed", type=a_seed, default=0, help="the same seed draws the same images"
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.set_defaults(command=sample)
+
+
+def sample(given: argparse.Namespace) -> int:
+    """Write one picture of ``--count`` images E[x|z], z drawn from the prior."""
+    _, model = open_model(given)
+    import torch
+
+    from vae_core.cli.sample import write_tiles
+
+    images = model.sample(given.count, torch.Generator(model.device).manual_seed(given.seed))
+    write_tiles(images.cpu(), given.out)
+    say(f"{given.count} images in {given.out}")
+    return ALL_DONE
+
+
+def write_tiles(images: Tensor, path: Path) -> None:
+    """Writes images side by side into one picture, in a grid as square as can be.
+
+    Args:
+        images: float in [0, 1], shape (N, C, H, W), C being 1 or 3.
+        path: the picture; its ending (.png, say) decides the format.
+
+    Raises:
+        ValueError: for an ending that no image format has.
+        OSError: if it cannot be written.
+    """
+    count, channels, height, width = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    scale = max(1, _TILE // max(height, width))
+    grid = torch.zeros(rows, columns, channels, height * scale + 1, width * scale + 1)
+    large = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    grid.flatten(0, 1)[:count, :, 1:, 1:] = large
+    whole = grid.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    pixels = (whole * 255).round().to(torch.uint8).numpy()
+    Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)

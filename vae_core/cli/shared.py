@@ -1,0 +1,119 @@
+"""What the commands of the command line share: options, opening a model, printing."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from vae_core.runs.run import Run
+from vae_core.settings.choices import Binarisation, pixels_as
+from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
+
+ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+MAX_SAMPLED_IMAGES = 10_000  # in one picture
+
+
+def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
+    parser.add_argument(
+        "--importance-samples",
+        type=a_sample_count,
+        default=importance_samples,
+        help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
+    )
+    parser.add_argument("--seed", type=a_seed, default=0, help="of every draw (default 0)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
+    run = Run.open(given.run)
+    from vae_core.basics.devices import resolve_device
+    from vae_core.runs.checkpoint import load_model
+
+    return run, load_model(run.folder, resolve_device(given.device))
+
+
+def binarisation_of(given: argparse.Namespace, run: Run) -> Binarisation:
+    """The protocol asked for, or the run's own.
+
+    Raises:
+        ConfigError: if the model does not take such pixels.
+    """
+    chosen = given.binarisation or run.config.train.binarisation
+    pixels_as(chosen, run.config.model.likelihood)
+    return chosen
+
+
+def a_positive(text: str) -> int:
+    value = _whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return value
+
+
+def a_sample_count(text: str) -> int:
+    return _at_most(MAX_IMPORTANCE_SAMPLES, text)
+
+
+def an_image_count(text: str) -> int:
+    return _at_most(MAX_SAMPLED_IMAGES, text)
+
+
+def a_seed(text: str) -> int:
+    value = _whole(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
+    return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from error
+
+
+def _at_most(most: int, text: str) -> int:
+    value = a_positive(text)
+    if value > most:
+        raise argparse.ArgumentTypeError(f"must be at most {most:,}, not {text}")
+    return value
+
+
+def report_share(share: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{share:4.0%}")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
+    """One JSON object, ``head`` and a list of rows, each printed when it is there."""
+    sys.stdout.write(_indented(head, 0).removesuffix("\n}") + f',\n  "{name}": [')
+    for index, row in enumerate(rows):
+        sys.stdout.write(("," if index else "") + "\n    " + _indented(row, 4))
+    sys.stdout.write("\n  ]\n}\n")
+
+
+def _indented(value: Any, by: int) -> str:
+    text = json.dumps(_finite(value), indent=2, allow_nan=False)
+    return text.replace("\n", "\n" + " " * by)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,112 @@
+"""``train``: train a model in this process, or go on training one."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from vae_core.cli.evaluate import evaluation_sentence
+from vae_core.cli.shared import (
+    ALL_DONE,
+    NOT_ALL_DONE,
+    print_json,
+    say,
+)
+from vae_core.runs.run import Run, Status
+from vae_core.runs.store import RunStore, create_run
+from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.fields import ConfigError, Setting, settings_of
+from vae_core.settings.presets import PRESETS
+
+# ---- train
+
+
+def add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a model, or go on training one")
+    parser.add_argument("--run", type=Path, help="folder of the run (default: a new one)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
+    presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    parser.add_argument("--preset", choices=PRESETS, help=f"settings to start from. {presets}")
+    for kind in (RunConfig, ModelConfig, TrainConfig):
+        for each in settings_of(kind):
+            parser.add_argument(f"--{each.name.replace('_', '-')}", **_argument_of(each))
+    parser.set_defaults(command=train)
+
+
+def _argument_of(about: Setting) -> dict[str, Any]:
+    described = f"{about.help} Default: {about.default or 'none'}.".replace("%", "%%")
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": described, "type": about.kind}
+    if about.choices:
+        options["choices"] = about.choices
+    return options
+
+
+def train(given: argparse.Namespace) -> int:
+    """Train in this process; Ctrl-C keeps everything, and ``--resume`` goes on."""
+    run = _run_to_train(given)
+    from vae_core.runs.execution import execute
+
+    say(f"{run.name}: {run.folder}")
+    state = execute(run, _ProgressLine())
+    status = run.status()
+    if given.json:
+        print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
+    elif (figures := run.evaluation()) is not None:
+        print(evaluation_sentence(run, figures))
+    if state == "failed":
+        say(f"error: {status.error}")
+    elif state == "paused":
+        say("Paused. The same command with --resume goes on from here.")
+    return ALL_DONE if state == "done" else NOT_ALL_DONE
+
+
+def _run_to_train(given: argparse.Namespace) -> Run:
+    names = (s.name for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+    chosen = {name: getattr(given, name) for name in names if hasattr(given, name)}
+    if given.resume:
+        if given.run is None:
+            raise ConfigError("--resume needs --run: which run should go on?")
+        if given.preset:
+            raise ConfigError("--resume goes on with the settings of the run, without --preset.")
+        return _run_to_resume(given.run, chosen)
+    start = PRESETS[given.preset].settings if given.preset else {}
+    config = RunConfig.from_settings({**start, **chosen})
+    if config.decoder_of:
+        from vae_core.runs.execution import check_decoder
+
+        check_decoder(config)
+    if given.run is None:
+        return RunStore().create(config, "paused")  # which the worker leaves alone
+    try:
+        return create_run(given.run, config, "paused")
+    except FileExistsError as error:
+        raise ConfigError(f"{error} Add --resume to go on with it, or name another.") from error
+
+
+def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
+    run = Run.open(folder)
+    settings = run.config.settings()
+    changed = [name for name, value in chosen.items() if settings[name] != value]
+    if changed:
+        raise ConfigError(
+            f"The run in {folder} has {changed[0]} = {settings[changed[0]]}, not "
+            f"{chosen[changed[0]]}. A run keeps its settings; start another for new ones."
+        )
+    if not run.is_alive():
+        run.clear_request()
+    return run
+
+
+class _ProgressLine:
+    """One line on stderr, at most, for each epoch or phase."""
+
+    def __init__(self) -> None:
+        self.last: tuple[int, str] | None = None
+
+    def __call__(self, status: Status) -> None:
+        now = (status.epoch, status.phase)
+        if now != self.last and status.phase:
+            self.last = now
+            terms = ", ".join(f"{name} {value:.2f}" for name, value in status.terms.items())
+            epoch = f", epoch {status.epoch}" if status.epoch else ""
+            say(f"{status.phase}{epoch}{', ' + terms if terms else ''}")

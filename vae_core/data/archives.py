@@ -1,0 +1,150 @@
+"""Files, folders and .zip archives as a stream of (name, bytes), one at a time.
+
+Whatever cannot be read appears in the stream as an :class:`ImageError` under its name, and the
+rest goes on. Nothing is ever written to disk, so names inside an archive lead nowhere.
+"""
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from vae_core.data.decode import MAX_BYTES, ImageError, printable, read_bytes, short_name, size_of
+
+MAX_ENTRIES = 10_000
+MAX_ARCHIVE_BYTES = 500_000_000
+MAX_UNPACKED_BYTES = 2_000_000_000
+MAX_RATIO = 200
+"""An entry over a megabyte may unpack to at most this many times its packed size."""
+
+_CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+_ENCRYPTED = 0x1
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others unpack without a bound
+_SMALL = 1_000_000
+
+Entry = tuple[str, bytes | ImageError]
+
+
+def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
+    """Every file that the paths stand for: files themselves, and what folders and .zip files hold.
+
+    Folders are walked in alphabetical order with everything below them; hidden files are left out.
+    A file is read only when its turn comes.
+
+    Yields:
+        Its name (inside a folder or an archive, with the way to it), fit for a terminal, and its
+        bytes, or why not.
+    """
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield from _iter_file(path, str(path))
+            continue
+        found = False
+        for inner in _walk(path):
+            found = True
+            yield from _iter_file(inner, f"{path.name}/{inner.relative_to(path).as_posix()}")
+        if not found:
+            name = short_name(str(path))
+            empty = ImageError(f"{name} is a folder without files; put images in it.")
+            yield printable(str(path)), empty
+
+
+def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[Entry]:
+    """The files in a .zip archive, in its order, unpacked one at a time in memory.
+
+    Folders, hidden files and what macOS adds are left out. An archive that is broken, empty or too
+    large is one entry under its own name: an :class:`ImageError`.
+
+    Args:
+        data: the archive's bytes, or where it lies.
+        filename: what to call it; by default its name on disk, else "archive.zip".
+    """
+    own = filename or (data.name if isinstance(data, Path) else "archive.zip")
+    name = short_name(own)
+    try:
+        size = size_of(data)
+        if size > MAX_ARCHIVE_BYTES:
+            raise ImageError(
+                f"{name} has {size / 1e6:,.0f} MB, at most {MAX_ARCHIVE_BYTES / 1e6:,.0f} MB are "
+                "read; split it."
+            )
+        with zipfile.ZipFile(data if isinstance(data, Path) else io.BytesIO(data)) as archive:
+            for entry in _entries(archive, name):
+                yield printable(entry.filename), _unpacked(archive, entry)
+    except ImageError as error:
+        yield own, error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        yield own, ImageError(f"{name} cannot be opened ({reason}); check where it lies.")
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+        yield own, ImageError(f"{name} is not a whole .zip archive; make or send it again.")
+
+
+def _iter_file(path: Path, name: str) -> Iterator[Entry]:
+    if path.suffix.lower() == ".zip":
+        for inner, content in iter_archive(path):
+            yield printable(name if inner == path.name else f"{name}/{inner}"), content
+        return
+    try:
+        yield printable(name), read_bytes(path, short_name(name))
+    except ImageError as error:
+        yield printable(name), error
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not _is_hidden(each))
+        yield from (Path(parent) / each for each in sorted(files) if not _is_hidden(each))
+
+
+def _is_hidden(name: str) -> bool:
+    return (name.startswith(".") and name != "..") or name in _CLUTTER
+
+
+def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+    """The entries that are files.
+
+    Raises:
+        ImageError: if there are none, too many, or too much in them.
+    """
+    listed = archive.infolist()
+    if len(listed) > MAX_ENTRIES:
+        raise ImageError(
+            f"{name} has {len(listed):,} entries, at most {MAX_ENTRIES:,} are read; split it."
+        )
+    entries = [
+        entry
+        for entry in listed
+        if not entry.is_dir() and not any(map(_is_hidden, PurePosixPath(entry.filename).parts))
+    ]
+    if not entries:
+        raise ImageError(f"{name} holds no files; put images in it.")
+    total = sum(entry.file_size for entry in entries)
+    if total > MAX_UNPACKED_BYTES:
+        raise ImageError(
+            f"{name} unpacks to {total / 1e9:,.1f} GB, at most {MAX_UNPACKED_BYTES / 1e9:.0f} GB "
+            "are read; split it."
+        )
+    return entries
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | ImageError:
+    name = short_name(entry.filename)
+    if entry.flag_bits & _ENCRYPTED:
+        return ImageError(f"{name} is encrypted; make the archive without a password.")
+    if entry.compress_type not in _METHODS:
+        return ImageError(f"{name} is packed in a rare way; make the archive with plain deflate.")
+    if entry.file_size > MAX_BYTES:
+        return ImageError(
+            f"{name} unpacks to {entry.file_size / 1e6:,.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB "
+            "are read; save it smaller."
+        )
+    if entry.file_size > max(_SMALL, MAX_RATIO * entry.compress_size):
+        return ImageError(f"{name} unpacks to suspiciously much; save it in another format.")
+    try:
+        with archive.open(entry) as stream:
+            return stream.read(entry.file_size + 1)  # a bound: the header may lie
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError):
+        return ImageError(f"{name} is damaged inside the archive; make the archive again.")

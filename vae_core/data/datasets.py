@@ -1,0 +1,80 @@
+"""Named data sets as uint8 images with labels and fixed splits, and their binarisation.
+
+Images have shape (N, C, H, W), light ink on a dark ground, 0 to 255.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_core.data.digits import _digits
+from vae_core.data.download import Progress
+from vae_core.data.mnist import _mnist_family
+from vae_core.settings.data_sets import DATASETS, DataError, DatasetInfo, DatasetName, Split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images, labels and splits.
+
+    Attributes:
+        name: its key in :data:`vae_core.settings.config.DATASETS`.
+        images: uint8, shape (N, C, H, W).
+        labels: int64, shape (N,).
+        splits: which images belong to which split.
+    """
+
+    name: DatasetName
+    images: Tensor
+    labels: Tensor
+    splits: Mapping[Split, slice]
+
+    @property
+    def info(self) -> DatasetInfo:
+        """Title, image shape, sizes of the splits and names of the classes."""
+        return DATASETS[self.name]
+
+    def split(self, name: Split) -> tuple[Tensor, Tensor]:
+        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies."""
+        chosen = self.splits[name]
+        return self.images[chosen], self.labels[chosen]
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same data set with its tensors on ``device``."""
+        return dataclasses.replace(
+            self, images=self.images.to(device), labels=self.labels.to(device)
+        )
+
+
+def load_dataset(name: DatasetName, progress: Progress | None = None) -> Dataset:
+    """A data set by name, on the CPU.
+
+    ``digits`` come with the program. The others are IDX files, gzipped or not, looked for in
+    ``VAE_DATA_DIR`` (in a folder of the data set's name there, or directly), then in the cache
+    folder, then downloaded into it. Their training images are the first 50,000 of the published
+    training file, the validation images its last 10,000, the test images the published test file.
+
+    Args:
+        name: a key of :data:`vae_core.settings.config.DATASETS`.
+        progress: called with (bytes done, bytes in all) while files are downloaded.
+
+    Raises:
+        DataError: for an unknown name, or a file that is truncated or not what it should be.
+        vae_core.data.download.DownloadError: if files are missing and cannot be downloaded.
+    """
+    if name not in DATASETS:
+        raise DataError(f"There is no data set {name!r}. Known: {', '.join(DATASETS)}.")
+    images, labels = _digits() if name == "digits" else _mnist_family(name, progress)
+    return Dataset(name, torch.from_numpy(images), torch.from_numpy(labels), _splits(name))
+
+
+def _splits(name: DatasetName) -> Mapping[Split, slice]:
+    splits: dict[Split, slice] = {}
+    start = 0
+    for split, size in DATASETS[name].sizes.items():
+        splits[split] = slice(start, start + size)
+        start += size
+    return splits

@@ -1,0 +1,289 @@
+"""An uploaded file -> the pixels a model wants, with every step recorded so that it can be shown.
+
+A picture that already has the model's size and light ink on a dark ground is left as it is, bit for
+bit. Anything else is brought into the form in which the data set's own images were made.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_core.data.archives import iter_archive, iter_files
+from vae_core.data.decode import Grey, ImageError, Step, decode, shown
+from vae_core.data.layout import (
+    LAYOUTS,
+    WHOLE,
+    Box,
+    Layout,
+    corners_agree,
+    evened,
+    fitted,
+    ground_level,
+    ink_box,
+    levelled,
+    light_share,
+    placed,
+    two_levels,
+    unevenness,
+)
+from vae_core.settings.data_sets import DatasetName, ImageShape
+
+__all__ = [
+    "ImageError",
+    "PrepareOptions",
+    "Prepared",
+    "Step",
+    "iter_archive",
+    "iter_files",
+    "prepare",
+    "read_image",
+]
+Choice = Literal["auto", "yes", "no"]
+_ONE_COLOUR = 1.5 / 255  # the widest range of grey in which there is nothing to see
+_UNEVEN = 0.06  # as much variation along the edge is noise
+_PHOTOGRAPH = 64  # pixels on the shorter side, at least
+_ROUGH = 0.4  # of the variation along the edge remains where it is more than light
+_FAINT = 0.5 / 255  # a ground this dark needs no stretching; a lighter one would draw ink
+_STRONG = 0.9  # nor does ink this bright
+_CONTRAST = 0.05  # between ground and ink: less is the grain of empty paper
+_MARGIN = 0.15  # of the way between ground and ink: noise of either, cut off by stretching
+_PEAK = 0.95  # ink less bright than this once resized is brightened
+_ASKED = "because you asked for it"
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """Which steps to take; "auto" takes a step where the picture needs it.
+
+    Attributes:
+        invert: swap dark and light.
+        contrast: even out the light, and put the ground at black and the ink at white.
+        crop: cut to the ink and fit that into the box that ink fills in the training images.
+        centre: move the ink to where it is in the training images.
+    """
+
+    invert: Choice = "auto"
+    contrast: Choice = "auto"
+    crop: Choice = "auto"
+    centre: Choice = "auto"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a file became.
+
+    Attributes:
+        filename: what the file was called.
+        grey: what was given, as grey levels; float32 in [0, 1], shape (H, W).
+        steps: how ``pixels`` came about, in order.
+        pixels: uint8, shape (C, H, W): the grey image that the run's protocol binarises.
+        inverted: whether dark and light were swapped.
+        crop: the part of ``grey`` that was kept, or None for all of it.
+        untouched: whether ``pixels`` are the file's own, bit for bit.
+        inkless: whether there is nothing to see: one colour, or the grain of empty paper.
+    """
+
+    filename: str
+    grey: Grey
+    steps: tuple[Step, ...]
+    pixels: Tensor
+    inverted: bool
+    crop: Box | None
+    untouched: bool
+    inkless: bool
+
+
+def read_image(data: bytes | Path, filename: str) -> Grey:
+    """The first frame of an image file, upright, as grey levels: float32 in [0, 1], shape (H, W).
+
+    Raises:
+        ImageError: if it is no readable image, or too large or too small a one.
+    """
+    return decode(data, filename)[0]
+
+
+def prepare(
+    data: bytes | Path,
+    filename: str,
+    image_shape: ImageShape,
+    options: PrepareOptions | None = None,
+    dataset: DatasetName | None = None,
+) -> Prepared:
+    """The pixels that a model is given for an image file.
+
+    Args:
+        data: the file's bytes, or where it lies.
+        filename: what to call it.
+        image_shape: (C, H, W) of the model; a model with several channels gets grey in each.
+        options: which steps to take; all "auto" where None.
+        dataset: what the model was trained on, which decides where ink belongs. Where None, it is
+            "digits" for 8×8 pixels and "mnist" for anything else.
+
+    Raises:
+        ImageError: if it is no readable image, or too large or too small a one.
+    """
+    options = options or PrepareOptions()
+    channels, *frame = image_shape
+    layout = LAYOUTS[dataset or ("digits" if frame == [8, 8] else "mnist")]
+    grey, steps = decode(data, filename)
+    work = _Work(grey, (frame[0], frame[1]), layout, steps)
+    work.invert(options.invert)
+    work.even(options.contrast)
+    work.stretch(options.contrast)
+    crop = work.crop(options.crop)
+    work.fit()
+    work.place(options.centre)
+    work.brighten(options.contrast)
+    pixels = torch.from_numpy(np.rint(work.picture * 255).astype(np.uint8))
+    return Prepared(
+        filename,
+        grey,
+        tuple(steps),
+        pixels.expand(channels, *frame).clone(),
+        work.inverted,
+        crop,
+        untouched=np.array_equal(work.picture, grey),
+        inkless=work.blank,
+    )
+
+
+class _Work:
+    """A picture on its way through the steps, each of which is recorded."""
+
+    def __init__(
+        self, picture: Grey, frame: tuple[int, int], layout: Layout, steps: list[Step]
+    ) -> None:
+        self.picture, self.frame, self.layout, self.steps = picture, frame, layout, steps
+        self.fits = picture.shape == frame
+        self.blank = float(np.ptp(picture)) < _ONE_COLOUR
+        self.ground = 0.0
+        self.inverted = self.cropped = False
+
+    def invert(self, choice: Choice) -> None:
+        """From here on the ink is light."""
+        share = light_share(self._without_slow_light())
+        if choice != "auto":
+            done = choice == "yes"
+            reason = f"{'Inverted' if done else 'Not inverted'} {_ASKED}."
+        elif self.blank:
+            done, reason = False, "It has one colour, so there is no ink to tell from a ground."
+        elif share > 0.5:
+            done = True
+            reason = f"{share:.0%} of its edge is light: inverted, as the model knows light ink."
+        else:
+            done, reason = False, f"{1 - share:.0%} of its edge is dark, so its ink is light: kept."
+        self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)
+        self.inverted = done
+
+    def _without_slow_light(self) -> Grey:
+        """The picture, or where light falls unevenly on a photograph, what differs from it.
+
+        Light changes smoothly along the edge; ink that runs into it does not, and leaves the
+        corners alike.
+        """
+        if not self._is_unevenly_lit() or min(self.picture.shape) < _PHOTOGRAPH:
+            return self.picture
+        rest = levelled(self.picture)
+        rough = unevenness(rest) > _ROUGH * unevenness(self.picture)
+        return self.picture if rough and corners_agree(self.picture) else rest
+
+    def _is_unevenly_lit(self) -> bool:
+        if self.blank or self.fits or self.layout.shades:
+            return False
+        return unevenness(self.picture) > _UNEVEN
+
+    def even(self, choice: Choice) -> None:
+        """The light, where a photograph of paper has more of it on one side."""
+        spread = unevenness(self.picture)
+        if choice != "no" and self._is_unevenly_lit():
+            reason = f"Its edge varies by {spread:.0%} from place to place: the light was evened."
+            self._record("Light", reason, evened(self.picture, paper=self.inverted))
+            self.blank = float(np.ptp(self.picture)) < _ONE_COLOUR
+
+    def stretch(self, choice: Choice) -> None:
+        """The ground at 0, the ink at 1."""
+        ground, ink = (0.0, 1.0) if self.blank else two_levels(self.picture)
+        kept = ""
+        if choice == "no":
+            kept = f"Kept {_ASKED}."
+        elif self.blank:
+            kept = "It has one colour: kept."
+        elif choice == "auto" and self.fits:
+            kept = "It has the model's size: kept."
+        elif choice == "auto" and ink - ground < _CONTRAST:
+            self.blank = True
+            kept = f"Its levels differ by {ink - ground:.1%}, which is grain and not ink: kept."
+        elif choice == "auto" and ground < _FAINT and ink > _STRONG:
+            kept = "Its ground is dark and its ink bright: kept."
+        if kept:
+            self._record("Contrast", kept, self.picture, False)
+            return
+        margin = _MARGIN * (ink - ground)
+        high = float(self.picture.max()) if self.layout.shades else ink - margin
+        low = ground + margin
+        reason = f"The ground, at {ground:.0%}, was made black and the ink, at {ink:.0%}, white."
+        self._record("Contrast", reason, ((self.picture - low) / (high - low)).clip(0, 1))
+
+    def crop(self, choice: Choice) -> Box | None:
+        """To the ink."""
+        self.ground = ground_level(self.picture)
+        box = None if self.blank else ink_box(self.picture)
+        self.blank = box is None
+        kept = ""
+        if choice == "no":
+            kept = f"Kept whole {_ASKED}."
+        elif choice == "auto" and self.fits:
+            kept = "It has the model's size: kept whole."
+        elif box is None:
+            kept = "There is no ink to crop to: kept whole."
+        if kept or box is None:
+            self._record("Crop", kept, self.picture, False)
+            return None
+        (top, left, bottom, right), (height, width) = box, self.picture.shape
+        reason = f"Cut to the ink, {bottom - top}×{right - left} of {height}×{width} pixels."
+        self._record("Crop", reason, self.picture[top:bottom, left:right])
+        self.cropped = True
+        return box
+
+    def fit(self) -> None:
+        """To the size that it has in the frame."""
+        if self.fits and not self.cropped:
+            self._record("Size", "It has the model's size: kept.", self.picture, False)
+            return
+        layout = self.layout if self.cropped else WHOLE
+        size = "×".join(map(str, self.frame))
+        reason = f"Fitted into {size} pixels, {layout.reason}."
+        self._record("Size", reason, fitted(self.picture, self.frame, layout))
+
+    def place(self, choice: Choice) -> None:
+        """Into the frame."""
+        wanted = choice == "yes" or (choice == "auto" and self.cropped)
+        layout = self.layout if self.cropped else dataclasses.replace(self.layout, blocks=1)
+        ink = self.picture
+        if not wanted:
+            layout = dataclasses.replace(layout, centre="box")
+        elif not self.cropped and not self.blank and (box := ink_box(ink)):
+            ink = ink[box[0] : box[2], box[1] : box[3]]
+        after = placed(ink, self.frame, self.ground, layout)
+        if np.array_equal(self.picture, after):
+            self._record("Centre", f"Kept{f' {_ASKED}' * (choice == 'no')}.", after, False)
+            return
+        what = "The centre of mass" if layout.centre == "mass" else "It"
+        self._record("Centre", f"{what} was put in the middle.", after)
+
+    def brighten(self, choice: Choice) -> None:
+        """Strokes thinner than a pixel of the model turn grey when a picture is reduced."""
+        peak = float(self.picture.max())
+        if choice == "no" or not self.cropped or self.layout.shades or not 0 < peak < _PEAK:
+            return
+        reason = f"Thin strokes faded to {peak:.0%} when reduced: brightened to white."
+        self._record("Brightness", reason, self.picture / peak)
+
+    def _record(self, name: str, reason: str, picture: Grey, changed: bool = True) -> None:
+        self.picture = picture
+        self.steps.append(Step(name, reason, shown(picture), changed))

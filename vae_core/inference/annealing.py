@@ -1,0 +1,374 @@
+"""Annealed importance sampling, and the sandwich it makes around log p(x) on simulated data.
+
+AIS (Neal 2001; Wu et al. 2017, arXiv 1611.04273) carries chains from the prior to the posterior
+through p_t(z) ∝ p(z) p(x|z)^β_t, 0 = β_0 < … < β_T = 1, by HMC. Its weights are unbiased for p(x),
+so log p̂(x) is a lower bound in expectation. BDMC (Grosse et al. 2015, arXiv 1511.02543) also runs
+the chains backwards, from an exact posterior sample, which gives an upper bound; such a sample is
+at hand where x was simulated: z ~ p(z), then x ~ p(x|z).
+
+The step sizes come from a pilot run that is thrown away: chains that tuned themselves would not
+leave p_t invariant, and nothing would be a bound. All values are in nats.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vae_core.inference.hmc import State, StepSize, state_at, transition
+from vae_core.model.batches import rows_at_once
+from vae_core.model.vae import VAE
+
+_PILOT_TEMPERATURES = 60
+_PILOT_CHAINS = 4
+_PILOT_TRANSITIONS = 2  # at each of its temperatures
+_PILOT_RATE = 0.3
+_FIRST_STEP = 0.3
+_GRAPH = 3  # activations of a row are kept for the gradient, and their gradients come on top
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """How to anneal. Fewer than 500 temperatures are for a quick look, not for a figure to quote.
+
+    Attributes:
+        chains: M for each image.
+        temperatures: T, the number of steps from β = 0 to 1.
+        leapfrog_steps: of the HMC transition at each temperature.
+
+    Raises:
+        ValueError: if one of them is below 1.
+    """
+
+    chains: int = 16
+    temperatures: int = 500
+    leapfrog_steps: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.chains, self.temperatures, self.leapfrog_steps) < 1:
+            raise ValueError("Annealing needs at least one chain, temperature and leapfrog step.")
+
+
+@dataclass(frozen=True)
+class AnnealedDensity:
+    """What one direction of annealing says of log p(x); every attribute is (B,), float64, in nats.
+
+    Attributes:
+        log_px: forwards logsumexp_m log w_m − log M, a lower bound in expectation; backwards
+            −(logsumexp_m −log w_m − log M), an upper bound in expectation.
+        se: its standard error over the chains by the delta method, sqrt(Σ w̃_m² − 1/M). Backwards
+            all chains of an image start at the same z, and what that adds is not in it.
+        ess: effective number of chains 1/Σ w̃_m², between 1 and M.
+        acceptance: mean acceptance probability of the HMC transitions; NaN where T = 1 needs none.
+    """
+
+    log_px: Tensor
+    se: Tensor
+    ess: Tensor
+    acceptance: Tensor
+
+
+@dataclass(frozen=True)
+class Sandwich:
+    """Bounds from below and above on log p(x) of B simulated images, in expectation.
+
+    Attributes:
+        lower: of AIS forwards.
+        upper: of AIS backwards.
+    """
+
+    lower: AnnealedDensity
+    upper: AnnealedDensity
+
+    @property
+    def width(self) -> Tensor:
+        """Upper − lower bound of each image, (B,), nats; by chance it can be negative."""
+        return self.upper.log_px - self.lower.log_px
+
+    @property
+    def mean_width(self) -> tuple[float, float]:
+        """The mean width over the images and its standard error (NaN for a single image)."""
+        width = self.width
+        spread = width.std().item() if len(width) > 1 else math.nan
+        return width.mean().item(), spread / math.sqrt(len(width))
+
+
+def sigmoid_schedule(temperatures: int, sharpness: float = 4.0) -> Tensor:
+    """β_0 = 0, …, β_T = 1, float64, (T + 1,): slow at both ends (Wu et al. 2017, §3).
+
+    β_t = (b_t − b_0)/(b_T − b_0) with b_t = sigmoid(δ(2t/T − 1)), δ = ``sharpness``.
+    """
+    b = torch.linspace(-sharpness, sharpness, temperatures + 1, dtype=torch.float64).sigmoid()
+    return (b - b[0]) / (b[-1] - b[0])
+
+
+class RunningAnnealing:
+    """Chains on their way through the temperatures, in one direction.
+
+    Attributes:
+        z: where the chains are, (M, B, d).
+        beta: the temperature they have reached.
+        log_w: Σ (β_t − β_{t−1}) log p(x|z) so far, (M, B), float64; backwards it is −log w.
+        done: how many of ``total`` temperatures are passed.
+    """
+
+    def __init__(self, z: Tensor, betas: Tensor) -> None:
+        self.z = z
+        self.forwards = bool(betas[0] < betas[-1])
+        self.beta = betas[0].item()
+        self.done, self.total = 0, len(betas) - 1
+        self.log_w = torch.zeros(z.shape[:2], dtype=torch.float64)
+        self._acceptance = torch.zeros(z.shape[1], dtype=torch.float64)
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+        return self.done / self.total
+
+    def weigh(self, beta: float, log_likelihood: Tensor) -> None:
+        """Pass to the temperature β with the chains where they are; log p(x|z) there, (M, B)."""
+        self.log_w += (beta - self.beta) * log_likelihood.cpu().double()
+        self.beta = beta
+        self.done += 1
+
+    def move(self, z: Tensor, acceptance: Tensor) -> None:
+        """Take in one transition of all chains at the temperature they are at."""
+        self.z = z
+        self._acceptance += acceptance.cpu().double().mean(0)
+
+    def estimate(self) -> AnnealedDensity:
+        """The bound that the chains give; before the last temperature, one on log ∫ p_t(z) dz."""
+        weights = self.log_w.softmax(0).square().sum(0)
+        mean = self.log_w.logsumexp(0) - math.log(len(self.log_w))
+        return AnnealedDensity(
+            log_px=mean if self.forwards else -mean,
+            se=(weights - 1 / len(self.log_w)).clamp_min(0).sqrt(),
+            ess=1 / weights,
+            acceptance=self._acceptance / (max(0, self.done - 1) or math.nan),
+        )
+
+
+class RunningSandwich:
+    """AIS forwards, then backwards; ``reverse`` is None until then."""
+
+    def __init__(self, forward: RunningAnnealing) -> None:
+        self.forward = forward
+        self.reverse: RunningAnnealing | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of both is done, 0 to 1."""
+        return (self.forward.share + (self.reverse.share if self.reverse else 0)) / 2
+
+    def estimate(self) -> Sandwich:
+        """Both bounds.
+
+        Raises:
+            ValueError: before both directions are done.
+        """
+        if self.reverse is None or self.share < 1:
+            raise ValueError("The sandwich has two sides only once both directions are done.")
+        return Sandwich(self.forward.estimate(), self.reverse.estimate())
+
+
+@torch.no_grad()
+def stream_ais(
+    model: VAE, x: Tensor, annealing: Annealing | None = None, seed: int = 0
+) -> Iterator[RunningAnnealing]:
+    """AIS from the prior to the posterior of a few images, all in memory at once, to watch.
+
+    Args:
+        x: images, (B, C, H, W).
+
+    Yields:
+        The same object again and again, one temperature further; its ``estimate()`` after the last
+        is the lower bound on log p(x). The pilot run, an eighth of the work by default, comes
+        before the first.
+    """
+    annealing = annealing or Annealing()
+    generator = torch.Generator(model.device).manual_seed(seed)
+    step_sizes = _pilot(model, x, annealing, generator)
+    yield from _anneal_from_prior(model, x, annealing, step_sizes, generator)
+
+
+@torch.no_grad()
+def stream_bdmc(
+    model: VAE, x: Tensor, z: Tensor, annealing: Annealing | None = None, seed: int = 0
+) -> Iterator[RunningSandwich]:
+    """AIS in both directions for a few simulated images, all in memory at once, to watch.
+
+    Args:
+        x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
+        z: the latents that each of them was drawn from, (B, d): exact posterior samples.
+
+    Yields:
+        The same object again and again, one temperature further.
+    """
+    annealing = annealing or Annealing()
+    generator = torch.Generator(model.device).manual_seed(seed)
+    step_sizes = _pilot(model, x, annealing, generator)
+    running = None
+    for forward in _anneal_from_prior(model, x, annealing, step_sizes, generator):
+        running = running or RunningSandwich(forward)
+        yield running
+    assert running is not None
+    start = z.expand(annealing.chains, *z.shape)
+    betas = sigmoid_schedule(annealing.temperatures).flip(0)
+    for reverse in _anneal(model, x, start, betas, step_sizes.flip(0), annealing, generator):
+        running.reverse = reverse
+        yield running
+
+
+def ais(
+    model: VAE,
+    x: Tensor,
+    annealing: Annealing | None = None,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+) -> AnnealedDensity:
+    """The AIS lower bound on log p(x) of any number of images (B, C, H, W), in bounded memory.
+
+    Args:
+        on_progress: called with the share that is done, 0 to 1.
+    """
+    annealing = annealing or Annealing()
+    parts: list[AnnealedDensity] = []
+    groups = _groups(model, x, annealing)
+    for index, chosen in enumerate(groups):
+        running = None
+        for running in stream_ais(model, x[chosen], annealing, seed + index):
+            _report(on_progress, index + running.share, len(groups))
+        assert running is not None
+        parts.append(running.estimate())
+    return _joined(parts)
+
+
+def bdmc(
+    model: VAE,
+    x: Tensor,
+    z: Tensor,
+    annealing: Annealing | None = None,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+) -> Sandwich:
+    """Lower and upper bounds for any number of simulated images, in bounded memory.
+
+    Args:
+        x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
+        z: the latents that each of them was drawn from, (B, d).
+        on_progress: called with the share that is done, 0 to 1.
+    """
+    annealing = annealing or Annealing()
+    parts: list[Sandwich] = []
+    groups = _groups(model, x, annealing)
+    for index, chosen in enumerate(groups):
+        running = None
+        for running in stream_bdmc(model, x[chosen], z[chosen], annealing, seed + index):
+            _report(on_progress, index + running.share, len(groups))
+        assert running is not None
+        parts.append(running.estimate())
+    return Sandwich(_joined([p.lower for p in parts]), _joined([p.upper for p in parts]))
+
+
+@torch.no_grad()
+def simulate(
+    model: VAE, count: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Images drawn from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d)."""
+    z = _prior(model, (count,), next(model.parameters()).dtype, generator)
+    return model.sample_images(z, generator), z
+
+
+def _prior(
+    model: VAE, shape: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator | None
+) -> Tensor:
+    size = (*shape, model.config.latent_size)
+    return torch.randn(size, generator=generator, device=model.device, dtype=dtype)
+
+
+def _anneal_from_prior(
+    model: VAE, x: Tensor, annealing: Annealing, step_sizes: Tensor, generator: torch.Generator
+) -> Iterator[RunningAnnealing]:
+    start = _prior(model, (annealing.chains, len(x)), x.dtype, generator)
+    betas = sigmoid_schedule(annealing.temperatures)
+    yield from _anneal(model, x, start, betas, step_sizes, annealing, generator)
+
+
+def _anneal(
+    model: VAE,
+    x: Tensor,
+    start: Tensor,
+    betas: Tensor,
+    step_sizes: Tensor,
+    annealing: Annealing,
+    generator: torch.Generator,
+) -> Iterator[RunningAnnealing]:
+    """Chains through the temperatures, rising or falling; step sizes (T + 1, B)."""
+    running = RunningAnnealing(start, betas)
+    for beta, step_size in zip(betas[1:].tolist(), step_sizes[1:], strict=True):
+        likelihood = state_at(lambda z: model.log_likelihood(x, z), running.z)
+        running.weigh(beta, likelihood.log_prob)
+        if running.done < running.total:  # past the last one nothing is weighed
+            here = _tempered_state(model, likelihood, beta)
+            density = _tempered(model, x, beta)
+            state, acceptance = transition(
+                density, here, step_size, annealing.leapfrog_steps, generator
+            )
+            running.move(state.z, acceptance)
+        yield running
+
+
+def _tempered(model: VAE, x: Tensor, beta: float) -> Callable[[Tensor], Tensor]:
+    """log p(z) + β log p(x|z)."""
+    return lambda z: model.log_prior(z) + beta * model.log_likelihood(x, z)
+
+
+def _tempered_state(model: VAE, likelihood: State, beta: float) -> State:
+    """The state under that density, given log p(x|z) and its gradient."""
+    prior = state_at(model.log_prior, likelihood.z)
+    return State(
+        likelihood.z,
+        prior.log_prob + beta * likelihood.log_prob,
+        prior.gradient + beta * likelihood.gradient,
+    )
+
+
+def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator) -> Tensor:
+    """Step sizes for each temperature and image, (T + 1, B), from a short run from the prior."""
+    betas = sigmoid_schedule(min(_PILOT_TEMPERATURES, annealing.temperatures))
+    z = _prior(model, (_PILOT_CHAINS, len(x)), x.dtype, generator)
+    step = StepSize(z.new_full((len(x),), _FIRST_STEP), floor=_PILOT_RATE)
+    found = []
+    for beta in betas.tolist():
+        density = _tempered(model, x, beta)
+        state = state_at(density, z)
+        for _ in range(_PILOT_TRANSITIONS):
+            state, acceptance = transition(
+                density, state, step.value, annealing.leapfrog_steps, generator
+            )
+            step.update(acceptance)
+        z = state.z
+        found.append(step.value.log())
+    by_image = torch.stack(found, 1)[None]  # (1, B, pilot temperatures)
+    size = annealing.temperatures + 1
+    return F.interpolate(by_image, size, mode="linear", align_corners=True)[0].T.exp()
+
+
+def _groups(model: VAE, x: Tensor, annealing: Annealing) -> list[slice]:
+    """The images in groups whose chains fit into memory together."""
+    size = max(1, rows_at_once(model) // (_GRAPH * annealing.chains))
+    return [slice(start, start + size) for start in range(0, len(x), size)]
+
+
+def _joined(parts: list[AnnealedDensity]) -> AnnealedDensity:
+    names = ("log_px", "se", "ess", "acceptance")
+    nothing = [torch.empty(0, dtype=torch.float64)]
+    return AnnealedDensity(*(torch.cat(nothing + [getattr(p, n) for p in parts]) for n in names))
+
+
+def _report(on_progress: Callable[[float], None] | None, done: float, total: int) -> None:
+    if on_progress is not None:
+        on_progress(done / total)

@@ -1,0 +1,30 @@
+"""What each latent dimension carries: its KL to the prior and its active variance."""
+
+from torch import Tensor
+
+ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, §5.2
+Moments = tuple[Tensor, Tensor]  # mean and variance of each z_i under q(z|x), (B, d) each
+
+
+def dimension_figures(first: Moments, second: Moments) -> tuple[Tensor, Tensor]:
+    """What each latent dimension carries: its mean KL to the prior, and the variance of E[z_i|x].
+
+    Takes two independent estimates of the mean and variance of each z_i under q(z|x), (B, d) each.
+    For Gaussians both are exact, and so is the result. For flows they come from a few draws, whose
+    noise alone would make every dimension look active; between independent estimates it cancels.
+
+    Returns:
+        KL(N(mean_i, variance_i) ‖ N(0, 1)) averaged over images, in nats, and the variance of the
+        posterior mean over images, both (d,), float64. For flows the KL is that of the Gaussians
+        with the same moments. The sum is the KL only if the dimensions are independent under
+        q(z|x).
+    """
+    (mean, variance), (other_mean, other_variance) = (
+        (m.double(), v.double()) for m, v in (first, second)
+    )
+    pooled = (variance + other_variance) / 2
+    # The bias of the log of a sample variance halves as the draws double: extrapolated to none.
+    log_variance = 2 * pooled.log() - (variance.log() + other_variance.log()) / 2
+    kl = 0.5 * (mean * other_mean + pooled - 1 - log_variance)
+    products = (mean - mean.mean(0)) * (other_mean - other_mean.mean(0))
+    return kl.mean(0), products.sum(0) / (len(mean) - 1)

@@ -1,0 +1,258 @@
+"""Estimates of log p(x) by importance sampling, with their own diagnostics.
+
+log p̂(x) = logsumexp_k log w_k − log K (note §2; Rezende et al. 2014; Burda et al. 2016). It is a
+lower bound in expectation that rises with K. Everything is streamed: memory does not grow with K.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from vae_core.basics.seeding import generator_of
+from vae_core.inference.elbo import ElboTerms, terms_at
+from vae_core.inference.pareto import pareto_k, tail_length
+from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once, samples_at_once
+from vae_core.model.posteriors import Proposal
+from vae_core.model.vae import VAE
+from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
+
+_ENCODE_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class LogDensity:
+    """log p̂(x) for B images and how far to trust it; every attribute is (B,), float64, in nats.
+
+    Attributes:
+        log_px: logsumexp_k log w_k − log K.
+        se: its standard error by the delta method, sqrt(Σ w̃_k² − 1/K); NaN for K = 1.
+        ess: effective sample size 1/Σ w̃_k², between 1 and K.
+        pareto_k: shape of the weights' tail; above 0.7, do not trust ``log_px``. −inf where all
+            weights are equal, NaN where K is too small to tell (below 25).
+        elbo: the mean of log w_k, note eq. (3).
+        expected_log_likelihood: the mean of log p(x|z_k).
+        kl: KL(q ‖ p), in closed form where the family has one.
+    """
+
+    log_px: Tensor
+    se: Tensor
+    ess: Tensor
+    pareto_k: Tensor
+    elbo: Tensor
+    expected_log_likelihood: Tensor
+    kl: Tensor
+
+    def bits_per_dim(self, pixels: int) -> Tensor:
+        """−log₂ p̂(x) / D, (B,)."""
+        return -self.log_px / (pixels * math.log(2))
+
+
+@torch.no_grad()
+def log_density(
+    model: VAE,
+    x: Tensor,
+    n: int,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+    proposal: Proposal | None = None,
+) -> LogDensity:
+    """Estimate log p(x) with K = ``n`` importance samples for each image.
+
+    The noise of an image follows from the seed and the image alone, so the same image gets the
+    same score whatever it is scored with.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        n: K, 1 to 1,000,000. The decoder's activations take about 8 MB (on a GPU 256 MB) whatever
+            K and B are.
+        on_progress: called with the share that is done, 0 to 1.
+        proposal: what to draw from, of the same images, as
+            :func:`vae_core.inference.proposals.refine` makes
+            it; the encoder's q(z|x) if None. ``elbo`` and ``kl`` are of what is drawn from.
+
+    Raises:
+        ValueError: if n is out of range, or the images are not of the model's shape, or the
+            proposal is not of them.
+    """
+    check_count(n)
+    check_fits(proposal, x)
+    names = [field.name for field in fields(LogDensity)]
+    # One table for all results: small tensors kept from each group would pin the memory between
+    figures = torch.empty(len(names), len(x), dtype=torch.float64)
+    group = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
+    encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))
+    for start in range(0, len(x), encode):
+        block = x[start : start + encode]
+        own = None if proposal is None else proposal.rows(slice(start, start + encode))
+        q = own or model.posterior(block)
+        for first in range(0, len(block), group):
+            chosen = slice(first, first + group)
+            report = _progress_of_group(on_progress, start + first, len(block[chosen]), len(x))
+            scores = _score_group(model, block[chosen], q.rows(chosen), n, seed, report)
+            for row, name in zip(figures[:, start : start + len(block)], names, strict=True):
+                row[chosen] = getattr(scores, name)
+    return LogDensity(*figures)
+
+
+def check_fits(proposal: Proposal | None, x: Tensor) -> None:
+    """Raise a ValueError if a proposal is of another number of images than x has."""
+    if proposal is not None and proposal.batch_size != len(x):
+        raise ValueError(f"The proposal is of {proposal.batch_size} images, not of {len(x)}.")
+
+
+def check_count(n: int) -> None:
+    """Raise a ValueError if n cannot be a number of importance samples."""
+    if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
+        raise ValueError(
+            f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
+        )
+
+
+def _progress_of_group(
+    on_progress: Callable[[float], None] | None, done: int, images: int, total: int
+) -> Callable[[float], None]:
+    def report(share: float) -> None:
+        if on_progress is not None:
+            on_progress((done + share * images) / total)
+
+    return report
+
+
+def _score_group(
+    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, report: Callable[[float], None]
+) -> LogDensity:
+    running = RunningDensity(n)
+    for running in _stream(model, x, q, n, seed):
+        report(running.samples / n)
+    return running.estimate()
+
+
+@torch.no_grad()
+def stream_log_density(
+    model: VAE,
+    x: Tensor,
+    n: int,
+    seed: int = 0,
+    stops: Collection[int] = (),
+    proposal: Proposal | None = None,
+) -> Iterator["RunningDensity"]:
+    """log p̂(x) of a few images while the number of samples grows from 1 to K = ``n``.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1], all of them in memory at once.
+        stops: numbers of samples to halt at, besides at the end of every chunk.
+        proposal: as for :func:`log_density`.
+
+    Yields:
+        The same object again and again, with more samples in it; with all n of them it is the
+        estimate of :func:`log_density`.
+
+    Raises:
+        ValueError: as :func:`log_density` does.
+    """
+    check_count(n)
+    check_fits(proposal, x)
+    yield from _stream(model, x, proposal or model.posterior(x), n, seed, stops)
+
+
+def _stream(
+    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, stops: Collection[int] = ()
+) -> Iterator["RunningDensity"]:
+    generators = [generator_of(image, seed, model.device) for image in x]
+    running = RunningDensity(n)
+    block = samples_at_once(model)
+    for start in range(0, n, block):
+        count = min(block, n - start)
+        terms = sample_terms(model, x, q, count, generators)
+        kl = terms.kl.expand_as(terms.log_px_z)
+        cuts = sorted({0, count, *(s - start for s in stops if 0 < s - start < count)})
+        for part in map(slice, cuts, cuts[1:]):
+            running.add(terms.joint_form[part], terms.log_px_z[part], kl[part])
+            yield running
+
+
+def sample_terms(
+    model: VAE, x: Tensor, q: Proposal, count: int, generators: Sequence[torch.Generator]
+) -> ElboTerms:
+    """The terms of ``count`` more samples of each image, each from its own generator."""
+    noise = [_noise(count, model, x.dtype, g) for g in generators]
+    path = q.path(torch.stack(noise, 1))
+    at_once = max(1, rows_at_once(model) // len(x))
+    return terms_at(model, x, q, path, path.z, path.log_q, at_once)
+
+
+def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+    size = model.config.latent_size
+    return torch.randn(count, size, dtype=dtype, device=model.device, generator=generator)
+
+
+class RunningDensity:
+    """The estimate from the importance samples so far, for B images: streaming sums and a tail."""
+
+    def __init__(self, most: int) -> None:
+        self.samples = 0
+        self._keep = tail_length(most) + 1
+        self._log_sums: list[Tensor] = []  # of w, then of w²
+        self._sums: list[Tensor] = []  # of log w, log p(x|z), KL
+        self._tail = torch.empty(0)
+
+    def add(self, log_w: Tensor, log_px_z: Tensor, kl: Tensor) -> None:
+        """Take in more samples: log w, log p(x|z) and KL, (n, B) each."""
+        if log_w.device.type == "mps":  # which has no float64
+            log_w, log_px_z, kl = log_w.cpu(), log_px_z.cpu(), kl.cpu()
+        log_w = log_w.double()
+        self.samples += len(log_w)
+        log_sums = [log_w.logsumexp(0), (2 * log_w).logsumexp(0)]
+        sums = [values.double().sum(0) for values in (log_w, log_px_z, kl)]
+        if not self._sums:
+            self._log_sums, self._sums, self._tail = log_sums, sums, self._largest(log_w)
+            return
+        self._log_sums = list(map(torch.logaddexp, self._log_sums, log_sums))
+        self._sums = [a + b for a, b in zip(self._sums, sums, strict=True)]
+        self._tail = self._largest(torch.cat([self._tail, log_w]))
+
+    def _largest(self, log_w: Tensor) -> Tensor:
+        return log_w.topk(min(self._keep, len(log_w)), dim=0).values
+
+    def images(self, chosen: Tensor) -> "RunningDensity":
+        """The same for some of the images, by a mask or indices; this one is left as it is."""
+        rest = copy.copy(self)
+        chosen = chosen.to(self._tail.device)
+        rest._log_sums = [total[chosen] for total in self._log_sums]
+        rest._sums = [total[chosen] for total in self._sums]
+        rest._tail = self._tail[:, chosen]
+        return rest
+
+    @property
+    def log_px(self) -> Tensor:
+        """log p̂(x) so far, (B,), in nats."""
+        return self._log_sums[0].cpu() - math.log(self.samples)
+
+    @property
+    def se(self) -> Tensor:
+        """Its standard error so far, (B,), in nats: NaN for one sample, which has no spread."""
+        if self.samples == 1:
+            return torch.full_like(self.log_px, torch.nan)
+        return (self._sum_of_squares().cpu() - 1 / self.samples).clamp_min(0).sqrt()
+
+    def _sum_of_squares(self) -> Tensor:
+        """Σ w̃² of the normalised weights, (B,)."""
+        log_sum, log_sum_squares = self._log_sums
+        return (log_sum_squares - 2 * log_sum).exp()
+
+    def estimate(self) -> LogDensity:
+        """The estimate so far with all its diagnostics."""
+        elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
+        return LogDensity(
+            log_px=self.log_px,
+            se=self.se,
+            ess=1 / self._sum_of_squares().cpu(),
+            pareto_k=pareto_k(self._tail[: tail_length(self.samples) + 1]),
+            elbo=elbo,
+            expected_log_likelihood=expected_log_likelihood,
+            kl=kl,
+        )

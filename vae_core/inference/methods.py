@@ -1,0 +1,305 @@
+"""The methods of inference for one image and one trained decoder, in one table.
+
+Each runs as an iterator of states that a page can draw, go on with or stop. A new method is one
+function from a :class:`Task` to states, and one line in :data:`METHODS`. All values in nats.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vae_core.inference.avb import avb
+from vae_core.inference.elbo import monte_carlo
+from vae_core.inference.fitting import Fit, log_weights
+from vae_core.inference.gap import fresh_noise
+from vae_core.inference.hmc import stream_posterior
+from vae_core.inference.proposals import refine
+from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
+from vae_core.inference.refit import refit
+from vae_core.inference.svi import Covariance, svi
+from vae_core.model.likelihoods.gaussian import Gaussian
+from vae_core.model.linear_gaussian import LinearGaussian
+from vae_core.model.networks import LinearDecoder
+from vae_core.model.posteriors import Posterior
+from vae_core.model.vae import VAE
+
+Kind = Literal["bound", "estimate", "exact", "draws"]
+
+HMC_CHAINS = 4
+HMC_WARMUP = 300
+_TRANSITIONS_A_STATE = 20
+_GRID_LINES = 401
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image x (1, C, H, W), one model, and how many draws of z are wanted."""
+
+    model: VAE
+    x: Tensor
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a method stands.
+
+    Attributes:
+        draws: of the z that the method takes for p(z|x), (n, d), on the CPU; HMC has fewer at first
+            and none in its warm-up.
+        share: how much is done, 0 to 1.
+        value: what :attr:`Method.kind` says: a lower bound of log p(x), an estimate that may exceed
+            it, or log p(x) itself; None where the method gives none.
+        error: of ``value``: its standard error, or an error bound for quadrature.
+        diagnostics: names and numbers of what tells whether to trust it.
+        seconds: time spent in the method so far.
+    """
+
+    draws: Tensor
+    share: float
+    value: float | None = None
+    error: float | None = None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def _no_obstacle(_: VAE) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A line of the table.
+
+    Attributes:
+        title: what a page calls it.
+        about: what it is, in a sentence.
+        kind: what its value is: ``"bound"`` an ELBO, ``"estimate"`` of an ELBO that may exceed
+            log p(x), ``"exact"`` log p(x), ``"draws"`` no value.
+        run: the method.
+        obstacle: why a model is not for it, or None.
+    """
+
+    name: str
+    title: str
+    about: str
+    kind: Kind
+    run: Callable[[Task], Iterator[State]]
+    obstacle: Callable[[VAE], str | None] = _no_obstacle
+
+
+def infer(name: str, model: VAE, x: Tensor, draws: int = 1000, seed: int = 0) -> Iterator[State]:
+    """Run a method of :data:`METHODS`; the last state has ``share`` 1.
+
+    Args:
+        x: the image, (1, C, H, W) in [0, 1].
+        draws: how many draws of z, at least 2.
+
+    Raises:
+        ValueError: for an unknown method, one that this model is not for, or other than one image.
+    """
+    if name not in METHODS:
+        raise ValueError(f"Unknown method {name!r}. Known: {', '.join(METHODS)}.")
+    if len(x) != 1 or draws < 2:
+        raise ValueError("Inference takes one image at a time, and at least two draws.")
+    obstacle = METHODS[name].obstacle(model)
+    if obstacle is not None:
+        raise ValueError(obstacle)
+    return _timed(METHODS[name].run(Task(model, x, draws, seed)))
+
+
+def available(model: VAE) -> list[Method]:
+    """The methods that can be used with this model, in the order of the table."""
+    return [method for method in METHODS.values() if method.obstacle(model) is None]
+
+
+def _timed(states: Iterator[State]) -> Iterator[State]:
+    """Adds up the time inside the method, not that of whoever looks at the states."""
+    seconds = 0.0
+    while True:
+        began = time.perf_counter()
+        state = next(states, None)
+        seconds += time.perf_counter() - began
+        if state is None:
+            return
+        yield replace(state, seconds=seconds)
+
+
+def _amortised(task: Task) -> Iterator[State]:
+    with torch.no_grad():
+        yield _measured(task, task.model.posterior(task.x), 1.0, {})
+
+
+def _refitted(task: Task) -> Iterator[State]:
+    return _fitted(task, refit(task.model, task.x, seed=task.seed))
+
+
+def _gauss_newton(task: Task) -> Iterator[State]:
+    fitted = refine(task.model, task.x, task.seed).fitted.gaussian
+    yield _measured(task, fitted, 1.0, {})
+
+
+def _svi(covariance: Covariance, task: Task) -> Iterator[State]:
+    return _fitted(task, svi(task.model, task.x, covariance, seed=task.seed))
+
+
+def _fitted(task: Task, fits: Iterator[Fit]) -> Iterator[State]:
+    for fit in fits:
+        diagnostics = {"steps": fit.steps.item(), "converged": float(fit.converged.item())}
+        yield _measured(task, fit.posterior, fit.share, diagnostics)
+
+
+@torch.no_grad()
+def _measured(task: Task, q: Posterior, share: float, diagnostics: Mapping[str, float]) -> State:
+    """Draws of q and their ELBO, from noise that nothing was fitted with."""
+    epsilon = fresh_noise(task.model, task.x, task.draws, task.seed)
+    value, error = monte_carlo(log_weights(task.model, task.x, q, epsilon).double())
+    draws = q.path(epsilon).z[:, 0].cpu()
+    return State(draws, share, value.item(), error.item(), diagnostics)
+
+
+def _hmc(task: Task) -> Iterator[State]:
+    each = max(4, -(-task.draws // HMC_CHAINS))
+    chains = stream_posterior(task.model, task.x, HMC_CHAINS, each, HMC_WARMUP, seed=task.seed)
+    for running in chains:
+        if running.transitions % _TRANSITIONS_A_STATE and running.share < 1:
+            continue
+        diagnostics = {"step size": running.step_size.item()}
+        if len(running.draws):
+            diagnostics["acceptance"] = running.acceptance.item()
+            diagnostics["R̂"] = running.r_hat().max().item()
+        draws = running.draws.flatten(0, 2)[-task.draws :]
+        yield State(draws.clone(), running.share, diagnostics=diagnostics)
+
+
+def _adversarial(task: Task) -> Iterator[State]:
+    for state in avb(task.model, task.x, seed=task.seed):
+        diagnostics = {"KL to a Gaussian": state.shape_kl, "accuracy of T": state.accuracy}
+        draws = state.z[: task.draws].cpu()
+        yield State(draws, state.share, state.elbo, state.elbo_se, diagnostics)
+
+
+def _quadrature(task: Task) -> Iterator[State]:
+    grid = posterior_grid(task.model, task.x, _GRID_LINES)
+    draws = _draws_from(grid, task.draws, task.seed).to(task.x.dtype)
+    yield State(draws, 1.0, grid.log_px, grid.error)
+
+
+def _draws_from(grid: PosteriorGrid, n: int, seed: int) -> Tensor:
+    """Grid points drawn by their density, each moved within its cell, (n, d)."""
+    random = torch.Generator().manual_seed(seed)
+    weights = grid.log_density.flatten().softmax(0)
+    chosen = torch.multinomial(weights, n, replacement=True, generator=random)
+    lines = torch.unravel_index(chosen, grid.log_density.shape)
+    corners = torch.stack([axis[i] for axis, i in zip(grid.axes, lines, strict=True)], 1)
+    spacing = torch.stack([axis[1] - axis[0] for axis in grid.axes])
+    shift = torch.rand(corners.shape, generator=random, dtype=corners.dtype) - 0.5
+    return corners + shift * spacing
+
+
+@torch.no_grad()
+def _closed_form(task: Task) -> Iterator[State]:
+    exact = _linear_gaussian(task.model)
+    assert exact is not None  # or its obstacle would have been named
+    epsilon = fresh_noise(task.model, task.x, task.draws, task.seed)
+    draws = exact.posterior(task.x).path(epsilon).z[:, 0].cpu()
+    yield State(draws, 1.0, exact.log_px(task.x).item(), 0.0)
+
+
+def _linear_gaussian(model: VAE) -> LinearGaussian | None:
+    decoder, likelihood = model.decoder, model.likelihood
+    if not (isinstance(decoder, LinearDecoder) and isinstance(likelihood, Gaussian)):
+        return None
+    scale = likelihood.log_scale.exp().item()
+    return LinearGaussian(decoder.linear.weight, decoder.linear.bias, scale)
+
+
+def _too_many_dimensions(model: VAE) -> str | None:
+    size = model.config.latent_size
+    return None if size <= 2 else f"Quadrature works for d = 1 and 2; this model has d = {size}."
+
+
+def _not_linear_gaussian(model: VAE) -> str | None:
+    if _linear_gaussian(model) is not None:
+        return None
+    return "A closed form exists only for a linear decoder with Gaussian pixels."
+
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in [
+        Method(
+            "amortised",
+            "Amortised q(z|x)",
+            "The model's own q(z|x), straight from the encoder: one pass, no optimisation.",
+            "bound",
+            _amortised,
+        ),
+        Method(
+            "refitted",
+            "q(z|x) refitted to the image",
+            "The same family, its own parameters optimised for this image from the encoder's on.",
+            "bound",
+            _refitted,
+        ),
+        Method(
+            "gauss-newton",
+            "Gauss–Newton",
+            "A Gaussian with full covariance after a few variational Gauss–Newton steps from the "
+            "encoder's q or a better guess: what scores draw from, with longer tails.",
+            "bound",
+            _gauss_newton,
+        ),
+        Method(
+            "svi-mean-field",
+            "Mean-field SVI",
+            "A Gaussian with independent dimensions, fitted to this image alone from the prior on.",
+            "bound",
+            partial(_svi, "mean-field"),
+        ),
+        Method(
+            "svi-full",
+            "Full-covariance SVI",
+            "A Gaussian with full covariance, fitted to this image alone from the prior on.",
+            "bound",
+            partial(_svi, "full"),
+        ),
+        Method(
+            "hmc",
+            "Hamiltonian Monte Carlo",
+            "Markov chains whose draws follow the true posterior, once they have mixed.",
+            "draws",
+            _hmc,
+        ),
+        Method(
+            "avb",
+            "Adversarial (AVB)",
+            "Draws from a net, their density learned by a discriminator: its ELBO is an estimate "
+            "that may exceed log p(x).",
+            "estimate",
+            _adversarial,
+        ),
+        Method(
+            "quadrature",
+            "Exact, by quadrature",
+            "The true posterior itself, summed over a grid of z; for d = 1 and 2.",
+            "exact",
+            _quadrature,
+            _too_many_dimensions,
+        ),
+        Method(
+            "closed-form",
+            "Exact, in closed form",
+            "The true posterior of a linear decoder with Gaussian pixels, a Gaussian itself.",
+            "exact",
+            _closed_form,
+            _not_linear_gaussian,
+        ),
+    ]
+}

@@ -1,0 +1,1 @@
+"""Likelihoods p(x|z), one a file, and the table of them."""

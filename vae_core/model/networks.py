@@ -1,0 +1,200 @@
+"""Encoders and decoders: fully connected, residual convolutional for any image size, and linear.
+
+An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the outputs
+for all pixels (N, D), D = C·H·W, which the likelihood reads: logits, for the Bernoulli. Its
+``row_floats`` is how many numbers of one latent it has in hand at a time.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vae_core.settings.config import ModelConfig
+from vae_core.settings.data_sets import ImageShape
+
+_SMALLEST_SIDE = 7
+_CLASS_UNITS = 256
+
+
+def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
+    """The encoder that ``config.network`` names."""
+    if config.network == "mlp":
+        return MLPEncoder(config.pixels, [config.hidden_size] * config.hidden_layers)
+    if config.network == "linear":
+        return LinearEncoder(config.pixels)
+    return ConvEncoder(config.image_shape, config.channels)
+
+
+def build_decoder(config: ModelConfig) -> "MLPDecoder | ConvDecoder | LinearDecoder":
+    """The decoder that ``config.network`` names."""
+    if config.network == "mlp":
+        hidden = [config.hidden_size] * config.hidden_layers
+        return MLPDecoder(config.latent_size, hidden, config.pixels)
+    if config.network == "linear":
+        return LinearDecoder(config.latent_size, config.pixels)
+    return ConvDecoder(config.latent_size, config.image_shape, config.channels)
+
+
+def build_class_head(config: ModelConfig) -> nn.Sequential | None:
+    """Latents (…, d) to the logits of p(y|z), (…, classes); None where classes are not used."""
+    if config.class_head == "none":
+        return None
+    hidden = [_CLASS_UNITS] if config.class_head == "mlp" else []
+    sizes = [config.latent_size, *hidden]
+    return nn.Sequential(*_hidden_stack(sizes), nn.Linear(sizes[-1], config.classes))
+
+
+def _hidden_stack(sizes: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        layers += [_xavier(nn.Linear(fan_in, fan_out)), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _xavier(layer: nn.Linear) -> nn.Linear:
+    """Starts training faster than PyTorch's default: 4 nats better after 20 epochs of MNIST."""
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class MLPEncoder(nn.Module):
+    """Fully connected encoder: D pixels to features, one ReLU layer for each of ``hidden``."""
+
+    def __init__(self, pixels: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.features = hidden[-1]
+        self.body = _hidden_stack([pixels, *hidden])
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, F)
+        return self.body(x.flatten(1))
+
+
+class MLPDecoder(nn.Module):
+    """Fully connected decoder: latents to the logits of D pixels."""
+
+    def __init__(self, latent_size: int, hidden: Sequence[int], pixels: int) -> None:
+        super().__init__()
+        self.body = _hidden_stack([latent_size, *hidden])
+        self.logits = _xavier(nn.Linear(hidden[-1], pixels))
+        self.row_floats = sum(hidden) + pixels
+
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+        return self.logits(self.body(z))
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
+        with torch.no_grad():
+            self.logits.bias.copy_(outputs.flatten())
+
+
+class LinearEncoder(nn.Module):
+    """The pixels are the features: what makes q(z|x) of them is linear already."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.features = pixels
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, D)
+        return x.flatten(1)
+
+
+class LinearDecoder(nn.Module):
+    """l = Wz + b; with the Gaussian likelihood, probabilistic PCA (Tipping & Bishop 1999)."""
+
+    def __init__(self, latent_size: int, pixels: int) -> None:
+        super().__init__()
+        self.linear = _xavier(nn.Linear(latent_size, pixels))
+        self.row_floats = pixels
+
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+        return self.linear(z)
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
+        with torch.no_grad():
+            self.linear.bias.copy_(outputs.flatten())
+
+
+class ResidualBlock(nn.Module):
+    """x + g · conv(silu(conv(silu(x)))); g starts at zero, so a new block is the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gain * self.second(F.silu(self.first(F.silu(x))))
+
+
+def _pyramid(height: int, width: int) -> list[tuple[int, int]]:
+    """Image sizes from full resolution down, halved (rounding up) while both sides stay usable."""
+    sizes = [(height, width)]
+    while min(sizes[-1]) > _SMALLEST_SIDE:
+        sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+    return sizes
+
+
+class ConvEncoder(nn.Module):
+    """Residual convolutional encoder for any image size; channels double at each halving."""
+
+    def __init__(self, image_shape: ImageShape, channels: int, features: int = 256) -> None:
+        super().__init__()
+        colours, height, width = image_shape
+        sizes = _pyramid(height, width)
+        layers: list[nn.Module] = [nn.Conv2d(colours, channels, 3, padding=1)]
+        for _ in sizes[1:]:
+            layers += [nn.SiLU(), nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)]
+            channels *= 2
+            layers.append(ResidualBlock(channels))
+        self.body = nn.Sequential(*layers)
+        self.to_features = nn.Linear(channels * sizes[-1][0] * sizes[-1][1], features)
+        self.features = features
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, F)
+        h = F.silu(self.body(2 * x - 1)).flatten(1)
+        return F.silu(self.to_features(h))
+
+
+class ConvDecoder(nn.Module):
+    """The encoder's mirror: latents to a small map, doubled in size until it is the image."""
+
+    def __init__(self, latent_size: int, image_shape: ImageShape, channels: int) -> None:
+        super().__init__()
+        colours, height, width = image_shape
+        self.sizes = _pyramid(height, width)[::-1]
+        channels *= 2 ** (len(self.sizes) - 1)
+        self.from_latent = nn.Linear(latent_size, channels * self.sizes[0][0] * self.sizes[0][1])
+        self.row_floats = 2 * colours * height * width
+        stages = []
+        for rows, columns in self.sizes[1:]:
+            stages.append(
+                nn.Sequential(
+                    ResidualBlock(channels),
+                    nn.SiLU(),
+                    nn.ConvTranspose2d(channels, channels // 2, 4, stride=2, padding=1),
+                )
+            )
+            channels //= 2
+            self.row_floats = max(self.row_floats, 2 * channels * rows * columns)  # in and out
+        self.stages = nn.ModuleList(stages)
+        self.logits = nn.Conv2d(channels, colours, 3, padding=1)
+        self.pixel_bias = nn.Parameter(torch.zeros(image_shape))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+        h = self.from_latent(z).unflatten(1, (-1, *self.sizes[0]))
+        for stage, (rows, columns) in zip(self.stages, self.sizes[1:], strict=True):
+            h = stage(h)[..., :rows, :columns]  # an odd side was rounded up on the way down
+        return (self.logits(F.silu(h)) + self.pixel_bias).flatten(1)
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given mean outputs, shape (C, H, W)."""
+        with torch.no_grad():
+            self.pixel_bias.copy_(outputs)

@@ -1,0 +1,312 @@
+"""The families of q(z|x), behind one interface.
+
+A *family* is a module that maps the encoder's features h (B, F) to a :class:`Posterior`, a
+distribution over z for each of the B images. Sampling and density come together, since some
+families (an inverse autoregressive flow) can only evaluate log q at points they drew themselves.
+
+Axis order: (n, B, d) — samples, images, latent dimensions.
+A new family is one class and one line in :data:`FAMILIES`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vae_core.basics.batched import times
+from vae_core.model.flows.autoregressive import InverseAutoregressiveStep
+from vae_core.model.flows.base import Place
+from vae_core.model.flows.coupling import AffineCouplingStep, SplineCouplingStep
+from vae_core.model.flows.planar import PlanarStep
+from vae_core.model.flows.radial import RadialStep
+from vae_core.model.flows.sylvester import (
+    HouseholderSylvesterStep,
+    OrthogonalSylvesterStep,
+    TriangularSylvesterStep,
+)
+from vae_core.model.priors import standard_normal_log_prob
+from vae_core.settings.choices import PosteriorName
+from vae_core.settings.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Path:
+    """Draws from q(z|x) with every stage on the way from ε to z.
+
+    Attributes:
+        epsilon: the noise, (n, B, d).
+        points: z_0, …, z_T, each (n, B, d); z_0 is the Gaussian base and z_T is z.
+        log_q0: log density of z_0 under the base, (n, B), in nats.
+        log_abs_dets: log |det ∂z_t/∂z_{t−1}| for t = 1 … T, each (n, B).
+    """
+
+    epsilon: Tensor
+    points: Sequence[Tensor]
+    log_q0: Tensor
+    log_abs_dets: Sequence[Tensor]
+
+    @property
+    def z(self) -> Tensor:
+        """The draws themselves, (n, B, d)."""
+        return self.points[-1]
+
+    @property
+    def log_q(self) -> Tensor:
+        """log q(z|x) = log q_0(z_0) − Σ_t log |det ∂z_t/∂z_{t−1}|, (n, B)."""
+        return self.log_q0 - sum(self.log_abs_dets, torch.zeros_like(self.log_q0))
+
+
+class Proposal(ABC):
+    """What z can be drawn from for each of B images, its density with every draw."""
+
+    @property
+    @abstractmethod
+    def batch_size(self) -> int:
+        """B."""
+
+    @abstractmethod
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """ε ~ N(0, I), (n, B, d), on the proposal's device."""
+
+    @abstractmethod
+    def path(self, epsilon: Tensor) -> Path:
+        """Push noise of shape (n, B, d) through to z, keeping every stage."""
+
+    @abstractmethod
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
+        unbiased estimates log q(z|x) − log p(z), (n, B)."""
+
+    @abstractmethod
+    def rows(self, chosen: slice | Tensor) -> "Proposal":
+        """The same for some of the images, by a slice, a mask or indices."""
+
+
+class Posterior(Proposal):
+    """q(z|x) for a batch of B images."""
+
+    def rsample_and_log_prob(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """n reparameterised draws for each image, (n, B, d), and log q(z|x) there, (n, B)."""
+        path = self.path(self.noise(n, generator))
+        return path.z, path.log_q
+
+    @abstractmethod
+    def score(self, path: Path) -> Tensor:
+        """∇_z log q(z|x) at the draws, with q held fixed: (n, B, d), outside autograd."""
+
+    @abstractmethod
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each z_i under q(z|x), both (B, d): exact for Gaussians, from
+        ``samples`` draws for flows."""
+
+    @abstractmethod
+    def rows(self, chosen: slice | Tensor) -> "Posterior":
+        """The same for some of the images."""
+
+
+@dataclass(frozen=True)
+class GaussianPosterior(Posterior):
+    """N(μ, LLᵀ) with L = strictly lower part + diag(σ) (note §6.1; Kingma & Welling 2019, §2.5).
+
+    Attributes:
+        mean: μ, (B, d).
+        log_scale: log σ, (B, d).
+        lower: the strictly lower triangle of L, (B, d, d), or None for a diagonal L (mean-field).
+    """
+
+    mean: Tensor
+    log_scale: Tensor
+    lower: Tensor | None = None
+
+    @property
+    def batch_size(self) -> int:
+        return self.mean.shape[0]
+
+    @property
+    def scale_tril(self) -> Tensor:
+        """L, (B, d, d)."""
+        diagonal = torch.diag_embed(self.log_scale.exp())
+        return diagonal if self.lower is None else self.lower + diagonal
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return torch.randn(
+            n, *self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
+
+    def path(self, epsilon: Tensor) -> Path:
+        z = self.mean + self.log_scale.exp() * epsilon
+        if self.lower is not None:
+            z = z + times(self.lower, epsilon)
+        log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
+        return Path(epsilon, [z], log_q, [])
+
+    def score(self, path: Path) -> Tensor:
+        """−L⁻ᵀ ε."""
+        if self.lower is None:
+            return (-path.epsilon / self.log_scale.exp()).detach()
+        upper = self.scale_tril.mT.detach()
+        columns = path.epsilon.detach().permute(1, 2, 0)  # (B, d, n)
+        return -torch.linalg.solve_triangular(upper, columns, upper=True).permute(2, 0, 1)
+
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (1, B)."""
+        mean, variance = self.moments(0)
+        kl = 0.5 * (mean.square() + variance - 1).sum(-1) - self.log_scale.sum(-1)
+        return kl[None]
+
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        variance = (2 * self.log_scale).exp()
+        if self.lower is not None:
+            variance = variance + self.lower.square().sum(-1)
+        return self.mean, variance
+
+    def rows(self, chosen: slice | Tensor) -> "GaussianPosterior":
+        lower = None if self.lower is None else self.lower[chosen]
+        return GaussianPosterior(self.mean[chosen], self.log_scale[chosen], lower)
+
+
+@dataclass(frozen=True)
+class FlowPosterior(Posterior):
+    """A Gaussian base bent by T flow steps (note §7; Rezende & Mohamed 2015).
+
+    Attributes:
+        base: q_0(z_0|x).
+        steps: the flow steps, applied in order.
+        context: h, (B, F), which every step is amortised by.
+    """
+
+    base: GaussianPosterior
+    steps: Sequence[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
+    context: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        return self.base.batch_size
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.base.noise(n, generator)
+
+    def path(self, epsilon: Tensor) -> Path:
+        start = self.base.path(epsilon)
+        points, log_abs_dets = [start.z], []
+        for step in self.steps:
+            z, log_abs_det = step(points[-1], self.context)
+            points.append(z)
+            log_abs_dets.append(log_abs_det)
+        return Path(epsilon, points, start.log_q0, log_abs_dets)
+
+    def score(self, path: Path) -> Tensor:
+        """J⁻ᵀ ∇_ε log q(z(ε)) with J = ∂z/∂ε, by autograd: d backward passes, for any steps."""
+        with torch.enable_grad():
+            epsilon = path.epsilon.detach().requires_grad_()
+            again = self.path(epsilon)
+            outputs = [*again.z.sum((0, 1)), again.log_q.sum()]  # no draw depends on another
+            *rows, slope = (
+                torch.autograd.grad(output, epsilon, retain_graph=True)[0] for output in outputs
+            )
+        jacobian = torch.stack(rows, dim=-2)  # (n, B, d, d)
+        return torch.linalg.solve(jacobian.mT, slope)
+
+    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
+        return log_q - standard_normal_log_prob(z)
+
+    def moments(
+        self, samples: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        z, _ = self.rsample_and_log_prob(samples, generator)
+        return z.mean(0), z.var(0, unbiased=True)
+
+    def rows(self, chosen: slice | Tensor) -> "FlowPosterior":
+        return FlowPosterior(self.base.rows(chosen), self.steps, self.context[chosen])
+
+
+class MeanField(nn.Module):
+    """Features to a diagonal Gaussian."""
+
+    def __init__(self, features: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.mean_and_log_scale = nn.Linear(features, 2 * config.latent_size)
+
+    def forward(self, h: Tensor) -> GaussianPosterior:
+        mean, log_scale = self.mean_and_log_scale(h).chunk(2, dim=-1)
+        return GaussianPosterior(mean, log_scale)
+
+
+class FullCovariance(nn.Module):
+    """Features to a Gaussian with full covariance LLᵀ."""
+
+    below: Tensor
+
+    def __init__(self, features: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.d = config.latent_size
+        self.diagonal = MeanField(features, config)
+        below = np.ravel_multi_index(np.tril_indices(self.d, -1), (self.d, self.d))
+        self.off_diagonal = nn.Linear(features, len(below))
+        nn.init.zeros_(self.off_diagonal.bias)
+        with torch.no_grad():
+            self.off_diagonal.weight.mul_(0.1)  # starts near the mean-field Gaussian
+        self.register_buffer("below", torch.as_tensor(below), persistent=False)
+
+    def forward(self, h: Tensor) -> GaussianPosterior:
+        gaussian = self.diagonal(h)
+        entries = self.off_diagonal(h)
+        lower = entries.new_zeros(h.shape[0], self.d * self.d)
+        lower = lower.index_copy(1, self.below, entries).view(-1, self.d, self.d)
+        # In units of σ: where q is to be narrow, d(d−1)/2 entries need not all be made small
+        lower = lower * gaussian.log_scale.exp()[..., None]
+        return GaussianPosterior(gaussian.mean, gaussian.log_scale, lower)
+
+
+class Flow(nn.Module):
+    """Features to a Gaussian base followed by flow steps."""
+
+    def __init__(self, base: nn.Module, steps: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.base = base
+        self.steps = nn.ModuleList(steps)
+
+    def forward(self, h: Tensor) -> FlowPosterior:
+        return FlowPosterior(self.base(h), list(self.steps), h)
+
+
+def _full(features: int, config: ModelConfig) -> nn.Module:
+    """In one dimension there is nothing off the diagonal."""
+    return (MeanField if config.latent_size == 1 else FullCovariance)(features, config)
+
+
+def _flow(step: Callable[[Place], nn.Module], features: int, config: ModelConfig) -> Flow:
+    places = [
+        Place(config.latent_size, features, config.flow_hidden_size, t, config.flow_steps)
+        for t in range(config.flow_steps)
+    ]
+    return Flow(FAMILIES[config.flow_base](features, config), [step(place) for place in places])
+
+
+FAMILIES: dict[PosteriorName, Callable[[int, ModelConfig], nn.Module]] = {
+    "mean-field": MeanField,
+    "full": _full,
+    "planar": partial(_flow, PlanarStep),
+    "radial": partial(_flow, RadialStep),
+    "iaf": partial(_flow, InverseAutoregressiveStep),
+    "affine-coupling": partial(_flow, AffineCouplingStep),
+    "spline": partial(_flow, SplineCouplingStep),
+    "sylvester-orthogonal": partial(_flow, OrthogonalSylvesterStep),
+    "sylvester-householder": partial(_flow, HouseholderSylvesterStep),
+    "sylvester-triangular": partial(_flow, TriangularSylvesterStep),
+}
+
+
+def build_posterior(features: int, config: ModelConfig) -> nn.Module:
+    """The family that ``config.posterior`` names, for an encoder with that many features."""
+    return FAMILIES[config.posterior](features, config)

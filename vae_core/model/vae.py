@@ -1,0 +1,127 @@
+"""The VAE itself: encoder, posterior family, decoder, likelihood. Nothing about training.
+
+Axis order: (n, B, …) — samples, then images. All log-probabilities are in nats.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from vae_core.basics.memory import keep_freed_memory
+from vae_core.model.likelihoods.table import LIKELIHOODS
+from vae_core.model.networks import build_class_head, build_decoder, build_encoder
+from vae_core.model.posteriors import Posterior, build_posterior
+from vae_core.model.priors import standard_normal_log_prob
+from vae_core.settings.config import ModelConfig
+
+NetworkContext = Callable[[], contextlib.AbstractContextManager[object]]
+
+_AT_ONCE = 500  # images of a sample, so that memory does not grow with their number
+
+
+class VAE(nn.Module):
+    """p(z) = N(0, I), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
+
+    With a class head it is a model of images and their classes, p(z) p(x|z) p(y|z), whose p(x) and
+    p(y|x) follow from one q(z|x).
+
+    Example::
+
+        model = VAE(ModelConfig(posterior="full", latent_size=2, image_shape=(1, 8, 8)))
+        q = model.posterior(x)                 # x (B, C, H, W) in [0, 1]
+        z, log_q = q.rsample_and_log_prob(5)   # (5, B, d), (5, B)
+        log_w = model.log_weights(x, 5)        # (5, B)
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        keep_freed_memory()
+        self.config = config
+        self.encoder = build_encoder(config)
+        self.to_posterior = build_posterior(self.encoder.features, config)
+        self.decoder = build_decoder(config)
+        self.likelihood = LIKELIHOODS[config.likelihood]()
+        self.class_head = build_class_head(config)
+        self._around_networks: NetworkContext = contextlib.nullcontext
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
+
+        Raises:
+            ValueError: if the images are not of the model's shape.
+        """
+        if tuple(x.shape[1:]) != self.config.image_shape:
+            raise ValueError(
+                f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
+            )
+        with self._around_networks():
+            h = self.encoder(x)
+        return self.to_posterior(h.to(x.dtype))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """What the likelihood reads of all pixels, the logits of a Bernoulli, for latents (…, d):
+        (…, D)."""
+        with self._around_networks():
+            outputs = self.decoder(z.reshape(-1, z.shape[-1]))
+        return outputs.to(z.dtype).view(*z.shape[:-1], self.config.pixels)
+
+    @contextlib.contextmanager
+    def networks_within(self, context: NetworkContext) -> Iterator[None]:
+        """Run encoder and decoder inside ``context()``: in a lower precision, say."""
+        self._around_networks = context
+        try:
+            yield
+        finally:
+            self._around_networks = contextlib.nullcontext
+
+    def mean_image(self, z: Tensor) -> Tensor:
+        """E[x|z], for binary pixels the probability of being on: (…, C, H, W), cut to [0, 1]."""
+        mean = self.likelihood.mean(self.decode(z)).clamp(0, 1)
+        return mean.unflatten(-1, self.config.image_shape)
+
+    def sample_images(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw of x ~ p(x|z) for each latent (…, d): (…, C, H, W), as the model takes images."""
+        x = self.likelihood.sample(self.decode(z), generator)
+        return x.unflatten(-1, self.config.image_shape)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) = log N(z; 0, I) for z of shape (n, B, d): (n, B)."""
+        return standard_normal_log_prob(z)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
+        return self.likelihood(x.flatten(1), self.decode(z))
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) = log p(x|z) + log p(z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
+        return self.log_likelihood(x, z) + self.log_prior(z)
+
+    def log_class_probabilities(self, z: Tensor) -> Tensor:
+        """log p(y|z) of every class for latents (…, d): (…, classes).
+
+        Raises:
+            ValueError: if the model has no class head.
+        """
+        if self.class_head is None:
+            raise ValueError("This model has no class head: it was trained without classes.")
+        return self.class_head(z).log_softmax(-1)
+
+    def log_weights(self, x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """log w = log p(x|z) + log p(z) − log q(z|x) at n draws z ~ q(z|x): (n, B).
+
+        Its mean is the ELBO (note eq. 3); logmeanexp of it estimates log p(x).
+        """
+        z, log_q = self.posterior(x).rsample_and_log_prob(n, generator)
+        return self.log_joint(x, z) - log_q
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """E[x|z] at ``count`` draws z ~ p(z): (count, C, H, W)."""
+        z = torch.randn(count, self.config.latent_size, generator=generator, device=self.device)
+        return torch.cat([self.mean_image(part) for part in z.split(_AT_ONCE)])

@@ -1,0 +1,372 @@
+"""One run, worked on in this process: training, checkpoints, snapshots, final figures."""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import save
+
+from vae_core.analysis.evaluation import evaluate
+from vae_core.basics.files import replace_file
+from vae_core.basics.progress import finish
+from vae_core.data.datasets import load_dataset
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.records import calibrate_steps, write_calibration
+from vae_core.runs.run import UNFINISHED, Run, RunError, State, Status
+from vae_core.runs.snapshots import due, write_snapshot
+from vae_core.runs.store import find_run
+from vae_core.settings.config import RunConfig
+from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
+from vae_core.training.precision import denormals_flushed
+from vae_core.training.trainer import (
+    Diverged,
+    EpochDone,
+    Finished,
+    StateFormatError,
+    Step,
+    Training,
+    keep_decoder,
+)
+
+_STATUS_SECONDS = 0.5
+_MODEL_SECONDS = 2.0
+_CHECKPOINT_SECONDS = 5.0
+_SMALL = 30_000_000
+_KEPT = "its model and its curves were kept. Duplicate it to train it anew."
+
+log = logging.getLogger(__name__)
+
+
+class _Ended(Exception):
+    """Leave with this state; everything up to the current step is in the checkpoint."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.state: State = state
+
+
+def execute(
+    run: Run,
+    on_status: Callable[[Status], None] = lambda _: None,
+    devices: Path | None = None,
+    only_if_queued: bool = False,
+) -> State:
+    """Work on a run until it is done, paused, stopped or failed, and say which.
+
+    Takes up a checkpoint where there is one. Nothing escapes but a busy run: a failure is written
+    into the run's status, with a sentence for the user, and its traceback into the log. Ctrl-C
+    pauses the run at the next step; SIGTERM, a shutdown, leaves it queued.
+
+    Args:
+        on_status: told of every status that is written.
+        devices: a folder; runs that name the same one take turns on a device.
+        only_if_queued: leave a run alone that was called off before it began.
+
+    Raises:
+        RunError: if another process works on the run already.
+    """
+    try:
+        held = run.lock().acquire(timeout=2)
+    except Timeout as error:
+        raise RunError(f"Another process is training {run.name} already.") from error
+    with held, _signals() as signals, denormals_flushed():
+        before = run.status().state
+        if before == "done" or (only_if_queued and before not in UNFINISHED):
+            return before
+        worker = _Execution(run, on_status, devices, signals)
+        error = ""
+        try:
+            state: State = worker.work()
+        except _Ended as ended:
+            state = ended.state
+        except KeyboardInterrupt:  # a second Ctrl-C: the last checkpoint has to do
+            state = "paused"
+        except Exception as problem:
+            log.exception("The run %s failed", run.id)
+            worker.keep_best_model()
+            state, error = "failed", _explain(problem)
+        run.clear_request()
+        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
+            on_status(run.update(state=state, phase="", error=error))
+        return state
+
+
+def check_decoder(config: RunConfig) -> None:
+    """Look for the decoder that a run is to keep, if it is to keep one, before there is a run.
+
+    Raises:
+        RunError: if there is none by that name, or it cannot be read.
+        ConfigError: if it is of another architecture.
+    """
+    source = _decoder_of(config)
+    if source is not None:
+        keep_decoder(VAE(config.model), source)
+
+
+def _decoder_of(config: RunConfig) -> VAE | None:
+    """The model whose decoder a run is to keep, if it is to keep one."""
+    if not config.decoder_of:
+        return None
+    try:
+        return load_model(find_run(config.decoder_of).folder)
+    except (RunError, OSError) as error:
+        raise RunError(f"There is no decoder of {config.decoder_of!r} to keep: {error}") from error
+
+
+class _Execution:
+    """What is at hand while a run is worked on."""
+
+    def __init__(
+        self,
+        run: Run,
+        on_status: Callable[[Status], None],
+        devices: Path | None,
+        signals: list[State],
+    ) -> None:
+        self.run = run
+        self.on_status = on_status
+        self.devices = devices
+        self.signals = signals
+        self.training: Training | None = None
+        # when each kind of file was last written; a process that dies before its first
+        # checkpoint counts as dying at the same place
+        self.written = {"checkpoint": time.monotonic()}
+        self.unsaved_model = False
+
+    def work(self) -> State:
+        run = self.run
+        self._status(state="running", phase="loading data", pid=os.getpid(), error="")
+        data = load_dataset(run.config.dataset, self._report_download)
+        self.training = training = Training(run.config, data, _decoder_of(run.config))
+        _choose_threads(training)
+        self._resume()
+        with self._turn_on_device():
+            for event in training.events():
+                self._handle(event)
+            self._final_figures()
+        return "done"
+
+    @contextlib.contextmanager
+    def _turn_on_device(self) -> Iterator[None]:
+        """One run at a time on a device; the others wait, and can be called off."""
+        assert self.training is not None
+        device = str(self.training.device)
+        if self.devices is None:
+            self._status(phase="training", device=device)
+            yield
+            return
+        lock = FileLock(self.devices / f".device-{device.replace(':', '-')}.lock")
+        while True:
+            try:
+                held = lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                self._status(phase="waiting for the device", device=device)
+                self._obey()
+        with held:
+            self._status(phase="training", device=device)
+            yield
+
+    def _handle(self, event: Step | EpochDone | Finished) -> None:
+        if isinstance(event, Step):
+            if event.running and self._is_time("status", _STATUS_SECONDS):
+                self._report_progress(terms=event.running)
+            if self._is_time("checkpoint", _CHECKPOINT_SECONDS):
+                self.checkpoint()
+            self._obey()
+        elif isinstance(event, EpochDone):
+            self._record_epoch(event)
+        else:
+            self._save_model()
+            self.checkpoint()
+            self._report_progress()
+
+    def _report_progress(self, **more: Any) -> None:
+        """Where training stands, to the step."""
+        assert self.training is not None
+        progress, steps = self.training.progress, self.training.steps
+        between_epochs = progress.step == 0 and progress.epoch > 1
+        self._status(
+            epoch=progress.epoch - between_epochs,
+            step=steps if between_epochs else progress.step,
+            steps=steps,
+            seconds=progress.seconds,
+            best_epoch=progress.best_epoch,
+            **more,
+        )
+
+    def _record_epoch(self, event: EpochDone) -> None:
+        assert self.training is not None
+        run, training = self.run, self.training
+        run.append_metrics(event.metrics)
+        self.unsaved_model |= event.improved
+        if due(event.epoch, run.config.train.epochs):
+            write_snapshot(run.folder, training.model, training.data, event.epoch)
+        if self.unsaved_model and self._is_time("model", _MODEL_SECONDS):
+            self._save_model()
+
+    def _save_model(self) -> None:
+        """The best weights so far, which while training goes on are not the current ones."""
+        assert self.training is not None
+        path = self.run.folder / "model.safetensors"
+        save_model(self.training.model, path, self.training.best)
+        self.unsaved_model = False
+
+    def keep_best_model(self) -> None:
+        """After a failure: write the best weights if they are newer than those on disk."""
+        if self.unsaved_model:
+            with contextlib.suppress(OSError):
+                self._save_model()
+
+    def checkpoint(self) -> None:
+        """Write ``resume.pt`` in one step; the run can go on from exactly here."""
+        if self.training is None:
+            return
+        path = self.run.folder / "resume.pt"
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            torch.save(self.training.state_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        if self.run.status().deaths:
+            self._status(deaths=0)
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, and drop what was recorded after it."""
+        assert self.training is not None
+        path = self.run.folder / "resume.pt"
+        if path.is_file():
+            try:
+                state = torch.load(path, map_location=self.training.device, weights_only=True)
+                state["generator"] = state["generator"].cpu()
+                self.training.load_state_dict(state)
+            except StateFormatError as error:
+                raise RunError(
+                    "This run was paused by another version of the program, so it cannot go on; "
+                    f"{_KEPT}"
+                ) from error
+            except Exception as error:  # of many kinds, from a file that may hold anything
+                raise RunError(
+                    f"The checkpoint of this run is damaged, so it cannot go on; {_KEPT}"
+                ) from error
+        self.run.cut_metrics(self.training.progress.epoch - 1)
+
+    def _obey(self) -> None:
+        """Leave if that was asked for, by a page or by a signal, with everything written."""
+        asked: dict[str, State] = {"pause": "paused", "stop": "stopped"}
+        state = self.signals[0] if self.signals else asked.get(self.run.requested())
+        if state is None:
+            return
+        self.checkpoint()
+        if self.training is not None:
+            if self.training.progress.best_epoch:
+                self._save_model()
+            self._report_progress()
+        raise _Ended(state)
+
+    def _final_figures(self) -> None:
+        """Score held-out images: the figures of the run, and what images are judged by."""
+        assert self.training is not None
+        training, config = self.training, self.run.config
+        training.model.eval()
+        figures, scores = evaluate(
+            training.model,
+            training.data,
+            "test",
+            config.train.binarisation,
+            HELD_OUT_SAMPLES,
+            HELD_OUT_IMAGES,
+            on_progress=partial(self._report_share, "scoring held-out images"),
+        )
+        held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
+        replace_file(self.run.folder / "held_out.safetensors", save(held_out))
+        replace_file(self.run.folder / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+        steps = calibrate_steps(self.run, training.model, training.data)
+        report = partial(self._report_share, "calibrating the score")
+        write_calibration(finish(steps, report), self.run.folder)
+
+    def _report_share(self, phase: str, share: float) -> None:
+        if self._is_time("status", _STATUS_SECONDS):
+            self._status(phase=f"{phase}, {share:.0%}")
+            self._obey()
+
+    def _report_download(self, done: int, total: int | None) -> None:
+        if self._is_time("status", _STATUS_SECONDS):
+            of = f" of {total / 1e6:.0f}" if total else ""
+            self._status(phase=f"downloading, {done / 1e6:.0f}{of} MB")
+            self._obey()
+
+    def _status(self, **changes: Any) -> None:
+        self.on_status(self.run.update(**changes))
+
+    def _is_time(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self.written.get(what, -1e9) < seconds:
+            return False
+        self.written[what] = now
+        return True
+
+
+def _choose_threads(training: Training) -> None:
+    """One thread for small steps: several would only wait for each other, and for the pages."""
+    weights = sum(parameter.numel() for parameter in training.model.parameters())
+    settings = training.config.train
+    if weights * settings.batch_size * settings.samples < _SMALL:
+        torch.set_num_threads(1)
+
+
+def _explain(error: Exception) -> str:
+    """The sentence a user reads when a run failed."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            f"The device ran out of memory ({str(error).split('.')[0]}). The last checkpoint was "
+            "kept. A smaller batch, fewer samples L or a smaller network needs less."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. The last whole checkpoint was kept: free some space and resume."
+    if isinstance(error, Diverged | ValueError | RuntimeError | OSError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}. The details are in worker.log."
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[State]]:
+    """The states that signals ask the run to be left in, as they come in.
+
+    They are only noted here, and obeyed between two steps: an exception out of a signal handler
+    could come in the middle of writing a file. A second Ctrl-C does interrupt.
+    """
+    asked: list[State] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def terminate(_signal: int, _frame: FrameType | None) -> None:
+        asked.append("queued")
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append("paused")
+
+    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,159 @@
+"""A finished run as a model that comes with the program: small, with a card, and with figures of
+the weights as they are kept.
+
+``latents.npz`` holds the posterior means of the test images, rounded to hundredths, and their
+labels; no image is in the folder.
+"""
+
+import dataclasses
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save
+from torch import Tensor
+
+from vae_core.analysis.evaluation import evaluate
+from vae_core.analysis.neighbours import posterior_means
+from vae_core.basics.files import replace_file
+from vae_core.basics.progress import finish
+from vae_core.data.datasets import Dataset, load_dataset
+from vae_core.data.pixels import evaluation_images
+from vae_core.inference.importance import LogDensity
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.records import calibrate_steps, write_calibration, write_detection
+from vae_core.runs.run import Run
+from vae_core.scoring.detection import IMAGES as FOREIGN_IMAGES
+from vae_core.scoring.detection import detection_steps
+from vae_core.settings.choices import Binarisation, ProposalName
+from vae_core.settings.protocol import EVALUATION_SEED
+from vae_core.wording.card import Training, card
+
+IMPORTANCE_SAMPLES = 5000
+_ROWS = 50
+_REFINED = ("log_px", "log_px_se", "images", "ess", "share_pareto_k_above_0_7")
+_LARGE = 1_000_000  # bytes of weights
+
+
+def publish(
+    run: Run,
+    folder: Path,
+    command: str,
+    images: int | None = None,
+    refined_images: int | None = None,
+) -> Path:
+    """Copy what is needed to use a finished run, with final figures and a card.
+
+    Weights of more than a megabyte are rounded to float16, and all figures are of the rounded ones.
+    Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs and five
+    digits. The folder is replaced at the end, when the new one is whole; what was scored before a
+    stop is kept beside the run.
+
+    Args:
+        command: what makes the model again, for its card.
+        images: how many test images its figures are of; all of them if None.
+        refined_images: how many the figures with refined proposals are of; as many if None.
+    """
+    staged = run.folder / "published" / run.folder.name
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    shutil.copyfile(run.folder / "config.json", staged / "config.json")
+    _copy_weights(run.folder, staged)
+    status = dataclasses.replace(run.status(), pid=None, terms={}, phase="")
+    replace_file(staged / "status.json", json.dumps(dataclasses.asdict(status)))
+    replace_file(staged / "metrics.jsonl", _thinned(run.metrics()))
+
+    model, data = load_model(staged), load_dataset(run.config.dataset)
+    figures, scores = _evaluate(run, model, data, images, "encoder")
+    refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
+    figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
+    held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
+    replace_file(staged / "held_out.safetensors", save(held_out))
+    replace_file(staged / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+    published = Run.open(staged)
+    calibration = finish(calibrate_steps(published, model, data))
+    write_calibration(calibration, staged)
+    detection = finish(detection_steps(model, data, calibration, FOREIGN_IMAGES))
+    write_detection(detection, staged)
+    _keep_latents(staged / "latents.npz", model, data, run.config.train.binarisation)
+    trained = Training(status.best_epoch, status.seconds, status.device)
+    weights = (staged / "model.safetensors").stat().st_size
+    about = card(published.name, published.config, figures, trained, weights, command)
+    replace_file(staged / "card.md", about)
+    _replace_folder(staged, folder)
+    shutil.rmtree(staged)
+    return folder
+
+
+def _evaluate(
+    run: Run, model: VAE, data: Dataset, images: int | None, proposal: ProposalName
+) -> tuple[dict[str, Any], LogDensity]:
+    """Figures of the first test images; what is scored already is kept beside the run."""
+    kept = run.folder / f"test_scores_{proposal}.safetensors"
+    binarisation = run.config.train.binarisation
+    return evaluate(
+        model,
+        data,
+        "test",
+        binarisation,
+        IMPORTANCE_SAMPLES,
+        images,
+        kept=kept,
+        proposal=proposal,
+    )
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    """Put a copy in place of a folder, which is there until the copy is whole."""
+    target = target.resolve()
+    fresh, former = (target.with_name(f".{target.name}.{name}") for name in ("new", "old"))
+    for leftover in filter(Path.exists, (fresh, former)):
+        shutil.rmtree(leftover)
+    shutil.copytree(source, fresh)
+    if target.exists():
+        target.rename(former)
+    fresh.rename(target)
+    if former.exists():
+        shutil.rmtree(former)
+
+
+def _copy_weights(source: Path, target: Path) -> None:
+    model, path = load_model(source), source / "model.safetensors"
+    if path.stat().st_size < _LARGE:
+        shutil.copyfile(path, target / path.name)
+    else:
+        save_model(model, target / path.name, rounded(model.state_dict()))
+
+
+def rounded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as float16, which takes half the room."""
+    return {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in weights.items()
+    }
+
+
+def _thinned(rows: list[dict[str, Any]]) -> str:
+    step = math.ceil(len(rows) / _ROWS)
+    kept = [row for row in rows if row["epoch"] % step == 0 or row["epoch"] in (1, len(rows))]
+    return "".join(json.dumps(_to_five_digits(row)) + "\n" for row in kept)
+
+
+def _to_five_digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _to_five_digits(each) for name, each in value.items()}
+    return [_to_five_digits(each) for each in value] if isinstance(value, list) else value
+
+
+def _keep_latents(path: Path, model: VAE, data: Dataset, binarisation: Binarisation) -> None:
+    x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED)
+    means = posterior_means(model, x).double().numpy().round(2).astype(np.float16)
+    with path.open("wb") as file:
+        np.savez_compressed(file, mean=means, label=labels.numpy().astype(np.uint8))

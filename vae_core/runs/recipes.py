@@ -1,0 +1,157 @@
+"""The models that come with the program, and how they are trained.
+
+``python -m vae_core.runs.recipes`` makes all of them again; with names, only those. An interrupted
+training goes on when the command is given again.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vae_core.basics.paths import cache_folder, pretrained_folder
+from vae_core.runs.run import Run
+from vae_core.runs.store import PRETRAINED, create_run
+from vae_core.settings.choices import POSTERIORS, PosteriorName
+from vae_core.settings.config import RunConfig
+
+_DIGITS = {
+    "dataset": "digits",
+    "hidden_size": 128,
+    "epochs": 600,
+    "learning_rate": 2e-3,
+    "batch_size": 64,
+    "kl_warmup_epochs": 0,
+    "importance_every": 0,
+    "precision": "float32",  # the same everywhere; so small a net gains nothing by less
+}
+
+_SHARED_DECODER = "digits-full-d2"
+
+
+def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
+    """Another q(z|x) for the same decoder, so that families can be held against one true p(z|x)."""
+    return {
+        **_DIGITS,
+        "posterior": posterior,
+        "latent_size": 2,
+        "flow_steps": 4,
+        "flow_hidden_size": 32,
+        "decoder_of": PRETRAINED + _SHARED_DECODER,
+        "title": f"Digits · {posterior} for the decoder of {_SHARED_DECODER}",
+    }
+
+
+_MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
+
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "mnist-conv-sylvester-d50": {
+        **_MNIST,
+        "posterior": "sylvester-householder",
+        "latent_size": 50,
+        "network": "conv",
+        "epochs": 80,
+        "importance_every": 5,
+        "title": "MNIST · conv, Sylvester · d = 50",
+    },
+    "mnist-mean-field-d50": {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 50,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
+        "title": "MNIST · mean field · d = 50",
+    },
+    "mnist-full-d50": {
+        **_MNIST,
+        "posterior": "full",
+        "latent_size": 50,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
+        "title": "MNIST · full covariance · d = 50",
+    },
+    "mnist-sylvester-d50": {
+        **_MNIST,
+        "posterior": "sylvester-householder",
+        "latent_size": 50,
+        "epochs": 1000,
+        "kl_warmup_epochs": 20,
+        "title": "MNIST · Sylvester · d = 50",
+    },
+    "mnist-classes-d50": {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 50,
+        "class_head": "mlp",
+        "epochs": 100,
+        "kl_warmup_epochs": 10,
+        "title": "MNIST · with its classes, p(y|z) · d = 50",
+    },
+    "mnist-full-d2": {
+        **_MNIST,
+        "posterior": "full",
+        "latent_size": 2,
+        "epochs": 200,
+        "learning_rate": 1e-3,
+        "title": "MNIST · full covariance · d = 2",
+    },
+    "digits-full-d2": {
+        **_DIGITS,
+        "posterior": "full",
+        "latent_size": 2,
+        "title": "Digits · full covariance · d = 2",
+    },
+    "digits-iaf-d2": {
+        **_DIGITS,
+        "posterior": "iaf",
+        "latent_size": 2,
+        "flow_steps": 4,
+        "flow_hidden_size": 32,
+        "title": "Digits · IAF, T = 4 · d = 2",
+    },
+    "digits-mean-field-d16": {
+        **_DIGITS,
+        "posterior": "mean-field",
+        "latent_size": 16,
+        "title": "Digits · mean field · d = 16",
+    },
+    **{
+        f"{_SHARED_DECODER}-{posterior}": _companion(posterior)
+        for posterior in POSTERIORS
+        if posterior != "full"
+    },
+}
+
+
+def make(name: str) -> Path:
+    """Train the model called ``name`` to the end, evaluate it and publish it; its folder.
+
+    Raises:
+        KeyError: if there is no such recipe.
+        RuntimeError: if training did not reach its end.
+    """
+    from vae_core.runs.execution import execute
+    from vae_core.runs.publishing import publish
+
+    config = RunConfig.from_settings(RECIPES[name])
+    folder = cache_folder() / "recipes" / name
+    run = Run.open(folder) if folder.is_dir() else create_run(folder, config)
+    if execute(run) != "done":
+        raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
+    command = f"python -m vae_core.runs.recipes {name}"
+    return publish(run, pretrained_folder() / name, command)
+
+
+def main() -> None:
+    """Make the named models, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m vae_core.runs.recipes", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which ones, of {', '.join(RECIPES)} (all)")
+    names = parser.parse_args().names or list(RECIPES)
+    if unknown := set(names) - set(RECIPES):
+        parser.error(f"there is no recipe {min(unknown)!r}; there are {', '.join(RECIPES)}")
+    for name in names:
+        print(make(name))
+
+
+if __name__ == "__main__":
+    main()

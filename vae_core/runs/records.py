@@ -1,0 +1,258 @@
+"""Records beside a run: its calibration, detection report and held-out scores, read and written.
+
+Every file may be damaged, or be of other weights or of another version of the program.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from vae_core.analysis.classification import LatentClassifier
+from vae_core.analysis.neighbours import TrainingLatents
+from vae_core.basics.files import replace_file
+from vae_core.data.datasets import Dataset
+from vae_core.model.vae import VAE
+from vae_core.runs.run import Run, RunError
+from vae_core.scoring.calibration import (
+    CALIBRATION_FORMAT,
+    CALIBRATION_VERSION,
+    IMAGES,
+    Calibration,
+    Measured,
+    calibration_steps,
+)
+from vae_core.scoring.detection import SCORES, Detection, DetectionReport, Separation
+from vae_core.scoring.score import HeldOut
+
+CALIBRATION_FILE = "calibration.safetensors"
+"""A safetensors file with the protocol in its metadata; no image is in it."""
+DETECTION_FILE = "detection.json"
+HELD_OUT_FILE = "held_out.safetensors"
+_DETECTION_FORMAT = 1
+_SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
+_REMEDY = "Scores do without it once `python -m vae_core calibrate` has been run."
+
+T = TypeVar("T")
+
+
+def model_digest(folder: Path) -> str:
+    """Names the weights in a run's folder, wherever it is copied."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
+    """Whether a calibration's protocol is of the weights in a run's folder and of this version."""
+    current = {**CALIBRATION_FORMAT, "model": model_digest(folder)}
+    return all(protocol.get(name) == value for name, value in current.items())
+
+
+# ---- calibration
+
+
+def calibrate_steps(
+    run: Run, model: VAE, data: Dataset, images: int = IMAGES, seed: int = 0
+) -> Generator[float, None, Calibration]:
+    """Calibrate a finished run, binarised as in training; see
+    :func:`vae_core.scoring.calibration.calibration_steps`.
+
+    Returns:
+        The calibration, whose protocol names the weights in the run's folder.
+    """
+    binarisation = run.config.train.binarisation
+    found = yield from calibration_steps(model, data, binarisation, images, seed)
+    protocol = {**found.protocol, "model": model_digest(run.folder)}
+    return dataclasses.replace(found, protocol=protocol)
+
+
+def calibration_of(run: Run) -> Calibration | None:
+    """Read the calibration of a run; None if there is none, or it is of other weights or another
+    version.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    found = _read_record(run, CALIBRATION_FILE, _read_calibration, _made_again_by("calibrate"))
+    return found if found and is_current(found.protocol, run.folder) else None
+
+
+def write_calibration(found: Calibration, folder: Path) -> None:
+    """Keep a calibration in a run's folder, in one step."""
+    tensors = {
+        **_tensors("held_out", found.held_out),
+        **_tensors("latents", found.latents),
+        "latents.points": found.latents.points.half(),
+        "classifier.weight": found.classifier.weight,
+        "classifier.bias": found.classifier.bias,
+    }
+    about = {**found.protocol, "classifier_accuracy": found.classifier.accuracy}
+    replace_file(folder / CALIBRATION_FILE, save(tensors, {"protocol": json.dumps(about)}))
+
+
+def _tensors(prefix: str, record: Measured | TrainingLatents) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": value.contiguous() for name, value in vars(record).items()}
+
+
+def _read_calibration(path: Path) -> Calibration | None:
+    """What :func:`write_calibration` wrote; None if another version did.
+
+    Raises:
+        LookupError, TypeError, ValueError: if it is something else.
+    """
+    with safe_open(path, framework="pt") as file:
+        protocol = json.loads(file.metadata()["protocol"])
+        if protocol["format"] != CALIBRATION_VERSION:
+            return None
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+    def record(prefix: str) -> dict[str, Tensor]:
+        found = {n: value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
+        return {name.partition(".")[2]: value for name, value in found.items()}
+
+    accuracy, latents = protocol.pop("classifier_accuracy"), record("latents")
+    return Calibration(
+        Measured(**record("held_out")),
+        TrainingLatents(**latents | {"points": latents["points"].float()}),
+        LatentClassifier(**record("classifier"), accuracy=accuracy),
+        protocol,
+    )
+
+
+# ---- detection
+
+
+def detection_of(run: Run) -> DetectionReport | None:
+    """Read the detection report of a run; None if there is none, or it is of other weights or
+    another version.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    found = _read_record(run, DETECTION_FILE, _read_detection, _made_again_by("detect"))
+    return found if found and is_current(found.calibration, run.folder) else None
+
+
+def write_detection(found: DetectionReport, folder: Path) -> None:
+    """Keep a detection report in a run's folder, in one step.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    about = {"format": _DETECTION_FORMAT, **dataclasses.asdict(found)}
+    text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    replace_file(folder / DETECTION_FILE, text)
+
+
+def _read_detection(path: Path) -> DetectionReport | None:
+    """What :func:`write_detection` wrote; None if another version did.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: if it is something else.
+    """
+    written = json.loads(path.read_text("utf-8"))
+    if written["format"] != _DETECTION_FORMAT:
+        return None
+    kinds = {
+        kind: Detection(
+            _count(found["images"]),
+            _share(found["called_unlike"]),
+            {score: _separation(found["scores"][score]) for score in SCORES},
+        )
+        for kind, found in written["kinds"].items()
+    }
+    own, about = _count(written["own_images"]), dict(written["calibration"])
+    missing = {"split", "images", "importance_samples"} - about.keys()
+    if missing or not kinds:
+        raise ValueError(f"there is no {' or '.join(sorted(missing)) or 'kind of images'} in it")
+    shares = _share(written["false_alarms"]), _share(written["level"])
+    return DetectionReport(own, *shares, kinds, int(written["seed"]), about)
+
+
+def _separation(written: Mapping[str, Any]) -> Separation:
+    return Separation(*(_share(written[field.name]) for field in dataclasses.fields(Separation)))
+
+
+def _share(value: Any) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{value} is not between 0 and 1")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if value < 1:
+        raise ValueError(f"{value} images are none")
+    return int(value)
+
+
+# ---- held-out scores
+
+
+def held_out_of(run: Run) -> HeldOut | None:
+    """Read the held-out scores of a finished run; None before it is finished.
+
+    Raises:
+        RunError: if they or their protocol are damaged.
+    """
+    protocol = run.evaluation()
+    if protocol is None:
+        return None
+    log_px = _read_record(run, HELD_OUT_FILE, _read_scores, _REMEDY)
+    if log_px is None:
+        return None
+    missing = [n for n, kind in _SCORES_PROTOCOL.items() if not isinstance(protocol.get(n), kind)]
+    if missing:
+        raise RunError(
+            f"evaluation.json of the run {run.id} is damaged: it does not say the "
+            f"{' or the '.join(missing)}. {_REMEDY}"
+        )
+    return HeldOut(log_px, protocol)
+
+
+def _read_scores(path: Path) -> Tensor:
+    log_px = load_file(path)["log_px"].double()
+    if log_px.ndim != 1 or not len(log_px):
+        raise ValueError("there are no scores in it")
+    return log_px
+
+
+# ---- files
+
+
+def write_record(found: Calibration | DetectionReport, folder: Path) -> None:
+    """Keep a calibration or a detection report in a run's folder, in one step.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    if isinstance(found, Calibration):
+        write_calibration(found, folder)
+    else:
+        write_detection(found, folder)
+
+
+def _read_record(run: Run, name: str, read: Callable[[Path], T], remedy: str) -> T | None:
+    """Read an optional file of a run folder; None if it does not exist.
+
+    Args:
+        remedy: added to the error message; tells the user how to recreate the file.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    path = run.folder / name
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(f"{name} of the run {run.id} is damaged: {error}. {remedy}") from error
+
+
+def _made_again_by(command: str) -> str:
+    return f"Make it again with `python -m vae_core {command}`."

@@ -1,0 +1,75 @@
+"""What a model could draw at some epochs: the film strip of a run."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from vae_core.basics.files import replace_file
+from vae_core.data.datasets import Dataset
+from vae_core.model.vae import VAE
+
+_FRAMES = 40
+_FIRST_EPOCHS = 5
+_RECONSTRUCTIONS = 12
+_SAMPLES = 36
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Images at one epoch, each uint8 (N, C, H, W)."""
+
+    epoch: int
+    originals: Tensor
+    reconstructions: Tensor
+    samples: Tensor
+
+
+def due(epoch: int, epochs: int) -> bool:
+    """Whether this epoch is in the film: the first few, the last, and about 40 in between."""
+    return epoch <= _FIRST_EPOCHS or epoch == epochs or epoch % math.ceil(epochs / _FRAMES) == 0
+
+
+@torch.no_grad()
+def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
+    """Reconstructions of validation images at E[z|x], and samples from the prior.
+
+    The images and the noise are the same at every epoch.
+    """
+    training = model.training
+    model.eval()
+    originals = data.split("validation")[0][:_RECONSTRUCTIONS]
+    generator = torch.Generator(model.device).manual_seed(_SEED)
+    mean, _ = model.posterior(originals.to(model.device).float() / 255).moments(64, generator)
+    images = {
+        "originals": originals,
+        "reconstructions": _as_bytes(model.mean_image(mean)),
+        "samples": _as_bytes(model.sample(_SAMPLES, generator)),
+    }
+    content = save({name: image.cpu().contiguous() for name, image in images.items()})
+    replace_file(folder / "snapshots" / f"epoch-{epoch:06d}.safetensors", content)
+    model.train(training)
+
+
+def read_snapshot(folder: Path, epoch: int) -> Snapshot:
+    """The snapshot of an epoch.
+
+    Raises:
+        FileNotFoundError: if that epoch has none.
+    """
+    return Snapshot(epoch, **load_file(folder / "snapshots" / f"epoch-{epoch:06d}.safetensors"))
+
+
+def snapshot_epochs(folder: Path) -> list[int]:
+    """The epochs that have a snapshot, in order."""
+    found = (folder / "snapshots").glob("epoch-*.safetensors")
+    return sorted(int(re.sub(r"\D", "", path.stem)) for path in found)
+
+
+def _as_bytes(image: Tensor) -> Tensor:
+    return (image * 255).round().to(torch.uint8)

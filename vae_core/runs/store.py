@@ -1,0 +1,127 @@
+"""The store of runs: a folder of run folders, and the pretrained models."""
+
+import dataclasses
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vae_core.basics.files import replace_file
+from vae_core.basics.paths import pretrained_folder, runs_folder
+from vae_core.runs.run import UNFINISHED, Run, RunError, State, Status
+from vae_core.settings.config import RunConfig
+
+PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
+
+
+@dataclass(frozen=True)
+class DamagedRun:
+    """A folder in the store that cannot be read as a run."""
+
+    folder: Path
+    reason: str
+
+
+class RunStore:
+    """The folder that holds the runs."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or runs_folder()
+
+    def create(self, config: RunConfig, state: State = "queued") -> Run:
+        """A new run. Two at once get two folders."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            stamp = time.strftime("%Y%m%d-%H%M%S")
+            slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
+            folder = self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}"
+            try:
+                return create_run(folder, config, state)
+            except FileExistsError:
+                continue
+
+    def get(self, run_id: str) -> Run:
+        """The run with that id.
+
+        Raises:
+            RunError: if there is none, or it is damaged.
+        """
+        return Run.open(self._folder_of(run_id))
+
+    def _folder_of(self, run_id: str) -> Path:
+        if not re.fullmatch(r"[\w.\-]+", run_id) or run_id.startswith("."):
+            raise RunError(f"{run_id!r} is not the name of a run.")
+        return self.folder / run_id
+
+    def remove(self, run_id: str) -> Path:
+        """Take a run off the lists: its folder moves into ``.removed``, and nothing is deleted.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            RunError: if there is none, or it is queued or being worked on.
+        """
+        folder = self._folder_of(run_id)
+        if not folder.is_dir():
+            raise RunError(f"There is no run {run_id}.")
+        try:
+            run = Run.open(folder)
+        except RunError:
+            run = None  # a damaged one can be removed too
+        if run and (run.status().state in UNFINISHED or run.is_alive()):
+            raise RunError(f"{run.name} is {run.status().state}; stop it first.")
+        target = self.folder / ".removed" / f"{run_id}-{secrets.token_hex(2)}"
+        target.parent.mkdir(exist_ok=True)
+        return folder.rename(target)
+
+    def entries(self) -> Iterator[Run | DamagedRun]:
+        """Everything in the store, newest first; damaged folders are named, not hidden."""
+        if not self.folder.is_dir():
+            return
+        for folder in sorted((f for f in self.folder.iterdir() if f.is_dir()), reverse=True):
+            if folder.name.startswith("."):
+                continue
+            try:
+                yield Run.open(folder)
+            except RunError as error:
+                yield DamagedRun(folder, str(error))
+
+    def runs(self) -> list[Run]:
+        """The readable runs, newest first."""
+        return [entry for entry in self.entries() if isinstance(entry, Run)]
+
+
+def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
+    """A new run in a folder of its own; the status comes last, so it is whole or not a run.
+
+    Raises:
+        FileExistsError: if the folder is there already and not empty.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is there already and not empty.")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "snapshots").mkdir(exist_ok=False)
+    now = time.time()
+    replace_file(folder / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
+    status = Status(state=state, created=now, queued=now, heartbeat=now)
+    replace_file(folder / "status.json", json.dumps(dataclasses.asdict(status)))
+    return Run(folder, config)
+
+
+def find_run(key: str) -> Run:
+    """The run that links call by this key: ``pretrained/NAME``, or the id of one in the store.
+
+    Raises:
+        RunError: if there is none.
+    """
+    name = key.removeprefix(PRETRAINED)
+    return RunStore(pretrained_folder() if name != key else None).get(name)
+
+
+def pretrained_runs() -> list[Run]:
+    """The finished runs that come with the program."""
+    return sorted(RunStore(pretrained_folder()).runs(), key=lambda run: run.id)

@@ -1,0 +1,1 @@
+"""The figures of a score report, one a file."""

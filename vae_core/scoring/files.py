@@ -1,0 +1,109 @@
+"""Score reports of files, whatever their number: memory does not grow with it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from vae_core.data.decode import ImageError
+from vae_core.data.pixels import model_input
+from vae_core.data.prepare import Prepared, PrepareOptions, prepare
+from vae_core.model.vae import VAE
+from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.pixel_map import PixelTerms, pixel_terms
+from vae_core.scoring.report import Report, report_images
+from vae_core.scoring.score import HeldOut, Score
+from vae_core.settings.choices import Binarisation
+from vae_core.settings.data_sets import DatasetName
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """What became of one file: how it was prepared and its report, or why it could not be scored.
+
+    Attributes:
+        x: what the model saw, (1, C, H, W).
+        pixels: where its likelihood comes from, if that was asked for.
+    """
+
+    file: str
+    prepared: Prepared | None = None
+    x: Tensor | None = None
+    report: Report | None = None
+    pixels: PixelTerms | None = None
+    error: str = ""
+
+    @property
+    def score(self) -> Score | None:
+        """log p̂(x) and its diagnostics."""
+        return None if self.report is None else self.report.score
+
+
+def score_files(
+    model: VAE,
+    files: Iterable[tuple[str, bytes | ImageError]],
+    importance_samples: int,
+    binarisation: Binarisation = "dynamic",
+    held_out: HeldOut | None = None,
+    options: PrepareOptions | None = None,
+    seed: int = 0,
+    dataset: DatasetName | None = None,
+    calibration: Calibration | None = None,
+    pixel_maps: bool = False,
+) -> Iterator[FileScore]:
+    """Reports of files, in order; one that cannot be read is named, and the rest are scored.
+
+    Lazy and in small batches, so memory does not grow with their number.
+
+    Args:
+        held_out: for percentiles of log p̂(x) where there is no calibration.
+        options, dataset: as in :func:`vae_core.data.prepare.prepare`.
+        calibration: of the model; it and ``held_out`` are without effect if they are of another
+            binarisation.
+        pixel_maps: whether to measure where in an image its likelihood comes from.
+    """
+    if held_out is not None and not held_out.binarised_by(binarisation):
+        held_out = None
+    if calibration is not None and not calibration.binarised_by(binarisation):
+        calibration = None
+    stream = iter(files)
+    while batch := list(islice(stream, _BATCH)):
+        read = [
+            _read(model, name, data, binarisation, options, seed, dataset) for name, data in batch
+        ]
+        inputs = [each.x for each in read if each.x is not None]
+        if inputs:
+            x = torch.cat(inputs)
+            reports = iter(report_images(model, x, importance_samples, calibration, held_out, seed))
+            read = [e if e.x is None else replace(e, report=next(reports)) for e in read]
+            if pixel_maps:
+                read = [_with_pixels(model, each, seed) for each in read]
+        yield from read
+
+
+def _read(
+    model: VAE,
+    name: str,
+    data: bytes | ImageError,
+    binarisation: Binarisation,
+    options: PrepareOptions | None,
+    seed: int,
+    dataset: DatasetName | None,
+) -> FileScore:
+    if isinstance(data, ImageError):
+        return FileScore(name, error=str(data))
+    try:
+        prepared = prepare(data, name, model.config.image_shape, options, dataset)
+    except ImageError as error:
+        return FileScore(name, error=str(error))
+    return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
+
+
+def _with_pixels(model: VAE, found: FileScore, seed: int) -> FileScore:
+    return (
+        found if found.x is None else replace(found, pixels=pixel_terms(model, found.x, seed=seed))
+    )

@@ -1,0 +1,152 @@
+"""Images that are not of the kind a model was trained on, drawn or made from its test images.
+
+What a detector of such images is tried on where no second data set is at hand. A new kind is one
+function and one line in :data:`KINDS`. All images are uint8, (N, C, H, W), light on dark.
+"""
+
+import io
+import zlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from vae_core.data.datasets import load_dataset
+from vae_core.data.prepare import prepare
+from vae_core.settings.data_sets import DatasetName, ImageShape
+
+Kind = Callable[[Tensor, np.random.Generator], Tensor]
+"""As many foreign images as it is given test images, of the same shape."""
+
+_CANVAS = 160
+_BLUR = 8  # neighbouring points averaged into one of a smooth stroke
+
+Draw = Callable[[ImageDraw.ImageDraw, np.random.Generator], None]
+
+
+def foreign_images(kind: str, images: Tensor, seed: int = 0) -> Tensor:
+    """Foreign images of a kind, as many as ``images`` and of their shape.
+
+    Args:
+        kind: a key of :data:`KINDS`.
+        images: the model's own test images, uint8, (N, C, H, W).
+
+    Raises:
+        KeyError: if there is no such kind.
+    """
+    return KINDS[kind](images, np.random.default_rng([seed, zlib.crc32(kind.encode())]))
+
+
+def upscaled_digits(count: int, image_shape: ImageShape, dataset: DatasetName) -> Tensor:
+    """The first test digits of scikit-learn, from 8×8 pixels to the model's size as any file is."""
+    digits = load_dataset("digits").split("test")[0][:count]
+    return torch.stack([_prepared(each[0].numpy(), image_shape, dataset) for each in digits])
+
+
+def _prepared(grey: NDArray[np.uint8], shape: ImageShape, dataset: DatasetName | None) -> Tensor:
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "PNG")
+    return prepare(file.getvalue(), "drawn.png", shape, dataset=dataset).pixels
+
+
+def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.integers(0, 256, images.shape, dtype=np.uint8))
+
+
+def _black(images: Tensor, _: np.random.Generator) -> Tensor:
+    """Nothing drawn. By themselves, since a score may fail on them and not on what is white."""
+    return torch.zeros_like(images)
+
+
+def _white(images: Tensor, _: np.random.Generator) -> Tensor:
+    return torch.full_like(images, 255)
+
+
+def _constant(images: Tensor, rng: np.random.Generator) -> Tensor:
+    levels = rng.integers(0, 256, (len(images), 1, 1, 1), dtype=np.uint8)
+    return torch.from_numpy(levels).expand_as(images)
+
+
+def _stripes(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Black and white, upright, level or slanting, 1 to a quarter of the height wide."""
+    count, _, height, width = images.shape
+    rows, columns = np.mgrid[:height, :width]
+    slope = rng.integers(0, 4, (2, count, 1, 1))
+    slope[0][slope.sum(0) == 0] = 1
+    along = slope[0] * rows + slope[1] * columns
+    wide = rng.integers(1, max(2, height // 4 + 1), (count, 1, 1)) * slope.max(0)
+    light = (along + rng.integers(0, height, (count, 1, 1))) // wide % 2
+    return torch.from_numpy(255 * light.astype(np.uint8))[:, None].expand_as(images)
+
+
+def _inverted(images: Tensor, _: np.random.Generator) -> Tensor:
+    return 255 - images
+
+
+def _rotated(images: Tensor, _: np.random.Generator) -> Tensor:
+    """By a quarter turn; that of a 0 is a 0 still, and of a 1 a stroke that lies."""
+    return images.rot90(1, (-2, -1))
+
+
+def _permuted(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """The pixels of each image in an order of their own: as much ink, in no form."""
+    flat = images.flatten(1).numpy()
+    return torch.from_numpy(rng.permuted(flat, axis=1)).view(images.shape)
+
+
+def _scribbles(images: Tensor, rng: np.random.Generator) -> Tensor:
+    return _drawings(images, rng, _scribble)
+
+
+def _shirts(images: Tensor, rng: np.random.Generator) -> Tensor:
+    return _drawings(images, rng, _shirt)
+
+
+def _drawings(images: Tensor, rng: np.random.Generator, draw: Draw) -> Tensor:
+    """Drawn large, then made the model's input as any file is."""
+    count, *shape = images.shape
+    made = []
+    for _ in range(count):
+        canvas = Image.new("L", (_CANVAS, _CANVAS))
+        draw(ImageDraw.Draw(canvas), rng)
+        made.append(_prepared(np.asarray(canvas), (shape[0], shape[1], shape[2]), None))
+    return torch.stack(made)
+
+
+def _scribble(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    """One line to and fro between 12 to 24 places."""
+    corners = rng.uniform(0.1, 0.9, (rng.integers(12, 25), 2)) * _CANVAS
+    dense = np.repeat(corners, _BLUR, axis=0)
+    smooth = [np.convolve(axis, np.ones(_BLUR) / _BLUR, "valid") for axis in dense.T]
+    points = [(float(x), float(y)) for x, y in zip(*smooth, strict=True)]
+    canvas.line(points, fill=255, width=int(rng.integers(5, 12)), joint="curve")
+
+
+def _shirt(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    """Body, two sleeves and a neck, in shades of cloth."""
+    body, sleeve = rng.uniform(0.17, 0.24), rng.uniform(0.1, 0.2)
+    cuff, hem = rng.uniform(0.3, 0.85), rng.uniform(0.8, 0.95)
+    right = [(0.08, 0.1), (body, 0.12), (body + sleeve, cuff), (body + 0.6 * sleeve, cuff + 0.06),
+             (body, 0.4), (body + rng.uniform(-0.02, 0.03), hem)]  # fmt: skip
+    left = [(-x, y) for x, y in reversed(right)]
+    outline = [((0.5 + x) * _CANVAS, y * _CANVAS) for x, y in right + left]
+    canvas.polygon(outline, fill=int(rng.integers(130, 256)))
+    neck = [0.42 * _CANVAS, 0.04 * _CANVAS, 0.58 * _CANVAS, rng.uniform(0.14, 0.22) * _CANVAS]
+    canvas.ellipse(neck, fill=0)
+
+
+KINDS: Mapping[str, Kind] = {
+    "noise": _noise,
+    "black": _black,
+    "white": _white,
+    "constant": _constant,
+    "stripes": _stripes,
+    "inverted": _inverted,
+    "rotated": _rotated,
+    "permuted": _permuted,
+    "scribbles": _scribbles,
+    "shirts": _shirts,
+}

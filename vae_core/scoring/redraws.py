@@ -1,0 +1,80 @@
+"""How much of a score hangs on one draw of the binary pixels.
+
+Dynamic binarisation draws every pixel, so a grey image has as many scores as it has draws. The
+held-out images, each drawn once, have that spread in them: a verdict by one draw is false as rarely
+as it says. It may still be another by the next one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_core.data.pixels import model_input
+from vae_core.model.vae import VAE
+from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.report import Report, report_images
+from vae_core.scoring.score import HeldOut
+from vae_core.scoring.typicality import Verdict
+
+DRAWS = 10
+
+
+@dataclass(frozen=True)
+class Redraws:
+    """Reports of draws of one image, as far as they are made.
+
+    Attributes:
+        reports: of the draws by the seeds from 0 on.
+        draws: how many there will be.
+    """
+
+    reports: tuple[Report, ...]
+    draws: int
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+        return len(self.reports) / self.draws
+
+    @property
+    def log_px(self) -> Tensor:
+        """log p̂(x) of each draw in nats, (n,), float64."""
+        return torch.tensor([each.score.log_px for each in self.reports], dtype=torch.float64)
+
+    @property
+    def percentiles(self) -> list[float]:
+        """Those of log p̂(x) among held-out images, 0 to 100; empty without any."""
+        return [each.score.place.percentile for each in self.reports if each.score.place]
+
+    @property
+    def verdicts(self) -> Sequence[tuple[Verdict, int]]:
+        """How many draws get each verdict, the most frequent first."""
+        found: list[Verdict] = [each.verdict for each in self.reports if each.verdict]
+        return Counter(found).most_common()
+
+
+def redraw_steps(
+    model: VAE,
+    pixels: Tensor,
+    importance_samples: int,
+    calibration: Calibration | None = None,
+    held_out: HeldOut | None = None,
+    draws: int = DRAWS,
+) -> Iterator[Redraws]:
+    """Reports of draws of grey pixels (C, H, W), uint8, by dynamic binarisation, one by one.
+
+    Args:
+        importance_samples: K.
+        calibration, held_out: as in :func:`vae_core.scoring.report.report_images`.
+
+    Yields:
+        What there is so far, after each draw.
+    """
+    reports: tuple[Report, ...] = ()
+    for seed in range(draws):
+        x = model_input(pixels, "dynamic", seed)
+        reports += tuple(report_images(model, x, importance_samples, calibration, held_out))
+        yield Redraws(reports, draws)

@@ -1,0 +1,420 @@
+"""Every setting of a run: its default, bounds, label and help text.
+
+This is the one place where a setting lives. The command line and the forms of the app are made
+from these classes by ``settings_of``; a value is checked here and nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vae_core.settings.choices import FLOWS as FLOWS
+from vae_core.settings.choices import POSTERIORS as POSTERIORS
+from vae_core.settings.choices import Binarisation as Binarisation
+from vae_core.settings.choices import ClassHeadName as ClassHeadName
+from vae_core.settings.choices import FlowName as FlowName
+from vae_core.settings.choices import GaussianName as GaussianName
+from vae_core.settings.choices import GradientName as GradientName
+from vae_core.settings.choices import LikelihoodName as LikelihoodName
+from vae_core.settings.choices import NetworkName as NetworkName
+from vae_core.settings.choices import PosteriorName as PosteriorName
+from vae_core.settings.choices import PrecisionName as PrecisionName
+from vae_core.settings.choices import pixels_as as pixels_as
+from vae_core.settings.data_sets import DATASETS as DATASETS
+from vae_core.settings.data_sets import DatasetInfo as DatasetInfo
+from vae_core.settings.data_sets import DatasetName as DatasetName
+from vae_core.settings.data_sets import ImageShape as ImageShape
+from vae_core.settings.data_sets import Split as Split
+from vae_core.settings.fields import Checked, setting
+from vae_core.settings.fields import ConfigError as ConfigError
+from vae_core.settings.fields import Setting as Setting
+from vae_core.settings.fields import settings_of as settings_of
+
+_WITH_NETWORKS: tuple[FlowName, ...] = ("iaf", "affine-coupling", "spline")
+MAX_IMPORTANCE_SAMPLES = 1_000_000
+
+
+@dataclass(frozen=True)
+class ModelConfig(Checked):
+    """The architecture of a VAE: enough to build it."""
+
+    posterior: PosteriorName = setting(
+        "full",
+        "Posterior q(z|x)",
+        "The family of q(z|x): richer families can follow the true posterior more closely.",
+        titles={
+            "mean-field": "Mean-field Gaussian",
+            "full": "Full-covariance Gaussian",
+            "planar": "Planar flow",
+            "radial": "Radial flow",
+            "iaf": "Inverse autoregressive flow",
+            "affine-coupling": "Affine coupling flow (RealNVP)",
+            "spline": "Spline coupling flow",
+            "sylvester-orthogonal": "Sylvester flow, orthogonal",
+            "sylvester-householder": "Sylvester flow, Householder",
+            "sylvester-triangular": "Sylvester flow, triangular",
+        },
+    )
+    flow_steps: int = setting(
+        4,
+        "Flow steps T",
+        "How many times the flow bends the Gaussian; more steps, richer shapes, slower training.",
+        bounds=(1, 64),
+        only_if=("posterior", FLOWS),
+    )
+    latent_size: int = setting(
+        2,
+        "Latent size d",
+        "How many numbers describe an image; 2 can be drawn in full, more reconstruct better.",
+        bounds=(1, 512),
+    )
+    network: NetworkName = setting(
+        "mlp",
+        "Network",
+        "What encodes and decodes: fully connected layers (fast), or convolutions (better); "
+        "linear with the Gaussian likelihood is probabilistic PCA.",
+        titles={
+            "mlp": "Fully connected (MLP)",
+            "conv": "Residual convolutional",
+            "linear": "Linear",
+        },
+    )
+    hidden_size: int = setting(
+        200,
+        "Hidden units",
+        "Width of each hidden layer of the MLP; wider fits more and trains slower.",
+        bounds=(1, 8192),
+        advanced=True,
+        only_if=("network", ("mlp",)),
+    )
+    hidden_layers: int = setting(
+        2,
+        "Hidden layers",
+        "Hidden layers of the MLP encoder, and as many in the decoder.",
+        bounds=(1, 16),
+        advanced=True,
+        only_if=("network", ("mlp",)),
+    )
+    channels: int = setting(
+        16,
+        "Channels",
+        "Channels of the convolutional net at full resolution; doubled at each halving.",
+        bounds=(1, 512),
+        advanced=True,
+        only_if=("network", ("conv",)),
+    )
+    flow_hidden_size: int = setting(
+        128,
+        "Hidden units of a flow step",
+        "Width of the network inside each autoregressive or coupling step.",
+        bounds=(1, 4096),
+        advanced=True,
+        only_if=("posterior", _WITH_NETWORKS),
+    )
+    flow_base: GaussianName = setting(
+        "mean-field",
+        "Base of the flow",
+        "The Gaussian that the flow bends: independent dimensions, or with their covariances.",
+        advanced=True,
+        only_if=("posterior", FLOWS),
+        titles={"mean-field": "Mean-field Gaussian", "full": "Full-covariance Gaussian"},
+    )
+    likelihood: LikelihoodName = setting(
+        "bernoulli",
+        "Likelihood p(x|z)",
+        "What a pixel is taken to be: 0 or 1, or a grey value with a density of its own.",
+        advanced=True,
+        titles={
+            "bernoulli": "Bernoulli: pixels 0 or 1",
+            "continuous-bernoulli": "Continuous Bernoulli: grey in [0, 1]",
+            "gaussian": "Gaussian: grey, one learned s",
+        },
+    )
+    class_head: ClassHeadName = setting(
+        "none",
+        "Class head p(y|z)",
+        "A head learns the class of an image from its z along with the image itself, so that the "
+        "model says p(y|x); a score stays log p(x).",
+        advanced=True,
+        titles={
+            "none": "None: classes are not used",
+            "linear": "Linear: softmax of z",
+            "mlp": "One hidden layer",
+        },
+    )
+    image_shape: ImageShape = (1, 28, 28)
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.classes, int) or not 2 <= self.classes <= 1000:
+            raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
+        shape = tuple(self.image_shape)
+        if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
+            raise ConfigError(
+                f"The image shape must be (channels, height, width), each 1 to 1024, not {shape}."
+            )
+        object.__setattr__(self, "image_shape", shape)
+
+    @property
+    def pixels(self) -> int:
+        """D, the number of observed values in an image."""
+        channels, height, width = self.image_shape
+        return channels * height * width
+
+
+@dataclass(frozen=True)
+class TrainConfig(Checked):
+    """How a model is trained."""
+
+    samples: int = setting(
+        1,
+        "Samples L",
+        "Monte Carlo samples of z per image; more make the gradients less noisy, and slower.",
+        bounds=(1, 1000),
+    )
+    epochs: int = setting(
+        20,
+        "Epochs",
+        "How many times training passes over the training images.",
+        bounds=(1, 100_000),
+    )
+    seed: int = setting(
+        0,
+        "Seed",
+        "The same seed on the same machine gives the same figures.",
+        bounds=(0, 2**31 - 1),
+        advanced=True,
+    )
+    batch_size: int = setting(
+        128,
+        "Batch size",
+        "Images per step; larger batches run faster per epoch but take fewer steps.",
+        bounds=(1, 65_536),
+        advanced=True,
+    )
+    learning_rate: float = setting(
+        2e-3,
+        "Learning rate",
+        "Adam's step size at the start; too large and training diverges, too small and it crawls.",
+        bounds=(1e-7, 1.0),
+        advanced=True,
+    )
+    schedule: Literal["cosine", "constant"] = setting(
+        "cosine",
+        "Learning-rate schedule",
+        "Cosine lowers the learning rate to a twentieth by the last epoch; constant keeps it.",
+        advanced=True,
+        titles={"cosine": "Cosine decay", "constant": "Constant"},
+    )
+    kl_warmup_epochs: int = setting(
+        5,
+        "KL warm-up epochs",
+        "The KL's weight rises from 0 to 1 over these epochs, at most a quarter of all, "
+        "which keeps dimensions alive.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    beta: float = setting(
+        1.0,
+        "Weight of the KL, β",
+        "1 trains the ELBO; more presses q(z|x) towards the prior (β-VAE), less lets it go.",
+        bounds=(0.0, 100.0),
+        advanced=True,
+    )
+    free_bits: float = setting(
+        0.0,
+        "Free bits (nats)",
+        "A batch's mean KL below this costs nothing, which keeps q(z|x) from collapsing; 0 is off.",
+        bounds=(0.0, 1000.0),
+        advanced=True,
+    )
+    iwae_samples: int = setting(
+        1,
+        "IWAE samples K",
+        "Samples inside the logarithm of the bound: 1 is the ELBO, more is the tighter IWAE.",
+        bounds=(1, 1000),
+        advanced=True,
+    )
+    gradient: GradientName = setting(
+        "pathwise",
+        "Gradient estimator",
+        "How the gradient for q(z|x) is estimated: all aim at the same one, with other noise.",
+        advanced=True,
+        titles={
+            "pathwise": "Pathwise (reparameterised)",
+            "sticking-the-landing": "Sticking the landing",
+            "dreg": "DReG (for the IWAE)",
+            "score-function": "Score function (REINFORCE)",
+            "score-function-baseline": "Score function, leave-one-out",
+        },
+    )
+    elbo_form: Literal["kl", "joint"] = setting(
+        "kl",
+        "Form of the ELBO",
+        "Form (4) uses the closed-form KL where the family has one; form (3) samples every term.",
+        advanced=True,
+        only_if=("gradient", ("pathwise",)),
+        titles={"kl": "(4) E log p(x|z) − KL", "joint": "(3) E[log p(x,z) − log q(z|x)]"},
+    )
+    gradient_clip: float = setting(
+        200.0,
+        "Gradient clip",
+        "Gradients longer than this are shortened to it, which tames rare bad batches; 0 is off.",
+        bounds=(0.0, 1e6),
+        advanced=True,
+    )
+    patience: int = setting(
+        0,
+        "Early-stop patience",
+        "Stop after this many epochs without a better validation ELBO; 0 trains to the end.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    binarisation: Binarisation = setting(
+        "dynamic",
+        "Binarisation",
+        "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared.",
+        advanced=True,
+        only_if=("likelihood", ("bernoulli",)),
+        titles={
+            "dynamic": "Dynamic: drawn anew each time",
+            "threshold": "Threshold at 0.5",
+            "none": "None: grey values (not a likelihood)",
+        },
+    )
+    importance_every: int = setting(
+        5,
+        "Epochs between log p(x) estimates",
+        "How often log p(x) of validation images is estimated by importance sampling; 0 is never.",
+        bounds=(0, 10_000),
+        advanced=True,
+    )
+    precision: PrecisionName = setting(
+        "auto",
+        "Precision of training",
+        "bfloat16 multiplies matrices faster on recent hardware, where auto takes it; figures are "
+        "always computed in float32.",
+        advanced=True,
+        titles={"auto": "Auto", "float32": "float32", "bfloat16": "bfloat16"},
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto",
+        "Device",
+        "Auto takes a CUDA GPU if there is one, else Apple's, else the processor.",
+        advanced=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gradient == "score-function-baseline" and self.samples < 2:
+            raise ConfigError(
+                "The leave-one-out baseline compares samples with each other: choose L of at "
+                "least 2."
+            )
+        if self.iwae_samples > 1 and self.gradient not in ("pathwise", "dreg"):
+            raise ConfigError(
+                "The IWAE bound (K above 1) takes the pathwise or the DReG gradient; the others "
+                "are those of the ELBO."
+            )
+
+
+@dataclass(frozen=True)
+class RunConfig(Checked):
+    """Everything that decides a run: the data, the model and the training."""
+
+    dataset: DatasetName = setting(
+        "digits",
+        "Data set",
+        "The images to learn from; the digits come with the program, others are downloaded once.",
+        titles={name: info.title for name, info in DATASETS.items()},
+    )
+    title: str = setting(
+        "",
+        "Name",
+        "What lists call the run; left empty, its settings name it.",
+        placeholder="named by its settings",
+    )
+    decoder_of: str = setting(
+        "",
+        "Keep the decoder of",
+        "Trains q(z|x) alone, for the decoder of another model: its name in links, such as "
+        "pretrained/digits-full-d2. Left empty, both are trained.",
+        advanced=True,
+        placeholder="none: it is trained too",
+    )
+    model: ModelConfig = ModelConfig(image_shape=DATASETS["digits"].image_shape)
+    train: TrainConfig = TrainConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expected = DATASETS[self.dataset].image_shape
+        if self.model.image_shape != expected:
+            raise ConfigError(
+                f"{DATASETS[self.dataset].title} has images of shape {expected}, "
+                f"the model is for {self.model.image_shape}."
+            )
+        pixels_as(self.train.binarisation, self.model.likelihood)  # or raises
+        if self.decoder_of and self.model.class_head != "none":
+            raise ConfigError(
+                "A model with a kept decoder cannot learn a class head: p(y|z) belongs to the "
+                "decoder. Choose none, or train both."
+            )
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """A run from one flat mapping of setting names to values, as forms and commands give it.
+
+        Raises:
+            ConfigError: for an unknown name or a value that cannot be used.
+        """
+        values = dict(values)
+        model, train, own = (
+            {s.name: values.pop(s.name) for s in settings_of(kind) if s.name in values}
+            for kind in (ModelConfig, TrainConfig, RunConfig)
+        )
+        if values:
+            raise ConfigError(f"Unknown setting {min(values)!r}.")
+        dataset = own.get("dataset", "digits")
+        if dataset not in DATASETS:
+            raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
+        info = DATASETS[dataset]
+        if model.get("likelihood", "bernoulli") != "bernoulli":
+            train.setdefault("binarisation", "none")
+        data = {"image_shape": info.image_shape, "classes": len(info.classes)}
+        return cls(model=ModelConfig(**model, **data), train=TrainConfig(**train), **own)
+
+    def settings(self) -> dict[str, Any]:
+        """The flat mapping that :meth:`from_settings` takes."""
+        parts = (self, self.model, self.train)
+        return {s.name: getattr(part, s.name) for part in parts for s in settings_of(type(part))}
+
+    @property
+    def name(self) -> str:
+        """The title, or one made from the settings that matter most."""
+        if self.title:
+            return self.title
+        steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
+        grey = f" · {self.model.likelihood}" if self.model.likelihood != "bernoulli" else ""
+        size = f"d={self.model.latent_size}"
+        head = " · p(y|z)" if self.model.class_head != "none" else ""
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{grey}{head}"
+
+    @property
+    def pixels(self) -> str:
+        """How pixels enter, in the words of a protocol."""
+        return pixels_as(self.train.binarisation, self.model.likelihood)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """The run that :meth:`to_dict` described; unknown keys are refused."""
+        values = dict(values)
+        model = ModelConfig.from_dict(values.pop("model", {}))
+        train = TrainConfig.from_dict(values.pop("train", {}))
+        return super().from_dict({**values, "model": model, "train": train})
+
+
+def explain(name: str) -> Setting:
+    """The setting called ``name``, whichever class it belongs to."""
+    everything = (s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+    return next(s for s in everything if s.name == name)

@@ -1,0 +1,121 @@
+"""What a setting is: its default, bounds, label and help text, checked where it is set.
+
+The classes of :mod:`vae_core.settings.config` are made of these; forms and the command line read
+them by
+:func:`settings_of`.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used, with a sentence that says what to do instead."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a config class, as a form or a command line needs it."""
+
+    name: str
+    kind: type
+    default: Any
+    label: str
+    help: str
+    choices: tuple[Any, ...] | None
+    bounds: tuple[float, float] | None
+    advanced: bool
+    only_if: tuple[str, tuple[Any, ...]] | None  # (other setting, its values that need this one)
+    titles: Mapping[str, str]
+    placeholder: str
+
+
+def setting(
+    default: Any,
+    label: str,
+    help: str,
+    *,
+    bounds: tuple[float, float] | None = None,
+    advanced: bool = False,
+    only_if: tuple[str, tuple[Any, ...]] | None = None,
+    titles: Mapping[str, str] | None = None,
+    placeholder: str = "",
+) -> Any:
+    """A dataclass field that carries its own label, help text, bounds and titles of its choices."""
+    about = {
+        "label": label, "help": help, "bounds": bounds, "advanced": advanced,
+        "only_if": only_if, "titles": titles or {}, "placeholder": placeholder,
+    }  # fmt: skip
+    return field(default=default, metadata={"setting": about})
+
+
+class Checked:
+    """Type, choice and bounds checks, and JSON, for a dataclass made of :func:`setting` fields."""
+
+    def __post_init__(self) -> None:
+        for each in settings_of(type(self)):
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The config that :meth:`to_dict` described.
+
+        Raises:
+            ConfigError: for an unknown key or a value out of bounds.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown setting {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
+        return cls(**values)
+
+
+@cache
+def settings_of(config: type) -> tuple[Setting, ...]:
+    """The settings of a config class, in the order in which they are declared."""
+    hints = get_type_hints(config)
+    found = []
+    for each in dataclasses.fields(config):
+        about = each.metadata.get("setting")
+        if about is None:
+            continue
+        hint = hints[each.name]
+        choices = get_args(hint) if get_origin(hint) is Literal else None
+        kind = type(choices[0]) if choices else hint
+        found.append(Setting(each.name, kind, each.default, choices=choices, **about))
+    return tuple(found)
+
+
+def _checked(about: Setting, value: Any) -> Any:
+    if about.choices is not None:
+        if value not in about.choices:
+            options = ", ".join(map(str, about.choices))
+            raise ConfigError(f"{about.label} must be one of {options}; it was {value!r}.")
+        return value
+    if about.kind is str:
+        if not isinstance(value, str) or len(value) > 80:
+            raise ConfigError(f"{about.label} must be a text of at most 80 characters.")
+        return value
+    return _number(about, value)
+
+
+def _number(about: Setting, value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if about.kind is int and isinstance(value, float) and value.is_integer():
+        value, whole = int(value), True
+    if not (whole or (about.kind is float and isinstance(value, float))):
+        wanted = "a whole number" if about.kind is int else "a number"
+        raise ConfigError(f"{about.label} must be {wanted}; it was {value!r}.")
+    if about.bounds is not None:
+        low, high = about.bounds
+        if not low <= value <= high:  # also refuses NaN
+            raise ConfigError(f"{about.label} must be from {low:g} to {high:g}; it was {value:g}.")
+    return about.kind(value)

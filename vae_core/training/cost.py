@@ -1,0 +1,160 @@
+"""What a run will cost, known before it starts: its parameters, and about how long it takes.
+
+The work is counted by following shapes through the model, which takes neither its memory nor its
+time. Seconds follow from how fast this machine works (:func:`measure_speed`).
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from vae_core.inference.elbo import elbo_terms
+from vae_core.model.vae import VAE
+from vae_core.settings.config import ModelConfig, RunConfig
+from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
+from vae_core.training.precision import Precision
+from vae_core.training.validation import EPOCH_IMAGES, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES
+
+_BACKWARD = 2.0  # gradients take twice the work of the pass they follow
+_ADAM_VALUES = 6  # numbers moved for each parameter
+
+
+@dataclass(frozen=True)
+class Work:
+    """How many operations were called, multiplications and additions made, numbers written."""
+
+    calls: float = 0.0
+    flops: float = 0.0
+    values: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.calls + other.calls, self.flops + other.flops, self.values + other.values)
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(self.calls * times, self.flops * times, self.values * times)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a device works: seconds a call, a floating-point operation and a number written."""
+
+    call: float
+    flop: float
+    value: float
+
+    def seconds(self, work: Work) -> float:
+        """About how long the work takes."""
+        return work.calls * self.call + work.flops * self.flop + work.values * self.value
+
+
+def parameters(config: ModelConfig) -> int:
+    """How many numbers the model learns, exactly."""
+    return _weights(_on_paper(config))
+
+
+def epoch_work(config: RunConfig) -> Work:
+    """What one epoch takes: its steps, the validation pass, and its share of log p̂(x)."""
+    settings, sizes = config.train, DATASETS[config.dataset].sizes
+    model = _on_paper(config.model)
+    step = _follow(model, min(settings.batch_size, sizes["train"]), _draws(config))
+    step = step * (1 + _BACKWARD) + Work(calls=2.0, values=_ADAM_VALUES * _weights(model))
+    work = step * math.ceil(sizes["train"] / settings.batch_size)
+    work += _follow(model, min(sizes["validation"], EPOCH_IMAGES), settings.samples)
+    if settings.importance_every:
+        estimate = _follow(model, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES)
+        work += estimate * (1 / settings.importance_every)
+    return work
+
+
+def final_work(config: RunConfig) -> Work:
+    """What scoring the held-out images takes once training is done."""
+    images = min(DATASETS[config.dataset].sizes["test"], HELD_OUT_IMAGES)
+    return _follow(_on_paper(config.model), images, HELD_OUT_SAMPLES)
+
+
+def measure_speed(device: torch.device, precision: Precision = "float32") -> Speed:
+    """Time a few small operations on a device, products in the precision that training would take
+    there; takes a few hundredths of a second."""
+    tiny = torch.zeros(64, device=device, requires_grad=True)
+    square = torch.zeros(512, 512, device=device)
+    large = torch.zeros(1 << 20, device=device)
+    call = _seconds(device, lambda: (tiny + 1).sum().backward(), 100) / 6  # 2 there, 4 back
+    # By its type: products_in would round what other threads of a page multiply meanwhile
+    factor = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    product = lambda: (square.to(factor) @ square.to(factor)).float()  # noqa: E731
+    flop = _seconds(device, product, 4) / (2 * 512**3)
+    value = _seconds(device, lambda: torch.sigmoid(large), 4) / large.numel()
+    return Speed(call, flop, value)
+
+
+def _weights(model: VAE) -> int:
+    return sum(each.numel() for each in model.parameters())
+
+
+def _on_paper(config: ModelConfig) -> VAE:
+    """The model on PyTorch's ``meta`` device, which has shapes but no numbers."""
+    with torch.device("meta"):
+        return VAE(config)
+
+
+def _draws(config: RunConfig) -> int:
+    """Latents for each image of a step."""
+    return config.train.samples * config.train.iwae_samples
+
+
+def _follow(model: VAE, images: int, samples: int) -> Work:
+    """The work of the ELBO's terms at so many samples of each of so many images."""
+    x = torch.zeros(images, *model.config.image_shape, device="meta")
+    with torch.no_grad(), _Followed() as followed:
+        elbo_terms(model, x, samples)
+    return Work(followed.calls, followed.flops, followed.values)
+
+
+class _Followed(TorchDispatchMode):
+    """Counts the operations called inside it, their FLOPs, and the numbers that they write.
+
+    Not by PyTorch's own FlopCounterMode, which puts hooks into the modules of all threads: another
+    one that takes gradients meanwhile fails.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = self.values = self.flops = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.calls += 1
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
+        if isinstance(result, Tensor) and not func.is_view:
+            self.values += result.numel()
+        return result
+
+
+def _seconds(device: torch.device, action: Callable[[], Any], times: int) -> float:
+    """The seconds one call takes, in the best of three goes of ``times`` calls."""
+    action()
+    best = math.inf
+    for _ in range(3):
+        _finish(device)
+        start = time.perf_counter()
+        for _ in range(times):
+            action()
+        _finish(device)
+        best = min(best, time.perf_counter() - start)
+    return best / times
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,163 @@
+"""How noisy each gradient estimator is, measured on a model as it stands.
+
+The images stay the same; only the noise ε is drawn anew. What varies then is the estimator's own
+error, which L samples lower and the choice of estimator lowers more.
+"""
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vae_core.model.vae import VAE
+from vae_core.settings.choices import GradientName
+from vae_core.settings.config import TrainConfig
+from vae_core.training.objective import training_loss
+
+_BIAS = "mean_and_log_scale.bias"  # of the Gaussian that every family has
+
+
+@dataclass(frozen=True)
+class GradientNoise:
+    """Repeated estimates of ∇_φ objective, φ being the weights of the encoder and of q(z|x).
+
+    Attributes:
+        gradient: the estimator.
+        samples: L.
+        inside: K, the samples inside the logarithm; 1 for the ELBO.
+        repeats: R, how many estimates there are so far.
+        mean: their mean, (P,), float64.
+        variance: of one estimate, by coordinate, (P,), float64; zero while R = 1.
+        total_variance_error: the standard error of :attr:`total_variance`; NaN while R < 3.
+        of_means: the estimates themselves for d coordinates, (R, d): the derivative by a shift of
+            the mean of the Gaussian (of a flow: of its base) that is the same for all images.
+        seconds: the time one estimate takes, the median.
+        seconds_error: its standard error, from the quartiles; NaN while R < 4.
+    """
+
+    gradient: GradientName
+    samples: int
+    inside: int
+    repeats: int
+    mean: Tensor
+    variance: Tensor
+    total_variance_error: float
+    of_means: Tensor
+    seconds: float
+    seconds_error: float
+
+    @property
+    def total_variance(self) -> float:
+        """The trace of the covariance of one estimate, in (nats per unit weight)²."""
+        return float(self.variance.sum())
+
+    @property
+    def signal(self) -> float:
+        """‖E g‖², without the share that noise adds to the square of a mean; at least 0."""
+        return max(0.0, float(self.mean.square().sum()) - self.total_variance / self.repeats)
+
+    @property
+    def signal_to_noise(self) -> float:
+        """‖E g‖ / √(trace of the covariance); infinite where there is no noise."""
+        if self.total_variance == 0:
+            return float("inf")
+        return (self.signal / self.total_variance) ** 0.5
+
+
+class _Moments:
+    """Mean and spread of vectors as they come (Welford 1962)."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.mean = torch.zeros(size, dtype=torch.float64)
+        self._spread = torch.zeros(size, dtype=torch.float64)
+        self._steps: list[float] = []
+
+    def add(self, found: Tensor) -> None:
+        self.count += 1
+        away = found - self.mean
+        self.mean = self.mean + away / self.count
+        step = away.mul_(found - self.mean)
+        self._spread += step
+        self._steps.append(float(step.sum()))
+
+    @property
+    def variance(self) -> Tensor:
+        return self._spread / max(1, self.count - 1)
+
+    @property
+    def total_variance_error(self) -> float:
+        """Every step but the first, 0, has the total variance as its mean, and they are all but
+        uncorrelated (Helmert 1876): their spread is the error of their mean."""
+        steps = torch.tensor(self._steps[1:], dtype=torch.float64)
+        return float(steps.std()) / len(steps) ** 0.5 if len(steps) > 1 else float("nan")
+
+
+def measure_noise(
+    model: VAE,
+    x: Tensor,
+    gradient: GradientName,
+    samples: int,
+    repeats: int,
+    inside: int = 1,
+    seed: int = 0,
+) -> Iterator[GradientNoise]:
+    """Estimate the gradient R = ``repeats`` times for the images x (B, C, H, W).
+
+    The model is left as it is.
+
+    Yields:
+        After every estimate, the noise of those so far.
+
+    Raises:
+        ConfigError: if the estimator does not take that L and K.
+    """
+    settings = dataclasses.replace(
+        TrainConfig(), gradient=gradient, samples=samples, iwae_samples=inside, elbo_form="joint"
+    )
+    model = _differentiable(model)
+    inference = [*model.encoder.parameters(), *model.to_posterior.parameters()]
+    watched = next(w for name, w in model.to_posterior.named_parameters() if name.endswith(_BIAS))
+    index = next(i for i, weight in enumerate(inference) if weight is watched)
+    generator = torch.Generator(model.device).manual_seed(seed)
+    moments = _Moments(sum(weight.numel() for weight in inference))
+    of_means, seconds = [], []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        loss, _ = training_loss(model, x, settings, 1.0, generator)
+        slopes = torch.autograd.grad(-loss, inference)
+        found = torch.cat([slope.flatten() for slope in slopes]).cpu()
+        seconds.append(time.perf_counter() - start)
+        moments.add(found.double())
+        of_means.append(slopes[index][: model.config.latent_size].double().cpu())
+        yield GradientNoise(
+            gradient,
+            samples,
+            inside,
+            moments.count,
+            moments.mean,
+            moments.variance,
+            moments.total_variance_error,
+            torch.stack(of_means),
+            *_median(seconds),
+        )
+
+
+def _median(values: list[float]) -> tuple[float, float]:
+    """The median and its standard error, that of a Gaussian with the same quartiles."""
+    ordered, count = sorted(values), len(values)
+    if count < 4:
+        return ordered[count // 2], float("nan")
+    apart = ordered[3 * count // 4] - ordered[count // 4]
+    return ordered[count // 2], (math.pi / 2) ** 0.5 * apart / 1.349 / count**0.5
+
+
+def _differentiable(model: VAE) -> VAE:
+    """The model with weights that take gradients: the same numbers in the same memory."""
+    weights = {id(w): nn.Parameter(w.detach()) for w in model.parameters()}
+    return copy.deepcopy(model, weights)

@@ -1,0 +1,299 @@
+"""Training as a generator of events; it knows nothing of files, processes or pages.
+
+Whoever consumes the events decides what to write, show or stop, and may leave at any event:
+:meth:`Training.state_dict` taken there continues from exactly that step.
+"""
+
+import copy
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vae_core.basics.devices import resolve_device
+from vae_core.data.datasets import Dataset
+from vae_core.data.pixels import binarise
+from vae_core.model.vae import VAE
+from vae_core.settings.config import RunConfig, TrainConfig
+from vae_core.settings.fields import ConfigError
+from vae_core.training.adam import Adam
+from vae_core.training.cuda_graphs import Replayed, cuda_graphs
+from vae_core.training.objective import training_loss
+from vae_core.training.precision import Precision, resolve_precision, training_precision
+from vae_core.training.validation import evaluate_epoch, importance_estimate
+
+_CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
+_FINAL_LEARNING_RATE = 0.05
+_TERMS = ("elbo", "log_px_z", "kl")
+_STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on from
+
+Reason = Literal["all epochs done", "no better validation ELBO"]
+
+
+class StateFormatError(ValueError):
+    """A state that this version of the program cannot go on from."""
+
+
+class Diverged(RuntimeError):
+    """A loss that is no longer a number. The model holds its best weights so far again."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step was made."""
+
+    epoch: int
+    step: int
+    steps: int
+    running: dict[str, float] | None  # training terms of this epoch so far, a few times a second
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch ended; ``metrics`` is its row, with every figure's protocol."""
+
+    epoch: int
+    metrics: dict[str, Any]
+    improved: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training ended; the model holds its best weights on validation."""
+
+    epoch: int
+    reason: Reason
+
+
+Event = Step | EpochDone | Finished
+
+
+@dataclass
+class Progress:
+    """Where training stands, beside the weights."""
+
+    epoch: int = 1
+    step: int = 0  # steps of this epoch that are done
+    seconds: float = 0.0
+    best_elbo: float = -math.inf
+    best_epoch: int = 0
+
+
+class Training:
+    """One run's training, from the start or from where a :meth:`state_dict` left it.
+
+    Reproducible: the same config on the same machine gives the same figures.
+    """
+
+    def __init__(self, config: RunConfig, data: Dataset, decoder_of: VAE | None = None) -> None:
+        """``decoder_of``: a model whose decoder is taken over and left as it is.
+
+        Raises:
+            ConfigError: if that decoder is of another architecture.
+        """
+        self.config = config
+        self.device = resolve_device(config.train.device)
+        self.data = data.to(self.device)
+        self.images, self.labels = self.data.split("train")
+        settings = config.train
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            self.model = VAE(config.model).to(self.device)
+        mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
+        self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
+        if decoder_of is not None:
+            keep_decoder(self.model, decoder_of)
+        self.precision: Precision = resolve_precision(
+            settings.precision, self.device, config.model.pixels
+        )
+        self.optimiser = Adam(self.model.parameters())
+        self.generator = torch.Generator(self.device).manual_seed(settings.seed)
+        self.progress = Progress()
+        self.sums = torch.zeros(len(_TERMS), device=self.device)  # this epoch's terms so far
+        self.best = copy.deepcopy(self.model.state_dict())
+        self.steps = math.ceil(len(self.images) / settings.batch_size)
+        self.make_step: Callable[[Tensor, float, float], None] = self._step
+        if self.device.type == "cuda":
+            self.make_step = Replayed(self._step, cuda_graphs(self.generator))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on from here: tensors, numbers and strings only."""
+        return {
+            "format": _STATE_FORMAT,
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "sums": self.sums,
+            "progress": dict(vars(self.progress)),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict` of the same config.
+
+        Raises:
+            StateFormatError: if another version of the program made it.
+        """
+        if state.get("format") != _STATE_FORMAT:
+            raise StateFormatError("It was made by another version of the program.")
+        self.model.load_state_dict(state["model"])
+        self.best = state["best"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.sums.copy_(state["sums"])
+        self.progress = Progress(**state["progress"])
+
+    def events(self) -> Iterator[Event]:
+        """Train, handing over an event after every step and every epoch.
+
+        Raises:
+            Diverged: when the loss is NaN or infinite; the model then holds its best weights.
+        """
+        settings, progress = self.config.train, self.progress
+        reason: Reason = "all epochs done"
+        while progress.epoch <= settings.epochs:
+            if progress.step == 0 and self._is_out_of_patience():
+                reason = "no better validation ELBO"
+                break
+            yield from self._epoch()
+            yield self._end_epoch()
+        self.restore_best()
+        yield Finished(progress.epoch - 1, reason)
+
+    def _is_out_of_patience(self) -> bool:
+        patience, progress = self.config.train.patience, self.progress
+        return bool(patience) and progress.epoch - 1 - progress.best_epoch >= patience
+
+    def restore_best(self) -> None:
+        """Put the weights with the best validation ELBO so far into the model."""
+        self.model.load_state_dict(self.best)
+
+    def _epoch(self) -> Iterator[Step]:
+        settings, progress = self.config.train, self.progress
+        order = self._shuffled(progress.epoch)
+        clock = last_check = time.perf_counter()
+        while progress.step < self.steps:
+            done = progress.epoch - 1 + progress.step / self.steps
+            rate, kl_weight = (at(settings, done) for at in (learning_rate_at, kl_weight_at))
+            first = progress.step * settings.batch_size
+            self.make_step(order[first : first + settings.batch_size], rate, kl_weight)
+            progress.step += 1
+            running = None
+            if time.perf_counter() - last_check > _CHECK_SECONDS or progress.step == self.steps:
+                last_check = time.perf_counter()
+                running = self._running_terms()  # waits for the device, which is training time too
+            progress.seconds += time.perf_counter() - clock
+            yield Step(progress.epoch, progress.step, self.steps, running)
+            clock = time.perf_counter()  # the consumer's time is not training time
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        """This epoch's order of the images, which follows from the seed and the epoch alone."""
+        seed = zlib.crc32(f"{self.config.train.seed}/{epoch}".encode())
+        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
+        return order.to(self.device)
+
+    def _step(self, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor) -> None:
+        """One step of Adam on the images with these indices; nothing here waits for a GPU."""
+        settings = self.config.train
+        x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
+        with training_precision(self.model, self.precision):
+            labels = self.labels.index_select(0, chosen) if self.model.class_head else None
+            loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator, labels)
+            loss.backward()
+        self.optimiser.step(rate, settings.gradient_clip)
+        log_px_z, kl = terms.log_px_z.detach().mean(), terms.kl.detach().mean()
+        means = torch.stack([log_px_z - kl, log_px_z, kl])
+        self.sums += means * (len(x) / len(self.images))  # weighted by its share of the epoch
+
+    def _running_terms(self) -> dict[str, float]:
+        """The epoch's training terms so far; notices when they are numbers no longer."""
+        size = self.config.train.batch_size
+        seen = min(self.progress.step * size, len(self.images)) / len(self.images)
+        terms = {name: v / seen for name, v in zip(_TERMS, self.sums.tolist(), strict=True)}
+        if not all(map(math.isfinite, terms.values())):
+            self.restore_best()
+            raise Diverged(
+                f"The loss was no longer a number in epoch {self.progress.epoch}. "
+                "The best weights so far were kept. A smaller learning rate, a lower gradient "
+                "clip or KL warm-up usually helps."
+            )
+        return terms
+
+    def _end_epoch(self) -> EpochDone:
+        start = time.perf_counter()
+        settings, progress = self.config.train, self.progress
+        self.model.eval()
+        validation = evaluate_epoch(self.model, self.data, settings)
+        metrics: dict[str, Any] = {
+            "epoch": progress.epoch,
+            "step": progress.epoch * self.steps,
+            "learning_rate": learning_rate_at(settings, progress.epoch),
+            "kl_weight": kl_weight_at(settings, progress.epoch),
+            "train": {
+                **self._running_terms(),
+                "dataset": self.data.name,
+                "split": "train",
+                "binarisation": settings.binarisation,
+                "samples": settings.samples,
+                "images": len(self.images),
+                "seed": settings.seed,
+            },
+            "validation": validation,
+        }
+        every = settings.importance_every
+        if every and (progress.epoch % every == 0 or progress.epoch == settings.epochs):
+            metrics["importance"] = importance_estimate(self.model, self.data, settings)
+        self.model.train()
+        improved = validation["elbo"] > progress.best_elbo
+        if improved:
+            progress.best_elbo, progress.best_epoch = validation["elbo"], progress.epoch
+            self.best = copy.deepcopy(self.model.state_dict())
+        progress.seconds += time.perf_counter() - start
+        metrics["seconds"] = progress.seconds
+        done = progress.epoch
+        progress.epoch, progress.step = done + 1, 0
+        self.sums.zero_()
+        return EpochDone(done, metrics, improved)
+
+
+def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
+    """Train a new model; see :class:`Training` for its weights and for going on later."""
+    return Training(config, data).events()
+
+
+def keep_decoder(model: VAE, source: VAE) -> None:
+    """Give the model the decoder and the likelihood of another, not to be trained.
+
+    Raises:
+        ConfigError: if the decoders are of different architectures.
+    """
+    try:
+        model.decoder.load_state_dict(source.decoder.state_dict())
+        model.likelihood.load_state_dict(source.likelihood.state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            "The decoder to be kept does not fit: latent size, network, its sizes and the "
+            "likelihood must be those of the model it comes from."
+        ) from error
+    model.decoder.requires_grad_(False)
+    model.likelihood.requires_grad_(False)
+
+
+def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
+    """Adam's learning rate after that many epochs."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    share = min(epochs_done / settings.epochs, 1.0)
+    cosine = 0.5 * (1 + math.cos(math.pi * share))
+    return settings.learning_rate * (_FINAL_LEARNING_RATE + (1 - _FINAL_LEARNING_RATE) * cosine)
+
+
+def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
+    """The weight of the KL after that many epochs: a straight line from 0 to β during warm-up."""
+    warmup = min(settings.kl_warmup_epochs, settings.epochs / 4)
+    return settings.beta * (min(1.0, epochs_done / warmup) if warmup else 1.0)

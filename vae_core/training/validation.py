@@ -1,0 +1,108 @@
+"""Figures of an epoch on validation images."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_core.data.datasets import Dataset
+from vae_core.data.pixels import evaluation_images
+from vae_core.inference.dimensions import ACTIVE_VARIANCE, dimension_figures
+from vae_core.inference.elbo import ElboTerms, elbo_terms_at, mean_and_se
+from vae_core.inference.importance import log_density
+from vae_core.model.vae import VAE
+from vae_core.settings.config import TrainConfig
+from vae_core.settings.protocol import EVALUATION_SEED
+
+EPOCH_IMAGES = 2000
+_EPOCH_BATCH = 500
+IMPORTANCE_IMAGES = 100
+IMPORTANCE_SAMPLES = 100
+_MOMENT_SAMPLES = 16
+
+
+@torch.no_grad()
+def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
+    """The validation row of an epoch: ELBO and its terms, KL by dimension, flow terms, and how
+    often a class head is right.
+
+    The noise is the same at every epoch, so that epochs differ by their weights alone.
+    """
+    x, labels = evaluation_images(
+        data, "validation", settings.binarisation, EVALUATION_SEED, EPOCH_IMAGES
+    )
+    x = x.to(model.device)
+    generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
+    parts, classes = [], []
+    for block in x.split(max(1, _EPOCH_BATCH // settings.samples)):
+        q = model.posterior(block)
+        terms = elbo_terms_at(model, block, q, q.noise(settings.samples, generator))
+        moments = [q.moments(_MOMENT_SAMPLES, generator) for _ in range(2)]
+        parts.append((_image_means(terms), *moments[0], *moments[1]))
+        if model.class_head is not None:
+            classes.append(model.log_class_probabilities(terms.z).logsumexp(0).argmax(1))
+    by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
+    mean, variance, *again = (torch.cat([p[i] for p in parts]) for i in range(1, 5))
+    kl_by_dimension, spread = dimension_figures((mean, variance), (again[0], again[1]))
+    elbo, elbo_se = mean_and_se(by_image["elbo"])
+    return {
+        **{name: float(values.double().mean()) for name, values in by_image.items()},
+        "elbo": elbo,
+        "elbo_se": elbo_se,
+        "log_px_z_se": mean_and_se(by_image["log_px_z"])[1],
+        "kl_se": mean_and_se(by_image["kl"])[1],
+        "kl_by_dimension": kl_by_dimension.tolist(),
+        "mean_variance_by_dimension": spread.tolist(),
+        "active_units": int((spread > ACTIVE_VARIANCE).sum()),
+        **_accuracy(classes, labels),
+        "dataset": data.name,
+        "split": "validation",
+        "binarisation": settings.binarisation,
+        "samples": settings.samples,
+        "images": len(x),
+        "seed": EVALUATION_SEED,
+    }
+
+
+def _accuracy(classes: list[Tensor], labels: Tensor) -> dict[str, float]:
+    """The share of images whose class is right, where classes are told at all."""
+    if not classes:
+        return {}
+    right = torch.cat(classes).cpu() == labels.cpu()
+    return {"class_accuracy": float(right.double().mean())}
+
+
+def _image_means(terms: ElboTerms) -> dict[str, Tensor]:
+    """Every term averaged over the samples, (B,) each."""
+    values = {
+        "elbo": terms.kl_form,
+        "elbo_joint_form": terms.joint_form,
+        "log_px_z": terms.log_px_z,
+        "kl": terms.kl,
+        "log_pz": terms.log_pz,
+        "log_qz": terms.log_qz,
+        "log_q0": terms.path.log_q0,
+        "log_det_sum": terms.path.log_q0 - terms.log_qz,
+    }
+    return {name: value.mean(0) for name, value in values.items()}
+
+
+def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
+    """log p̂(x) of a few validation images, for the curves."""
+    x, _ = evaluation_images(
+        data, "validation", settings.binarisation, EVALUATION_SEED, IMPORTANCE_IMAGES
+    )
+    result = log_density(model, x.to(model.device), IMPORTANCE_SAMPLES, EVALUATION_SEED)
+    log_px, se = mean_and_se(result.log_px)
+    elbo, _ = mean_and_se(result.elbo)
+    return {
+        "log_px": log_px,
+        "log_px_se": se,
+        "elbo": elbo,
+        "dataset": data.name,
+        "split": "validation",
+        "binarisation": settings.binarisation,
+        "importance_samples": IMPORTANCE_SAMPLES,
+        "images": len(x),
+        "seed": EVALUATION_SEED,
+    }

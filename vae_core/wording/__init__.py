@@ -1,0 +1,4 @@
+"""Sentences about results, for the command line and the app.
+
+May import: scoring and all below.
+"""

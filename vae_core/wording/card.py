@@ -1,0 +1,81 @@
+"""The card of a published model, in Markdown."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vae_core.settings.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model was trained: the epoch that was kept, how long it took, and where."""
+
+    best_epoch: int
+    seconds: float
+    device: str
+
+
+def card(
+    name: str,
+    config: RunConfig,
+    figures: Mapping[str, Any],
+    training: Training,
+    weights: int,
+    command: str,
+) -> str:
+    """What the model is, how good, and how it was made, in Markdown.
+
+    Args:
+        weights: the size of the model file in bytes.
+        command: what makes the model again.
+    """
+    settings = {
+        setting: value
+        for setting, value in config.settings().items()
+        if setting not in ("title", "device", "importance_every")
+    }
+    table = "\n".join(f"| {setting} | {value} |" for setting, value in settings.items())
+    refined = figures["refined"]
+    by = "refined"
+    if refined["images"] != figures["images"]:
+        by = f"refined, first {refined['images']} images alone"
+    return f"""# {name}
+
+| figure | value |
+| --- | --- |
+| log p(x) | {figures["log_px"]:.2f} ± {figures["log_px_se"]:.2f} nats |
+| ELBO | {figures["elbo"]:.2f} ± {figures["elbo_se"]:.2f} nats |
+| E log p(x given z) | {figures["expected_log_likelihood"]:.2f} nats |
+| KL(q ‖ p) | {figures["kl"]:.2f} nats |
+| bits per dimension | {figures["bits_per_dim"]:.4f} |
+| mean effective sample size | {figures["ess"]:.0f} of {figures["importance_samples"]} |
+| share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |
+| log p(x), {by} | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
+| mean effective sample size, {by} | {refined["ess"]:.0f} of {figures["importance_samples"]} |
+| share of images with Pareto k above 0.7, {by} | {refined["share_pareto_k_above_0_7"]:.3f} |
+
+Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} images,
+{figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by
+importance sampling with K = {figures["importance_samples"]}, from q(z|x) and, *refined*, from a
+Gaussian fitted to each of the first {refined["images"]} images. ± is the standard error of the mean
+over images. The weights are those of epoch {training.best_epoch}, the best on the validation split.
+
+Trained for {training.seconds:.0f} s on {training.device} ({_machine()}),
+{weights / 1024:.0f} KiB of weights. Made by `{command}`.
+
+In the folder: posterior means and labels of the test images (`latents.npz`), scores of the test
+images (`held_out.safetensors`), what a verdict is calibrated by (`calibration.safetensors`), and
+how well it tells foreign images apart (`detection.json`).
+
+| setting | value |
+| --- | --- |
+{table}
+"""
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
