@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"app", "vae_core", "pretrained", "tests"}
-FILES = {"requirements.txt", "README.md", "pyproject.toml", "Makefile"}
+FILES = {
+    "requirements.txt", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "pyproject.toml",
+    "Makefile",
+}  # fmt: skip
 ARTEFACTS = {"build", "runs", "__pycache__"}  # ignored by git
 
 

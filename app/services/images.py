@@ -96,7 +96,7 @@ class Images:
         config = self.choice.run.config
         imports = [
             "from vae_core import load_dataset",
-            "from vae_core.data.datasets import evaluation_images",
+            "from vae_core.data.pixels import evaluation_images",
         ]
         protocol = f'"{self.split}", "{config.train.binarisation}", seed={_SEED}'
         return imports, [

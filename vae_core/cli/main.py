@@ -1,5 +1,5 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
-detect | sample | runs``.
+detect | sample | publish | runs``.
 
 Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage,
 130 after Ctrl-C (a training that Ctrl-C pauses has 1).
@@ -15,6 +15,7 @@ from typing import NoReturn
 from vae_core.cli.calibrate import add_calibrate
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
+from vae_core.cli.publish import add_publish
 from vae_core.cli.runs import list_runs
 from vae_core.cli.sample import add_sample
 from vae_core.cli.score import add_score
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add_calibrate(commands)
     add_detect(commands)
     add_sample(commands)
+    add_publish(commands)
     runs = commands.add_parser("runs", help="list the runs of the store")
     runs.add_argument("--json", action="store_true", help="print one JSON object")
     runs.set_defaults(command=list_runs)

@@ -1,10 +1,9 @@
 """The models that come with the program, and how they are trained.
 
-``python -m vae_core.runs.recipes`` makes all of them again; with names, only those. An interrupted
+``python -m vae_core publish`` makes all of them again; with names, only those. An interrupted
 training goes on when the command is given again.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -138,20 +137,5 @@ def make(name: str) -> Path:
     run = Run.open(folder) if folder.is_dir() else create_run(folder, config)
     if execute(run) != "done":
         raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
-    command = f"python -m vae_core.runs.recipes {name}"
+    command = f"python -m vae_core publish {name}"
     return publish(run, pretrained_folder() / name, command)
-
-
-def main() -> None:
-    """Make the named models, or all of them."""
-    parser = argparse.ArgumentParser(prog="python -m vae_core.runs.recipes", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which ones, of {', '.join(RECIPES)} (all)")
-    names = parser.parse_args().names or list(RECIPES)
-    if unknown := set(names) - set(RECIPES):
-        parser.error(f"there is no recipe {min(unknown)!r}; there are {', '.join(RECIPES)}")
-    for name in names:
-        print(make(name))
-
-
-if __name__ == "__main__":
-    main()

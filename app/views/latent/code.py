@@ -49,8 +49,9 @@ def lines(tab: str, view: View, index: int = 0, other: int = 0) -> str:
     place = folder.relative_to(_ROOT) if folder.is_relative_to(_ROOT) else folder
     first = [
         "import numpy as np" if "np." in _TABS[tab] else "",
-        "from vae_core import latent, load_dataset, load_model",
-        "from vae_core.data.datasets import evaluation_images",
+        "from vae_core import load_dataset, load_model",
+        "from vae_core.analysis import latent",
+        "from vae_core.data.pixels import evaluation_images",
         "",
         f'model = load_model("{place.as_posix()}")',
         f'data = load_dataset("{config.dataset}")',

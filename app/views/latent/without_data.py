@@ -124,7 +124,8 @@ def _code(choice: Choice) -> list[str]:
     d = choice.run.config.model.latent_size
     lines = [
         *(["import numpy as np", ""] if d != 2 else []),
-        "from vae_core import latent, load_model",
+        "from vae_core import load_model",
+        "from vae_core.analysis import latent",
         "",
         f'model = load_model("{shown_path(choice.run.folder)}")',
     ]

@@ -6,11 +6,11 @@ from app.views.posterior.tasks import CHAINS, GAP_DRAWS, METHOD_DRAWS, SCHEDULE
 
 _IMPORTS = {
     "load_dataset": "from vae_core import load_dataset",
-    "evaluation_images": "from vae_core.data.datasets import evaluation_images",
+    "evaluation_images": "from vae_core.data.pixels import evaluation_images",
     "simulate": "from vae_core.inference.annealing import simulate",
     "Path": "from pathlib import Path",
     "prepare": "from vae_core.data.prepare import prepare",
-    "model_input": "from vae_core.scoring.score import model_input",
+    "model_input": "from vae_core.data.pixels import model_input",
     "torch": "import torch",
 }
 
@@ -56,7 +56,7 @@ for fit in refit(model, x, schedule, seed={seed}):           # the best q for th
 print(gap(model, x, fit.posterior, log_px, error, n={draws}, seed={seed}))
 """,
     "flow": """
-from vae_core.inference.refit import fresh_noise
+from vae_core.inference.gap import fresh_noise
 
 path = model.posterior(x).path(fresh_noise(model, x, 600, seed={seed}))
 for t, z in enumerate(path.points):             # z_0, ..., z_T, each (600, 1, d)

@@ -11,7 +11,6 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.figures import style
-from app.figures import style as style_
 from app.parts import charts, widgets
 from app.shell import errors
 from vae_core.settings.fields import ConfigError
@@ -57,7 +56,7 @@ def pieces() -> None:
     widgets.protocol("MNIST", "test", "dynamic binarisation", K=5000, seed=0, images=1000)
     widgets.protocol("digits", "validation", "grey values", L=8)
     widgets.code(["from vae_core import load_model", "model = load_model('run')"])
-    st.write(style_.number(-87.31, 0.12))
+    st.write(style.number(-87.31, 0.12))
 
 
 def drawn() -> AppTest:

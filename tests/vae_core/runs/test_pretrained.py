@@ -54,7 +54,7 @@ def test_the_card_tells_figures_that_can_be_measured_again(name, request):
     shown = re.search(r"\| log p\(x\) \| (-[\d.]+) ±", card)
     assert shown is not None
     assert float(shown.group(1)) == pytest.approx(wanted["log_px"], abs=0.006)
-    assert f"python -m vae_core.runs.recipes {name}" in card
+    assert f"python -m vae_core publish {name}" in card
 
 
 def test_every_model_is_calibrated_by_the_weights_it_has():

@@ -164,7 +164,7 @@ def test_training_outlives_the_program_that_started_it(store):
     script = (
         "import sys, time; from pathlib import Path\n"
         "from vae_core.settings.config import RunConfig\n"
-        "from vae_core.runs.run import RunStore\n"
+        "from vae_core.runs.store import RunStore\n"
         "from vae_core.runs.worker import ensure_worker\n"
         f"store = RunStore(Path({str(store.folder)!r}))\n"
         f"store.create(RunConfig.from_settings({config!r}))\n"
