@@ -29,7 +29,7 @@ from tests.browser.driving import (
 )
 
 HERE = Path(__file__).parent
-expect.set_options(timeout=30_000)  # milliseconds: time decides no test, unless something hangs
+expect.set_options(timeout=60_000)  # milliseconds: time decides no test, unless something hangs
 # Streamlit asks for its health under the path of a page before it asks under the root.
 EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
 
