@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.figures import style
-from app.parts import charts, widgets
+from app.parts import charts
 from app.shell import errors
 from vae_core.settings.fields import ConfigError
 
@@ -48,7 +48,7 @@ def pieces() -> None:
     import streamlit as st
 
     from app.figures import style
-    from app.parts import charts
+    from app.parts import charts, widgets
 
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout=style.layout("T", "x", "y"))
     charts.chart(figure, "curve", "A line that rises.")
@@ -138,6 +138,7 @@ def test_a_file_name_is_never_taken_for_markdown() -> None:
 
 
 def titled() -> None:
+    from app.parts import widgets
 
     widgets.header("Title", "A lead.")
 

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.services import data, models
+from app.services import data
 from app.services.downloads import Download
 from app.shell import errors
 from tests.mirror import Server, publish, running
@@ -113,7 +113,7 @@ def page() -> None:
     import streamlit as st
 
     from app.parts import missing_data
-    from app.services import data
+    from app.services import data, models
 
     choice = models.choices()["pretrained/mnist-full-d2"]
     if data.missing(choice):
