@@ -145,6 +145,8 @@ def _start_from(preset: Preset, dataset: DatasetName, key: str) -> None:
 
 
 def _applies(about: Setting, values: Mapping[str, Any]) -> bool:
+    if about.choices is not None and len(about.choices) == 1:
+        return False  # nothing to choose
     if about.only_if is None:
         return True
     other, wanted = about.only_if

@@ -1,13 +1,11 @@
 """What a richer posterior costs in training: d = 50, T = 4, batch 128, 28×28 pixels."""
 
-from typing import get_args
-
 import torch
 
 from tests.benchmarks.data import epoch_of, images
 from tests.benchmarks.machine import gemm_limit
 from tests.benchmarks.side_by_side import compare
-from vae_core.settings.choices import PosteriorName
+from vae_core.settings.choices import POSTERIORS
 
 BATCH = 128
 STEPS = {"mlp": 30, "conv": 4}
@@ -21,7 +19,7 @@ def main() -> None:
             family: epoch_of(
                 pixels, posterior=family, latent_size=50, batch_size=BATCH, network=network
             )
-            for family in get_args(PosteriorName)
+            for family in POSTERIORS
         }
         title = f"a training step by posterior family, network {network}"
         compare(title, work, "mean-field", limit, times=1 / steps)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.model.posteriors import Path
+from vae_core.model.priors import Prior
 from vae_core.model.vae import VAE
 
 _ENCODE_AT_ONCE = 100  # with all their draws this still fits a processor's cache
@@ -28,11 +29,13 @@ class Encoded:
         variance: Var[z_i|x], (N, d).
         halves: two independent estimates of both, each from half of the draws; the same where the
             family has its moments in closed form.
+        prior: mean and standard deviation of each z_i under p(z), (d,) each.
     """
 
     mean: Tensor
     variance: Tensor
     halves: tuple[Moments, Moments]
+    prior: Moments
 
 
 @torch.no_grad()
@@ -48,7 +51,8 @@ def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -
         parts.append([*q.moments(draws // 2, generator), *q.moments(draws // 2, generator)])
     mean, variance, *other = (torch.cat(each).cpu() for each in zip(*parts, strict=True))
     halves = (mean, variance), (other[0], other[1])
-    return Encoded((mean + other[0]) / 2, (variance + other[1]) / 2, halves)
+    prior = (each.detach().cpu() for each in model.prior.moments())
+    return Encoded((mean + other[0]) / 2, (variance + other[1]) / 2, halves, tuple(prior))
 
 
 @torch.no_grad()
@@ -61,7 +65,8 @@ def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPL
     parts = []
     for block in x.split(_ENCODE_AT_ONCE):
         q = model.posterior(block.to(model.device))
-        parts.append(q.kl_to_prior(*q.rsample_and_log_prob(draws, generator)).mean(0).cpu())
+        z, log_q = q.rsample_and_log_prob(draws, generator)
+        parts.append(model.prior.kl(q, z, log_q).mean(0).cpu())
     return torch.cat(parts)
 
 
@@ -93,8 +98,8 @@ class Dimensions:
     """What each latent dimension carries; every attribute is (d,).
 
     Attributes:
-        kl: KL(q(z_i|x) ‖ N(0, 1)) averaged over images, in nats (for flows, that of the Gaussian
-            with the same moments).
+        kl: KL(q(z_i|x) ‖ p(z_i)) averaged over images, in nats (for flows and for other priors than
+            the standard normal, that of the Gaussians with the same moments).
         spread: the variance of E[z_i|x] over images.
     """
 
@@ -114,7 +119,7 @@ class Dimensions:
 
 def dimensions(encoded: Encoded) -> Dimensions:
     """KL and spread of each latent dimension over the encoded images, at least two."""
-    kl, spread = dimension_figures(*encoded.halves)
+    kl, spread = dimension_figures(encoded.prior, *encoded.halves)
     return Dimensions(kl.clamp(min=0).numpy(), spread.numpy())  # noise alone can make it negative
 
 
@@ -173,16 +178,24 @@ def _principal_plane(latents: Floats, which: Sequence[int]) -> Plane:
     return Plane(latents.mean(0), axes, variance[which] / max(variance.sum(), 1e-12))
 
 
-def quantile_grid(size: int) -> Floats:
-    """Latent points whose prior probability is evenly spread, for the manifold of d = 2.
+def quantile_grid(prior: Prior, size: int, plane: Plane | None = None) -> Floats:
+    """A grid at evenly spaced quantiles of the prior, for a sheet of decoded images.
 
-    The inverse normal CDF of a regular grid in (0, 1)² (Kingma & Welling 2014, appendix A).
+    Under the standard normal each point stands for an equal share of the prior: the inverse normal
+    CDF of a regular grid in (0, 1)² (Kingma & Welling 2014, appendix A).
+
+    Args:
+        size: points a side.
+        plane: whose axes the grid follows; the first two dimensions if None.
 
     Returns:
-        (size, size, 2): rows from high z_2 to low, columns from low z_1 to high.
+        (size, size, 2): rows from high to low along the second axis, columns from low to high
+        along the first one.
     """
-    levels = torch.special.ndtri((torch.arange(size, dtype=torch.float64) + 0.5) / size).numpy()
-    first, second = np.meshgrid(levels, levels[::-1])
+    axes = torch.eye(2, prior.latent_size) if plane is None else torch.as_tensor(plane.axes)
+    levels = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    along = prior.quantiles(levels, axes).cpu().double().numpy()  # (size, 2)
+    first, second = np.meshgrid(along[:, 0], along[::-1, 1])
     return np.stack([first, second], -1)
 
 

@@ -278,21 +278,14 @@ def simulate(
     model: VAE, count: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
     """Images drawn from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d)."""
-    z = _prior(model, (count,), next(model.parameters()).dtype, generator)
+    z = model.prior.sample((count,), generator)
     return model.sample_images(z, generator), z
-
-
-def _prior(
-    model: VAE, shape: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator | None
-) -> Tensor:
-    size = (*shape, model.config.latent_size)
-    return torch.randn(size, generator=generator, device=model.device, dtype=dtype)
 
 
 def _anneal_from_prior(
     model: VAE, x: Tensor, annealing: Annealing, step_sizes: Tensor, generator: torch.Generator
 ) -> Iterator[RunningAnnealing]:
-    start = _prior(model, (annealing.chains, len(x)), x.dtype, generator)
+    start = model.prior.sample((annealing.chains, len(x)), generator)
     betas = sigmoid_schedule(annealing.temperatures)
     yield from _anneal(model, x, start, betas, step_sizes, annealing, generator)
 
@@ -339,7 +332,7 @@ def _tempered_state(model: VAE, likelihood: State, beta: float) -> State:
 def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator) -> Tensor:
     """Step sizes for each temperature and image, (T + 1, B), from a short run from the prior."""
     betas = sigmoid_schedule(min(_PILOT_TEMPERATURES, annealing.temperatures))
-    z = _prior(model, (_PILOT_CHAINS, len(x)), x.dtype, generator)
+    z = model.prior.sample((_PILOT_CHAINS, len(x)), generator)
     step = StepSize(z.new_full((len(x),), _FIRST_STEP), floor=_PILOT_RATE)
     found = []
     for beta in betas.tolist():

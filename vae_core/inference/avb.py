@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_core.inference.elbo import monte_carlo
-from vae_core.model.priors import standard_normal_log_prob
+from vae_core.model.noise import standard_normal_log_prob
 from vae_core.model.vae import VAE
 
 _WARM = 0.1  # share of the steps in which T still learns the shape before g looks at it

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vae_core.model.posteriors import Path, Proposal
-from vae_core.model.priors import standard_normal_log_prob
+from vae_core.model.priors import Prior
 from vae_core.model.vae import VAE
 
 
@@ -32,6 +32,7 @@ class ElboTerms:
         log_qz: log q(z|x), (L, B).
         kl: KL(q ‖ p), (1, B) in closed form or (L, B) estimated at the draws.
         path: the draws, with every stage of a flow.
+        prior: p(z).
     """
 
     log_px_z: Tensor
@@ -39,11 +40,12 @@ class ElboTerms:
     log_qz: Tensor
     kl: Tensor
     path: Path
+    prior: Prior
 
     @cached_property
     def log_pz(self) -> Tensor:
         """log p(z), (L, B)."""
-        return standard_normal_log_prob(self.z)
+        return self.prior.log_prob(self.z)
 
     @property
     def joint_form(self) -> Tensor:
@@ -91,8 +93,9 @@ def terms_at(
         log_px_z=log_px_z[0] if len(log_px_z) == 1 else torch.cat(log_px_z),
         z=z,
         log_qz=log_q,
-        kl=q.kl_to_prior(z, log_q),
+        kl=model.prior.kl(q, z, log_q),
         path=path,
+        prior=model.prior,
     )
 
 

@@ -3,8 +3,9 @@
 The N(μ, Σ) with the highest ELBO for one image obeys E ∇ log p(x, z) = 0 and
 Σ⁻¹ = −E ∇² log p(x, z), both in z and under N(μ, Σ) (Opper & Archambeau 2009, "The variational
 Gaussian approximation revisited", Neural Computation 21). A step goes some of the way there, by a
-few draws. The Hessian is that of Gauss and Newton, I + JᵀΛJ with J = ∂l/∂z of the decoder's outputs
-l and Λ = −∂² log p(x|l)/∂l² (as in Khan et al. 2018, arXiv 1806.04854).
+few draws. The Hessian is that of Gauss and Newton, P + JᵀΛJ (as in Khan et al. 2018, arXiv
+1806.04854), with J = ∂l/∂z of the decoder's outputs l. The prior gives P = −∂² log p(z)/∂z² and the
+likelihood Λ = −∂² log p(x|l)/∂l².
 """
 
 from collections.abc import Callable
@@ -62,39 +63,44 @@ def _climb(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> 
 
 
 def _slope_and_curvature(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """∇ log p(x, z), (B, d), and I + JᵀΛJ, (B, d, d), averaged over the draws z (n, B, d)."""
+    """∇ log p(x, z), (B, d), and P + JᵀΛJ, (B, d, d), averaged over the draws z (n, B, d)."""
     draws, count, size = z.shape
     images = x.flatten(1).expand(draws, -1, -1).flatten(0, 1)
     rows = max(1, rows_at_once(model) // (size + 1))
     slopes, curvatures = [], []
     for latents, pixels in zip(z.flatten(0, 1).split(rows), images.split(rows), strict=True):
         outputs, columns = _outputs_and_columns(model, latents)
-        slope, bend = _by_output(model, pixels, outputs)
-        slopes.append((columns @ slope[..., None])[..., 0] - latents)
-        curvatures.append((columns * bend[:, None]) @ columns.mT)
+        slope, bend = model.likelihood.slope_and_curvature(pixels, outputs)
+        prior_slope, prior_bend = model.prior.gradient_and_curvature(latents)
+        slopes.append(_pull(columns, slope) + prior_slope)
+        curvatures.append(_pull_twice(columns, bend) + prior_bend)
     slope = torch.cat(slopes).unflatten(0, (draws, count)).mean(0)
     curvature = torch.cat(curvatures).unflatten(0, (draws, count)).mean(0)
-    return slope, curvature + torch.eye(size, dtype=z.dtype, device=z.device)
+    return slope, curvature
+
+
+def _pull(columns: Tensor, slope: Tensor) -> Tensor:
+    """Jᵀ slope, (N, d), for the columns (N, d, D[, P]) and a slope (N, D[, P])."""
+    return (columns.flatten(2) @ slope.flatten(1)[..., None])[..., 0]
+
+
+def _pull_twice(columns: Tensor, bend: Tensor) -> Tensor:
+    """JᵀΛJ, (N, d, d), for the columns (N, d, D) and Λ (N, D), or (N, d, D, P) and (N, D, P, P)."""
+    if columns.ndim == 3:
+        return (columns * bend[:, None]) @ columns.mT
+    bent = (columns[..., None, :] @ bend[:, None])[..., 0, :]
+    return bent.flatten(2) @ columns.flatten(2).mT
 
 
 def _outputs_and_columns(model: VAE, z: Tensor) -> tuple[Tensor, Tensor]:
-    """What the decoder puts out for latents z (N, d), (N, D), and the columns ∂l/∂z_i, (N, d, D).
+    """The decoder's outputs for latents z (N, d), (N, D[, P]), and the columns ∂l/∂z_i of J,
+    (N, d, D[, P]).
 
     By differences, which are exact enough for a proposal and need no more than the decoder itself.
     """
     moved = z[:, None] + _SHIFT * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-    outputs = model.decode(torch.cat([z[:, None], moved], 1))  # (N, 1 + d, D)
+    outputs = model.decode(torch.cat([z[:, None], moved], 1))  # (N, 1 + d, D[, P])
     return outputs[:, 0], (outputs[:, 1:] - outputs[:, :1]) / _SHIFT
-
-
-def _by_output(model: VAE, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """∂ log p(x|l)/∂l and Λ = −∂² log p(x|l)/∂l² ≥ 0 of each pixel, (N, D) both."""
-    with torch.enable_grad():
-        at = outputs.detach().requires_grad_()
-        log_px_z = model.likelihood.by_pixel(x, at).sum()
-        (slope,) = torch.autograd.grad(log_px_z, at, create_graph=True)
-        (bend,) = torch.autograd.grad(slope.sum(), at)
-    return slope.detach(), (-bend).clamp_min(0)
 
 
 def _scale_of(precision: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from vae_core.inference.elbo import elbo_terms_at
 from vae_core.inference.gauss_newton import FIT_SETTINGS, fitted_gaussian
 from vae_core.inference.importance import LogDensity, check_count, log_density
 from vae_core.model.posteriors import GaussianPosterior, Path, Proposal
-from vae_core.model.priors import standard_normal_log_prob
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
 
@@ -62,9 +61,6 @@ class StretchedGaussian(Proposal):
         z = self.gaussian.path(epsilon * (1 + more[..., None])).z
         log_q = self.gaussian.path(epsilon).log_q - log_abs_det
         return Path(epsilon, [z], log_q, [])
-
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        return log_q - standard_normal_log_prob(z)
 
     def rows(self, chosen: slice | Tensor) -> "StretchedGaussian":
         return StretchedGaussian(self.gaussian.rows(chosen), self.stretch)
@@ -108,9 +104,6 @@ class RefinedProposal(Proposal):
             return self.encoder.path(epsilon)
         one, other = self.fitted.path(epsilon), self.encoder.path(epsilon)
         return Path(epsilon, [self._of(one.z, other.z)], self._of(one.log_q, other.log_q), [])
-
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        return self._of(*(q.kl_to_prior(z, log_q) for q in (self.fitted, self.encoder)))
 
     def rows(self, chosen: slice | Tensor) -> "RefinedProposal":
         return RefinedProposal(
@@ -200,15 +193,20 @@ def _refine(model: VAE, x: Tensor, seed: int) -> tuple[GaussianPosterior, Tensor
 
 
 class _Noise:
-    """ε of one image from a generator of its own."""
+    """Random numbers for one image, from a generator of its own."""
 
     def __init__(self, model: VAE, x: Tensor, seed: int) -> None:
         self._generator = generator_of(x[0], seed ^ _APART, model.device)
+        self._prior = model.prior
         self._like = x.new_empty(model.config.latent_size)
 
     def __call__(self, n: int) -> Tensor:
-        """(n, 1, d)."""
+        """ε ~ N(0, I), (n, 1, d)."""
         return self._like.new_empty(n, 1, len(self._like)).normal_(generator=self._generator)
+
+    def prior_draws(self, n: int) -> Tensor:
+        """z ~ p(z), (n, 1, d)."""
+        return self._prior.sample((n, 1), self._generator).to(self._like)
 
     def mirrored(self, n: int) -> Tensor:
         """The same for an even n, the second half being the first with its sign turned."""
@@ -219,7 +217,7 @@ class _Noise:
 def _start(model: VAE, x: Tensor, draws: Tensor, noise: _Noise) -> Tensor:
     """Where to begin, (n, 1, d): the encoder's draws, or for an image it misjudges the best of many
     draws from the prior, which in few dimensions find the highest mode."""
-    others = noise(_PRIOR_DRAWS)
+    others = noise.prior_draws(_PRIOR_DRAWS)
     heights = model.log_joint(x, torch.cat([draws, others]))[:, 0]
     best = int(heights.nan_to_num(nan=-torch.inf).argmax())
     return others[best - len(draws)].expand_as(draws) if best >= len(draws) else draws

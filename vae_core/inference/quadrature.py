@@ -20,7 +20,7 @@ from torch import Tensor
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once
 from vae_core.model.vae import VAE
 
-_HALF_WIDTH = 8.0  # of the first grid; the prior's mass beyond is 1e-15
+_HALF_WIDTH = 8.0  # of the first grid, in sd of the prior; a normal's mass beyond is 1e-15
 _FIRST_LINES = {1: 2001, 2: 161}  # of the first grid, by axis
 _BOX_LINES = {1: 257, 2: 65}  # of the grids that look for the box
 _MOST_LINES = {1: 65_537, 2: 1025}
@@ -198,9 +198,9 @@ def _log_joint(model: VAE, x: Tensor, z: Tensor) -> Tensor:
 def _find_boxes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The box that holds the mass of each image's posterior, and the share left outside, (B,)."""
     size = model.config.latent_size
-    corner = torch.full((1, size), _HALF_WIDTH, dtype=torch.float64)
+    centre, scale = (each.cpu().double()[None] for each in model.prior.moments())
     lines = _FIRST_LINES[size]
-    points = _points(-corner, corner, lines)
+    points = _points(centre - _HALF_WIDTH * scale, centre + _HALF_WIDTH * scale, lines)
     low, high, outside, unsettled = _box(points, _log_joint(model, x, points), lines)
     lines = _BOX_LINES[size]
     for _ in range(_MOST_BOXES):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from vae_core.inference.fitting import Fit, Params, Schedule, fit
-from vae_core.model.posteriors import Path, Posterior
+from vae_core.model.posteriors import GaussianPosterior, Path, Posterior
 from vae_core.model.vae import VAE
 
 FEATURES = "features"
@@ -103,8 +103,12 @@ class OwnPosterior(Posterior):
         points, log_q0, log_abs_dets = stages[: steps + 1], stages[steps + 1], stages[steps + 2 :]
         return Path(epsilon, list(points), log_q0, list(log_abs_dets))
 
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        return self._ask(_kl, z, log_q)[0]
+    def as_gaussian(self) -> GaussianPosterior | None:
+        first = self.rows(slice(0, 1))
+        if not first.batch_size or first._ask_one(0, _gaussian_parts) == ():
+            return None
+        mean, log_scale, *lower = (part[0] for part in self._ask(_gaussian_parts))
+        return GaussianPosterior(mean, log_scale, *lower)
 
     def score(self, path: Path) -> Tensor:
         each = [self._ask_one(i, _score, path.epsilon[:, i, None]) for i in self._images]
@@ -158,8 +162,14 @@ def _stages(q: Posterior, epsilon: Tensor) -> tuple[Tensor, ...]:
     return (*path.points, path.log_q0, *path.log_abs_dets)
 
 
-def _kl(q: Posterior, z: Tensor, log_q: Tensor) -> tuple[Tensor]:
-    return (q.kl_to_prior(z, log_q),)
+def _gaussian_parts(q: Posterior) -> tuple[Tensor, ...]:
+    """Mean, log scale and, where there is one, the lower triangle, each (1, B, …); empty for a q
+    that is no Gaussian."""
+    gaussian = q.as_gaussian()
+    if gaussian is None:
+        return ()
+    parts = (gaussian.mean, gaussian.log_scale, gaussian.lower)
+    return tuple(part[None] for part in parts if part is not None)
 
 
 def _score(q: Posterior, epsilon: Tensor) -> tuple[Tensor]:

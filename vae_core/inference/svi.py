@@ -1,7 +1,7 @@
 """Stochastic variational inference: a Gaussian fitted to each image alone, without an encoder.
 
 Hoffman et al. 2013; with the reparameterised ELBO as in Kucukelbir et al. 2017 (ADVI, arXiv
-1603.00788). It starts at the prior, so it needs nothing but the decoder.
+1603.00788). It starts at the prior's moments, so it needs nothing but the decoder.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def svi(
     schedule: Schedule = SCHEDULE,
     seed: int = 0,
 ) -> Iterator[Fit]:
-    """Fit N(μ, LLᵀ) to the true posterior of each image, beginning at the prior N(0, I).
+    """Fit N(μ, LLᵀ) to the true posterior of each image, beginning at the moments of the prior.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
@@ -42,8 +42,8 @@ def svi(
 
 def _prior(model: VAE, x: Tensor, covariance: Covariance) -> dict[str, Tensor]:
     size = model.config.latent_size
-    zeros = torch.zeros(len(x), size, dtype=x.dtype, device=x.device)
-    start = {"mean": zeros, "log_scale": zeros}
+    mean, scale = (each.detach().to(x).expand(len(x), -1) for each in model.prior.moments())
+    start = {"mean": mean, "log_scale": scale.log()}
     if covariance == "full":
         start["below"] = torch.zeros(len(x), size, size, dtype=x.dtype, device=x.device)
     return start

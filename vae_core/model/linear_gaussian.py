@@ -14,8 +14,9 @@ from torch import Tensor
 
 from vae_core.model.likelihoods.gaussian import Gaussian
 from vae_core.model.networks import LinearDecoder
+from vae_core.model.noise import LOG_2PI, standard_normal_log_prob
 from vae_core.model.posteriors import GaussianPosterior
-from vae_core.model.priors import LOG_2PI, standard_normal_log_prob
+from vae_core.model.priors import StandardNormal
 from vae_core.model.vae import VAE
 
 
@@ -92,12 +93,17 @@ def of_model(model: VAE) -> LinearGaussian:
     """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
     Raises:
-        ValueError: if the decoder is not linear or the pixels are not Gaussian.
+        ValueError: if the decoder is not linear, the pixels are not Gaussian, or the prior is not
+            the standard normal.
     """
-    if not (isinstance(model.decoder, LinearDecoder) and isinstance(model.likelihood, Gaussian)):
+    wanted = (LinearDecoder, Gaussian, StandardNormal)
+    parts = (model.decoder, model.likelihood, model.prior)
+    if not all(map(isinstance, parts, wanted)):
+        config = model.config
         raise ValueError(
-            "Exact values exist for a linear network with the Gaussian likelihood, not for "
-            f"{model.config.network} with {model.config.likelihood}."
+            "Exact values exist for a linear network with the Gaussian likelihood and the "
+            f"standard normal prior, not for {config.network} with {config.likelihood} and "
+            f"{config.prior}."
         )
     linear = model.decoder.linear
     weight, bias = (each.detach().double().cpu() for each in (linear.weight, linear.bias))

@@ -1,8 +1,9 @@
 """Encoders and decoders: fully connected, residual convolutional for any image size, and linear.
 
 An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the outputs
-for all pixels (N, D), D = C·H·W, which the likelihood reads: logits, for the Bernoulli. Its
-``row_floats`` is how many numbers of one latent it has in hand at a time.
+for all pixels (N, P·D), D = C·H·W, with P numbers for a pixel, parameter by parameter. The
+likelihood reads them: logits, for the Bernoulli. ``row_floats`` is how many numbers the decoder
+holds for one latent at a time.
 """
 
 import itertools
@@ -28,14 +29,19 @@ def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEnco
     return ConvEncoder(config.image_shape, config.channels)
 
 
-def build_decoder(config: ModelConfig) -> "MLPDecoder | ConvDecoder | LinearDecoder":
-    """The decoder that ``config.network`` names."""
+def build_decoder(
+    config: ModelConfig, parameters_per_pixel: int = 1
+) -> "MLPDecoder | ConvDecoder | LinearDecoder":
+    """The decoder that ``config.network`` names, with P outputs for each pixel."""
+    outputs = parameters_per_pixel * config.pixels
     if config.network == "mlp":
         hidden = [config.hidden_size] * config.hidden_layers
-        return MLPDecoder(config.latent_size, hidden, config.pixels)
+        return MLPDecoder(config.latent_size, hidden, outputs)
     if config.network == "linear":
-        return LinearDecoder(config.latent_size, config.pixels)
-    return ConvDecoder(config.latent_size, config.image_shape, config.channels)
+        return LinearDecoder(config.latent_size, outputs)
+    colours, height, width = config.image_shape
+    shape = (parameters_per_pixel * colours, height, width)
+    return ConvDecoder(config.latent_size, shape, config.channels)
 
 
 def build_class_head(config: ModelConfig) -> nn.Sequential | None:
@@ -74,19 +80,19 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Fully connected decoder: latents to the logits of D pixels."""
+    """Fully connected decoder: latents to the outputs for all pixels."""
 
-    def __init__(self, latent_size: int, hidden: Sequence[int], pixels: int) -> None:
+    def __init__(self, latent_size: int, hidden: Sequence[int], outputs: int) -> None:
         super().__init__()
         self.body = _hidden_stack([latent_size, *hidden])
-        self.logits = _xavier(nn.Linear(hidden[-1], pixels))
-        self.row_floats = sum(hidden) + pixels
+        self.logits = _xavier(nn.Linear(hidden[-1], outputs))
+        self.row_floats = sum(hidden) + outputs
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
         return self.logits(self.body(z))
 
     def set_output_bias(self, outputs: Tensor) -> None:
-        """Start from the given mean outputs, shape (C, H, W)."""
+        """Start from the given outputs for every latent, (P·C, H, W)."""
         with torch.no_grad():
             self.logits.bias.copy_(outputs.flatten())
 
@@ -105,16 +111,16 @@ class LinearEncoder(nn.Module):
 class LinearDecoder(nn.Module):
     """l = Wz + b; with the Gaussian likelihood, probabilistic PCA (Tipping & Bishop 1999)."""
 
-    def __init__(self, latent_size: int, pixels: int) -> None:
+    def __init__(self, latent_size: int, outputs: int) -> None:
         super().__init__()
-        self.linear = _xavier(nn.Linear(latent_size, pixels))
-        self.row_floats = pixels
+        self.linear = _xavier(nn.Linear(latent_size, outputs))
+        self.row_floats = outputs
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
         return self.linear(z)
 
     def set_output_bias(self, outputs: Tensor) -> None:
-        """Start from the given mean outputs, shape (C, H, W)."""
+        """Start from the given outputs for every latent, (P·C, H, W)."""
         with torch.no_grad():
             self.linear.bias.copy_(outputs.flatten())
 
@@ -165,13 +171,13 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """The encoder's mirror: latents to a small map, doubled in size until it is the image."""
 
-    def __init__(self, latent_size: int, image_shape: ImageShape, channels: int) -> None:
+    def __init__(self, latent_size: int, output_shape: ImageShape, channels: int) -> None:
         super().__init__()
-        colours, height, width = image_shape
+        planes, height, width = output_shape
         self.sizes = _pyramid(height, width)[::-1]
         channels *= 2 ** (len(self.sizes) - 1)
         self.from_latent = nn.Linear(latent_size, channels * self.sizes[0][0] * self.sizes[0][1])
-        self.row_floats = 2 * colours * height * width
+        self.row_floats = 2 * planes * height * width
         stages = []
         for rows, columns in self.sizes[1:]:
             stages.append(
@@ -184,17 +190,17 @@ class ConvDecoder(nn.Module):
             channels //= 2
             self.row_floats = max(self.row_floats, 2 * channels * rows * columns)  # in and out
         self.stages = nn.ModuleList(stages)
-        self.logits = nn.Conv2d(channels, colours, 3, padding=1)
-        self.pixel_bias = nn.Parameter(torch.zeros(image_shape))
+        self.logits = nn.Conv2d(channels, planes, 3, padding=1)
+        self.pixel_bias = nn.Parameter(torch.zeros(output_shape))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, D)
+    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
         h = self.from_latent(z).unflatten(1, (-1, *self.sizes[0]))
         for stage, (rows, columns) in zip(self.stages, self.sizes[1:], strict=True):
             h = stage(h)[..., :rows, :columns]  # an odd side was rounded up on the way down
         return (self.logits(F.silu(h)) + self.pixel_bias).flatten(1)
 
     def set_output_bias(self, outputs: Tensor) -> None:
-        """Start from the given mean outputs, shape (C, H, W)."""
+        """Start from the given outputs for every latent, (P·C, H, W)."""
         with torch.no_grad():
             self.pixel_bias.copy_(outputs)

@@ -5,31 +5,23 @@ distribution over z for each of the B images. Sampling and density come together
 families (an inverse autoregressive flow) can only evaluate log q at points they drew themselves.
 
 Axis order: (n, B, d) — samples, images, latent dimensions.
-A new family is one class and one line in :data:`FAMILIES`.
+To add a family, write its class (of a flow: the class of its steps) and name it in
+:data:`vae_core.settings.choices.POSTERIORS`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vae_core.basics.batched import times
-from vae_core.model.flows.autoregressive import InverseAutoregressiveStep
-from vae_core.model.flows.base import Place
-from vae_core.model.flows.coupling import AffineCouplingStep, SplineCouplingStep
-from vae_core.model.flows.planar import PlanarStep
-from vae_core.model.flows.radial import RadialStep
-from vae_core.model.flows.sylvester import (
-    HouseholderSylvesterStep,
-    OrthogonalSylvesterStep,
-    TriangularSylvesterStep,
-)
-from vae_core.model.priors import standard_normal_log_prob
-from vae_core.settings.choices import PosteriorName
+from vae_core.basics.named import load
+from vae_core.model.flows.base import StepShape
+from vae_core.model.noise import standard_normal_log_prob
+from vae_core.settings.choices import POSTERIORS
 from vae_core.settings.config import ModelConfig
 
 
@@ -76,10 +68,9 @@ class Proposal(ABC):
     def path(self, epsilon: Tensor) -> Path:
         """Push noise of shape (n, B, d) through to z, keeping every stage."""
 
-    @abstractmethod
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        """KL(q(z|x) ‖ N(0, I)) in nats: (1, B) where it has a closed form, else the draws'
-        unbiased estimates log q(z|x) − log p(z), (n, B)."""
+    def as_gaussian(self) -> "GaussianPosterior | None":
+        """The same distribution as a Gaussian, where it is one; else None."""
+        return None
 
     @abstractmethod
     def rows(self, chosen: slice | Tensor) -> "Proposal":
@@ -148,6 +139,9 @@ class GaussianPosterior(Posterior):
         log_q = standard_normal_log_prob(epsilon) - self.log_scale.sum(-1)
         return Path(epsilon, [z], log_q, [])
 
+    def as_gaussian(self) -> "GaussianPosterior":
+        return self
+
     def score(self, path: Path) -> Tensor:
         """−L⁻ᵀ ε."""
         if self.lower is None:
@@ -155,12 +149,6 @@ class GaussianPosterior(Posterior):
         upper = self.scale_tril.mT.detach()
         columns = path.epsilon.detach().permute(1, 2, 0)  # (B, d, n)
         return -torch.linalg.solve_triangular(upper, columns, upper=True).permute(2, 0, 1)
-
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (1, B)."""
-        mean, variance = self.moments(0)
-        kl = 0.5 * (mean.square() + variance - 1).sum(-1) - self.log_scale.sum(-1)
-        return kl[None]
 
     def moments(
         self, samples: int, generator: torch.Generator | None = None
@@ -216,9 +204,6 @@ class FlowPosterior(Posterior):
             )
         jacobian = torch.stack(rows, dim=-2)  # (n, B, d, d)
         return torch.linalg.solve(jacobian.mT, slope)
-
-    def kl_to_prior(self, z: Tensor, log_q: Tensor) -> Tensor:
-        return log_q - standard_normal_log_prob(z)
 
     def moments(
         self, samples: int, generator: torch.Generator | None = None
@@ -280,33 +265,20 @@ class Flow(nn.Module):
         return FlowPosterior(self.base(h), list(self.steps), h)
 
 
-def _full(features: int, config: ModelConfig) -> nn.Module:
-    """In one dimension there is nothing off the diagonal."""
+def full_covariance(features: int, config: ModelConfig) -> nn.Module:
+    """Full covariance; in one dimension there is nothing off the diagonal."""
     return (MeanField if config.latent_size == 1 else FullCovariance)(features, config)
-
-
-def _flow(step: Callable[[Place], nn.Module], features: int, config: ModelConfig) -> Flow:
-    places = [
-        Place(config.latent_size, features, config.flow_hidden_size, t, config.flow_steps)
-        for t in range(config.flow_steps)
-    ]
-    return Flow(FAMILIES[config.flow_base](features, config), [step(place) for place in places])
-
-
-FAMILIES: dict[PosteriorName, Callable[[int, ModelConfig], nn.Module]] = {
-    "mean-field": MeanField,
-    "full": _full,
-    "planar": partial(_flow, PlanarStep),
-    "radial": partial(_flow, RadialStep),
-    "iaf": partial(_flow, InverseAutoregressiveStep),
-    "affine-coupling": partial(_flow, AffineCouplingStep),
-    "spline": partial(_flow, SplineCouplingStep),
-    "sylvester-orthogonal": partial(_flow, OrthogonalSylvesterStep),
-    "sylvester-householder": partial(_flow, HouseholderSylvesterStep),
-    "sylvester-triangular": partial(_flow, TriangularSylvesterStep),
-}
 
 
 def build_posterior(features: int, config: ModelConfig) -> nn.Module:
     """The family that ``config.posterior`` names, for an encoder with that many features."""
-    return FAMILIES[config.posterior](features, config)
+    chosen = POSTERIORS[config.posterior]
+    if not chosen.is_flow:
+        return load(chosen.builder)(features, config)
+    step: Callable[[StepShape], nn.Module] = load(chosen.builder)
+    base = load(POSTERIORS[config.flow_base].builder)(features, config)
+    shapes = [
+        StepShape(config.latent_size, features, config.flow_hidden_size, t, config.flow_steps)
+        for t in range(config.flow_steps)
+    ]
+    return Flow(base, [step(shape) for shape in shapes])

@@ -1,13 +1,135 @@
-"""The prior p(z)."""
+"""The prior p(z), a part of the model as the likelihood is.
 
-import math
+Estimators, fits, samplers and pages ask the model's prior for densities, draws, slopes and
+quantiles. None of them assumes a standard normal. To add a prior, write a class here (or in a file
+beside this one) and name it in :data:`vae_core.settings.choices.PRIORS`.
+
+Shapes: z is (…, d). All log-densities are in nats.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import grad, jacrev, vmap
 
-LOG_2PI = math.log(2 * math.pi)
+from vae_core.basics.named import load
+from vae_core.model.noise import standard_normal_log_prob
+from vae_core.model.posteriors import GaussianPosterior, Proposal
+from vae_core.settings.choices import PRIORS
+from vae_core.settings.config import ModelConfig
+
+_SUMMARY_DRAWS = 20_000  # by which moments and quantiles are found where no formula is known
 
 
-def standard_normal_log_prob(value: Tensor) -> Tensor:
-    """log N(value; 0, I), summed over the last axis: −½(vᵀv + d log 2π), in nats."""
-    return -0.5 * (torch.linalg.vecdot(value, value) + value.shape[-1] * LOG_2PI)
+class Prior(nn.Module, ABC):
+    """p(z) over R^d. Subclasses define ``log_prob`` and ``sample``; the rest has a default.
+
+    Attributes:
+        latent_size: d.
+    """
+
+    origin: Tensor
+
+    def __init__(self, latent_size: int) -> None:
+        super().__init__()
+        self.latent_size = latent_size
+        # Follows the model's device and precision, also for a prior without parameters
+        self.register_buffer("origin", torch.zeros(latent_size), persistent=False)
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z) for z (…, d): (…)."""
+
+    @abstractmethod
+    def sample(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """Independent draws of z, (*shape, d), on the prior's device."""
+
+    def gradient_and_curvature(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """∇ log p(z), (N, d), and −∇² log p(z), (N, d, d), for z (N, d).
+
+        Gauss–Newton fits add the curvature to that of the likelihood, so it must be positive
+        semi-definite. A prior that is not log-concave returns an approximation that is.
+        """
+
+        def one(point: Tensor) -> Tensor:
+            return self.log_prob(point[None])[0]
+
+        return vmap(grad(one))(z), -vmap(jacrev(grad(one)))(z)
+
+    def kl(self, q: Proposal, z: Tensor, log_q: Tensor) -> Tensor:
+        """KL(q(z|x) ‖ p(z)) in nats.
+
+        Args:
+            q: the distribution that z was drawn from, for B images.
+            z: the draws, (n, B, d), and log q(z|x) there, (n, B).
+
+        Returns:
+            (1, B) where a closed form is known, else the draws' unbiased estimates
+            log q(z|x) − log p(z), (n, B).
+        """
+        gaussian = q.as_gaussian()
+        closed = None if gaussian is None else self.kl_of_gaussian(gaussian)
+        return log_q - self.log_prob(z) if closed is None else closed[None]
+
+    def kl_of_gaussian(self, q: GaussianPosterior) -> Tensor | None:
+        """KL(N(μ, LLᵀ) ‖ p) of each image in closed form, (B,); None where none is known."""
+        return None
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each z_i under p(z), both (d,); by default from draws."""
+        draws = self._draws()
+        return draws.mean(0), draws.std(0)
+
+    def quantiles(self, levels: Tensor, directions: Tensor) -> Tensor:
+        """Quantiles of z·a − E[z]·a under p(z), by default from draws.
+
+        Args:
+            levels: (n,) in (0, 1).
+            directions: unit vectors a, (k, d).
+
+        Returns:
+            (n, k).
+        """
+        draws = self._draws()
+        along = (draws - draws.mean(0)) @ directions.to(draws).T
+        return along.quantile(levels.to(draws), dim=0)
+
+    @torch.no_grad()
+    def _draws(self) -> Tensor:
+        generator = torch.Generator(self.origin.device).manual_seed(0)
+        return self.sample((_SUMMARY_DRAWS,), generator)
+
+
+class StandardNormal(Prior):
+    """p(z) = N(0, I) (Kingma & Welling 2014)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return standard_normal_log_prob(z)
+
+    def sample(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        return torch.randn(
+            *shape, self.latent_size, generator=generator,
+            device=self.origin.device, dtype=self.origin.dtype,
+        )  # fmt: skip
+
+    def gradient_and_curvature(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        identity = torch.eye(self.latent_size, dtype=z.dtype, device=z.device)
+        return -z, identity.expand(len(z), -1, -1)
+
+    def kl_of_gaussian(self, q: GaussianPosterior) -> Tensor:
+        """½(‖μ‖² + ‖L‖_F² − d) − Σ_i log L_ii, (B,)."""
+        mean, variance = q.moments(0)
+        return 0.5 * (mean.square() + variance - 1).sum(-1) - q.log_scale.sum(-1)
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        return self.origin, torch.ones_like(self.origin)
+
+    def quantiles(self, levels: Tensor, directions: Tensor) -> Tensor:
+        return torch.special.ndtri(levels)[:, None].expand(-1, len(directions))
+
+
+def build_prior(config: ModelConfig) -> Prior:
+    """The prior that ``config.prior`` names."""
+    return load(PRIORS[config.prior].builder)(config.latent_size)

@@ -1,4 +1,4 @@
-"""The VAE itself: encoder, posterior family, decoder, likelihood. Nothing about training.
+"""The VAE itself: prior, likelihood, decoder, encoder, posterior. Nothing about training.
 
 Axis order: (n, B, …) — samples, then images. All log-probabilities are in nats.
 """
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from vae_core.basics.memory import keep_freed_memory
-from vae_core.model.likelihoods.table import LIKELIHOODS
+from vae_core.basics.named import load
+from vae_core.model.likelihoods.base import Likelihood
 from vae_core.model.networks import build_class_head, build_decoder, build_encoder
 from vae_core.model.posteriors import Posterior, build_posterior
-from vae_core.model.priors import standard_normal_log_prob
+from vae_core.model.priors import Prior, build_prior
+from vae_core.settings.choices import LIKELIHOODS
 from vae_core.settings.config import ModelConfig
 
 NetworkContext = Callable[[], contextlib.AbstractContextManager[object]]
@@ -22,7 +24,7 @@ _AT_ONCE = 500  # images of a sample, so that memory does not grow with their nu
 
 
 class VAE(nn.Module):
-    """p(z) = N(0, I), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
+    """A prior p(z), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
 
     With a class head it is a model of images and their classes, p(z) p(x|z) p(y|z), whose p(x) and
     p(y|x) follow from one q(z|x).
@@ -41,9 +43,11 @@ class VAE(nn.Module):
         self.config = config
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)
-        self.decoder = build_decoder(config)
-        self.likelihood = LIKELIHOODS[config.likelihood]()
+        likelihood: Likelihood = load(LIKELIHOODS[config.likelihood].builder)()
+        self.decoder = build_decoder(config, likelihood.parameters_per_pixel)
+        self.likelihood = likelihood
         self.class_head = build_class_head(config)
+        self.prior: Prior = build_prior(config)
         self._around_networks: NetworkContext = contextlib.nullcontext
 
     @property
@@ -66,11 +70,25 @@ class VAE(nn.Module):
         return self.to_posterior(h.to(x.dtype))
 
     def decode(self, z: Tensor) -> Tensor:
-        """What the likelihood reads of all pixels, the logits of a Bernoulli, for latents (…, d):
-        (…, D)."""
+        """The parameters of every pixel for latents (…, d), such as the logits of a Bernoulli.
+
+        Returns:
+            (…, D), or (…, D, P) where P parameters describe a pixel.
+        """
         with self._around_networks():
-            outputs = self.decoder(z.reshape(-1, z.shape[-1]))
-        return outputs.to(z.dtype).view(*z.shape[:-1], self.config.pixels)
+            outputs = self.decoder(z.reshape(-1, z.shape[-1])).to(z.dtype)
+        parameters = self.likelihood.parameters_per_pixel
+        if parameters == 1:
+            return outputs.view(*z.shape[:-1], self.config.pixels)
+        return outputs.view(*z.shape[:-1], parameters, self.config.pixels).movedim(-2, -1)
+
+    def start_from(self, mean: Tensor) -> None:
+        """Set the decoder's output bias so that a new model says ``mean``, (C, H, W), of every
+        image."""
+        outputs = self.likelihood.initial_outputs(mean)
+        if self.likelihood.parameters_per_pixel > 1:
+            outputs = outputs.movedim(-1, 0).flatten(0, 1)  # parameter by parameter
+        self.decoder.set_output_bias(outputs)
 
     @contextlib.contextmanager
     def networks_within(self, context: NetworkContext) -> Iterator[None]:
@@ -92,8 +110,8 @@ class VAE(nn.Module):
         return x.unflatten(-1, self.config.image_shape)
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) = log N(z; 0, I) for z of shape (n, B, d): (n, B)."""
-        return standard_normal_log_prob(z)
+        """log p(z) for z of shape (n, B, d): (n, B)."""
+        return self.prior.log_prob(z)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) for x (B, C, H, W) and z (n, B, d): (n, B)."""
@@ -123,5 +141,5 @@ class VAE(nn.Module):
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """E[x|z] at ``count`` draws z ~ p(z): (count, C, H, W)."""
-        z = torch.randn(count, self.config.latent_size, generator=generator, device=self.device)
+        z = self.prior.sample((count,), generator)
         return torch.cat([self.mean_image(part) for part in z.split(_AT_ONCE)])

@@ -1,23 +1,20 @@
-"""The names of what can be chosen: families, likelihoods, networks, protocols."""
+"""What can be chosen for a model, one entry each: its name, its title and the class behind it.
 
-from typing import Literal, get_args
+To add a prior, a likelihood or a posterior family, write its class and add an entry here. Forms,
+command line, pages and the model itself read these tables. The class is named by a text, since
+listing the choices must not load PyTorch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from vae_core.settings.fields import ConfigError
 
-GaussianName = Literal["mean-field", "full"]
-FlowName = Literal[
-    "planar",
-    "radial",
-    "iaf",
-    "affine-coupling",
-    "spline",
-    "sylvester-orthogonal",
-    "sylvester-householder",
-    "sylvester-triangular",
-]
-PosteriorName = Literal[GaussianName, FlowName]
+PriorName = str
+PosteriorName = str
+LikelihoodName = str
 NetworkName = Literal["mlp", "conv", "linear"]
-LikelihoodName = Literal["bernoulli", "continuous-bernoulli", "gaussian"]
 GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]
@@ -26,8 +23,175 @@ Binarisation = Literal["dynamic", "threshold", "none"]
 ProposalName = Literal["encoder", "refined"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
-POSTERIORS: tuple[PosteriorName, ...] = get_args(PosteriorName)
-FLOWS: tuple[FlowName, ...] = get_args(FlowName)
+
+@dataclass(frozen=True)
+class PriorChoice:
+    """A prior p(z).
+
+    Attributes:
+        title: what lists call it.
+        builder: a class of ``vae_core.model``, called with the latent size d.
+        formula: log p(z) in LaTeX.
+        about: one sentence for a reader who sees log p(z).
+    """
+
+    title: str
+    builder: str
+    formula: str
+    about: str
+
+
+@dataclass(frozen=True)
+class LikelihoodChoice:
+    """A likelihood p(x|z).
+
+    Attributes:
+        title: what lists call it.
+        builder: a class of ``vae_core.model.likelihoods``, called without arguments.
+        pixels: what it is a distribution of: bits, real grey values, or the 256 levels.
+        unbinarised: how a protocol calls grey values under this likelihood.
+        answer: what the decoder says of each pixel, in words.
+        caption: of the picture of that answer.
+        formula: log p(x|z) in LaTeX.
+    """
+
+    title: str
+    builder: str
+    pixels: Literal["binary", "grey", "levels"]
+    unbinarised: str
+    answer: str
+    caption: str
+    formula: str
+
+
+@dataclass(frozen=True)
+class PosteriorChoice:
+    """A family of q(z|x).
+
+    Attributes:
+        title: what lists call it.
+        short: the same where there is little room.
+        builder: for a flow the class of its steps, called with a
+            :class:`~vae_core.model.flows.base.StepShape`; else what is called with the number of
+            features and the :class:`~vae_core.settings.config.ModelConfig`.
+        is_flow: whether it bends a Gaussian base in steps.
+        has_networks: whether each step has a network of its own, whose width can be chosen.
+    """
+
+    title: str
+    short: str
+    builder: str
+    is_flow: bool = True
+    has_networks: bool = False
+
+
+PRIORS: Mapping[PriorName, PriorChoice] = {
+    "standard-normal": PriorChoice(
+        "Standard normal N(0, I)",
+        "vae_core.model.priors:StandardNormal",
+        r"-\sum_i \tfrac12(z_i^2 + \log 2\pi)",
+        "How probable z was before any image was seen. The prior is a standard normal.",
+    ),
+}
+
+LIKELIHOODS: Mapping[LikelihoodName, LikelihoodChoice] = {
+    "bernoulli": LikelihoodChoice(
+        "Bernoulli: pixels 0 or 1",
+        "vae_core.model.likelihoods.bernoulli:Bernoulli",
+        "binary",
+        "grey values, not a likelihood",
+        "the probability of every pixel to be on",
+        "pixel probabilities",
+        r"\sum_i x_i \log p_i + (1-x_i) \log(1-p_i)",
+    ),
+    "continuous-bernoulli": LikelihoodChoice(
+        "Continuous Bernoulli: grey in [0, 1]",
+        "vae_core.model.likelihoods.continuous_bernoulli:ContinuousBernoulli",
+        "grey",
+        "grey values, continuous-bernoulli density",
+        "the distribution of every pixel's grey, whose mean is shown",
+        "expected grey",
+        r"\sum_i x_i l_i - \log\bigl((e^{l_i} - 1) / l_i\bigr)",
+    ),
+    "gaussian": LikelihoodChoice(
+        "Gaussian: grey, one learned s",
+        "vae_core.model.likelihoods.gaussian:Gaussian",
+        "grey",
+        "grey values, gaussian density",
+        "the expected grey of every pixel",
+        "expected grey",
+        r"-\sum_i \tfrac12\bigl((x_i - p_i)^2 / s^2 + \log 2\pi s^2\bigr)",
+    ),
+}
+
+_FLOWS = "vae_core.model.flows"
+POSTERIORS: Mapping[PosteriorName, PosteriorChoice] = {
+    "mean-field": PosteriorChoice(
+        "Mean-field Gaussian", "Mean-field", "vae_core.model.posteriors:MeanField", is_flow=False
+    ),
+    "full": PosteriorChoice(
+        "Full-covariance Gaussian",
+        "Full covariance",
+        "vae_core.model.posteriors:full_covariance",
+        is_flow=False,
+    ),
+    "planar": PosteriorChoice("Planar flow", "Planar", f"{_FLOWS}.planar:PlanarStep"),
+    "radial": PosteriorChoice("Radial flow", "Radial", f"{_FLOWS}.radial:RadialStep"),
+    "iaf": PosteriorChoice(
+        "Inverse autoregressive flow",
+        "IAF",
+        f"{_FLOWS}.autoregressive:InverseAutoregressiveStep",
+        has_networks=True,
+    ),
+    "affine-coupling": PosteriorChoice(
+        "Affine coupling flow (RealNVP)",
+        "RealNVP",
+        f"{_FLOWS}.coupling:AffineCouplingStep",
+        has_networks=True,
+    ),
+    "spline": PosteriorChoice(
+        "Spline coupling flow",
+        "Spline",
+        f"{_FLOWS}.coupling:SplineCouplingStep",
+        has_networks=True,
+    ),
+    "sylvester-orthogonal": PosteriorChoice(
+        "Sylvester flow, orthogonal",
+        "Sylvester, orthogonal",
+        f"{_FLOWS}.sylvester:OrthogonalSylvesterStep",
+    ),
+    "sylvester-householder": PosteriorChoice(
+        "Sylvester flow, Householder",
+        "Sylvester, Householder",
+        f"{_FLOWS}.sylvester:HouseholderSylvesterStep",
+    ),
+    "sylvester-triangular": PosteriorChoice(
+        "Sylvester flow, triangular",
+        "Sylvester, triangular",
+        f"{_FLOWS}.sylvester:TriangularSylvesterStep",
+    ),
+}
+FLOWS: tuple[PosteriorName, ...] = tuple(n for n, each in POSTERIORS.items() if each.is_flow)
+GAUSSIANS: tuple[PosteriorName, ...] = tuple(n for n in POSTERIORS if n not in FLOWS)
+WITH_NETWORKS: tuple[PosteriorName, ...] = tuple(
+    n for n, each in POSTERIORS.items() if each.has_networks
+)
+BINARY: tuple[LikelihoodName, ...] = tuple(
+    n for n, each in LIKELIHOODS.items() if each.pixels == "binary"
+)
+"""Likelihoods of bits: grey pixels are binarised for them."""
+
+
+def titles_of(
+    table: Mapping[str, PriorChoice | LikelihoodChoice | PosteriorChoice],
+) -> dict[str, str]:
+    """The titles of a table of choices, by name."""
+    return {name: each.title for name, each in table.items()}
+
+
+def is_likelihood(binarisation: Binarisation, likelihood: LikelihoodName) -> bool:
+    """Whether such pixels have a likelihood: grey values under a Bernoulli have none."""
+    return binarisation != "none" or likelihood not in BINARY
 
 
 def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:
@@ -36,13 +200,11 @@ def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:
     Raises:
         ConfigError: if the likelihood does not take such pixels.
     """
-    if binarisation != "none":
-        if likelihood != "bernoulli":
-            raise ConfigError(
-                "Only the Bernoulli likelihood takes binarised pixels: with another one, set the "
-                "binarisation to none."
-            )
-        return f"{binarisation} binarisation"
-    if likelihood == "bernoulli":
-        return "grey values, not a likelihood"
-    return f"grey values, {likelihood} density"
+    if binarisation == "none":
+        return LIKELIHOODS[likelihood].unbinarised
+    if likelihood not in BINARY:
+        raise ConfigError(
+            "Only the Bernoulli likelihood takes binarised pixels: with another one, set the "
+            "binarisation to none."
+        )
+    return f"{binarisation} binarisation"

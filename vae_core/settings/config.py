@@ -8,18 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vae_core.settings.choices import BINARY as BINARY
 from vae_core.settings.choices import FLOWS as FLOWS
+from vae_core.settings.choices import GAUSSIANS as GAUSSIANS
+from vae_core.settings.choices import LIKELIHOODS as LIKELIHOODS
 from vae_core.settings.choices import POSTERIORS as POSTERIORS
+from vae_core.settings.choices import PRIORS as PRIORS
+from vae_core.settings.choices import WITH_NETWORKS as WITH_NETWORKS
 from vae_core.settings.choices import Binarisation as Binarisation
 from vae_core.settings.choices import ClassHeadName as ClassHeadName
-from vae_core.settings.choices import FlowName as FlowName
-from vae_core.settings.choices import GaussianName as GaussianName
 from vae_core.settings.choices import GradientName as GradientName
 from vae_core.settings.choices import LikelihoodName as LikelihoodName
 from vae_core.settings.choices import NetworkName as NetworkName
 from vae_core.settings.choices import PosteriorName as PosteriorName
 from vae_core.settings.choices import PrecisionName as PrecisionName
+from vae_core.settings.choices import PriorName as PriorName
 from vae_core.settings.choices import pixels_as as pixels_as
+from vae_core.settings.choices import titles_of as titles_of
 from vae_core.settings.data_sets import DATASETS as DATASETS
 from vae_core.settings.data_sets import DatasetInfo as DatasetInfo
 from vae_core.settings.data_sets import DatasetName as DatasetName
@@ -30,7 +35,6 @@ from vae_core.settings.fields import ConfigError as ConfigError
 from vae_core.settings.fields import Setting as Setting
 from vae_core.settings.fields import settings_of as settings_of
 
-_WITH_NETWORKS: tuple[FlowName, ...] = ("iaf", "affine-coupling", "spline")
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
 
@@ -42,18 +46,7 @@ class ModelConfig(Checked):
         "full",
         "Posterior q(z|x)",
         "The family of q(z|x): richer families can follow the true posterior more closely.",
-        titles={
-            "mean-field": "Mean-field Gaussian",
-            "full": "Full-covariance Gaussian",
-            "planar": "Planar flow",
-            "radial": "Radial flow",
-            "iaf": "Inverse autoregressive flow",
-            "affine-coupling": "Affine coupling flow (RealNVP)",
-            "spline": "Spline coupling flow",
-            "sylvester-orthogonal": "Sylvester flow, orthogonal",
-            "sylvester-householder": "Sylvester flow, Householder",
-            "sylvester-triangular": "Sylvester flow, triangular",
-        },
+        titles=titles_of(POSTERIORS),
     )
     flow_steps: int = setting(
         4,
@@ -109,26 +102,29 @@ class ModelConfig(Checked):
         "Width of the network inside each autoregressive or coupling step.",
         bounds=(1, 4096),
         advanced=True,
-        only_if=("posterior", _WITH_NETWORKS),
+        only_if=("posterior", WITH_NETWORKS),
     )
-    flow_base: GaussianName = setting(
+    flow_base: PosteriorName = setting(
         "mean-field",
         "Base of the flow",
         "The Gaussian that the flow bends: independent dimensions, or with their covariances.",
         advanced=True,
         only_if=("posterior", FLOWS),
-        titles={"mean-field": "Mean-field Gaussian", "full": "Full-covariance Gaussian"},
+        titles={name: POSTERIORS[name].title for name in GAUSSIANS},
     )
     likelihood: LikelihoodName = setting(
         "bernoulli",
         "Likelihood p(x|z)",
         "What a pixel is taken to be: 0 or 1, or a grey value with a density of its own.",
         advanced=True,
-        titles={
-            "bernoulli": "Bernoulli: pixels 0 or 1",
-            "continuous-bernoulli": "Continuous Bernoulli: grey in [0, 1]",
-            "gaussian": "Gaussian: grey, one learned s",
-        },
+        titles=titles_of(LIKELIHOODS),
+    )
+    prior: PriorName = setting(
+        "standard-normal",
+        "Prior p(z)",
+        "How probable a latent z is before any image is seen.",
+        advanced=True,
+        titles=titles_of(PRIORS),
     )
     class_head: ClassHeadName = setting(
         "none",
@@ -276,7 +272,7 @@ class TrainConfig(Checked):
         "Binarisation",
         "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared.",
         advanced=True,
-        only_if=("likelihood", ("bernoulli",)),
+        only_if=("likelihood", BINARY),
         titles={
             "dynamic": "Dynamic: drawn anew each time",
             "threshold": "Threshold at 0.5",
@@ -379,7 +375,7 @@ class RunConfig(Checked):
         if dataset not in DATASETS:
             raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
         info = DATASETS[dataset]
-        if model.get("likelihood", "bernoulli") != "bernoulli":
+        if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
         data = {"image_shape": info.image_shape, "classes": len(info.classes)}
         return cls(model=ModelConfig(**model, **data), train=TrainConfig(**train), **own)
@@ -395,10 +391,11 @@ class RunConfig(Checked):
         if self.title:
             return self.title
         steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
-        grey = f" · {self.model.likelihood}" if self.model.likelihood != "bernoulli" else ""
+        usual = self.model.likelihood == ModelConfig.likelihood
+        likelihood = "" if usual else f" · {self.model.likelihood}"
         size = f"d={self.model.latent_size}"
         head = " · p(y|z)" if self.model.class_head != "none" else ""
-        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{grey}{head}"
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{likelihood}{head}"
 
     @property
     def pixels(self) -> str:

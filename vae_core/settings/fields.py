@@ -88,7 +88,7 @@ def settings_of(config: type) -> tuple[Setting, ...]:
         if about is None:
             continue
         hint = hints[each.name]
-        choices = get_args(hint) if get_origin(hint) is Literal else None
+        choices = get_args(hint) if get_origin(hint) is Literal else tuple(about["titles"]) or None
         kind = type(choices[0]) if choices else hint
         found.append(Setting(each.name, kind, each.default, choices=choices, **about))
     return tuple(found)

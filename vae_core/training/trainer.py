@@ -105,7 +105,7 @@ class Training:
             torch.manual_seed(settings.seed)
             self.model = VAE(config.model).to(self.device)
         mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
-        self.model.decoder.set_output_bias(self.model.likelihood.outputs_of(mean))
+        self.model.start_from(mean)
         if decoder_of is not None:
             keep_decoder(self.model, decoder_of)
         self.precision: Precision = resolve_precision(

@@ -43,7 +43,9 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
             classes.append(model.log_class_probabilities(terms.z).logsumexp(0).argmax(1))
     by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
     mean, variance, *again = (torch.cat([p[i] for p in parts]) for i in range(1, 5))
-    kl_by_dimension, spread = dimension_figures((mean, variance), (again[0], again[1]))
+    kl_by_dimension, spread = dimension_figures(
+        model.prior.moments(), (mean, variance), (again[0], again[1])
+    )
     elbo, elbo_se = mean_and_se(by_image["elbo"])
     return {
         **{name: float(values.double().mean()) for name, values in by_image.items()},

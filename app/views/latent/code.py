@@ -22,8 +22,9 @@ z[latent.dimensions(encoded).order[0]] += 1     # move the dimension with the mo
 image = latent.decode(model, z)                 # E[x|z], (C, H, W)
 """,
     "Manifold": """
-grid = latent.plane_of(means).lift(latent.quantile_grid(20))    # (20, 20, d)
-images = latent.decode(model, grid)             # (20, 20, C, H, W)
+plane = latent.plane_of(means)
+grid = latent.quantile_grid(model.prior, 20, plane)     # (20, 20, 2)
+images = latent.decode(model, plane.lift(grid))         # (20, 20, C, H, W)
 """,
     "Interpolate": """
 path = latent.spherical_path(means[{index}], means[{other}], 11)   # or latent.straight_path
@@ -37,7 +38,7 @@ images = latent.decode(model, latent.traversals(means[{index}], dims, values))
     "Prior": """
 dims = latent.dimensions(encoded)
 print(dims.kl[dims.order], dims.dead.sum(), "dead")
-z = latent.aggregate_draws(model, x)            # (N, d), to be compared with N(0, I)
+z = latent.aggregate_draws(model, x)            # (N, d), to compare with the prior
 """,
 }
 

@@ -35,10 +35,11 @@ def manifold(view: View, index: int) -> None:
             help="How finely the latent space is sampled; more images, each of them smaller.",
         )
         st.caption(_what_is_shown(view))
-    grid = latent.quantile_grid(size)
+    plane, prior = latent_.cloud(view).plane, view.model.prior
+    grid = latent.quantile_grid(prior, size, plane)
     if view.d == 1:
-        grid = latent.quantile_grid(size * _LINES)[0].reshape(_LINES, size, 2)
-    z = latent_.cloud(view).plane.lift(grid)
+        grid = latent.quantile_grid(prior, size * _LINES, plane)[0].reshape(_LINES, size, 2)
+    z = plane.lift(grid)
     images = latent_.picture(latent.decode(view.model, z))
     with plot:
         charts.chart(

@@ -2,6 +2,8 @@
 
 import numpy as np
 import streamlit as st
+import torch
+from torch import Tensor
 
 from app.figures import latent_map as figures
 from app.figures import latent_sheets as sheets
@@ -66,7 +68,7 @@ def _map(choice: Choice, places: latent_.Places) -> None:
 
 
 def _manifold(choice: Choice) -> None:
-    grid = latent.quantile_grid(_SIDE)
+    grid = latent.quantile_grid(models.model(choice).prior, _SIDE)
     figure = sheets.sheet_figure(
         _decoded(choice, grid),
         tick_labels(grid[0, :, 0]),
@@ -86,10 +88,10 @@ def _manifold(choice: Choice) -> None:
 
 def _samples(choice: Choice) -> None:
     rows, columns = _SAMPLES
-    size = rows, columns, choice.run.config.model.latent_size
-    z = np.random.default_rng(latent_.SEED).standard_normal(size)
+    prior = models.model(choice).prior
+    generator = torch.Generator(prior.origin.device).manual_seed(latent_.SEED)
     figure = sheets.sheet_figure(
-        _decoded(choice, z),
+        _decoded(choice, prior.sample((rows, columns), generator)),
         [""] * columns,
         [""] * rows,
         title="E[x|z], z drawn from the prior",
@@ -97,7 +99,7 @@ def _samples(choice: Choice) -> None:
     )
     alt = f"{rows * columns} images that the model makes up, from draws of the prior."
     charts.chart(figure, "latent-samples", alt)
-    st.caption(f"{rows * columns} draws z ~ N(0, I), decoded; seed {latent_.SEED}.")
+    st.caption(f"{rows * columns} draws z ~ p(z), decoded; seed {latent_.SEED}.")
 
 
 def _traversals(choice: Choice) -> None:
@@ -130,12 +132,12 @@ def _code(choice: Choice) -> list[str]:
         f'model = load_model("{shown_path(choice.run.folder)}")',
     ]
     if d == 2:
-        grid = f"latent.quantile_grid({_SIDE})"
+        grid = f"latent.quantile_grid(model.prior, {_SIDE})"
         return [*lines, f"images = latent.decode(model, {grid})  # ({_SIDE}, {_SIDE}, C, H, W)"]
     rows, columns = _SAMPLES
     return [
         *lines,
-        f"z = np.random.default_rng(0).standard_normal(({rows}, {columns}, {d}))",
+        f"z = model.prior.sample(({rows}, {columns}))",
         "samples = latent.decode(model, z)",
         f"values = np.linspace(-3, 3, {_STEPS})",
         f"rows = latent.traversals(np.zeros({d}), range({d}), values)",
@@ -143,5 +145,5 @@ def _code(choice: Choice) -> list[str]:
     ]
 
 
-def _decoded(choice: Choice, z: Floats) -> np.ndarray:
+def _decoded(choice: Choice, z: Floats | Tensor) -> np.ndarray:
     return latent_.picture(latent.decode(models.model(choice), z))

@@ -1,5 +1,6 @@
 """The families of q(z|x) that can be laid over one true posterior, and their colours."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,31 +14,13 @@ from vae_core.runs.checkpoint import ModelFileError
 from vae_core.settings.choices import FLOWS, POSTERIORS, PosteriorName
 from vae_core.settings.config import explain
 
-SHORT: dict[PosteriorName, str] = {
-    "mean-field": "Mean-field",
-    "full": "Full covariance",
-    "planar": "Planar",
-    "radial": "Radial",
-    "iaf": "IAF",
-    "affine-coupling": "RealNVP",
-    "spline": "Spline",
-    "sylvester-orthogonal": "Sylvester, orthogonal",
-    "sylvester-householder": "Sylvester, Householder",
-    "sylvester-triangular": "Sylvester, triangular",
-}
-COLOURS: dict[PosteriorName, str] = {
-    "mean-field": "#7587FE",  # the first three are shown first, and differ most
-    "full": "#C94807",
-    "spline": "#0A8468",
-    "planar": "#ED48C7",
-    "radial": "#C3831B",
-    "iaf": "#613EFB",
-    "affine-coupling": "#B812A1",
-    "sylvester-orthogonal": "#779A65",
-    "sylvester-householder": "#8C4DC8",
-    "sylvester-triangular": "#AB649A",
-}
-"""Drawn as lines, so with a contrast of at least 3 on the light and on the dark ground."""
+_PALETTE = (
+    "#7587FE", "#C94807", "#ED48C7", "#C3831B", "#613EFB", "#B812A1", "#0A8468", "#779A65",
+    "#8C4DC8", "#AB649A",
+)  # fmt: skip
+COLOURS: dict[PosteriorName, str] = dict(zip(POSTERIORS, itertools.cycle(_PALETTE), strict=False))
+"""Drawn as lines, so with a contrast of at least 3 on the light and on the dark ground. Mean-field,
+full and spline are shown first, and differ most."""
 _AT_FIRST: tuple[PosteriorName, ...] = ("mean-field", "spline")  # beside the model's own family
 _KEY = "families"
 
@@ -61,7 +44,7 @@ class Member:
     @property
     def name(self) -> str:
         """What pages call it."""
-        return SHORT[self.family]
+        return POSTERIORS[self.family].short
 
     @property
     def title(self) -> str:
@@ -137,7 +120,7 @@ def _pills(members: Mapping[str, Member], own: str) -> list[str]:
     names = list(members)
     if _KEY in st.session_state:  # another decoder has other companions
         st.session_state[_KEY] = [n for n in st.session_state[_KEY] or [] if n in members]
-    wanted = {own, *(SHORT[family] for family in _AT_FIRST)}
+    wanted = {own, *(POSTERIORS[family].short for family in _AT_FIRST)}
     _colour_pills([members[name].colour for name in names])
     return st.pills(
         "Families of q(z|x) with this decoder",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.figures.posterior_values import GapBar
 from app.figures.style import number
 from app.parts.ties import clearly, leaders, named
-from app.views.posterior.families import SHORT
+from vae_core.settings.choices import POSTERIORS
 
 
 def about_gap(bars: Sequence[GapBar], exact: bool, error: float = 0.0) -> str:
@@ -52,7 +52,7 @@ def _encoder(bars: Sequence[GapBar]) -> str:
 def _nested(bars: Sequence[GapBar], error: float) -> str:
     """Why a smaller family may come out ahead of one that contains it."""
     found = {bar.name: bar for bar in bars}
-    small, large = found.get(SHORT["mean-field"]), found.get(SHORT["full"])
+    small, large = found.get(POSTERIORS["mean-field"].short), found.get(POSTERIORS["full"].short)
     if small is None or large is None:
         return ""
     ahead = large.approximation - small.approximation

@@ -12,7 +12,7 @@ from app.services.models import Choice
 from app.shell import errors
 from app.views.score import detection, give
 from app.views.score.desk import Desk, desk
-from vae_core.settings.choices import Binarisation
+from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.config import explain
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def preparation(choice: Choice) -> tuple[dict[str, Any], Binarisation]:
     }  # fmt: skip
     config = choice.run.config
     trained = config.train.binarisation
-    if config.model.likelihood != "bernoulli":  # takes grey values and nothing else
+    if config.model.likelihood not in BINARY:  # takes grey values and nothing else
         return chosen, trained
     binarisation: Any = st.segmented_control(
         "Binarisation",

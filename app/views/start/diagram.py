@@ -2,7 +2,7 @@
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,8 @@ from app.figures import start_diagram, start_estimates
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
 from app.parts import charts
 from app.services.images import Images
-from vae_core.settings.choices import Binarisation, LikelihoodName
+from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
+from vae_core.settings.config import ModelConfig
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -252,36 +253,9 @@ def _table(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{name}_{i}": column for i, column in enumerate(draws.T, 1)}
 
 
-class _Pixels(NamedTuple):
-    """What a likelihood takes a pixel for, in words, and its formula."""
-
-    answer: str
-    caption: str
-    formula: str
-
-
-_PIXELS: dict[LikelihoodName, _Pixels] = {
-    "bernoulli": _Pixels(
-        "the probability of every pixel to be on",
-        "pixel probabilities",
-        r"\sum_i x_i \log p_i + (1-x_i) \log(1-p_i)",
-    ),
-    "continuous-bernoulli": _Pixels(
-        "the distribution of every pixel's grey, whose mean is shown",
-        "expected grey",
-        r"\sum_i x_i l_i - \log\bigl((e^{l_i} - 1) / l_i\bigr)",
-    ),
-    "gaussian": _Pixels(
-        "the expected grey of every pixel",
-        "expected grey",
-        r"-\sum_i \tfrac12\bigl((x_i - p_i)^2 / s^2 + \log 2\pi s^2\bigr)",
-    ),
-}
-
-
 def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
     """The decoder's answer: the mean of each pixel, (H, W)."""
-    pixels = _PIXELS[likelihood]
+    pixels = LIKELIHOODS[likelihood]
     _heading(
         "p", "drawn again",
         f"The decoder looks at z alone and answers with {pixels.answer}. "
@@ -295,7 +269,7 @@ def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
 # ---- the numbers
 
 
-def terms(now: "Walk", likelihood: LikelihoodName) -> None:
+def terms(now: "Walk", config: ModelConfig) -> None:
     """Algorithm 2 of the note: the three terms at the ε that is followed, and their sum."""
     log_q = r"-\sum_i \bigl(\tfrac12(\epsilon_i^2 + \log 2\pi) + \log\sigma_i\bigr)"
     if len(now.log_abs_dets):
@@ -303,13 +277,13 @@ def terms(now: "Walk", likelihood: LikelihoodName) -> None:
         log_q = rf"\log q_0 - \sum_t \log|\det_t| = {parts}"
     _term(
         LOG_LIKELIHOOD, r"\log p(x|z)", now.log_px_z[0],
-        _PIXELS[likelihood].formula,
+        LIKELIHOODS[config.likelihood].formula,
         "How probable x is by what the decoder says of each pixel: how well z explains x.",
     )  # fmt: skip
     _sign("+")
     _term(
-        LOG_PRIOR, r"\log p(z)", now.log_pz[0], r"-\sum_i \tfrac12(z_i^2 + \log 2\pi)",
-        "How probable z was before any image was seen. The prior is a standard normal.",
+        LOG_PRIOR, r"\log p(z)", now.log_pz[0], PRIORS[config.prior].formula,
+        PRIORS[config.prior].about,
     )  # fmt: skip
     _sign("-")
     _term(

@@ -53,7 +53,7 @@ def walk_through() -> None:
         samples = diagram_.choose_samples()
         readouts = st.container(gap=None)
 
-    likelihood = choice.run.config.model.likelihood
+    config = choice.run.config.model
     about, now = reference_of(images, index), walk_of(images, index, seed, samples)
     with gaussian:
         diagram_.encoded(about)
@@ -69,9 +69,9 @@ def walk_through() -> None:
             diagram_.latent(now, about)
         diagram_.decoder()
         with diagram_.stage("p"):
-            diagram_.decoded(now.p[0], likelihood)
+            diagram_.decoded(now.p[0], config.likelihood)
     with terms:
-        diagram_.terms(now, likelihood)
+        diagram_.terms(now, config)
     with readouts:
         diagram_.readouts(now, about)
     with elbo:

@@ -12,6 +12,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from tests.vae_core.conftest import FAMILIES
 from vae_core.analysis import latent
 from vae_core.model.posteriors import GaussianPosterior
+from vae_core.model.priors import StandardNormal
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import PosteriorName
 from vae_core.settings.config import ModelConfig
@@ -121,7 +122,8 @@ def test_the_aggregate_has_the_total_variance(
 
 
 def encoded(mean: Tensor, variance: Tensor) -> latent.Encoded:
-    return latent.Encoded(mean, variance, ((mean, variance), (mean, variance)))
+    prior = StandardNormal(mean.shape[1]).moments()
+    return latent.Encoded(mean, variance, ((mean, variance), (mean, variance)), prior)
 
 
 def test_a_dimension_that_ignores_the_image_is_dead_and_comes_last() -> None:
@@ -145,7 +147,11 @@ def test_the_noise_of_few_draws_does_not_pass_for_signal() -> None:
     scale = torch.tensor([1.0, 1.0, 0.6])
     draws = means + scale * torch.randn(2, 16, 2000, 3, generator=generator)
     first, second = ((z.mean(0), z.var(0)) for z in draws)
-    found = latent.dimensions(latent.Encoded(first[0], first[1], (first, second)))
+    found = latent.dimensions(
+        latent.Encoded(
+            first[0], first[1], (first, second), StandardNormal(first[0].shape[1]).moments()
+        )
+    )
     np.testing.assert_allclose(found.spread, [0, 0.05**2, 0.8**2], atol=0.004, rtol=0.06)
     assert found.dead.tolist() == [True, True, False]
     exact = 0.5 * (means.square() + scale.square() - 1 - scale.square().log()).mean(0)
@@ -209,7 +215,7 @@ def test_the_plane_does_not_flip_when_the_data_do() -> None:
 
 
 def test_the_manifold_is_spaced_evenly_in_prior_probability() -> None:
-    grid = latent.quantile_grid(5)
+    grid = latent.quantile_grid(StandardNormal(2), 5)
     probability = torch.special.ndtr(torch.from_numpy(grid)).numpy()
     levels = [0.1, 0.3, 0.5, 0.7, 0.9]
     np.testing.assert_allclose(probability[2, :, 0], levels)  # z_1 grows to the right
@@ -217,7 +223,7 @@ def test_the_manifold_is_spaced_evenly_in_prior_probability() -> None:
 
 
 def test_what_is_decoded_does_not_depend_on_the_shape_of_the_grid(trained: Trained) -> None:
-    model, grid = trained("full"), latent.quantile_grid(6)
+    model, grid = trained("full"), latent.quantile_grid(StandardNormal(2), 6)
     images = latent.decode(model, grid)
     assert images.shape == (6, 6, 1, 8, 8)
     np.testing.assert_allclose(images[4, 1], latent.decode(model, grid[4, 1]), rtol=1e-5)

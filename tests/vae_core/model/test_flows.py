@@ -5,7 +5,7 @@ import torch
 from zuko.transforms import MonotonicRQSTransform
 
 from tests.vae_core.model.test_posteriors import FEATURES, lively
-from vae_core.model.flows.base import Place
+from vae_core.model.flows.base import StepShape
 from vae_core.model.flows.coupling import (
     AffineCouplingStep,
     SplineCouplingStep,
@@ -86,7 +86,7 @@ def test_coupling_steps_take_turns_and_leave_one_half_alone(kind, d, generator):
     z, h = normal(3, 4, d, generator=generator), normal(4, FEATURES, generator=generator)
     moved = []
     for index in (0, 1):
-        step = lively(kind(Place(d, FEATURES, 16, index, 2)), generator)
+        step = lively(kind(StepShape(d, FEATURES, 16, index, 2)), generator)
         after, _ = step(z, h)
         moved.append((after != z).any(0).any(0))
     if d == 1:
@@ -101,7 +101,7 @@ def test_coupling_steps_take_turns_and_leave_one_half_alone(kind, d, generator):
 
 def test_the_radial_step_is_its_formula(generator):
     d = 3
-    step = lively(RadialStep(Place(d, FEATURES)), generator)
+    step = lively(RadialStep(StepShape(d, FEATURES)), generator)
     h, z = normal(2, FEATURES, generator=generator), normal(5, 2, d, generator=generator)
     centre, alpha, rise = step.parameters_of(h).split([d, 1, 1], -1)
     softplus = torch.nn.functional.softplus
@@ -113,7 +113,7 @@ def test_the_radial_step_is_its_formula(generator):
 
 
 def test_the_radial_step_has_a_gradient_at_its_own_centre(generator):
-    step = RadialStep(Place(2, FEATURES))
+    step = RadialStep(StepShape(2, FEATURES))
     h = torch.randn(1, FEATURES, generator=generator)
     centre = step.parameters_of(h)[:, :2].detach()
     z = centre[None].clone().requires_grad_()
@@ -141,7 +141,7 @@ def dense(step: SylvesterStep, h: torch.Tensor) -> tuple[torch.Tensor, ...]:
 @pytest.mark.parametrize("index", [0, 1])
 @pytest.mark.parametrize("d", [2, 5, 20])
 def test_a_sylvester_step_is_its_formula(kind, index, d, generator):
-    step = lively(kind(Place(d, FEATURES, index=index, steps=2)), generator)
+    step = lively(kind(StepShape(d, FEATURES, index=index, steps=2)), generator)
     h, z = normal(1, FEATURES, generator=generator), normal(d, generator=generator)
     q, r, r_tilde, b = dense(step, h[0])
     torch.testing.assert_close(q.T @ q, torch.eye(step.columns).double(), rtol=0, atol=1e-9)
@@ -159,14 +159,14 @@ def test_a_sylvester_step_is_its_formula(kind, index, d, generator):
 @pytest.mark.parametrize("kind", SYLVESTER)
 def test_a_sylvester_step_cannot_fold_whatever_its_parameters(kind, generator):
     """|r_ii r̃_ii| < 1 keeps every factor of the determinant positive (their theorem 2)."""
-    step = lively(kind(Place(4, FEATURES)), generator)
+    step = lively(kind(StepShape(4, FEATURES)), generator)
     h = 20 * normal(300, FEATURES, generator=generator)
     _, log_abs_det = step(normal(10, 300, 4, generator=generator), h)
     assert torch.isfinite(log_abs_det).all()
 
 
 def test_householder_columns_are_a_product_of_reflections(generator):
-    step = lively(HouseholderSylvesterStep(Place(3, FEATURES)), generator)
+    step = lively(HouseholderSylvesterStep(StepShape(3, FEATURES)), generator)
     h = normal(1, FEATURES, generator=generator)
     q = torch.eye(3).double()
     for v in step.vectors(h).view(-1, 3):
@@ -175,7 +175,7 @@ def test_householder_columns_are_a_product_of_reflections(generator):
 
 
 def test_nearly_parallel_columns_become_orthonormal_too(generator):
-    step = OrthogonalSylvesterStep(Place(4, FEATURES))
+    step = OrthogonalSylvesterStep(StepShape(4, FEATURES))
     with torch.no_grad():
         step.raw.weight.copy_(step.raw.weight[::4].repeat_interleave(4, 0))  # every row of Q alike
         step.raw.bias.copy_(1e-5 * torch.randn(16, generator=generator))

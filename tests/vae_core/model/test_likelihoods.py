@@ -6,13 +6,18 @@ import pytest
 import torch
 from torch import distributions as td
 
+from vae_core.basics.named import load
+from vae_core.model.likelihoods.base import Likelihood
 from vae_core.model.likelihoods.bernoulli import Bernoulli
 from vae_core.model.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from vae_core.model.likelihoods.gaussian import Gaussian
-from vae_core.model.likelihoods.table import LIKELIHOODS
-from vae_core.settings.choices import LikelihoodName
+from vae_core.settings.choices import LIKELIHOODS, LikelihoodName
 
 GREY: tuple[LikelihoodName, ...] = ("continuous-bernoulli", "gaussian")
+
+
+def made(name: LikelihoodName) -> Likelihood:
+    return load(LIKELIHOODS[name].builder)()
 
 
 def reference(name: LikelihoodName, outputs: torch.Tensor) -> td.Distribution:
@@ -29,14 +34,14 @@ def test_it_is_the_log_probability_of_independent_pixels(name, generator):
     x = torch.rand(2, 30, generator=generator, dtype=torch.float64)
     x = x.round() if name == "bernoulli" else x
     expected = td.Independent(reference(name, outputs), 1).log_prob(x.expand(5, 2, 30))
-    found = LIKELIHOODS[name]().double()(x, outputs)
+    found = made(name).double()(x, outputs)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("output", [-90.0, -3.0, -0.02, 0.0, 1e-7, 0.049, 0.051, 40.0])
 @pytest.mark.parametrize("name", GREY)
 def test_a_density_of_grey_values_integrates_to_one(name, output):
-    likelihood = LIKELIHOODS[name]().double()
+    likelihood = made(name).double()
     low, high = (0.0, 1.0) if name == "continuous-bernoulli" else (output - 4, output + 4)
     x = torch.linspace(low, high, 400_001, dtype=torch.float64)
     density = likelihood.by_pixel(x, torch.tensor(output, dtype=torch.float64)).exp().detach()
@@ -61,7 +66,7 @@ def test_the_continuous_bernoulli_is_smooth_across_its_series(output):
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_draws_have_the_mean(name, generator):
-    likelihood = LIKELIHOODS[name]()
+    likelihood = made(name)
     outputs = torch.tensor([-60.0, -2.0, 0.0, 1e-5, 0.5, 7.0])
     draws = likelihood.sample(outputs.expand(100_000, 6), generator).detach()
     if name != "gaussian":
@@ -72,11 +77,25 @@ def test_draws_have_the_mean(name, generator):
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_outputs_of_a_mean_have_that_mean(name):
-    likelihood = LIKELIHOODS[name]().double()
+def test_initial_outputs_have_the_mean_they_were_made_for(name):
+    likelihood = made(name).double()
     mean = torch.tensor([0.02, 0.3, 0.5, 0.9], dtype=torch.float64)
-    torch.testing.assert_close(likelihood.mean(likelihood.outputs_of(mean)), mean)
-    assert torch.isfinite(likelihood.outputs_of(torch.tensor([0.0, 1.0]))).all()
+    torch.testing.assert_close(likelihood.mean(likelihood.initial_outputs(mean)), mean)
+    assert torch.isfinite(likelihood.initial_outputs(torch.tensor([0.0, 1.0]))).all()
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_slope_and_curvature_are_the_derivatives(name, generator):
+    """By central differences of log p(x_i; l_i)."""
+    likelihood = made(name).double()
+    outputs = torch.randn(3, 20, generator=generator, dtype=torch.float64)
+    x = torch.rand(3, 20, generator=generator, dtype=torch.float64).round()
+    step = 1e-4
+    low, here, high = (likelihood.by_pixel(x, outputs + s).detach() for s in (-step, 0, step))
+    slope, curvature = likelihood.slope_and_curvature(x, outputs)
+    torch.testing.assert_close(slope, (high - low) / (2 * step), rtol=1e-5, atol=1e-5)
+    bend = -(high - 2 * here + low) / step**2
+    torch.testing.assert_close(curvature, bend, rtol=1e-4, atol=1e-4)
 
 
 def test_extreme_logits_stay_finite():

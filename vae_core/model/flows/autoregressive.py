@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_core.model.flows.base import Place, _scale_weights
+from vae_core.model.flows.base import StepShape, _scale_weights
 
 
 class MaskedLinear(nn.Linear):
@@ -55,12 +55,12 @@ class InverseAutoregressiveStep(nn.Module):
     conditions the other way round.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, shape: StepShape) -> None:
         super().__init__()
         self.net = AutoregressiveNet(
-            place.latent_size, place.features, place.hidden_size, outputs=2
+            shape.latent_size, shape.features, shape.hidden_size, outputs=2
         )
-        self.reverse = place.index < place.steps - 1
+        self.reverse = shape.index < shape.steps - 1
         self.gate_bias = math.log(9.0)  # s starts at 0.9: near the identity, as in the paper
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

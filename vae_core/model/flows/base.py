@@ -13,8 +13,8 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a flow step is told when it is made.
+class StepShape:
+    """The sizes of a flow step and its place among the others.
 
     Attributes:
         latent_size: d.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_core.model.flows.base import Place
+from vae_core.model.flows.base import StepShape
 
 _MOST_LOG_SCALE = 2.0  # one step stretches by a factor of 7 at most
 _SMALLEST_BIN = 1e-3  # share of the interval
@@ -26,14 +26,14 @@ class CouplingStep(nn.Module):
     The second half moves in the first step, the first half in the next, and so on.
     """
 
-    def __init__(self, place: Place, outputs: int) -> None:
+    def __init__(self, shape: StepShape, outputs: int) -> None:
         super().__init__()
-        half, hidden_size = place.latent_size // 2, place.hidden_size
-        self.sizes = [half, place.latent_size - half]
-        self.second = place.index % 2 == 0 or half == 0
+        half, hidden_size = shape.latent_size // 2, shape.hidden_size
+        self.sizes = [half, shape.latent_size - half]
+        self.second = shape.index % 2 == 0 or half == 0
         stays, moves = self.sizes if self.second else self.sizes[::-1]
         self.outputs = outputs
-        self.context = nn.Linear(place.features, hidden_size)
+        self.context = nn.Linear(shape.features, hidden_size)
         self.first = nn.Linear(stays, hidden_size, bias=False) if stays else None
         self.middle = nn.Linear(hidden_size, hidden_size)
         self.last = nn.Linear(hidden_size, outputs * moves)
@@ -63,8 +63,8 @@ class CouplingStep(nn.Module):
 class AffineCouplingStep(CouplingStep):
     """x' = x ⊙ exp(s) + t (Dinh et al. 2017, "RealNVP", arXiv 1605.08803, eq. 7), s bounded."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place, outputs=2)
+    def __init__(self, shape: StepShape) -> None:
+        super().__init__(shape, outputs=2)
 
     def transform(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         shift, raw = parameters.unbind(-1)
@@ -78,8 +78,8 @@ class SplineCouplingStep(CouplingStep):
     ``bins`` pieces inside [−bound, bound], the identity outside.
     """
 
-    def __init__(self, place: Place, bins: int = 8, bound: float = 5.0) -> None:
-        super().__init__(place, outputs=3 * bins - 1)
+    def __init__(self, shape: StepShape, bins: int = 8, bound: float = 5.0) -> None:
+        super().__init__(shape, outputs=3 * bins - 1)
         self.bins, self.bound = bins, bound
 
     def transform(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_core.model.flows.base import Place, _scale_weights
+from vae_core.model.flows.base import StepShape, _scale_weights
 
 
 class PlanarStep(nn.Module):
@@ -13,9 +13,9 @@ class PlanarStep(nn.Module):
     û is u moved along w until wᵀû ≥ −1, which makes f invertible (their appendix A.1).
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, shape: StepShape) -> None:
         super().__init__()
-        self.parameters_of = nn.Linear(place.features, 2 * place.latent_size + 1)
+        self.parameters_of = nn.Linear(shape.features, 2 * shape.latent_size + 1)
         _scale_weights(self.parameters_of, 0.1)
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

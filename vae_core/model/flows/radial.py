@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_core.model.flows.base import Place
+from vae_core.model.flows.base import StepShape
 
 
 class RadialStep(nn.Module):
@@ -13,9 +13,9 @@ class RadialStep(nn.Module):
     α > 0 and β > −α make f invertible (their appendix A.2).
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, shape: StepShape) -> None:
         super().__init__()
-        self.parameters_of = nn.Linear(place.features, place.latent_size + 2)
+        self.parameters_of = nn.Linear(shape.features, shape.latent_size + 2)
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         d = z.shape[-1]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_core.basics.batched import times
-from vae_core.model.flows.base import Place
+from vae_core.model.flows.base import StepShape
 
 _MOST_COLUMNS = 16  # M of the orthogonal variant
 _REFLECTIONS = 8  # of the Householder variant
@@ -29,9 +29,9 @@ class Basis(NamedTuple):
 class SylvesterStep(nn.Module):
     """The step for any Q; ``columns`` is M."""
 
-    def __init__(self, place: Place, columns: int) -> None:
+    def __init__(self, shape: StepShape, columns: int) -> None:
         super().__init__()
-        features = place.features
+        features = shape.features
         self.columns = columns
         # Matrices of M² entries are made from a few numbers: their map would outweigh the VAE
         self.summary = nn.Linear(features, _SUMMARY)
@@ -87,9 +87,9 @@ class OrthogonalSylvesterStep(SylvesterStep):
     work of their iteration (their eq. 14).
     """
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place, min(place.latent_size, _MOST_COLUMNS))
-        self.raw = nn.Linear(_SUMMARY, place.latent_size * self.columns)
+    def __init__(self, shape: StepShape) -> None:
+        super().__init__(shape, min(shape.latent_size, _MOST_COLUMNS))
+        self.raw = nn.Linear(_SUMMARY, shape.latent_size * self.columns)
 
     def basis(self, h: Tensor, summary: Tensor) -> Basis:
         q, _ = torch.linalg.qr(self.raw(summary).unflatten(-1, (-1, self.columns)))
@@ -99,9 +99,9 @@ class OrthogonalSylvesterStep(SylvesterStep):
 class HouseholderSylvesterStep(SylvesterStep):
     """Q is a product of Householder reflections (their §4.2); M = d."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place, place.latent_size)
-        self.vectors = nn.Linear(place.features, _REFLECTIONS * place.latent_size)
+    def __init__(self, shape: StepShape) -> None:
+        super().__init__(shape, shape.latent_size)
+        self.vectors = nn.Linear(shape.features, _REFLECTIONS * shape.latent_size)
 
     def basis(self, h: Tensor, summary: Tensor) -> Basis:
         v = self.vectors(h).unflatten(-1, (_REFLECTIONS, -1))
@@ -119,9 +119,9 @@ class HouseholderSylvesterStep(SylvesterStep):
 class TriangularSylvesterStep(SylvesterStep):
     """Q is the identity or, in every other step, the reversal of the dimensions (their §4.3)."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place, place.latent_size)
-        self.reverse = place.index % 2 == 1
+    def __init__(self, shape: StepShape) -> None:
+        super().__init__(shape, shape.latent_size)
+        self.reverse = shape.index % 2 == 1
 
     def basis(self, h: Tensor, summary: Tensor) -> Basis:
         return Basis(self._turn, self._turn)

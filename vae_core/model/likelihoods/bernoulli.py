@@ -66,5 +66,5 @@ class Bernoulli(Likelihood):
     def sample(self, outputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(torch.sigmoid(outputs), generator=generator)
 
-    def outputs_of(self, mean: Tensor) -> Tensor:
+    def initial_outputs(self, mean: Tensor) -> Tensor:
         return torch.logit(mean.clamp(0.005, 0.995))

@@ -35,7 +35,7 @@ class ContinuousBernoulli(Likelihood):
         x = torch.log1p(u * torch.expm1(fall)) / fall
         return torch.where(near, u, torch.where(outputs > 0, 1 - x, x))
 
-    def outputs_of(self, mean: Tensor) -> Tensor:
+    def initial_outputs(self, mean: Tensor) -> Tensor:
         low = torch.full_like(mean, -_FARTHEST)
         high = torch.full_like(mean, _FARTHEST)
         for _ in range(50):

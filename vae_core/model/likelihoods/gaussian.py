@@ -31,5 +31,5 @@ class Gaussian(Likelihood):
         )
         return outputs + self.log_scale.exp() * noise
 
-    def outputs_of(self, mean: Tensor) -> Tensor:
+    def initial_outputs(self, mean: Tensor) -> Tensor:
         return mean
