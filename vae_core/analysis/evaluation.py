@@ -13,7 +13,7 @@ from vae_core.inference.proposals import ESTIMATES
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.data_sets import Split
-from vae_core.settings.protocol import EVALUATION_SEED
+from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
 
 def evaluate(
@@ -48,14 +48,17 @@ def evaluate(
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)
     known = result.pareto_k[~result.pareto_k.isnan()]
+    protocol = Protocol(
+        data.name,
+        split,
+        binarisation,
+        images=len(x),
+        importance_samples=importance_samples,
+        proposal=proposal,
+        seed=seed,
+    )
     return {
-        "dataset": data.name,
-        "split": split,
-        "binarisation": binarisation,
-        "images": len(x),
-        "importance_samples": importance_samples,
-        "proposal": proposal,
-        "seed": seed,
+        **protocol.to_dict(),
         "elbo": elbo,
         "elbo_se": elbo_se,
         "expected_log_likelihood": float(result.expected_log_likelihood.mean()),

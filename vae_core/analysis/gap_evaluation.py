@@ -17,7 +17,7 @@ from vae_core.inference.refit import refit
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
-from vae_core.settings.protocol import EVALUATION_SEED
+from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
 _MOST_WEIGHTS = 4_000_000  # of all copies of the head; Adam and the best so far make it four times
 
@@ -53,12 +53,9 @@ def evaluate_gap(
     whole = torch.cat([part.log_px - part.elbo for part in parts])
     figures["gap"], figures["gap_se"] = mean_and_se(whole)
     exact = model.config.latent_size <= 2
+    protocol = Protocol(data.name, split, binarisation, images=len(x), seed=seed)
     return {
-        "dataset": data.name,
-        "split": split,
-        "binarisation": binarisation,
-        "images": len(x),
-        "seed": seed,
+        **protocol.to_dict(),
         "log_px_by": "quadrature" if exact else "importance sampling",
         "importance_samples": None if exact else importance_samples,
         "share_converged": float(torch.cat(converged).double().mean()),

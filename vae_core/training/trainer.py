@@ -21,6 +21,7 @@ from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
 from vae_core.settings.config import RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError
+from vae_core.settings.protocol import Protocol
 from vae_core.training.adam import Adam
 from vae_core.training.cuda_graphs import Replayed, cuda_graphs
 from vae_core.training.objective import training_loss
@@ -236,12 +237,14 @@ class Training:
             "kl_weight": kl_weight_at(settings, progress.epoch),
             "train": {
                 **self._running_terms(),
-                "dataset": self.data.name,
-                "split": "train",
-                "binarisation": settings.binarisation,
-                "samples": settings.samples,
-                "images": len(self.images),
-                "seed": settings.seed,
+                **Protocol(
+                    self.data.name,
+                    "train",
+                    settings.binarisation,
+                    images=len(self.images),
+                    samples=settings.samples,
+                    seed=settings.seed,
+                ).to_dict(),
             },
             "validation": validation,
         }

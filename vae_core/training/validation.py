@@ -12,7 +12,7 @@ from vae_core.inference.elbo import ElboTerms, elbo_terms_at, mean_and_se
 from vae_core.inference.importance import log_density
 from vae_core.model.vae import VAE
 from vae_core.settings.config import TrainConfig
-from vae_core.settings.protocol import EVALUATION_SEED
+from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
 EPOCH_IMAGES = 2000
 _EPOCH_BATCH = 500
@@ -57,12 +57,14 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
         "mean_variance_by_dimension": spread.tolist(),
         "active_units": int((spread > ACTIVE_VARIANCE).sum()),
         **_accuracy(classes, labels),
-        "dataset": data.name,
-        "split": "validation",
-        "binarisation": settings.binarisation,
-        "samples": settings.samples,
-        "images": len(x),
-        "seed": EVALUATION_SEED,
+        **Protocol(
+            data.name,
+            "validation",
+            settings.binarisation,
+            images=len(x),
+            samples=settings.samples,
+            seed=EVALUATION_SEED,
+        ).to_dict(),
     }
 
 
@@ -101,10 +103,12 @@ def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dic
         "log_px": log_px,
         "log_px_se": se,
         "elbo": elbo,
-        "dataset": data.name,
-        "split": "validation",
-        "binarisation": settings.binarisation,
-        "importance_samples": IMPORTANCE_SAMPLES,
-        "images": len(x),
-        "seed": EVALUATION_SEED,
+        **Protocol(
+            data.name,
+            "validation",
+            settings.binarisation,
+            images=len(x),
+            importance_samples=IMPORTANCE_SAMPLES,
+            seed=EVALUATION_SEED,
+        ).to_dict(),
     }
