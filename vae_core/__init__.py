@@ -6,9 +6,11 @@ Importing this package is light; PyTorch is loaded when something that needs it 
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.data_sets import DatasetInfo, use_catalogue
 from vae_core.settings.fields import ConfigError
 
 if TYPE_CHECKING:
@@ -70,3 +72,13 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(f"vae_core.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'vae_core' has no attribute {name!r}")
+
+
+def _dataset_infos() -> Mapping[str, DatasetInfo]:
+    """The data sets of the data room, which is imported when one is first looked up."""
+    from vae_core.data.catalogue import dataset_infos
+
+    return dataset_infos()
+
+
+use_catalogue(_dataset_infos)

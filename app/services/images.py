@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.services import data
 from app.services.models import Choice
-from vae_core.settings.data_sets import DATASETS, Split
+from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class Images:
     @property
     def count(self) -> int:
         """How many there are."""
-        return DATASETS[self.choice.run.config.dataset].sizes[self.split] if self.split else DRAWS
+        return self._data_info.sizes[self.split] if self.split else DRAWS
 
     def x(self, first: int, count: int = 1) -> "Tensor":
         """Some of them in a row, float32 (count, C, H, W) in [0, 1], on the CPU."""
@@ -74,7 +74,7 @@ class Images:
         if not self.split:
             return f"draw {index} of the model"
         _, labels = self._of_split(self.split)
-        return DATASETS[self.choice.run.config.dataset].classes[int(labels[index])]
+        return self._data_info.classes[int(labels[index])]
 
     def thumbnail(self, index: int) -> "np.ndarray":
         """One in small, (H, W) in [0, 1]: with its grey levels, if it has any."""
@@ -104,6 +104,10 @@ class Images:
             f"x, _ = evaluation_images(data, {protocol})",
             f"x = x[{first}:{end}]",
         ]
+
+    @property
+    def _data_info(self) -> DatasetInfo:
+        return find_dataset(self.choice.run.config.dataset)
 
     def _of_split(self, split: Split) -> "tuple[Tensor, Tensor]":
         config = self.choice.run.config

@@ -17,7 +17,7 @@ from vae_core.analysis.latent import Dimensions, Floats, Plane
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.scoring.score import HeldOut
-from vae_core.settings.data_sets import DATASETS, DatasetInfo, Split
+from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 MAX_POINTS = 5000
 DRAWS = 500  # L and K of the numbers of one image
@@ -45,7 +45,7 @@ class View:
     @property
     def data_info(self) -> DatasetInfo:
         """What is known of the data set without loading it."""
-        return DATASETS[self.choice.run.config.dataset]
+        return find_dataset(self.choice.run.config.dataset)
 
     @property
     def d(self) -> int:

@@ -13,7 +13,7 @@ from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
 from vae_core.analysis.latent import Floats
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _SIDE = 15  # images of the manifold
 _SAMPLES = (8, 10)  # rows and columns
@@ -46,7 +46,7 @@ def show(choice: Choice) -> None:
 
 def _map(choice: Choice, places: latent_.Places) -> None:
     d = choice.run.config.model.latent_size
-    info = DATASETS[choice.run.config.dataset]
+    info = find_dataset(choice.run.config.dataset)
     figure = figures.map_figure(
         places.points,
         places.index,

@@ -19,7 +19,7 @@ from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
 from vae_core.model.vae import VAE
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
@@ -140,7 +140,7 @@ def _from_file(choice: Choice) -> Subject:
         help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
     )
     kept = st.session_state.get(_KEPT)
-    images, index = Images.at_hand(choice), DATASETS[choice.run.config.dataset].showcase
+    images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
         st.caption(f"{instead} until you give one.")

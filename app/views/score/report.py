@@ -20,7 +20,7 @@ from vae_core.scoring.report import Report
 from vae_core.scoring.score import Place
 from vae_core.scoring.typicality import FIGURES, Judgement, Verdict
 from vae_core.settings.choices import pixels_as
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -174,7 +174,7 @@ def _unjudged(report: Report) -> str:
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     """The classes that are not improbable, the likeliest first."""
-    names = DATASETS[choice.run.config.dataset].classes
+    names = find_dataset(choice.run.config.dataset).classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
@@ -201,7 +201,7 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     """The training images with the nearest latents; in words where they are not at hand."""
     dataset = choice.run.config.dataset
-    names = [DATASETS[dataset].classes[label] for label in neighbours.labels]
+    names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
     away = map(FIGURES["latent_distance"].shown, neighbours.distances)
     captions = [f"{name}, {far}" for name, far in zip(names, away, strict=True)]
     if data.missing(choice):

@@ -17,7 +17,7 @@ from app.views.train.pace import Kept, rest
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -120,7 +120,7 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         "on training and validation images.",
         partial(_terms_table, recorded),
     )
-    count = DATASETS[run.config.dataset].sizes["train"]
+    count = find_dataset(run.config.dataset).sizes["train"]
     st.caption(
         "Solid: validation, with the standard error of the ELBO as a band. Dotted: means over the "
         f"{count:,} training images while the weights move."
@@ -280,7 +280,7 @@ def _protocol(
 ) -> None:
     about = about or {}
     widgets.protocol(
-        DATASETS[config.dataset].title,
+        find_dataset(config.dataset).title,
         split,
         config.pixels,
         L=None if more else about.get("samples", config.train.samples),

@@ -7,11 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.parts import forms
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.presets import PRESETS, PresetName
 
 TIMEOUT = 20
-UNTOUCHED = RunConfig.from_settings(DATASETS["digits"].suggested)
+UNTOUCHED = RunConfig.from_settings(find_dataset("digits").suggested)
 
 
 def script() -> None:
@@ -62,7 +62,7 @@ def test_another_data_set_brings_its_suggestions_but_leaves_what_was_chosen() ->
 
 
 def test_an_address_with_a_data_set_starts_from_its_suggestions() -> None:
-    title = DATASETS["mnist"].title
+    title = find_dataset("mnist").title
     assert opened(new_dataset=title).session_state["run"].train.epochs == 20
     chosen = opened(new_dataset=title, new_epochs="200").session_state["run"]
     assert chosen.train.epochs == 200
