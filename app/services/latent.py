@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
+from app.figures.pictures import Picture, as_picture
 from app.services import data as data_
 from app.services import models, results
 from app.services.models import Choice
@@ -156,12 +157,7 @@ def _training_places(choice: Choice, *_: int) -> Places | None:
     )
 
 
-def grey(view: View, index: int) -> NDArray[np.float32]:
-    """An image of the split with its grey levels, in [0, 1], (H, W)."""
+def original(view: View, index: int) -> Picture:
+    """A picture of an image of the split, with the levels of the data set."""
     images, _ = view.data.split(view.split)
-    return picture(images[index].float().numpy() / 255)
-
-
-def picture(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Images (…, C, H, W) as they are drawn, (…, H, W)."""
-    return image.mean(-3, dtype=np.float32)
+    return as_picture(images[index])

@@ -6,6 +6,7 @@ import torch
 
 from app.figures import style
 from app.figures.latent_map import axis_titles, dimension_name
+from app.figures.pictures import as_picture
 from app.parts import widgets
 from app.parts.components import latent_walk
 from app.services import latent as latent_
@@ -31,7 +32,7 @@ def decode(view: View, index: int) -> None:
     point = data.point(view, index)
     anchor = _anchor(view, index)
     z, number = _position(view, point, anchor)
-    image = latent_.picture(latent.decode(view.model, z))
+    image = as_picture(latent.decode(view.model, z))
     latent_walk.latent_walk(
         _WALK,
         anchor,

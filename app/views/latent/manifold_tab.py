@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.figures import latent_sheets as sheets
 from app.figures.latent_map import axis_titles
+from app.figures.pictures import as_picture
 from app.parts import charts, widgets
 from app.services import latent as latent_
 from app.services.latent import View
@@ -39,7 +40,7 @@ def manifold(view: View, index: int) -> None:
     if view.d == 1:
         grid = latent.quantile_grid(size * _LINES)[0].reshape(_LINES, size, 2)
     z = latent_.cloud(view).plane.lift(grid)
-    images = latent_.picture(latent.decode(view.model, z))
+    images = as_picture(latent.decode(view.model, z))
     with plot:
         charts.chart(
             _sheet(view, images, grid),

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app.figures import latent_map as figures
 from app.figures import latent_sheets as sheets
+from app.figures.pictures import as_picture
 from app.parts import charts, missing_data, widgets
 from app.parts.text import shown_path
 from app.services import latent as latent_
@@ -104,7 +105,7 @@ def _traversals(choice: Choice) -> None:
     """From z = 0, the dimensions that move the picture most, one a row."""
     d = choice.run.config.model.latent_size
     ends = _decoded(choice, latent.traversals(np.zeros(d), range(d), np.array([-2.0, 2.0])))
-    moved = np.abs(ends[:, 1] - ends[:, 0]).sum((1, 2))
+    moved = np.abs(ends[:, 1] - ends[:, 0]).reshape(d, -1).sum(1)
     dims = np.argsort(-moved)[:_ROWS].tolist()
     values = np.linspace(-3, 3, _STEPS)
     figure = sheets.sheet_figure(
@@ -144,4 +145,4 @@ def _code(choice: Choice) -> list[str]:
 
 
 def _decoded(choice: Choice, z: Floats) -> np.ndarray:
-    return latent_.picture(latent.decode(models.model(choice), z))
+    return as_picture(latent.decode(models.model(choice), z))

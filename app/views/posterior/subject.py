@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.figures.pictures import Picture, as_picture
 from app.parts import pickers, preparation
 from app.services import data as data_
 from app.services import models
@@ -65,9 +66,9 @@ class Subject:
         return self.choice.run.config.model.latent_size
 
     @property
-    def picture(self) -> NDArray[np.float32]:
-        """The image as it is drawn, (H, W)."""
-        return self.x[0].mean(0).numpy()
+    def picture(self) -> Picture:
+        """The image as it is drawn."""
+        return as_picture(self.x[0])
 
     def identity(self) -> tuple[str, str, str]:
         """What decides everything that is computed here."""

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures import style
+from app.figures.pictures import as_picture
 from app.parts import charts, missing_data
 from app.services import data
 from app.services.models import Choice
@@ -214,4 +215,4 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     images = data.dataset(dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):
-            charts.image(images[index].numpy().mean(0) / 255, caption, _NEAREST_SIDE)
+            charts.image(as_picture(images[index]), caption, _NEAREST_SIDE)

@@ -69,7 +69,7 @@ def walk_through() -> None:
             diagram_.latent(now, about)
         diagram_.decoder()
         with diagram_.stage("p"):
-            diagram_.decoded(now.p[0], likelihood)
+            diagram_.decoded(now.p, likelihood)
     with terms:
         diagram_.terms(now, likelihood)
     with readouts:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.figures import style
 from app.figures import train as figures
+from app.figures.pictures import tile
 from app.parts import charts, widgets
 from app.shell import errors, navigation
 from app.views.train import film as film_
@@ -161,7 +162,7 @@ def film(run: Run) -> None:
         alt=f"Validation images and their reconstructions after epoch {epoch}",
     )
     charts.image(
-        figures.style.tile(frame.samples, 12),
+        tile(frame.samples, 12),
         "Samples: E[x|z] for z drawn from the prior",
         "stretch",
         alt=f"36 images the model makes up after epoch {epoch}",
