@@ -42,9 +42,10 @@ def planned(last_epoch: int) -> tuple[int, ...]:
 
 def frame(folder: Path, epoch: int) -> Frame | None:
     """The frame of an epoch; None if it is gone, or damaged."""
-    path = folder / "snapshots" / f"epoch-{epoch:06d}.safetensors"
+    from vae_core.runs.snapshots import snapshot_file
+
     try:
-        return _frame(str(folder), epoch, path.stat().st_mtime_ns)
+        return _frame(str(folder), epoch, snapshot_file(folder, epoch).stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
