@@ -16,9 +16,8 @@ from vae_core.settings.fields import ConfigError
 if TYPE_CHECKING:
     from vae_core.analysis.evaluation import evaluate
     from vae_core.data.datasets import load_dataset
-    from vae_core.inference.adaptive import log_density_to
     from vae_core.inference.annealing import ais, bdmc, simulate
-    from vae_core.inference.importance import LogDensity, log_density
+    from vae_core.inference.importance import LogDensity, log_density, log_density_to
     from vae_core.inference.methods import infer
     from vae_core.inference.proposals import refine
     from vae_core.inference.quadrature import posterior_grid
@@ -37,7 +36,7 @@ _LAZY = {
     "load_dataset": "data.datasets",
     "load_model": "runs.checkpoint",
     "log_density": "inference.importance",
-    "log_density_to": "inference.adaptive",
+    "log_density_to": "inference.importance",
     "posterior_grid": "inference.quadrature",
     "refine": "inference.proposals",
     "refit": "inference.refit",

@@ -88,13 +88,18 @@ class LinearGaussian:
         return torch.cholesky_solve(self._pull(self._centred(x)).T, factor).T
 
 
+def is_linear_gaussian(model: VAE) -> bool:
+    """Whether the decoder of a VAE is linear and its pixels are Gaussian."""
+    return isinstance(model.decoder, LinearDecoder) and isinstance(model.likelihood, Gaussian)
+
+
 def of_model(model: VAE) -> LinearGaussian:
     """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
     Raises:
         ValueError: if the decoder is not linear or the pixels are not Gaussian.
     """
-    if not (isinstance(model.decoder, LinearDecoder) and isinstance(model.likelihood, Gaussian)):
+    if not is_linear_gaussian(model):
         raise ValueError(
             "Exact values exist for a linear network with the Gaussian likelihood, not for "
             f"{model.config.network} with {model.config.likelihood}."
