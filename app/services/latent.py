@@ -14,7 +14,8 @@ from app.services import data as data_
 from app.services import models, results
 from app.services.models import Choice
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Dimensions, Floats, Plane
+from vae_core.analysis.latent import Dimensions, Plane
+from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.scoring.score import HeldOut

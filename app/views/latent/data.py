@@ -21,7 +21,7 @@ from app.services.latent import (
     original,
 )
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 from vae_core.inference.elbo import elbo_terms, monte_carlo
 from vae_core.inference.importance import log_density
 from vae_core.model.vae import VAE

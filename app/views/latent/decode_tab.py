@@ -14,7 +14,7 @@ from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.data import Point
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 
 MAX_SLIDERS = 8
 MAX_IN_ADDRESS = 64  # numbers of z that are put into the URL

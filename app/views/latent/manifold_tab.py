@@ -13,7 +13,7 @@ from app.services.latent import View
 from app.views.latent import code
 from app.views.latent.decode_tab import MAX_IN_ADDRESS, go_to
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 
 SIZES = (10, 15, 20, 25, 30)
 _LINES = 4  # in which the one dimension of d = 1 is laid out

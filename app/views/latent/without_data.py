@@ -13,7 +13,7 @@ from app.services import models
 from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 from vae_core.settings.data_sets import find_dataset
 
 _SIDE = 15  # images of the manifold
