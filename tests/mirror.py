@@ -1,5 +1,6 @@
 """A mirror of data sets on loopback, a real server that can be told to misbehave."""
 
+import dataclasses
 import gzip
 import hashlib
 import math
@@ -10,9 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.download import RemoteFile, Source
-from vae_core.data.mnist import SOURCES
-from vae_core.settings.data_sets import DatasetName
 
 CONTENT = np.random.RandomState(0).bytes(600_001)
 FILE = RemoteFile("data.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
@@ -82,7 +82,7 @@ def running() -> Iterator[Server]:
         thread.join()
 
 
-def publish(server: Server, name: DatasetName, patch: pytest.MonkeyPatch) -> None:
+def publish(server: Server, name: str, patch: pytest.MonkeyPatch) -> None:
     """Have a data set of the MNIST family, all blank, lie on the server and nowhere else."""
     files = []
     for part, count in (("train", 60_000), ("t10k", 10_000)):
@@ -91,7 +91,19 @@ def publish(server: Server, name: DatasetName, patch: pytest.MonkeyPatch) -> Non
             digest = hashlib.sha256(content).hexdigest()
             files.append(RemoteFile(f"{part}-{kind}-ubyte.gz", len(content), digest))
             server.files[files[-1].name] = content
-    patch.setitem(SOURCES, name, Source((server.url,), tuple(files)))
+    use_source(name, Source((server.url,), tuple(files)), patch)
+
+
+def use_source(name: str, source: Source, patch: pytest.MonkeyPatch) -> None:
+    """Have the files of a data set come from elsewhere."""
+    patch.setitem(BUILT_IN, name, dataclasses.replace(BUILT_IN[name], source=source))
+
+
+def source_of(name: str) -> Source:
+    """Where the files of a data set come from."""
+    source = BUILT_IN[name].source
+    assert source is not None
+    return source
 
 
 def _blank_idx(*shape: int) -> bytes:

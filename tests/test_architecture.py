@@ -58,9 +58,18 @@ def test_files_stay_short_enough_to_read(folder: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["app.shell.frame", "app.parts.widgets", "app.parts.forms", "app.figures.style"]
+    "module",
+    [
+        "app.shell.frame",
+        "app.parts.widgets",
+        "app.parts.forms",
+        "app.figures.style",
+        "vae_core.cli.main",
+        "vae_core.data.catalogue",
+        "vae_core.runs.worker",
+    ],
 )
-def test_the_shell_is_there_before_torch(module: str) -> None:
+def test_it_is_there_before_torch(module: str) -> None:
     check = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", check],

@@ -6,17 +6,18 @@ Importing this package is light; PyTorch is loaded when something that needs it 
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
+from vae_core.settings.data_sets import DatasetInfo, use_catalogue
 from vae_core.settings.fields import ConfigError
 
 if TYPE_CHECKING:
     from vae_core.analysis.evaluation import evaluate
     from vae_core.data.datasets import load_dataset
-    from vae_core.inference.adaptive import log_density_to
     from vae_core.inference.annealing import ais, bdmc, simulate
-    from vae_core.inference.importance import LogDensity, log_density
+    from vae_core.inference.importance import LogDensity, log_density, log_density_to
     from vae_core.inference.methods import infer
     from vae_core.inference.proposals import refine
     from vae_core.inference.quadrature import posterior_grid
@@ -35,7 +36,7 @@ _LAZY = {
     "load_dataset": "data.datasets",
     "load_model": "runs.checkpoint",
     "log_density": "inference.importance",
-    "log_density_to": "inference.adaptive",
+    "log_density_to": "inference.importance",
     "posterior_grid": "inference.quadrature",
     "refine": "inference.proposals",
     "refit": "inference.refit",
@@ -70,3 +71,13 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(f"vae_core.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'vae_core' has no attribute {name!r}")
+
+
+def _dataset_infos() -> Mapping[str, DatasetInfo]:
+    """The data sets of the data room, which is imported when one is first looked up."""
+    from vae_core.data.catalogue import dataset_infos
+
+    return dataset_infos()
+
+
+use_catalogue(_dataset_infos)

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures import style
+from app.figures import pictures, style
 from app.figures.latent_map import density_bars, dimension_name
 
 _HISTOGRAM_COLUMNS = 3
@@ -28,17 +28,19 @@ def sheet_figure(
     height: int = 320,
     hover: Sequence[str] = (),
 ) -> go.Figure:
-    """Images (R, C, H, W) in [0, 1] in rows and columns; a label that is empty has no tick.
+    """Pictures (R, C, H, W), or (R, C, H, W, 3), in rows and columns.
+
+    A label that is empty has no tick.
 
     With a ``hover`` text for each image, row by row, an image can be clicked too: its number is the
     ``customdata`` of the selection.
     """
     images = _enlarged(images)
-    rows, columns, high, wide = images.shape
-    sheet = style.tile(images.reshape(-1, high, wide), columns)
+    rows, columns, high, wide = images.shape[:4]
+    sheet = pictures.tile(images.reshape(-1, *images.shape[2:]), columns)
     across, down = 1 / (wide + 1), 1 / (high + 1)  # column j is centred at j, row i at i
     figure = go.Figure(
-        style.image_trace(
+        pictures.image_trace(
             sheet, x0=-(wide - 1) / 2 * across, dx=across, y0=-(high - 1) / 2 * down, dy=down
         )
     )
@@ -71,14 +73,13 @@ def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
 
 def _enlarged(images: np.ndarray) -> np.ndarray:
     """Small images with every pixel repeated, so that the gap between them is thinner than one."""
-    times = max(1, round(_FINE / images.shape[-1]))
-    return images.repeat(times, -1).repeat(times, -2)
+    return pictures.enlarged(images, max(1, round(_FINE / images.shape[3])))
 
 
 def sheet_csv(images: np.ndarray) -> str:
-    """The pixels of a sheet of images (R, C, H, W) as CSV, a row a pixel."""
-    places = np.indices(images.shape).reshape(4, -1)
-    names = ("row", "column", "pixel row", "pixel column")
+    """The pixels of a sheet of pictures (R, C, H, W), or (R, C, H, W, 3), as CSV, a row a value."""
+    places = np.indices(images.shape).reshape(images.ndim, -1)
+    names = ("row", "column", "pixel row", "pixel column", "colour")[: images.ndim]
     columns = dict(zip(names, places, strict=True))
     return style.csv_text({**columns, "value": np.round(images.ravel(), 4)})
 

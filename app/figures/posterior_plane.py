@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from app.figures import style
 from app.figures.style import HIGHLIGHT, NEUTRAL, faint
+from vae_core.basics.arrays import Floats
 
-Floats = NDArray[np.float64]
 Spec = dict[str, Any]
 
 GROUND_SCALE = ((0.0, faint(NEUTRAL, 0)), (0.35, faint(NEUTRAL, 0.36)), (1.0, faint(NEUTRAL, 0.85)))

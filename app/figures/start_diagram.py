@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from app.figures import style
 from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
+from vae_core.basics.arrays import Floats
 
-Floats = NDArray[np.float64]
 Spec = dict[str, Any]  # of a trace, an axis, a shape
 
 HEIGHT = 230

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from app.figures import style
 from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint
+from vae_core.basics.arrays import Floats
 
-Floats = NDArray[np.float64]
 Spec = dict[str, Any]
 
 _HEIGHT = 205

@@ -109,42 +109,6 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
     }
 
 
-def tile(images: np.ndarray, columns: int, gap: int = 1, gap_value: float = 0.15) -> np.ndarray:
-    """Images (N, H, W) side by side, row by row, as one picture (H', W').
-
-    H' = rows · (H + gap) − gap, and likewise W'. What is left of the last row has ``gap_value``.
-    """
-    count, height, width = images.shape
-    columns = max(1, min(columns, count))
-    rows = math.ceil(count / columns)
-    sheet = np.full((rows * (height + gap), columns * (width + gap)), gap_value, dtype=np.float32)
-    for index, image in enumerate(images):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap]
-
-
-def image_trace(image: np.ndarray, **place: Any) -> go.Heatmap:
-    """A grey image (H, W) in [0, 1] as a trace; ``place`` may hold x0, dx, y0, dy, xaxis, yaxis.
-
-    Sent to the browser as one byte a pixel.
-    """
-    levels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return go.Heatmap(
-        z=levels, zmin=0, zmax=255, colorscale=INK_SCALE, showscale=False, hoverinfo="skip", **place
-    )
-
-
-def image_figure(image: np.ndarray, title: str = "", *, height: int = 320) -> go.Figure:
-    """A grey image (H, W) in [0, 1] as a figure of its own: square pixels and no axes."""
-    figure = go.Figure(image_trace(image))
-    figure.update_layout(**layout(title, height=height, legend=False))
-    figure.update_layout(margin={"t": 40 if title else 0, "r": 0, "b": 0, "l": 0, "pad": 0})
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed", scaleanchor="x")
-    return figure
-
-
 def number(value: float, se: float | None = None, unit: str = "nats") -> str:
     """A figure for reading: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
 
@@ -188,16 +152,21 @@ def figure_csv(figure: go.Figure) -> str:
 
 def _points(trace: Any) -> Iterator[tuple[Any, Any, Any]]:
     z = getattr(trace, "z", None)
-    if z is not None and np.ndim(z) == 2:
-        x = _ticks(trace.x, trace.x0, trace.dx, np.shape(z)[1])
-        y = _ticks(trace.y, trace.y0, trace.dy, np.shape(z)[0])
-        yield from ((x[j], y[i], value) for i, row in enumerate(z) for j, value in enumerate(row))
-        return
     x, y = getattr(trace, "x", None), getattr(trace, "y", None)
+    if z is not None and np.ndim(z) >= 2:
+        x = _ticks(x, trace.x0, trace.dx, np.shape(z)[1])
+        y = _ticks(y, trace.y0, trace.dy, np.shape(z)[0])
+        yield from ((x[j], y[i], _cell(v)) for i, row in enumerate(z) for j, v in enumerate(row))
+        return
     length = max((len(a) for a in (x, y) if a is not None), default=0)
     x = range(length) if x is None else x
     y = [""] * length if y is None else y
     yield from ((a, b, "") for a, b in zip_longest(x, y, fillvalue=""))
+
+
+def _cell(value: Any) -> Any:
+    """A number as it is; red, green and blue as ``#rrggbb``."""
+    return value if np.ndim(value) == 0 else "#" + bytes(np.asarray(value, np.uint8)).hex()
 
 
 def _ticks(values: Any, start: float | None, step: float | None, count: int) -> Sequence[Any]:

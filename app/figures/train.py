@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures import style
+from app.figures import pictures, style
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PX, LOG_Q, NEUTRAL, Quantity
 
 TERMS: tuple[tuple[str, str, Quantity], ...] = (
@@ -153,12 +153,16 @@ def importance_figure(
 
 
 def pairs(originals: np.ndarray, reconstructions: np.ndarray, columns: int = 6) -> np.ndarray:
-    """Images (N, H, W) with their reconstructions beneath them, ``columns`` side by side."""
+    """Pictures with their reconstructions beneath them, ``columns`` side by side.
+
+    Args:
+        originals: (N, H, W) or (N, H, W, 3), as are the reconstructions.
+    """
     rows = []
     for start in range(0, len(originals), columns):
         chosen = slice(start, start + columns)
         rows += [*originals[chosen], *reconstructions[chosen]]
-    return style.tile(np.stack(rows), columns)
+    return pictures.tile(np.stack(rows), columns)
 
 
 def strip_figure(
@@ -168,12 +172,12 @@ def strip_figure(
 
     Args:
         epochs: of the columns, (n,); 0 is called "given".
-        frames: (n, rows, H, W) in [0, 1].
+        frames: pictures (n, rows, H, W) or (n, rows, H, W, 3).
         names: of the rows.
     """
-    count, rows, side, width = frames.shape
-    sheet = style.tile(frames.swapaxes(0, 1).reshape(-1, side, width), count)
-    figure = go.Figure(style.image_trace(sheet))
+    count, rows, side, width = frames.shape[:4]
+    sheet = pictures.tile(frames.swapaxes(0, 1).reshape(-1, *frames.shape[2:]), count)
+    figure = go.Figure(pictures.image_trace(sheet))
     figure.update_layout(**style.layout("Film strip", "Epoch", height=height, legend=False))
     across = [column * (width + 1) + (width - 1) / 2 for column in range(count)]
     down = [row * (side + 1) + (side - 1) / 2 for row in range(rows)]

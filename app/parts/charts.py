@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image, ImageColor
 
 from app.figures import style
+from app.figures.pictures import as_bytes
 from app.shell import frame
 
 _TALL = 560  # pixels that page head and controls leave of a projector's 900
@@ -125,8 +126,8 @@ def image(
 
 def png(array: np.ndarray, scale: int = 1) -> bytes:
     """An image (H, W) or (H, W, 3) in [0, 1] as a PNG, each pixel a square of ``scale`` pixels."""
-    levels = np.nan_to_num(np.clip(np.asarray(array, dtype=np.float32), 0, 1))
-    picture = Image.fromarray(np.round(levels * 255).astype(np.uint8))
+    levels = as_bytes(np.nan_to_num(np.asarray(array, dtype=np.float32)))
+    picture = Image.fromarray(levels)
     if levels.ndim == 2:
         picture.putpalette(_inks())  # a byte a pixel is encoded several times as fast as three
     picture = picture.resize(

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.data_sets import DATASETS, DatasetName
+from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 
@@ -105,13 +105,13 @@ def _is_long(about: Setting) -> bool:
     return max(map(len, about.titles.values()), default=0) > _FITS
 
 
-def _suggested(about: Setting, dataset: DatasetName) -> Setting:
+def _suggested(about: Setting, dataset: str) -> Setting:
     """The setting with the default that suits the data set."""
-    default = DATASETS[dataset].suggested.get(about.name, about.default)
+    default = find_dataset(dataset).suggested.get(about.name, about.default)
     return dataclasses.replace(about, default=default)
 
 
-def _follow_suggestions(key: str, dataset: DatasetName) -> None:
+def _follow_suggestions(key: str, dataset: str) -> None:
     """With another data set, settings still at the old one's defaults go to the new one's."""
     before = st.session_state.get(f"{key}-suggested-for", dataset)
     st.session_state[f"{key}-suggested-for"] = dataset
@@ -124,9 +124,9 @@ def _follow_suggestions(key: str, dataset: DatasetName) -> None:
             st.session_state[name] = new
 
 
-def _offer_presets(key: str, dataset: DatasetName) -> None:
+def _offer_presets(key: str, dataset: str) -> None:
     """Buttons that fill the form; what the small images need is suggested anyway."""
-    if DATASETS[dataset].embedded:
+    if find_dataset(dataset).embedded:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Start from", width="content")
@@ -140,7 +140,7 @@ def _offer_presets(key: str, dataset: DatasetName) -> None:
             )
 
 
-def _start_from(preset: Preset, dataset: DatasetName, key: str) -> None:
+def _start_from(preset: Preset, dataset: str, key: str) -> None:
     prefill(RunConfig.from_settings({**preset.settings, "dataset": dataset}), key)
 
 

@@ -8,8 +8,8 @@ from app.services.data import missing
 from app.services.downloads import Download
 from app.services.models import Choice
 from app.shell import errors, navigation
-from vae_core.data.mnist import bytes_to_download, file_names
-from vae_core.settings.data_sets import DATASETS, DatasetName
+from vae_core.data.catalogue import bytes_to_download, file_names
+from vae_core.settings.data_sets import find_dataset
 
 
 def panel(choice: Choice, needed_for: str) -> None:
@@ -20,7 +20,7 @@ def panel(choice: Choice, needed_for: str) -> None:
     """
     name = choice.run.config.dataset
     with st.container(key="missing-data", border=True, gap="small"):
-        st.markdown(f"**{DATASETS[name].title} is not on this computer.** {needed_for}")
+        st.markdown(f"**{find_dataset(name).title} is not on this computer.** {needed_for}")
         download = _download(name)
         under_way = download.begun and download.state != "done"
         if under_way:
@@ -42,13 +42,13 @@ def note(choice: Choice, part_of: str) -> None:
         part_of: how the sentence begins, which goes on with the name of the data set.
     """
     name = choice.run.config.dataset
-    title, size = DATASETS[name].title, bytes_to_download(name) / 1e6
+    title, size = find_dataset(name).title, bytes_to_download(name) / 1e6
     st.caption(f"{part_of} {title}, which is not on this computer ({size:.0f} MB).")
     navigation.link("start", f"Download {title} on the Start page", model=choice.key)
 
 
 @st.cache_resource(show_spinner=False)
-def _download(name: DatasetName) -> Download:
+def _download(name: str) -> Download:
     """The one download of a data set, whoever looks on."""
     return Download(name)
 
@@ -56,7 +56,7 @@ def _download(name: DatasetName) -> Download:
 def _offer(download: Download) -> None:
     name = download.name
     st.button(
-        f"Download {DATASETS[name].title}, {bytes_to_download(name) / 1e6:.0f} MB",
+        f"Download {find_dataset(name).title}, {bytes_to_download(name) / 1e6:.0f} MB",
         on_click=download.go_on,
         key="missing-data-download",
         icon=":material/download:",
@@ -82,7 +82,7 @@ def _progress(download: Download) -> None:
     """How far it is, or why it failed, with a button to stop it, go on or try again."""
     if download.state == "done":
         st.rerun()  # with the data
-    title = DATASETS[download.name].title
+    title = find_dataset(download.name).title
     here = f"{download.done_bytes / 1e6:.1f} of {download.all_bytes / 1e6:.1f} MB"
     text = f"Downloading {title}: {here}"
     if download.error is not None:

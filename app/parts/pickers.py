@@ -10,7 +10,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _MOST_DIGITS = 20  # of a number in an address
 
@@ -49,7 +49,7 @@ def pick_model(key: str = "model") -> Choice:
 
 def pick_image(images: Images, key: str = "image") -> int:
     """A number input: which of the images, those of a test split or a model's own."""
-    count, showcase = images.count, DATASETS[images.choice.run.config.dataset].showcase
+    count, showcase = images.count, find_dataset(images.choice.run.config.dataset).showcase
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = showcase
     if images.split is None:

@@ -11,7 +11,7 @@ SIDE = 108  # of a picture, in pixels
 
 
 def picture(array: np.ndarray, caption: str) -> None:
-    """An image (H, W) in [0, 1], none of them longer than another."""
+    """An image (H, W) or (H, W, 3) in [0, 1], none of them longer than another."""
     height, width = array.shape[:2]
     charts.image(array, caption, round(SIDE * min(1.0, width / height)))
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.services.models import Choice
-from vae_core.data.mnist import at_hand
-from vae_core.settings.data_sets import DATASETS, DatasetName, Split
+from vae_core.data.catalogue import at_hand
+from vae_core.settings.data_sets import Split, find_dataset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ def missing(choice: Choice) -> bool:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the images")
-def dataset(name: DatasetName) -> "Dataset":
+def dataset(name: str) -> "Dataset":
     """A data set, loaded once for everyone. Nothing is downloaded here: a page would wait for it.
 
     Raises:
@@ -31,13 +31,13 @@ def dataset(name: DatasetName) -> "Dataset":
     from vae_core.settings.data_sets import DataError
 
     if not at_hand(name):
-        raise DataError(f"{DATASETS[name].title} is not on this computer.")
+        raise DataError(f"{find_dataset(name).title} is not on this computer.")
     return load_dataset(name)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def images(
-    name: DatasetName, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
+    name: str, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
 ) -> "tuple[Tensor, Tensor]":
     """A split as a model sees it: float32 (N, C, H, W) in [0, 1], drawn once, and labels (N,)."""
     from vae_core.data.pixels import evaluation_images

@@ -7,9 +7,8 @@ import threading
 import time
 
 from app.services.work import State
+from vae_core.data.catalogue import bytes_to_download, download
 from vae_core.data.download import Progress
-from vae_core.data.mnist import bytes_to_download, idx_files
-from vae_core.settings.data_sets import DatasetName
 
 
 class Download:
@@ -22,8 +21,8 @@ class Download:
         done_bytes, all_bytes: how far it is.
     """
 
-    def __init__(self, name: DatasetName) -> None:
-        self.name: DatasetName = name
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.error: Exception | None = None
         self.begun = False
         self.done_bytes, self.all_bytes = 0, bytes_to_download(name)
@@ -81,7 +80,7 @@ class Download:
 
     def _fetch(self, called_off: threading.Event, ended: threading.Event) -> None:
         try:
-            idx_files(self.name, self._report(called_off))
+            download(self.name, self._report(called_off))
         except _CalledOffError:
             pass
         # Whatever it is: in a thread of its own nobody else would hear of it.

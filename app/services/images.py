@@ -6,12 +6,12 @@ What a model draws, z ~ p(z) and x ~ p(x|z), needs no file, and every number can
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.figures.pictures import Picture, as_picture
 from app.services import data
 from app.services.models import Choice
-from vae_core.settings.data_sets import DATASETS, Split
+from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
 DRAWS = 10_000
@@ -49,7 +49,7 @@ class Images:
     @property
     def count(self) -> int:
         """How many there are."""
-        return DATASETS[self.choice.run.config.dataset].sizes[self.split] if self.split else DRAWS
+        return self._data_info.sizes[self.split] if self.split else DRAWS
 
     def x(self, first: int, count: int = 1) -> "Tensor":
         """Some of them in a row, float32 (count, C, H, W) in [0, 1], on the CPU."""
@@ -74,14 +74,14 @@ class Images:
         if not self.split:
             return f"draw {index} of the model"
         _, labels = self._of_split(self.split)
-        return DATASETS[self.choice.run.config.dataset].classes[int(labels[index])]
+        return self._data_info.classes[int(labels[index])]
 
-    def thumbnail(self, index: int) -> "np.ndarray":
-        """One in small, (H, W) in [0, 1]: with its grey levels, if it has any."""
+    def thumbnail(self, index: int) -> Picture:
+        """A picture of one, with the levels of the data set rather than binarised."""
         if not self.split:
-            return self.x(index)[0, 0].numpy()
-        grey, _ = data.dataset(self.choice.run.config.dataset).split(self.split)
-        return grey[index, 0].numpy() / 255
+            return as_picture(self.x(index)[0])
+        images, _ = data.dataset(self.choice.run.config.dataset).split(self.split)
+        return as_picture(images[index])
 
     def code(self, first: int, count: int = 1) -> tuple[list[str], list[str]]:
         """How to make x for ``model`` in Python: what to import besides torch, and what to do."""
@@ -104,6 +104,10 @@ class Images:
             f"x, _ = evaluation_images(data, {protocol})",
             f"x = x[{first}:{end}]",
         ]
+
+    @property
+    def _data_info(self) -> DatasetInfo:
+        return find_dataset(self.choice.run.config.dataset)
 
     def _of_split(self, split: Split) -> "tuple[Tensor, Tensor]":
         config = self.choice.run.config

@@ -9,15 +9,17 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
+from app.figures.pictures import Picture, as_picture
 from app.services import data as data_
 from app.services import models, results
 from app.services.models import Choice
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Dimensions, Floats, Plane
+from vae_core.analysis.latent import Dimensions, Plane
+from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.scoring.score import HeldOut
-from vae_core.settings.data_sets import DATASETS, DatasetInfo, Split
+from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 MAX_POINTS = 5000
 DRAWS = 500  # L and K of the numbers of one image
@@ -45,7 +47,7 @@ class View:
     @property
     def data_info(self) -> DatasetInfo:
         """What is known of the data set without loading it."""
-        return DATASETS[self.choice.run.config.dataset]
+        return find_dataset(self.choice.run.config.dataset)
 
     @property
     def d(self) -> int:
@@ -156,12 +158,7 @@ def _training_places(choice: Choice, *_: int) -> Places | None:
     )
 
 
-def grey(view: View, index: int) -> NDArray[np.float32]:
-    """An image of the split with its grey levels, in [0, 1], (H, W)."""
+def original(view: View, index: int) -> Picture:
+    """A picture of an image of the split, with the levels of the data set."""
     images, _ = view.data.split(view.split)
-    return picture(images[index].float().numpy() / 255)
-
-
-def picture(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Images (…, C, H, W) as they are drawn, (…, H, W)."""
-    return image.mean(-3, dtype=np.float32)
+    return as_picture(images[index])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 if TYPE_CHECKING:
     from vae_core.model.vae import VAE
@@ -75,7 +75,7 @@ def labels(found: Mapping[str, Choice]) -> dict[str, str]:
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
     """What is opened where none is named: a model whose images come with the program, if any."""
-    embedded = (each for each in found.values() if DATASETS[each.run.config.dataset].embedded)
+    embedded = (each for each in found.values() if find_dataset(each.run.config.dataset).embedded)
     return next(embedded, next(iter(found.values()), None))
 
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from vae_core.runs.run import RunError
+from vae_core.runs.run import (
+    CALIBRATION_FILE,
+    DETECTION_FILE,
+    EVALUATION_FILE,
+    HELD_OUT_FILE,
+    RunError,
+)
 from vae_core.settings.data_sets import Split
 
 if TYPE_CHECKING:
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
 from app.services.data import images
 from app.services.models import Choice, model
 
-_HELD_OUT = ("evaluation.json", "held_out.safetensors")
 _Read = TypeVar("_Read")
 _log = logging.getLogger("elbo_room")
 
@@ -56,7 +61,7 @@ def damage(choice: Choice) -> RunError | None:
 
 
 def _held_out_or_why(choice: Choice) -> "HeldOut | RunError | None":
-    return _held_out(choice, *choice.weights(), *_written(choice, *_HELD_OUT))
+    return _held_out(choice, *choice.weights(), *_written(choice, EVALUATION_FILE, HELD_OUT_FILE))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -68,8 +73,6 @@ def _held_out(_choice: Choice, key: str, digest: str, *written: int) -> "HeldOut
 
 
 def _calibration_or_why(choice: Choice) -> "Calibration | RunError | None":
-    from vae_core.runs.records import CALIBRATION_FILE
-
     return _calibration(choice, *choice.weights(), *_written(choice, CALIBRATION_FILE))
 
 
@@ -85,9 +88,7 @@ def _calibration(
 
 def judged_by(choice: Choice) -> tuple[int, ...]:
     """Changes whenever what scores are held against is written anew."""
-    from vae_core.runs.records import CALIBRATION_FILE
-
-    return _written(choice, CALIBRATION_FILE, *_HELD_OUT)
+    return _written(choice, CALIBRATION_FILE, EVALUATION_FILE, HELD_OUT_FILE)
 
 
 def _written(choice: Choice, *names: str) -> tuple[int, ...]:
@@ -116,8 +117,6 @@ def detection(choice: Choice) -> "DetectionReport | None":
     Raises:
         RunError: if what was kept is damaged.
     """
-    from vae_core.runs.records import DETECTION_FILE
-
     return _detection(choice, *choice.weights(), *_written(choice, DETECTION_FILE))
 
 

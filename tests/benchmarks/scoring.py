@@ -12,9 +12,8 @@ from tests.benchmarks.peers.sylvester import calculate_likelihood
 from tests.benchmarks.profile import print_profile
 from tests.benchmarks.side_by_side import Work, compare
 from vae_core.basics.paths import pretrained_folder
-from vae_core.inference.adaptive import ReachedDensity, log_density_to
 from vae_core.inference.annealing import simulate
-from vae_core.inference.importance import log_density
+from vae_core.inference.importance import ReachedDensity, log_density, log_density_to
 from vae_core.inference.proposals import refine, refined_log_density
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model

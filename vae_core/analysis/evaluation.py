@@ -8,8 +8,8 @@ from vae_core.analysis.resumable import kept_log_density
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.elbo import mean_and_se
-from vae_core.inference.importance import LogDensity
-from vae_core.inference.proposals import ESTIMATES
+from vae_core.inference.importance import LogDensity, ReachedDensity
+from vae_core.inference.proposals import ESTIMATES, ESTIMATES_TO
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.data_sets import Split
@@ -27,6 +27,7 @@ def evaluate(
     on_progress: Callable[[float], None] | None = None,
     kept: Path | None = None,
     proposal: ProposalName = "encoder",
+    se: float | None = None,
 ) -> tuple[dict[str, Any], LogDensity]:
     """Figures on a split, with their protocol, and the score of every image behind them.
 
@@ -38,10 +39,16 @@ def evaluate(
             are among the figures, or one refined for each image
             (:mod:`vae_core.inference.proposals`), with
             which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
+        se: the standard error wanted for every image, in nats. Each image then gets as many
+            samples as that takes, ``importance_samples`` at most; ``kept`` is not used.
     """
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)
-    if kept is None:
+    reaching: dict[str, Any] = {}
+    if se is not None:
+        found = ESTIMATES_TO[proposal](model, x, se, importance_samples, seed, on_progress)
+        result, reaching = found.density, _reaching(found, se)
+    elif kept is None:
         result = ESTIMATES[proposal](model, x, importance_samples, seed, on_progress)
     else:
         result = kept_log_density(model, x, importance_samples, seed, kept, on_progress, proposal)
@@ -68,4 +75,15 @@ def evaluate(
         "bits_per_dim": float(result.bits_per_dim(model.config.pixels).mean()),
         "ess": float(result.ess.mean()),
         "share_pareto_k_above_0_7": float((known > 0.7).double().mean()) if len(known) else None,
+        **reaching,
     }, result
+
+
+def _reaching(found: ReachedDensity, se: float) -> dict[str, Any]:
+    """The figures of an evaluation to a standard error that others do not have."""
+    return {
+        "se_wanted": se,
+        "importance_samples": int(found.samples.max()),
+        "importance_samples_mean": float(found.samples.double().mean()),
+        "images_not_reached": int((~found.reached).sum()),
+    }

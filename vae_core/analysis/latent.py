@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_core.basics.arrays import Floats
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.model.posteriors import Path
 from vae_core.model.priors import Prior
@@ -16,8 +17,6 @@ from vae_core.model.vae import VAE
 _ENCODE_AT_ONCE = 100  # with all their draws this still fits a processor's cache
 _DECODE_AT_ONCE = 500
 _MOMENT_SAMPLES = 64
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ def detect(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.basics.progress import finish
     from vae_core.data.datasets import load_dataset
-    from vae_core.runs.records import DETECTION_FILE, calibration_of
+    from vae_core.runs.records import calibration_of
+    from vae_core.runs.run import DETECTION_FILE
     from vae_core.scoring.calibration import IMAGES
     from vae_core.scoring.detection import FEWEST_IMAGES, detection_steps
 

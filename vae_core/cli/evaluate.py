@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from vae_core.cli.shared import (
     ALL_DONE,
     a_positive,
+    a_standard_error,
     add_scoring_options,
     binarisation_of,
     open_model,
@@ -17,6 +18,7 @@ from vae_core.cli.shared import (
 )
 from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation, ProposalName, pixels_as
+from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 from vae_core.settings.data_sets import Split
 
 T = TypeVar("T")
@@ -36,6 +38,13 @@ def add_evaluate(commands: Any) -> None:
         "image, which brings log p(x) and its error closer to the truth (default encoder)",
     )
     add_scoring_options(parser, 500)
+    parser.add_argument(
+        "--se",
+        type=a_standard_error,
+        metavar="NATS",
+        help="draw until the standard error of log p(x) of every image is at most this many nats, "
+        f"instead of K samples each; at most {MAX_IMPORTANCE_SAMPLES:,} samples an image",
+    )
     parser.set_defaults(command=evaluate)
 
 
@@ -64,7 +73,10 @@ def evaluate(given: argparse.Namespace) -> int:
     """ELBO, its terms and log p̂(x) on a split, with their protocol."""
     from vae_core.analysis.evaluation import evaluate as measure
 
-    run, (figures, _) = _on_split(given, partial(measure, proposal=given.proposal))
+    if given.se is not None:
+        given.importance_samples = MAX_IMPORTANCE_SAMPLES
+    how = {"proposal": given.proposal, "se": given.se}
+    run, (figures, _) = _on_split(given, partial(measure, **how))
     if given.json:
         print_json(figures)
     else:
@@ -114,10 +126,23 @@ _DRAWN_FROM = {"encoder": "the encoder's q(z|x)", "refined": "a q refined for ea
 def evaluation_sentence(run: Run, figures: dict[str, Any]) -> str:
     drawn_from = _DRAWN_FROM[figures.get("proposal", "encoder")]
     pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
+    samples = f"K = {figures['importance_samples']}"
+    if "se_wanted" in figures:
+        samples = _reached(figures)
     return (
         f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
         f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
-        f"(K = {figures['importance_samples']} from {drawn_from}, "
+        f"({samples} from {drawn_from}, "
         f"{figures['images']} images of {figures['dataset']} {figures['split']}, {pixels}, "
         f"seed {figures['seed']})"
+    )
+
+
+def _reached(figures: dict[str, Any]) -> str:
+    """How many samples it took to reach the standard error asked for, and where it was missed."""
+    missed = figures["images_not_reached"]
+    return (
+        f"K = {figures['importance_samples_mean']:.0f} on average until the standard error of an "
+        f"image is {figures['se_wanted']:g} nats, {missed or 'no'} "
+        f"{'image' if missed == 1 else 'images'} short of it,"
     )

@@ -3,11 +3,7 @@
 import argparse
 import math
 from pathlib import Path
-from typing import Any
-
-import torch
-from PIL import Image
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.shared import (
     ALL_DONE,
@@ -17,6 +13,9 @@ from vae_core.cli.shared import (
     open_model,
     say,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TILE = 56  # smaller images are enlarged to about as many pixels
 
@@ -45,16 +44,14 @@ def sample(given: argparse.Namespace) -> int:
     _, model = open_model(given)
     import torch
 
-    from vae_core.cli.sample import write_tiles
-
     images = model.sample(given.count, torch.Generator(model.device).manual_seed(given.seed))
     write_tiles(images.cpu(), given.out)
     say(f"{given.count} images in {given.out}")
     return ALL_DONE
 
 
-def write_tiles(images: Tensor, path: Path) -> None:
-    """Writes images side by side into one picture, in a grid as square as can be.
+def write_tiles(images: "Tensor", path: Path) -> None:
+    """Write images side by side into one picture, in a grid as square as can be.
 
     Args:
         images: float in [0, 1], shape (N, C, H, W), C being 1 or 3.
@@ -64,6 +61,9 @@ def write_tiles(images: Tensor, path: Path) -> None:
         ValueError: for an ending that no image format has.
         OSError: if it cannot be written.
     """
+    import torch
+    from PIL import Image
+
     count, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -68,6 +68,16 @@ def a_seed(text: str) -> int:
     return value
 
 
+def a_standard_error(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number of nats, not {text!r}") from error
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
+    return value
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)

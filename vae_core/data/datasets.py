@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae_core.data.digits import _digits
+from vae_core.data.catalogue import stored_dataset
 from vae_core.data.download import Progress
-from vae_core.data.mnist import _mnist_family
-from vae_core.settings.data_sets import DATASETS, DataError, DatasetInfo, DatasetName, Split
+from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,13 @@ class Dataset:
     """Images, labels and splits.
 
     Attributes:
-        name: its key in :data:`vae_core.settings.config.DATASETS`.
+        name: what :func:`vae_core.settings.data_sets.find_dataset` finds it by.
         images: uint8, shape (N, C, H, W).
         labels: int64, shape (N,).
         splits: which images belong to which split.
     """
 
-    name: DatasetName
+    name: str
     images: Tensor
     labels: Tensor
     splits: Mapping[Split, slice]
@@ -35,7 +34,7 @@ class Dataset:
     @property
     def info(self) -> DatasetInfo:
         """Title, image shape, sizes of the splits and names of the classes."""
-        return DATASETS[self.name]
+        return find_dataset(self.name)
 
     def split(self, name: Split) -> tuple[Tensor, Tensor]:
         """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies."""
@@ -49,32 +48,31 @@ class Dataset:
         )
 
 
-def load_dataset(name: DatasetName, progress: Progress | None = None) -> Dataset:
-    """A data set by name, on the CPU.
+def load_dataset(name: str, progress: Progress | None = None) -> Dataset:
+    """Load a data set by name, on the CPU.
 
-    ``digits`` come with the program. The others are IDX files, gzipped or not, looked for in
-    ``VAE_DATA_DIR`` (in a folder of the data set's name there, or directly), then in the cache
-    folder, then downloaded into it. Their training images are the first 50,000 of the published
-    training file, the validation images its last 10,000, the test images the published test file.
+    ``digits`` come with the program. ``mnist``, ``fashion-mnist`` and ``kmnist`` are IDX files,
+    gzipped or not. These are looked for in ``VAE_DATA_DIR`` (in a folder of the data set's name
+    there, or directly), then in the cache folder; what is missing is downloaded into it.
 
     Args:
-        name: a key of :data:`vae_core.settings.config.DATASETS`.
+        name: one of :func:`vae_core.settings.data_sets.known_datasets`.
         progress: called with (bytes done, bytes in all) while files are downloaded.
 
     Raises:
         DataError: for an unknown name, or a file that is truncated or not what it should be.
         vae_core.data.download.DownloadError: if files are missing and cannot be downloaded.
     """
-    if name not in DATASETS:
-        raise DataError(f"There is no data set {name!r}. Known: {', '.join(DATASETS)}.")
-    images, labels = _digits() if name == "digits" else _mnist_family(name, progress)
-    return Dataset(name, torch.from_numpy(images), torch.from_numpy(labels), _splits(name))
+    stored = stored_dataset(name)
+    images, labels = stored.load(progress)
+    splits = _splits(stored.info)
+    return Dataset(name, torch.from_numpy(images), torch.from_numpy(labels), splits)
 
 
-def _splits(name: DatasetName) -> Mapping[Split, slice]:
+def _splits(info: DatasetInfo) -> Mapping[Split, slice]:
     splits: dict[Split, slice] = {}
     start = 0
-    for split, size in DATASETS[name].sizes.items():
+    for split, size in info.sizes.items():
         splits[split] = slice(start, start + size)
         start += size
     return splits

@@ -7,19 +7,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_core.data.download import Progress
+from vae_core.data.stored import Layout, Pixels, StoredDataset
+from vae_core.settings.data_sets import DatasetInfo
+
 DIGITS_PERMUTATION_SEED = 0
 """The digits are shuffled by ``numpy.random.RandomState(0).permutation(1797)``, a stream that NumPy
 has frozen, then cut into train, validation and test. In their published order neighbouring images
 come from the same writer."""
 
 
-def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """scikit-learn's 8×8 digits, 0 to 16, as round(255 v / 16)."""
-    table = _digits_table()
-    order = np.random.RandomState(DIGITS_PERMUTATION_SEED).permutation(len(table))
-    table = table[order]
-    images = np.rint(table[:, :64] * (255 / 16)).astype(np.uint8)
-    return images.reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64)
+class _Digits(StoredDataset):
+    def load(self, progress: Progress | None = None) -> Pixels:
+        """Grey levels of 0 to 16 become round(255 v / 16)."""
+        table = _digits_table()
+        order = np.random.RandomState(DIGITS_PERMUTATION_SEED).permutation(len(table))
+        table = table[order]
+        images = np.rint(table[:, :64] * (255 / 16)).astype(np.uint8)
+        return images.reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64)
 
 
 def _digits_table() -> NDArray[np.float64]:
@@ -34,3 +39,21 @@ def _digits_table() -> NDArray[np.float64]:
 
     pixels, classes = load_digits(return_X_y=True)
     return np.column_stack([pixels, classes])
+
+
+DIGITS = _Digits(
+    DatasetInfo(
+        "digits",
+        "Digits 8×8",
+        (1, 8, 8),
+        {"train": 1297, "validation": 200, "test": 300},
+        embedded=True,
+        suggested={"epochs": 200, "learning_rate": 3e-3, "kl_warmup_epochs": 10},
+        showcase=176,
+    ),
+    Layout(
+        1, 20 / 32, 2, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"
+    ),
+)
+"""The images are counts in 4×4 blocks of 32×32 bitmaps. In a bitmap, ink is about 32 high and 20
+wide, whatever its aspect, in the middle."""

@@ -1,11 +1,9 @@
-"""Where ink is in a picture, and where a data set puts it.
+"""Where ink is in a picture, and putting it where a data set has it.
 
 Pictures are float32 in [0, 1], shape (H, W), light ink on a dark ground.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from PIL import Image, ImageFilter
 from PIL.Image import Resampling
 
 from vae_core.data.decode import Grey
-from vae_core.settings.data_sets import DatasetName
+from vae_core.data.stored import Layout
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right; the last two not included."""
@@ -27,47 +25,6 @@ _SMOOTHED = 300  # one pixel of smoothing for as many of the longer side
 _ROUNDS = 20  # of a robust fit
 _EXACT = 0.01  # deviations below it count alike
 _COVERED = 0.15  # of a cell of a fine bitmap: enough to make it ink
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a data set places its ink.
-
-    Attributes:
-        height: of the box that ink fills, as a share of the image's height.
-        width: likewise.
-        bend: by how much height and width may be stretched apart to fill the box; 1 keeps the
-            aspect ratio.
-        centre: what is put in the middle, the centre of mass or the box.
-        blocks: 1, or the side of the blocks in which the ink of a finer bitmap is counted.
-        shades: whether grey within the ink means something.
-        reason: a phrase for the page.
-    """
-
-    height: float
-    width: float
-    bend: float
-    centre: Literal["mass", "box"]
-    blocks: int
-    shades: bool
-    reason: str
-
-
-WHOLE = Layout(1, 1, 1, "box", 1, shades=True, reason="as large as fits")
-
-LAYOUTS: Mapping[DatasetName, Layout] = {
-    "mnist": Layout(
-        20 / 28, 20 / 28, 1, "mass", 1, shades=False, reason="with a margin, as in MNIST"
-    ),
-    "digits": Layout(
-        1, 20 / 32, 2, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"
-    ),
-    "fashion-mnist": WHOLE,
-    "kmnist": WHOLE,
-}
-"""MNIST fits ink into 20×20 of 28×28 pixels and puts its centre of mass into pixel (14, 14). The
-8×8 digits are counts in 4×4 blocks of 32×32 bitmaps in which ink is about 32 high and 20 wide,
-whatever its aspect, in the middle. The others fill the image on their longer side."""
 
 
 def light_share(picture: Grey) -> float:

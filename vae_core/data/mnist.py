@@ -1,60 +1,70 @@
-"""MNIST and its kin: where their IDX files lie on this computer, and reading them.
+"""MNIST and its kin: reading their IDX files, and telling the data sets apart.
 
-They are looked for in ``VAE_DATA_DIR`` (in a folder of the data set's name there, or directly),
-gzipped or not, and in the cache folder, where downloads go. Nothing here needs torch.
+Their training images are the first 50,000 of the published training file, the validation images its
+last 10,000, and the test images the published test file. Nothing here needs torch.
 """
 
 import gzip
 import math
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.basics.paths import cache_folder, data_folder
-from vae_core.data.download import DownloadError, Progress, RemoteFile, Source, fetch
-from vae_core.settings.data_sets import DATASETS, DataError, DatasetName
+from vae_core.data.download import DownloadError, Progress, RemoteFile, Source
+from vae_core.data.stored import Layout, Pixels, StoredDataset
+from vae_core.settings.data_sets import DataError, DatasetInfo, Split
 
 _IDX_UINT8 = 0x08
-_TEST_LABELS_CRC: Mapping[int, DatasetName] = {0xEE8604D9: "mnist", 0x242BC73F: "fashion-mnist"}
 
 
-def _mnist_family(
-    name: DatasetName, progress: Progress | None
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    paths = _files(name, progress)
-    sizes = DATASETS[name].sizes
-    _, height, width = DATASETS[name].image_shape
-    counts = {"train": sizes["train"] + sizes["validation"], "t10k": sizes["test"]}
-    labels = [read_idx(paths[f"{part}-labels-idx1-ubyte"], (n,)) for part, n in counts.items()]
-    _check_whose(name, paths["t10k-labels-idx1-ubyte"], labels[1])
-    images = [
-        read_idx(paths[f"{part}-images-idx3-ubyte"], (n, height, width))
-        for part, n in counts.items()
-    ]
-    return np.concatenate(images)[:, None], np.concatenate(labels).astype(np.int64)
+@dataclass(frozen=True)
+class IdxDataset(StoredDataset):
+    """A data set of the MNIST family.
 
+    Attributes:
+        test_labels_crc: CRC-32 of the test labels. All data sets of the family have the same file
+            names; this tells them apart. 0 where it is not checked.
+    """
 
-def _files(name: DatasetName, progress: Progress | None) -> dict[str, Path]:
-    try:
-        return idx_files(name, progress)
-    except DownloadError as error:
-        title, size = DATASETS[name].title, bytes_to_download(name) / 1e6
-        raise DownloadError(f"{title} ({size:.0f} MB) is not on this computer: {error}") from error
+    test_labels_crc: int = 0
 
+    def load(self, progress: Progress | None = None) -> Pixels:
+        """The images and labels of the four IDX files."""
+        paths, sizes = self._paths(progress), self.info.sizes
+        _, height, width = self.info.image_shape
+        counts = {"train": sizes["train"] + sizes["validation"], "t10k": sizes["test"]}
+        labels = [read_idx(paths[f"{part}-labels-idx1-ubyte"], (n,)) for part, n in counts.items()]
+        self._check_owner(paths["t10k-labels-idx1-ubyte"], labels[1])
+        images = [
+            read_idx(paths[f"{part}-images-idx3-ubyte"], (n, height, width))
+            for part, n in counts.items()
+        ]
+        return np.concatenate(images)[:, None], np.concatenate(labels).astype(np.int64)
 
-def _check_whose(name: DatasetName, path: Path, test_labels: NDArray[np.uint8]) -> None:
-    """The data sets of this family have the same file names; their test labels tell them apart."""
-    owner = _TEST_LABELS_CRC.get(zlib.crc32(test_labels.tobytes()), name)
-    if owner != name:
-        raise DataError(
-            f"{path} is of {DATASETS[owner].title}, not of {DATASETS[name].title}. "
-            f"Move it and the files beside it into a folder called {owner}."
-        )
-    if test_labels.max() >= len(DATASETS[name].classes):
-        raise _unusable(path, f"it has a class {test_labels.max()}")
+    def _paths(self, progress: Progress | None) -> dict[str, Path]:
+        try:
+            return self.local_files(progress)
+        except DownloadError as error:
+            title, size = self.info.title, self.bytes_to_download() / 1e6
+            raise DownloadError(
+                f"{title} ({size:.0f} MB) is not on this computer: {error}"
+            ) from error
+
+    def _check_owner(self, path: Path, test_labels: NDArray[np.uint8]) -> None:
+        """Raise a DataError if the files are those of another data set of the family."""
+        crc = zlib.crc32(test_labels.tobytes())
+        owner = next((each.info for each in MNIST_FAMILY if each.test_labels_crc == crc), self.info)
+        if owner.name != self.info.name:
+            raise DataError(
+                f"{path} is of {owner.title}, not of {self.info.title}. "
+                f"Move it and the files beside it into a folder called {owner.name}."
+            )
+        if test_labels.max() >= len(self.info.classes):
+            raise _unusable(path, f"it has a class {test_labels.max()}")
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -106,8 +116,18 @@ def _source(mirrors: tuple[str, ...], *published: tuple[int, str]) -> Source:
     return Source(mirrors, tuple(RemoteFile(name, size, sha) for name, (size, sha) in files))
 
 
-SOURCES: Mapping[DatasetName, Source] = {
-    "mnist": _source(
+_SHAPE = (1, 28, 28)
+_SIZES: Mapping[Split, int] = {"train": 50_000, "validation": 10_000, "test": 10_000}
+_CLOTHES = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_KANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
+
+MNIST = IdxDataset(
+    DatasetInfo("mnist", "MNIST 28×28", _SHAPE, _SIZES),
+    Layout(20 / 28, 20 / 28, 1, "mass", 1, shades=False, reason="with a margin, as in MNIST"),
+    _source(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -117,7 +137,19 @@ SOURCES: Mapping[DatasetName, Source] = {
         (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
         (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
     ),
-    "fashion-mnist": _source(
+    test_labels_crc=0xEE8604D9,
+)
+"""MNIST fits ink into 20×20 of 28×28 pixels and puts its centre of mass into pixel (14, 14)."""
+
+FASHION_MNIST = IdxDataset(
+    DatasetInfo(
+        "fashion-mnist",
+        "Fashion-MNIST 28×28",
+        _SHAPE,
+        _SIZES,
+        classes=_CLOTHES,
+    ),
+    source=_source(
         (
             "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
@@ -128,7 +160,18 @@ SOURCES: Mapping[DatasetName, Source] = {
         (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
         (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
-    "kmnist": _source(
+    test_labels_crc=0x242BC73F,
+)
+
+KMNIST = IdxDataset(
+    DatasetInfo(
+        "kmnist",
+        "KMNIST 28×28",
+        _SHAPE,
+        _SIZES,
+        classes=_KANA,
+    ),
+    source=_source(
         (
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
             "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
@@ -138,69 +181,6 @@ SOURCES: Mapping[DatasetName, Source] = {
         (3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
         (5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
     ),
-}
+)
 
-
-def bytes_to_download(name: DatasetName) -> int:
-    """How much has to be downloaded before the data set can be loaded; 0 where it is at hand.
-
-    It is at hand if it comes with the program, or its files are here, as far as their names and
-    the sizes of those in the cache tell.
-    """
-    if DATASETS[name].embedded:
-        return 0
-    return sum(file.size for file, path in _own(name).items() if not (path or _cached(name, file)))
-
-
-def at_hand(name: DatasetName) -> bool:
-    """Whether the data set can be loaded without a download."""
-    return bytes_to_download(name) == 0
-
-
-def file_names(name: DatasetName) -> tuple[str, ...]:
-    """What the files are called that make up the data set; none for one that is embedded."""
-    return () if DATASETS[name].embedded else tuple(each.name for each in SOURCES[name].files)
-
-
-def idx_files(name: DatasetName, progress: Progress | None = None) -> dict[str, Path]:
-    """Where each file lies, by its name without ".gz"; those found nowhere are downloaded.
-
-    Args:
-        name: a data set that is not embedded.
-        progress: called with (bytes done, bytes in all) of the files that are not the user's own.
-
-    Raises:
-        DownloadError: if files are missing and cannot be downloaded.
-    """
-    found = _own(name)
-    wanted = [file for file, path in found.items() if path is None]
-    total, before = sum(file.size for file in wanted), 0
-    for file in wanted:
-        report = _part_of(progress, before, total)
-        found[file] = fetch(file, SOURCES[name].mirrors, cache_folder() / name, report)
-        before += file.size
-    return {Path(file.name).stem: path for file, path in found.items() if path is not None}
-
-
-def _own(name: DatasetName) -> dict[RemoteFile, Path | None]:
-    """Each file of the data set, and where in ``VAE_DATA_DIR`` it lies."""
-    own = data_folder()
-    folders = [own / name, own] if own else []
-    return {file: _packed_or_not(file.name, folders) for file in SOURCES[name].files}
-
-
-def _packed_or_not(name: str, folders: list[Path]) -> Path | None:
-    raw = Path(name).stem
-    candidates = (folder / each for folder in folders for each in (name, raw))
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _cached(name: DatasetName, file: RemoteFile) -> bool:
-    path = cache_folder() / name / file.name
-    return path.is_file() and path.stat().st_size == file.size
-
-
-def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _size: progress(before + done, total)
+MNIST_FAMILY = (MNIST, FASHION_MNIST, KMNIST)

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from vae_core.data.archives import iter_archive, iter_files
+from vae_core.data.catalogue import stored_dataset
 from vae_core.data.decode import Grey, ImageError, Step, decode, shown
 from vae_core.data.layout import (
-    LAYOUTS,
-    WHOLE,
     Box,
-    Layout,
     corners_agree,
     evened,
     fitted,
@@ -31,7 +29,8 @@ from vae_core.data.layout import (
     two_levels,
     unevenness,
 )
-from vae_core.settings.data_sets import DatasetName, ImageShape
+from vae_core.data.stored import WHOLE, Layout
+from vae_core.settings.data_sets import ImageShape
 
 __all__ = [
     "ImageError",
@@ -112,7 +111,7 @@ def prepare(
     filename: str,
     image_shape: ImageShape,
     options: PrepareOptions | None = None,
-    dataset: DatasetName | None = None,
+    dataset: str | None = None,
 ) -> Prepared:
     """The pixels that a model is given for an image file.
 
@@ -126,10 +125,11 @@ def prepare(
 
     Raises:
         ImageError: if it is no readable image, or too large or too small a one.
+        DataError: if there is no such data set.
     """
     options = options or PrepareOptions()
     channels, *frame = image_shape
-    layout = LAYOUTS[dataset or ("digits" if frame == [8, 8] else "mnist")]
+    layout = stored_dataset(dataset or ("digits" if frame == [8, 8] else "mnist")).layout
     grey, steps = decode(data, filename)
     work = _Work(grey, (frame[0], frame[1]), layout, steps)
     work.invert(options.invert)

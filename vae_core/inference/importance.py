@@ -14,12 +14,14 @@ from torch import Tensor
 
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import ElboTerms, terms_at
-from vae_core.inference.pareto import pareto_k, tail_length
+from vae_core.inference.pareto import TRUSTED_PARETO_K, pareto_k, tail_length
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once, samples_at_once
 from vae_core.model.posteriors import Proposal
 from vae_core.model.vae import VAE
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 
+FEWEST_SAMPLES = 1000
+"""Before so many samples no standard error is believed."""
 _ENCODE_AT_ONCE = 256
 
 
@@ -51,7 +53,21 @@ class LogDensity:
         return -self.log_px / (pixels * math.log(2))
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class ReachedDensity:
+    """What :func:`log_density_to` found for B images.
+
+    Attributes:
+        density: the estimates and their diagnostics, each with its own K.
+        samples: K of each image, (B,) int.
+        reached: whether the standard error asked for was reached, and can be believed, (B,) bool.
+    """
+
+    density: LogDensity
+    samples: Tensor
+    reached: Tensor
+
+
 def log_density(
     model: VAE,
     x: Tensor,
@@ -71,31 +87,144 @@ def log_density(
             K and B are.
         on_progress: called with the share that is done, 0 to 1.
         proposal: what to draw from, of the same images, as
-            :func:`vae_core.inference.proposals.refine` makes
-            it; the encoder's q(z|x) if None. ``elbo`` and ``kl`` are of what is drawn from.
+            :func:`vae_core.inference.proposals.refine` makes it; the encoder's q(z|x) if None.
+            ``elbo`` and ``kl`` are of what is drawn from.
 
     Raises:
         ValueError: if n is out of range, or the images are not of the model's shape, or the
             proposal is not of them.
     """
-    check_count(n)
+    return sample_density(model, x, n, None, seed, on_progress, proposal).density
+
+
+def log_density_to(
+    model: VAE,
+    x: Tensor,
+    se: float,
+    most: int = 100_000,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+    proposal: Proposal | None = None,
+) -> ReachedDensity:
+    """Estimate log p(x) to a standard error, or say for which images it was not reached.
+
+    The delta-method standard error is itself made from the weights: where their tail is heavy it
+    is too small, most of all before the largest weights have come. So it counts as reached only
+    from 1000 samples on and with k̂ ≤ 0.7; sampling goes on until all three hold or ``most``
+    samples are spent. An image gets just the samples that ``log_density`` gives it with that K and
+    seed, and one that is done costs no more time. Stopping at the first good look favours lucky
+    moments a little: a figure to quote is better made with a fixed K.
+
+    Args:
+        x: images, (B, C, H, W) in [0, 1].
+        se: the standard error wanted, nats.
+        most: the largest K, 1 to 1,000,000; below 1000 nothing can be reached.
+        on_progress: called with the share that is done, 0 to 1; it leaps as images are done early.
+        proposal: as for :func:`log_density`; a refined one
+            (:mod:`vae_core.inference.proposals`) needs far fewer samples.
+
+    Raises:
+        ValueError: if se is not positive, most is out of range, or the images do not fit the model
+            or the proposal.
+    """
+    return sample_density(model, x, most, se, seed, on_progress, proposal)
+
+
+@torch.no_grad()
+def sample_density(
+    model: VAE,
+    x: Tensor,
+    most: int,
+    se: float | None = None,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+    proposal: Proposal | None = None,
+) -> ReachedDensity:
+    """Estimate log p(x): :func:`log_density_to`, or :func:`log_density` where ``se`` is None.
+
+    Where ``se`` is None, every image gets ``most`` samples, and no image counts as reached.
+
+    Raises:
+        ValueError: as these do.
+    """
+    check_count(most)
     check_fits(proposal, x)
-    names = [field.name for field in fields(LogDensity)]
-    # One table for all results: small tensors kept from each group would pin the memory between
-    figures = torch.empty(len(names), len(x), dtype=torch.float64)
-    group = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
+    if se is not None and not se > 0:
+        raise ValueError(f"The standard error asked for must be positive, not {se}.")
+    result = _Results(len(x))
+    group = max(1, rows_at_once(model) // min(most, samples_at_once(model)))
     encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))
     for start in range(0, len(x), encode):
-        block = x[start : start + encode]
-        own = None if proposal is None else proposal.rows(slice(start, start + encode))
-        q = own or model.posterior(block)
-        for first in range(0, len(block), group):
-            chosen = slice(first, first + group)
-            report = _progress_of_group(on_progress, start + first, len(block[chosen]), len(x))
-            scores = _score_group(model, block[chosen], q.rows(chosen), n, seed, report)
-            for row, name in zip(figures[:, start : start + len(block)], names, strict=True):
-                row[chosen] = getattr(scores, name)
-    return LogDensity(*figures)
+        block = torch.arange(start, min(start + encode, len(x)))
+        q = model.posterior(x[block]) if proposal is None else proposal.rows(block)
+        for chosen in torch.arange(len(block)).split(group):
+            own = q.rows(chosen)
+            for share in _sample_group(model, x, block[chosen], own, most, se, seed, result):
+                if on_progress is not None:
+                    on_progress(share)
+    return result.table()
+
+
+class _Results:
+    """Results of all images, filled as they come.
+
+    They are in one table: small tensors kept from each group would pin the memory between them.
+    """
+
+    def __init__(self, images: int) -> None:
+        self._figures = torch.empty(len(fields(LogDensity)), images, dtype=torch.float64)
+        self._samples = torch.zeros(images, dtype=torch.long)
+        self._reached = torch.zeros(images, dtype=torch.bool)
+
+    def enter(self, images: Tensor, running: "RunningDensity", reached: Tensor) -> None:
+        estimate = running.estimate()
+        columns = torch.stack([getattr(estimate, f.name) for f in fields(estimate)])
+        self._figures[:, images] = columns
+        self._samples[images] = running.samples
+        self._reached[images] = reached
+
+    def share(self, waiting: Tensor, done: float) -> float:
+        """How much is done, where the images ``waiting`` are done to some part."""
+        return (int((self._samples > 0).sum()) + done * len(waiting)) / len(self._samples)
+
+    def table(self) -> ReachedDensity:
+        return ReachedDensity(LogDensity(*self._figures), self._samples, self._reached)
+
+
+def _sample_group(
+    model: VAE,
+    x: Tensor,
+    waiting: Tensor,
+    q: Proposal,
+    most: int,
+    se: float | None,
+    seed: int,
+    result: _Results,
+) -> Iterator[float]:
+    """Sample for the images ``waiting`` (indices into x) together, from q of these.
+
+    An image leaves when it is done. Yields the share of all images that is done, 0 to 1.
+    """
+    generators = {i: generator_of(x[i], seed, model.device) for i in waiting.tolist()}
+    running = RunningDensity(most)
+    while len(waiting):
+        count = min(samples_at_once(model), most - running.samples)
+        own = [generators[i] for i in waiting.tolist()]
+        terms = sample_terms(model, x[waiting], q, count, own)
+        running.add(terms.joint_form, terms.log_px_z, terms.kl.expand_as(terms.log_px_z))
+        reached = _reached(running, se, len(waiting))
+        leaving = reached | (running.samples >= most)
+        if leaving.any():
+            result.enter(waiting[leaving], running.images(leaving), reached[leaving])
+            waiting, running, q = waiting[~leaving], running.images(~leaving), q.rows(~leaving)
+        yield result.share(waiting, running.samples / most)
+
+
+def _reached(running: "RunningDensity", se: float | None, images: int) -> Tensor:
+    """Which images have reached the standard error ``se``, (B,) bool; none where it is None."""
+    if se is None or running.samples < FEWEST_SAMPLES or not (small := running.se <= se).any():
+        return torch.zeros(images, dtype=torch.bool)
+    return small & (running.estimate().pareto_k <= TRUSTED_PARETO_K)  # NaN is not
 
 
 def check_fits(proposal: Proposal | None, x: Tensor) -> None:
@@ -110,25 +239,6 @@ def check_count(n: int) -> None:
         raise ValueError(
             f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
         )
-
-
-def _progress_of_group(
-    on_progress: Callable[[float], None] | None, done: int, images: int, total: int
-) -> Callable[[float], None]:
-    def report(share: float) -> None:
-        if on_progress is not None:
-            on_progress((done + share * images) / total)
-
-    return report
-
-
-def _score_group(
-    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, report: Callable[[float], None]
-) -> LogDensity:
-    running = RunningDensity(n)
-    for running in _stream(model, x, q, n, seed):
-        report(running.samples / n)
-    return running.estimate()
 
 
 @torch.no_grad()
@@ -156,12 +266,7 @@ def stream_log_density(
     """
     check_count(n)
     check_fits(proposal, x)
-    yield from _stream(model, x, proposal or model.posterior(x), n, seed, stops)
-
-
-def _stream(
-    model: VAE, x: Tensor, q: Proposal, n: int, seed: int, stops: Collection[int] = ()
-) -> Iterator["RunningDensity"]:
+    q = proposal or model.posterior(x)
     generators = [generator_of(image, seed, model.device) for image in x]
     running = RunningDensity(n)
     block = samples_at_once(model)

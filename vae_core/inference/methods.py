@@ -22,9 +22,7 @@ from vae_core.inference.proposals import refine
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
 from vae_core.inference.refit import refit
 from vae_core.inference.svi import Covariance, svi
-from vae_core.model.likelihoods.gaussian import Gaussian
-from vae_core.model.linear_gaussian import LinearGaussian
-from vae_core.model.networks import LinearDecoder
+from vae_core.model.linear_gaussian import is_linear_gaussian, of_model
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
@@ -205,19 +203,10 @@ def _draws_from(grid: PosteriorGrid, n: int, seed: int) -> Tensor:
 
 @torch.no_grad()
 def _closed_form(task: Task) -> Iterator[State]:
-    exact = _linear_gaussian(task.model)
-    assert exact is not None  # or its obstacle would have been named
+    exact, x = of_model(task.model), task.x.cpu().double()
     epsilon = fresh_noise(task.model, task.x, task.draws, task.seed)
-    draws = exact.posterior(task.x).path(epsilon).z[:, 0].cpu()
-    yield State(draws, 1.0, exact.log_px(task.x).item(), 0.0)
-
-
-def _linear_gaussian(model: VAE) -> LinearGaussian | None:
-    decoder, likelihood = model.decoder, model.likelihood
-    if not (isinstance(decoder, LinearDecoder) and isinstance(likelihood, Gaussian)):
-        return None
-    scale = likelihood.log_scale.exp().item()
-    return LinearGaussian(decoder.linear.weight, decoder.linear.bias, scale)
+    draws = exact.posterior(x).path(epsilon.cpu().double()).z[:, 0]
+    yield State(draws.to(task.x.dtype), 1.0, exact.log_px(x).item(), 0.0)
 
 
 def _too_many_dimensions(model: VAE) -> str | None:
@@ -226,7 +215,7 @@ def _too_many_dimensions(model: VAE) -> str | None:
 
 
 def _not_linear_gaussian(model: VAE) -> str | None:
-    if _linear_gaussian(model) is not None:
+    if is_linear_gaussian(model):
         return None
     return "A closed form exists only for a linear decoder with Gaussian pixels."
 

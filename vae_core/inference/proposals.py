@@ -10,7 +10,7 @@ What a proposal is made with is drawn apart from what p(x) is estimated with, so
 Shapes: images x are (B, C, H, W), latents (n, B, d).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,14 @@ from torch import Tensor
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import elbo_terms_at
 from vae_core.inference.gauss_newton import FIT_SETTINGS, fitted_gaussian
-from vae_core.inference.importance import LogDensity, check_count, log_density
+from vae_core.inference.importance import (
+    LogDensity,
+    ReachedDensity,
+    check_count,
+    log_density,
+    log_density_to,
+    sample_density,
+)
 from vae_core.model.posteriors import GaussianPosterior, Path, Proposal
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
@@ -153,22 +160,58 @@ def refined_log_density(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> LogDensity:
-    """:func:`vae_core.inference.importance.log_density` with a refined proposal for each
-    image; the memory it
-    takes does not grow with their number.
+    """:func:`vae_core.inference.importance.log_density` with a refined proposal for each image.
+
+    The memory it takes does not grow with the number of images.
 
     Raises:
         ValueError: as it does.
     """
-    check_count(n)
-    parts: list[LogDensity] = []
+    return _refined_density(model, x, n, None, seed, on_progress).density
+
+
+def refined_log_density_to(
+    model: VAE,
+    x: Tensor,
+    se: float,
+    most: int = 100_000,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+) -> ReachedDensity:
+    """:func:`vae_core.inference.importance.log_density_to` with a refined proposal for each image.
+
+    Raises:
+        ValueError: as it does.
+    """
+    return _refined_density(model, x, most, se, seed, on_progress)
+
+
+def _refined_density(
+    model: VAE,
+    x: Tensor,
+    most: int,
+    se: float | None,
+    seed: int,
+    on_progress: Callable[[float], None] | None,
+) -> ReachedDensity:
+    check_count(most)
+    parts: list[ReachedDensity] = []
     for start in range(0, max(1, len(x)), _AT_ONCE):
         block = x[start : start + _AT_ONCE]
-        parts.append(log_density(model, block, n, seed, proposal=refine(model, block, seed)))
+        proposal = refine(model, block, seed)
+        parts.append(sample_density(model, block, most, se, seed, proposal=proposal))
         if on_progress is not None:
             on_progress(min(1.0, (start + len(block)) / max(1, len(x))))
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
-    return LogDensity(*(torch.cat(column) for column in columns))
+    return ReachedDensity(
+        LogDensity(*_joined([vars(part.density) for part in parts])),
+        torch.cat([part.samples for part in parts]),
+        torch.cat([part.reached for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+    """The columns of tables with the same columns, one below the other."""
+    return [torch.cat(column) for column in zip(*(part.values() for part in parts), strict=True)]
 
 
 ESTIMATES: Mapping[ProposalName, Callable[..., LogDensity]] = {
@@ -176,6 +219,12 @@ ESTIMATES: Mapping[ProposalName, Callable[..., LogDensity]] = {
     "refined": refined_log_density,
 }
 """Estimates of log p(x) by what they draw from, called as (model, x, K, seed, on_progress)."""
+
+ESTIMATES_TO: Mapping[ProposalName, Callable[..., ReachedDensity]] = {
+    "encoder": log_density_to,
+    "refined": refined_log_density_to,
+}
+"""The same to a standard error, called as (model, x, se, largest K, seed, on_progress)."""
 
 
 def _refine(model: VAE, x: Tensor, seed: int) -> tuple[GaussianPosterior, Tensor]:

@@ -89,6 +89,12 @@ class LinearGaussian:
         return torch.cholesky_solve(self._pull(self._centred(x)).T, factor).T
 
 
+def is_linear_gaussian(model: VAE) -> bool:
+    """Whether a VAE has a linear decoder, Gaussian pixels and the standard normal prior."""
+    parts = (model.decoder, model.likelihood, model.prior)
+    return all(map(isinstance, parts, (LinearDecoder, Gaussian, StandardNormal)))
+
+
 def of_model(model: VAE) -> LinearGaussian:
     """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
@@ -96,10 +102,8 @@ def of_model(model: VAE) -> LinearGaussian:
         ValueError: if the decoder is not linear, the pixels are not Gaussian, or the prior is not
             the standard normal.
     """
-    wanted = (LinearDecoder, Gaussian, StandardNormal)
-    parts = (model.decoder, model.likelihood, model.prior)
-    if not all(map(isinstance, parts, wanted)):
-        config = model.config
+    config = model.config
+    if not is_linear_gaussian(model):
         raise ValueError(
             "Exact values exist for a linear network with the Gaussian likelihood and the "
             f"standard normal prior, not for {config.network} with {config.likelihood} and "

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_core.basics.files import replace_file
 from vae_core.model.vae import VAE
+from vae_core.runs.run import WEIGHTS_FILE
 from vae_core.settings.config import ModelConfig
 from vae_core.settings.fields import ConfigError
 
@@ -34,7 +35,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         ModelFileError: if the file is damaged or does not fit this version.
     """
     path = Path(folder)
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"No trained model at {path}: train first, or choose another run.")
     try:

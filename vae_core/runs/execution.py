@@ -25,7 +25,18 @@ from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.records import calibrate_steps, write_calibration
-from vae_core.runs.run import UNFINISHED, Run, RunError, State, Status
+from vae_core.runs.run import (
+    CHECKPOINT_FILE,
+    EVALUATION_FILE,
+    HELD_OUT_FILE,
+    LOG_FILE,
+    UNFINISHED,
+    WEIGHTS_FILE,
+    Run,
+    RunError,
+    State,
+    Status,
+)
 from vae_core.runs.snapshots import due, write_snapshot
 from vae_core.runs.store import find_run
 from vae_core.settings.config import RunConfig
@@ -221,7 +232,7 @@ class _Execution:
     def _save_model(self) -> None:
         """The best weights so far, which while training goes on are not the current ones."""
         assert self.training is not None
-        path = self.run.folder / "model.safetensors"
+        path = self.run.folder / WEIGHTS_FILE
         save_model(self.training.model, path, self.training.best)
         self.unsaved_model = False
 
@@ -235,7 +246,7 @@ class _Execution:
         """Write ``resume.pt`` in one step; the run can go on from exactly here."""
         if self.training is None:
             return
-        path = self.run.folder / "resume.pt"
+        path = self.run.folder / CHECKPOINT_FILE
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             torch.save(self.training.state_dict(), file)
@@ -248,7 +259,7 @@ class _Execution:
     def _resume(self) -> None:
         """Take up the checkpoint, and drop what was recorded after it."""
         assert self.training is not None
-        path = self.run.folder / "resume.pt"
+        path = self.run.folder / CHECKPOINT_FILE
         if path.is_file():
             try:
                 state = torch.load(path, map_location=self.training.device, weights_only=True)
@@ -293,8 +304,8 @@ class _Execution:
             on_progress=partial(self._report_share, "scoring held-out images"),
         )
         held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
-        replace_file(self.run.folder / "held_out.safetensors", save(held_out))
-        replace_file(self.run.folder / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+        replace_file(self.run.folder / HELD_OUT_FILE, save(held_out))
+        replace_file(self.run.folder / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")
         write_calibration(finish(steps, report), self.run.folder)
@@ -340,7 +351,7 @@ def _explain(error: Exception) -> str:
         return "The disk is full. The last whole checkpoint was kept: free some space and resume."
     if isinstance(error, Diverged | ValueError | RuntimeError | OSError) and str(error):
         return str(error)
-    return f"{type(error).__name__}: {error}. The details are in worker.log."
+    return f"{type(error).__name__}: {error}. The details are in {LOG_FILE}."
 
 
 @contextlib.contextmanager

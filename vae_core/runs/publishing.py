@@ -27,7 +27,16 @@ from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.records import calibrate_steps, write_calibration, write_detection
-from vae_core.runs.run import Run
+from vae_core.runs.run import (
+    CONFIG_FILE,
+    EVALUATION_FILE,
+    HELD_OUT_FILE,
+    LATENTS_FILE,
+    METRICS_FILE,
+    STATUS_FILE,
+    WEIGHTS_FILE,
+    Run,
+)
 from vae_core.scoring.detection import IMAGES as FOREIGN_IMAGES
 from vae_core.scoring.detection import detection_steps
 from vae_core.settings.choices import Binarisation, ProposalName
@@ -62,27 +71,27 @@ def publish(
     staged = run.folder / "published" / run.folder.name
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    shutil.copyfile(run.folder / "config.json", staged / "config.json")
+    shutil.copyfile(run.folder / CONFIG_FILE, staged / CONFIG_FILE)
     _copy_weights(run.folder, staged)
     status = dataclasses.replace(run.status(), pid=None, terms={}, phase="")
-    replace_file(staged / "status.json", json.dumps(dataclasses.asdict(status)))
-    replace_file(staged / "metrics.jsonl", _thinned(run.metrics()))
+    replace_file(staged / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+    replace_file(staged / METRICS_FILE, _thinned(run.metrics()))
 
     model, data = load_model(staged), load_dataset(run.config.dataset)
     figures, scores = _evaluate(run, model, data, images, "encoder")
     refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
     held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
-    replace_file(staged / "held_out.safetensors", save(held_out))
-    replace_file(staged / "evaluation.json", json.dumps(figures, indent=2) + "\n")
+    replace_file(staged / HELD_OUT_FILE, save(held_out))
+    replace_file(staged / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
     published = Run.open(staged)
     calibration = finish(calibrate_steps(published, model, data))
     write_calibration(calibration, staged)
     detection = finish(detection_steps(model, data, calibration, FOREIGN_IMAGES))
     write_detection(detection, staged)
-    _keep_latents(staged / "latents.npz", model, data, run.config.train.binarisation)
+    _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
     trained = Training(status.best_epoch, status.seconds, status.device)
-    weights = (staged / "model.safetensors").stat().st_size
+    weights = (staged / WEIGHTS_FILE).stat().st_size
     about = card(published.name, published.config, figures, trained, weights, command)
     replace_file(staged / "card.md", about)
     _replace_folder(staged, folder)
@@ -123,7 +132,7 @@ def _replace_folder(source: Path, target: Path) -> None:
 
 
 def _copy_weights(source: Path, target: Path) -> None:
-    model, path = load_model(source), source / "model.safetensors"
+    model, path = load_model(source), source / WEIGHTS_FILE
     if path.stat().st_size < _LARGE:
         shutil.copyfile(path, target / path.name)
     else:

@@ -19,7 +19,15 @@ from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.files import replace_file
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
-from vae_core.runs.run import Run, RunError
+from vae_core.runs.run import (
+    CALIBRATION_FILE,
+    DETECTION_FILE,
+    EVALUATION_FILE,
+    HELD_OUT_FILE,
+    WEIGHTS_FILE,
+    Run,
+    RunError,
+)
 from vae_core.scoring.calibration import (
     CALIBRATION_FORMAT,
     CALIBRATION_VERSION,
@@ -31,10 +39,6 @@ from vae_core.scoring.calibration import (
 from vae_core.scoring.detection import SCORES, Detection, DetectionReport, Separation
 from vae_core.scoring.score import HeldOut
 
-CALIBRATION_FILE = "calibration.safetensors"
-"""A safetensors file with the protocol in its metadata; no image is in it."""
-DETECTION_FILE = "detection.json"
-HELD_OUT_FILE = "held_out.safetensors"
 _DETECTION_FORMAT = 1
 _SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
 _REMEDY = "Scores do without it once `python -m vae_core calibrate` has been run."
@@ -44,7 +48,7 @@ T = TypeVar("T")
 
 def model_digest(folder: Path) -> str:
     """Names the weights in a run's folder, wherever it is copied."""
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:16]
 
 
 def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
@@ -208,7 +212,7 @@ def held_out_of(run: Run) -> HeldOut | None:
     missing = [n for n, kind in _SCORES_PROTOCOL.items() if not isinstance(protocol.get(n), kind)]
     if missing:
         raise RunError(
-            f"evaluation.json of the run {run.id} is damaged: it does not say the "
+            f"{EVALUATION_FILE} of the run {run.id} is damaged: it does not say the "
             f"{' or the '.join(missing)}. {_REMEDY}"
         )
     return HeldOut(log_px, protocol)

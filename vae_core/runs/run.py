@@ -1,8 +1,8 @@
 """The run store. A run is a folder: it can be copied, zipped and mailed.
 
-``config.json`` is written once; ``status.json`` is replaced in one step; ``metrics.jsonl`` grows by
-one line an epoch; ``model.safetensors`` holds the best weights so far; ``resume.pt`` continues
-training; ``evaluation.json`` and ``held_out.safetensors`` hold the final figures.
+The configuration is written once. The status is replaced in one step. The metrics grow by one line
+an epoch. The weights are the best so far; the checkpoint continues training. The evaluation and the
+held-out scores are the final figures.
 
 Whether a run's process is alive is told by the lock it holds on the folder, which the operating
 system drops however the process ends.
@@ -21,12 +21,29 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from vae_core.basics.files import replace_file
+from vae_core.runs.metrics import Reader
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
 
 State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
 Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
+
+# The names of the files in a run folder
+CONFIG_FILE = "config.json"
+STATUS_FILE = "status.json"
+METRICS_FILE = "metrics.jsonl"
+WEIGHTS_FILE = "model.safetensors"
+CHECKPOINT_FILE = "resume.pt"
+EVALUATION_FILE = "evaluation.json"
+HELD_OUT_FILE = "held_out.safetensors"
+CALIBRATION_FILE = "calibration.safetensors"
+DETECTION_FILE = "detection.json"
+LATENTS_FILE = "latents.npz"
+SNAPSHOTS_FOLDER = "snapshots"
+LOG_FILE = "worker.log"
+CONTROL_FILE = "control"
+LOCK_FILE = ".lock"
 
 
 class RunError(RuntimeError):
@@ -91,11 +108,11 @@ class Run:
             RunError: if it is not a run folder or its files are damaged.
         """
         try:
-            config = RunConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+            config = RunConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
         except FileNotFoundError as error:
-            raise RunError(f"{folder} is not a run: it has no config.json.") from error
+            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}.") from error
         except (ValueError, TypeError, ConfigError, OSError) as error:
-            raise RunError(f"The run {folder.name} is damaged: config.json: {error}") from error
+            raise RunError(f"The run {folder.name} is damaged: {CONFIG_FILE}: {error}") from error
         run = cls(folder, config)
         run.status()
         return run
@@ -107,45 +124,45 @@ class Run:
             RunError: if the file is missing or damaged.
         """
         try:
-            return Status(**json.loads((self.folder / "status.json").read_text("utf-8")))
+            return Status(**json.loads((self.folder / STATUS_FILE).read_text("utf-8")))
         except (ValueError, TypeError, OSError) as error:
-            raise RunError(f"The run {self.id} is damaged: status.json: {error}") from error
+            raise RunError(f"The run {self.id} is damaged: {STATUS_FILE}: {error}") from error
 
     def update(self, **changes: Any) -> Status:
         """Replace some fields of the status, and the heartbeat."""
         status = dataclasses.replace(self.status(), **{"heartbeat": time.time(), **changes})
-        replace_file(self.folder / "status.json", json.dumps(dataclasses.asdict(status)))
+        replace_file(self.folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
         return status
 
     def lock(self) -> FileLock:
         """The lock that the run's process holds as long as it lives."""
-        return FileLock(self.folder / ".lock")
+        return FileLock(self.folder / LOCK_FILE)
 
     def is_alive(self) -> bool:
         """Whether a process is working on the run right now."""
         if not self.folder.is_dir():
             return False  # locking would bring the folder back
-        return _is_locked(self.folder / ".lock")
+        return _is_locked(self.folder / LOCK_FILE)
 
     # ---- what the user asks of a run
 
     def request(self, action: Request) -> None:
         """Ask a queued or running run to pause or stop; it does so within one step."""
         if self.is_alive():
-            replace_file(self.folder / "control", action)
+            replace_file(self.folder / CONTROL_FILE, action)
         elif self.status().state in UNFINISHED:
             self.update(state="paused" if action == "pause" else "stopped", phase="")
 
     def requested(self) -> str:
         """What was asked and not yet done: ``pause``, ``stop`` or nothing."""
         try:
-            return (self.folder / "control").read_text("utf-8")
+            return (self.folder / CONTROL_FILE).read_text("utf-8")
         except FileNotFoundError:
             return ""
 
     def clear_request(self) -> None:
         """The request was carried out, or is void."""
-        (self.folder / "control").unlink(missing_ok=True)
+        (self.folder / CONTROL_FILE).unlink(missing_ok=True)
 
     def enqueue(self) -> None:
         """Queue a paused, stopped or failed run again; it goes on from its checkpoint.
@@ -161,25 +178,26 @@ class Run:
     # ---- what a run has recorded
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an epoch, from 1; a half-written last line is left out."""
-        try:
-            lines = (self.folder / "metrics.jsonl").read_text("utf-8").split("\n")
-        except FileNotFoundError:
-            return []
-        try:
-            return [json.loads(line) for line in lines[:-1]]  # a whole line ends with a newline
-        except ValueError as error:
-            raise RunError(f"The run {self.id} is damaged: metrics.jsonl: {error}") from error
+        """One row an epoch, from 1; a half-written last line is left out.
+
+        Raises:
+            RunError: if lines are damaged.
+        """
+        found = Reader(self.folder / METRICS_FILE).read()
+        if found.unreadable:
+            lines = f"{found.unreadable} of its lines cannot be read."
+            raise RunError(f"The run {self.id} is damaged: {METRICS_FILE}: {lines}")
+        return list(found.rows)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def cut_metrics(self, epochs: int) -> None:
         """Keep the rows of the first ``epochs`` epochs: those that the checkpoint has seen."""
         rows = [row for row in self.metrics() if row["epoch"] <= epochs]
-        replace_file(self.folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        replace_file(self.folder / METRICS_FILE, "".join(json.dumps(r) + "\n" for r in rows))
 
     def evaluation(self) -> dict[str, Any] | None:
         """The final figures with their protocol, once there are any.
@@ -188,19 +206,19 @@ class Run:
             RunError: if the file is damaged.
         """
         try:
-            found = json.loads((self.folder / "evaluation.json").read_text("utf-8"))
+            found = json.loads((self.folder / EVALUATION_FILE).read_text("utf-8"))
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
-            raise RunError(f"The run {self.id} is damaged: evaluation.json: {error}") from error
+            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: {error}") from error
         if not isinstance(found, dict):
-            raise RunError(f"The run {self.id} is damaged: evaluation.json: it holds no figures.")
+            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: it holds no figures.")
         return found
 
     def checkpoint_digest(self) -> str:
         """Names the weights now in ``model.safetensors``; empty before there are any."""
         try:
-            about = (self.folder / "model.safetensors").stat()
+            about = (self.folder / WEIGHTS_FILE).stat()
         except FileNotFoundError:
             return ""
         return hashlib.sha256(f"{about.st_mtime_ns}-{about.st_size}".encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ from torch import Tensor
 from vae_core.basics.files import replace_file
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
+from vae_core.runs.run import SNAPSHOTS_FOLDER
 
 _FRAMES = 40
 _FIRST_EPOCHS = 5
@@ -35,6 +36,11 @@ def due(epoch: int, epochs: int) -> bool:
     return epoch <= _FIRST_EPOCHS or epoch == epochs or epoch % math.ceil(epochs / _FRAMES) == 0
 
 
+def snapshot_file(folder: Path, epoch: int) -> Path:
+    """The file in a run folder that holds the snapshot of an epoch."""
+    return folder / SNAPSHOTS_FOLDER / f"epoch-{epoch:06d}.safetensors"
+
+
 @torch.no_grad()
 def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
     """Reconstructions of validation images at E[z|x], and samples from the prior.
@@ -52,7 +58,7 @@ def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
         "samples": _as_bytes(model.sample(_SAMPLES, generator)),
     }
     content = save({name: image.cpu().contiguous() for name, image in images.items()})
-    replace_file(folder / "snapshots" / f"epoch-{epoch:06d}.safetensors", content)
+    replace_file(snapshot_file(folder, epoch), content)
     model.train(training)
 
 
@@ -62,12 +68,12 @@ def read_snapshot(folder: Path, epoch: int) -> Snapshot:
     Raises:
         FileNotFoundError: if that epoch has none.
     """
-    return Snapshot(epoch, **load_file(folder / "snapshots" / f"epoch-{epoch:06d}.safetensors"))
+    return Snapshot(epoch, **load_file(snapshot_file(folder, epoch)))
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
     """The epochs that have a snapshot, in order."""
-    found = (folder / "snapshots").glob("epoch-*.safetensors")
+    found = (folder / SNAPSHOTS_FOLDER).glob("epoch-*.safetensors")
     return sorted(int(re.sub(r"\D", "", path.stem)) for path in found)
 
 

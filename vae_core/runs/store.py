@@ -11,7 +11,16 @@ from pathlib import Path
 
 from vae_core.basics.files import replace_file
 from vae_core.basics.paths import pretrained_folder, runs_folder
-from vae_core.runs.run import UNFINISHED, Run, RunError, State, Status
+from vae_core.runs.run import (
+    CONFIG_FILE,
+    SNAPSHOTS_FOLDER,
+    STATUS_FILE,
+    UNFINISHED,
+    Run,
+    RunError,
+    State,
+    Status,
+)
 from vae_core.settings.config import RunConfig
 
 PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
@@ -104,11 +113,11 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     if folder.is_dir() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is there already and not empty.")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "snapshots").mkdir(exist_ok=False)
+    (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
     now = time.time()
-    replace_file(folder / "config.json", json.dumps(config.to_dict(), indent=2) + "\n")
+    replace_file(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
     status = Status(state=state, created=now, queued=now, heartbeat=now)
-    replace_file(folder / "status.json", json.dumps(dataclasses.asdict(status)))
+    replace_file(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
 
 

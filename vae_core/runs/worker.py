@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from vae_core.runs.run import UNFINISHED, Run, RunError, Status
+from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
 from vae_core.settings.fields import ConfigError
 
@@ -138,14 +138,14 @@ class Supervisor:
                 phase="",
                 deaths=deaths,
                 error=f"The training process died {deaths} times at the same place, perhaps for "
-                "lack of memory. The last checkpoint was kept; worker.log may say more.",
+                f"lack of memory. The last checkpoint was kept; {LOG_FILE} may say more.",
             )
         else:
             run.update(state="queued", phase="taking up its checkpoint", deaths=deaths)
 
 
 def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
-    return _spawn(["--run", str(run.folder)], run.folder / "worker.log")
+    return _spawn(["--run", str(run.folder)], run.folder / LOG_FILE)
 
 
 def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:

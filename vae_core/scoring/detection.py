@@ -23,7 +23,6 @@ from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
 from vae_core.scoring.typicality import FIGURES, UNLIKE
 from vae_core.settings.choices import Binarisation
-from vae_core.settings.data_sets import DATASETS
 
 IMAGES = 500
 FEWEST_IMAGES = 50
@@ -149,7 +148,7 @@ def detection_steps(
 def _foreign(data: Dataset, test: Tensor, seed: int) -> dict[str, Tensor]:
     kinds = {name: foreign_images(name, test, seed) for name in KINDS}
     if data.name != "digits":
-        kinds["digits"] = upscaled_digits(len(test), DATASETS[data.name].image_shape, data.name)
+        kinds["digits"] = upscaled_digits(len(test), data.info.image_shape, data.name)
     return kinds
 
 

@@ -16,7 +16,6 @@ from vae_core.scoring.pixel_map import PixelTerms, pixel_terms
 from vae_core.scoring.report import Report, report_images
 from vae_core.scoring.score import HeldOut, Score
 from vae_core.settings.choices import Binarisation
-from vae_core.settings.data_sets import DatasetName
 
 _BATCH = 32
 
@@ -51,7 +50,7 @@ def score_files(
     held_out: HeldOut | None = None,
     options: PrepareOptions | None = None,
     seed: int = 0,
-    dataset: DatasetName | None = None,
+    dataset: str | None = None,
     calibration: Calibration | None = None,
     pixel_maps: bool = False,
 ) -> Iterator[FileScore]:
@@ -92,7 +91,7 @@ def _read(
     binarisation: Binarisation,
     options: PrepareOptions | None,
     seed: int,
-    dataset: DatasetName | None,
+    dataset: str | None,
 ) -> FileScore:
     if isinstance(data, ImageError):
         return FileScore(name, error=str(data))

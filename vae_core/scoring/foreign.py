@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vae_core.data.datasets import load_dataset
 from vae_core.data.prepare import prepare
-from vae_core.settings.data_sets import DatasetName, ImageShape
+from vae_core.settings.data_sets import ImageShape
 
 Kind = Callable[[Tensor, np.random.Generator], Tensor]
 """As many foreign images as it is given test images, of the same shape."""
@@ -40,13 +40,13 @@ def foreign_images(kind: str, images: Tensor, seed: int = 0) -> Tensor:
     return KINDS[kind](images, np.random.default_rng([seed, zlib.crc32(kind.encode())]))
 
 
-def upscaled_digits(count: int, image_shape: ImageShape, dataset: DatasetName) -> Tensor:
+def upscaled_digits(count: int, image_shape: ImageShape, dataset: str) -> Tensor:
     """The first test digits of scikit-learn, from 8×8 pixels to the model's size as any file is."""
     digits = load_dataset("digits").split("test")[0][:count]
     return torch.stack([_prepared(each[0].numpy(), image_shape, dataset) for each in digits])
 
 
-def _prepared(grey: NDArray[np.uint8], shape: ImageShape, dataset: DatasetName | None) -> Tensor:
+def _prepared(grey: NDArray[np.uint8], shape: ImageShape, dataset: str | None) -> Tensor:
     file = io.BytesIO()
     Image.fromarray(grey).save(file, "PNG")
     return prepare(file.getvalue(), "drawn.png", shape, dataset=dataset).pixels

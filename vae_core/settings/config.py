@@ -5,35 +5,31 @@ from these classes by ``settings_of``; a value is checked here and nowhere else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
-from vae_core.settings.choices import BINARY as BINARY
-from vae_core.settings.choices import FLOWS as FLOWS
-from vae_core.settings.choices import GAUSSIANS as GAUSSIANS
-from vae_core.settings.choices import LIKELIHOODS as LIKELIHOODS
-from vae_core.settings.choices import POSTERIORS as POSTERIORS
-from vae_core.settings.choices import PRIORS as PRIORS
-from vae_core.settings.choices import WITH_NETWORKS as WITH_NETWORKS
-from vae_core.settings.choices import Binarisation as Binarisation
-from vae_core.settings.choices import ClassHeadName as ClassHeadName
-from vae_core.settings.choices import GradientName as GradientName
-from vae_core.settings.choices import LikelihoodName as LikelihoodName
-from vae_core.settings.choices import NetworkName as NetworkName
-from vae_core.settings.choices import PosteriorName as PosteriorName
-from vae_core.settings.choices import PrecisionName as PrecisionName
-from vae_core.settings.choices import PriorName as PriorName
-from vae_core.settings.choices import pixels_as as pixels_as
-from vae_core.settings.choices import titles_of as titles_of
-from vae_core.settings.data_sets import DATASETS as DATASETS
-from vae_core.settings.data_sets import DatasetInfo as DatasetInfo
-from vae_core.settings.data_sets import DatasetName as DatasetName
-from vae_core.settings.data_sets import ImageShape as ImageShape
-from vae_core.settings.data_sets import Split as Split
-from vae_core.settings.fields import Checked, setting
-from vae_core.settings.fields import ConfigError as ConfigError
-from vae_core.settings.fields import Setting as Setting
-from vae_core.settings.fields import settings_of as settings_of
+from vae_core.settings.choices import (
+    BINARY,
+    FLOWS,
+    GAUSSIANS,
+    LIKELIHOODS,
+    POSTERIORS,
+    PRIORS,
+    WITH_NETWORKS,
+    Binarisation,
+    ClassHeadName,
+    GradientName,
+    LikelihoodName,
+    NetworkName,
+    PosteriorName,
+    PrecisionName,
+    PriorName,
+    pixels_as,
+    titles_of,
+)
+from vae_core.settings.data_sets import ImageShape, dataset_titles, find_dataset
+from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
 
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
@@ -46,7 +42,7 @@ class ModelConfig(Checked):
         "full",
         "Posterior q(z|x)",
         "The family of q(z|x): richer families can follow the true posterior more closely.",
-        titles=titles_of(POSTERIORS),
+        titles=partial(titles_of, POSTERIORS),
     )
     flow_steps: int = setting(
         4,
@@ -110,21 +106,21 @@ class ModelConfig(Checked):
         "The Gaussian that the flow bends: independent dimensions, or with their covariances.",
         advanced=True,
         only_if=("posterior", FLOWS),
-        titles={name: POSTERIORS[name].title for name in GAUSSIANS},
+        titles=lambda: {name: POSTERIORS[name].title for name in GAUSSIANS},
     )
     likelihood: LikelihoodName = setting(
         "bernoulli",
         "Likelihood p(x|z)",
         "What a pixel is taken to be: 0 or 1, or a grey value with a density of its own.",
         advanced=True,
-        titles=titles_of(LIKELIHOODS),
+        titles=partial(titles_of, LIKELIHOODS),
     )
     prior: PriorName = setting(
         "standard-normal",
         "Prior p(z)",
         "How probable a latent z is before any image is seen.",
         advanced=True,
-        titles=titles_of(PRIORS),
+        titles=partial(titles_of, PRIORS),
     )
     class_head: ClassHeadName = setting(
         "none",
@@ -319,11 +315,11 @@ class TrainConfig(Checked):
 class RunConfig(Checked):
     """Everything that decides a run: the data, the model and the training."""
 
-    dataset: DatasetName = setting(
+    dataset: str = setting(
         "digits",
         "Data set",
         "The images to learn from; the digits come with the program, others are downloaded once.",
-        titles={name: info.title for name, info in DATASETS.items()},
+        titles=dataset_titles,
     )
     title: str = setting(
         "",
@@ -339,15 +335,15 @@ class RunConfig(Checked):
         advanced=True,
         placeholder="none: it is trained too",
     )
-    model: ModelConfig = ModelConfig(image_shape=DATASETS["digits"].image_shape)
+    model: ModelConfig = field(default_factory=lambda: _model_of("digits"))
     train: TrainConfig = TrainConfig()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expected = DATASETS[self.dataset].image_shape
-        if self.model.image_shape != expected:
+        info = find_dataset(self.dataset)
+        if self.model.image_shape != info.image_shape:
             raise ConfigError(
-                f"{DATASETS[self.dataset].title} has images of shape {expected}, "
+                f"{info.title} has images of shape {info.image_shape}, "
                 f"the model is for {self.model.image_shape}."
             )
         pixels_as(self.train.binarisation, self.model.likelihood)  # or raises
@@ -371,14 +367,11 @@ class RunConfig(Checked):
         )
         if values:
             raise ConfigError(f"Unknown setting {min(values)!r}.")
-        dataset = own.get("dataset", "digits")
-        if dataset not in DATASETS:
-            raise ConfigError(f"Data set must be one of {', '.join(DATASETS)}; it was {dataset!r}.")
-        info = DATASETS[dataset]
+        about = explain("dataset")
+        dataset = checked(about, own.get("dataset", about.default))
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
-        data = {"image_shape": info.image_shape, "classes": len(info.classes)}
-        return cls(model=ModelConfig(**model, **data), train=TrainConfig(**train), **own)
+        return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)
 
     def settings(self) -> dict[str, Any]:
         """The flat mapping that :meth:`from_settings` takes."""
@@ -409,6 +402,12 @@ class RunConfig(Checked):
         model = ModelConfig.from_dict(values.pop("model", {}))
         train = TrainConfig.from_dict(values.pop("train", {}))
         return super().from_dict({**values, "model": model, "train": train})
+
+
+def _model_of(dataset: str, **settings: Any) -> ModelConfig:
+    """A model for the images and classes of a data set."""
+    info = find_dataset(dataset)
+    return ModelConfig(image_shape=info.image_shape, classes=len(info.classes), **settings)
 
 
 def explain(name: str) -> Setting:

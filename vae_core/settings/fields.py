@@ -1,13 +1,12 @@
 """What a setting is: its default, bounds, label and help text, checked where it is set.
 
 The classes of :mod:`vae_core.settings.config` are made of these; forms and the command line read
-them by
-:func:`settings_of`.
+them by :func:`settings_of`.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -15,6 +14,11 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 class ConfigError(ValueError):
     """A setting that cannot be used, with a sentence that says what to do instead."""
+
+
+Titles = Mapping[str, str] | Callable[[], Mapping[str, str]]
+"""A title for each choice. A function is called each time the choices are wanted: its list is
+open, and whatever it names can be chosen."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,22 @@ class Setting:
     default: Any
     label: str
     help: str
-    choices: tuple[Any, ...] | None
     bounds: tuple[float, float] | None
     advanced: bool
     only_if: tuple[str, tuple[Any, ...]] | None  # (other setting, its values that need this one)
-    titles: Mapping[str, str]
     placeholder: str
+    fixed_choices: tuple[Any, ...] | None
+    listed_titles: Titles
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The titles of the choices that have one."""
+        return self.listed_titles() if callable(self.listed_titles) else self.listed_titles
+
+    @property
+    def choices(self) -> tuple[Any, ...] | None:
+        """All that can be chosen now; None for a number or a free text."""
+        return tuple(self.titles) if callable(self.listed_titles) else self.fixed_choices
 
 
 def setting(
@@ -42,13 +56,13 @@ def setting(
     bounds: tuple[float, float] | None = None,
     advanced: bool = False,
     only_if: tuple[str, tuple[Any, ...]] | None = None,
-    titles: Mapping[str, str] | None = None,
+    titles: Titles | None = None,
     placeholder: str = "",
 ) -> Any:
     """A dataclass field that carries its own label, help text, bounds and titles of its choices."""
     about = {
         "label": label, "help": help, "bounds": bounds, "advanced": advanced,
-        "only_if": only_if, "titles": titles or {}, "placeholder": placeholder,
+        "only_if": only_if, "listed_titles": titles or {}, "placeholder": placeholder,
     }  # fmt: skip
     return field(default=default, metadata={"setting": about})
 
@@ -58,7 +72,7 @@ class Checked:
 
     def __post_init__(self) -> None:
         for each in settings_of(type(self)):
-            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+            object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -88,13 +102,18 @@ def settings_of(config: type) -> tuple[Setting, ...]:
         if about is None:
             continue
         hint = hints[each.name]
-        choices = get_args(hint) if get_origin(hint) is Literal else tuple(about["titles"]) or None
+        choices = get_args(hint) if get_origin(hint) is Literal else None
         kind = type(choices[0]) if choices else hint
-        found.append(Setting(each.name, kind, each.default, choices=choices, **about))
+        found.append(Setting(each.name, kind, each.default, fixed_choices=choices, **about))
     return tuple(found)
 
 
-def _checked(about: Setting, value: Any) -> Any:
+def checked(about: Setting, value: Any) -> Any:
+    """Check a value of a setting and return it in the setting's own type.
+
+    Raises:
+        ConfigError: if the setting cannot have this value.
+    """
     if about.choices is not None:
         if value not in about.choices:
             options = ", ".join(map(str, about.choices))

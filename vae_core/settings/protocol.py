@@ -60,14 +60,14 @@ class Protocol:
             pixels: how pixels entered (:func:`~vae_core.settings.choices.pixels_as`).
         """
         where = f"{title or self.dataset}, {self.split}"
-        drawn_from = f" from {_DRAWN_FROM[self.proposal]}" if self.proposal else ""
+        draws = "" if self.importance_samples is None else f"K = {self.importance_samples:,}"
+        if draws and self.proposal:
+            draws += f" from {_DRAWN_FROM[self.proposal]}"
         parts = (
             where if self.images is None else f"{self.images:,} images of {where}",
             pixels,
             "" if self.samples is None else f"L = {self.samples:,}",
-            ""
-            if self.importance_samples is None
-            else f"K = {self.importance_samples:,}{drawn_from}",
+            draws,
             "" if self.seed is None else f"seed {self.seed}",
             *notes,
         )

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from vae_core.inference.elbo import elbo_terms
 from vae_core.model.vae import VAE
 from vae_core.settings.config import ModelConfig, RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import Precision
 from vae_core.training.validation import EPOCH_IMAGES, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES
@@ -62,7 +62,7 @@ def parameters(config: ModelConfig) -> int:
 
 def epoch_work(config: RunConfig) -> Work:
     """What one epoch takes: its steps, the validation pass, and its share of log p̂(x)."""
-    settings, sizes = config.train, DATASETS[config.dataset].sizes
+    settings, sizes = config.train, find_dataset(config.dataset).sizes
     model = _on_paper(config.model)
     step = _follow(model, min(settings.batch_size, sizes["train"]), _draws(config))
     step = step * (1 + _BACKWARD) + Work(calls=2.0, values=_ADAM_VALUES * _weights(model))
@@ -76,7 +76,7 @@ def epoch_work(config: RunConfig) -> Work:
 
 def final_work(config: RunConfig) -> Work:
     """What scoring the held-out images takes once training is done."""
-    images = min(DATASETS[config.dataset].sizes["test"], HELD_OUT_IMAGES)
+    images = min(find_dataset(config.dataset).sizes["test"], HELD_OUT_IMAGES)
     return _follow(_on_paper(config.model), images, HELD_OUT_SAMPLES)
 
 

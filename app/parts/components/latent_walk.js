@@ -208,16 +208,19 @@ class Walk {
   // ---- pictures and numbers
 
   drawImage(canvas, text) {
-    const [height, width] = this.data.shape;
+    const [height, width, colours = 1] = this.data.shape;
     this.root.style.setProperty("--shape", `${width} / ${height}`);
     [canvas.width, canvas.height] = [width, height];
     const ink = canvas.getContext("2d");
     const [dark, light] = this.data.inks.map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
     const image = ink.createImageData(width, height);
-    bytes(text).forEach((level, i) => {
-      for (let k = 0; k < 3; k++) image.data[4 * i + k] = dark[k] + (level / 255) * (light[k] - dark[k]);
+    const levels = bytes(text);
+    for (let i = 0; i < width * height; i++) {
+      for (let k = 0; k < 3; k++) {
+        image.data[4 * i + k] = colours === 3 ? levels[3 * i + k] : dark[k] + (levels[i] / 255) * (light[k] - dark[k]);
+      }
       image.data[4 * i + 3] = 255;
-    });
+    }
     ink.putImageData(image, 0, 0);
   }
 

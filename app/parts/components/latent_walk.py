@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from app.figures import style
+from app.figures.pictures import as_bytes
 
 _HERE = Path(__file__).parent
 _INT16 = 32767
@@ -92,8 +93,8 @@ def latent_walk(
         number: of the answer that ``image`` belongs to.
         z: where the controls stand, (d,).
         start: where "Back to the image" leads, (d,).
-        image: E[x|z], (H, W) in [0, 1].
-        target: the chosen image, (H, W) in [0, 1].
+        image: E[x|z], (H, W) or (H, W, 3) in [0, 1].
+        target: the chosen image, likewise.
         readouts: label, value and colour of the numbers under the image.
         reach: how far from 0 the sliders go.
     """
@@ -102,8 +103,8 @@ def latent_walk(
         "number": number,
         "z": list(z),
         "start": list(start),
-        "image": _bytes(image),
-        "target": _bytes(target),
+        "image": _text(image),
+        "target": _text(target),
         "shape": image.shape,
         "inks": style.INK,
         "sliders": [vars(slider) for slider in sliders],
@@ -120,9 +121,8 @@ def _nothing() -> None:
     """A state of a component exists only where there is a callback for it."""
 
 
-def _bytes(image: np.ndarray) -> str:
-    levels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return base64.b64encode(levels.tobytes()).decode()
+def _text(image: np.ndarray) -> str:
+    return base64.b64encode(as_bytes(image).tobytes()).decode()
 
 
 def _pad(pad: Pad) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.figures.gradients import LOOKS
-from app.figures.style import tile
+from app.figures.pictures import as_picture, tile
 from app.parts import charts, missing_data, pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services import data
@@ -138,7 +138,7 @@ def _within(key: str, low: int, high: int) -> None:
 
 
 def _show_images(images: Images, first: int, count: int) -> None:
-    shown = images.x(first, min(count, 32)).mean(1).numpy()
+    shown = as_picture(images.x(first, min(count, 32)))
     more = f", the first {len(shown)} of {count}" if len(shown) < count else ""
     charts.image(tile(shown, 8), f"What the model sees{more}", 220)
 

@@ -14,7 +14,7 @@ from app.parts.widgets import IN_URL
 from app.views.gradients import sentences
 from app.views.gradients.controls import Asked
 from app.views.gradients.table import Point, Table, at, grid, seed_of, signal
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _ROOT = Path(__file__).resolve().parents[3]
 _AXES = {"widest": "Fit the widest", "narrowest": "Fit the narrowest"}
@@ -230,7 +230,7 @@ def _protocol(asked: Asked, note: str, samples: int | None = None) -> None:
     config, protocol = asked.choice.run.config, asked.protocol
     last = protocol.first + protocol.count - 1
     widgets.protocol(
-        DATASETS[config.dataset].title if asked.images.split else "the model itself",
+        find_dataset(config.dataset).title if asked.images.split else "the model itself",
         f"{asked.images.split or 'draws'} {protocol.first:,} to {last:,}",
         asked.images.pixels,
         L=samples,

@@ -7,6 +7,7 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
+from app.figures.pictures import Picture, as_picture
 from app.services.latent import (
     _BY_VIEW,
     _MOMENT_DRAWS,
@@ -17,11 +18,10 @@ from app.services.latent import (
     SEED,
     View,
     cloud,
-    grey,
-    picture,
+    original,
 )
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 from vae_core.inference.elbo import elbo_terms, monte_carlo
 from vae_core.inference.importance import log_density
 from vae_core.model.vae import VAE
@@ -48,9 +48,9 @@ class Point:
     """One image and its posterior.
 
     Attributes:
-        original: its grey levels in [0, 1], (H, W).
-        seen: what the model sees of it, (H, W).
-        reconstruction: E[x|z] at the posterior's mean, (H, W).
+        original: its picture, with the levels of the data set.
+        seen: a picture of what the model sees of it.
+        reconstruction: a picture of E[x|z] at the posterior's mean.
         mean: that mean, (d,).
         draws: z ~ q(z|x) in the plane of the cloud, (n, 2).
         contours: closed curves in that plane, at 1, 2 and 3 σ.
@@ -60,9 +60,9 @@ class Point:
 
     index: int
     label: int
-    original: NDArray[np.float32]
-    seen: NDArray[np.float32]
-    reconstruction: NDArray[np.float32]
+    original: Picture
+    seen: Picture
+    reconstruction: Picture
     mean: Floats
     draws: Floats
     contours: list[Floats]
@@ -83,9 +83,9 @@ def point(view: View, index: int) -> Point:
     return Point(
         index=index,
         label=int(labels[index]),
-        original=grey(view, index),
-        seen=picture(x[0].numpy()),
-        reconstruction=picture(latent.decode(model, mean)),
+        original=original(view, index),
+        seen=as_picture(x[0]),
+        reconstruction=as_picture(latent.decode(model, mean)),
         mean=mean,
         draws=draws[:_SHOWN_DRAWS],
         contours=_contours(model, x, draws),

@@ -6,6 +6,7 @@ import torch
 
 from app.figures import style
 from app.figures.latent_map import axis_titles, dimension_name
+from app.figures.pictures import as_picture
 from app.parts import widgets
 from app.parts.components import latent_walk
 from app.services import latent as latent_
@@ -13,7 +14,7 @@ from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.data import Point
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 
 MAX_SLIDERS = 8
 MAX_IN_ADDRESS = 64  # numbers of z that are put into the URL
@@ -31,7 +32,7 @@ def decode(view: View, index: int) -> None:
     point = data.point(view, index)
     anchor = _anchor(view, index)
     z, number = _position(view, point, anchor)
-    image = latent_.picture(latent.decode(view.model, z))
+    image = as_picture(latent.decode(view.model, z))
     latent_walk.latent_walk(
         _WALK,
         anchor,

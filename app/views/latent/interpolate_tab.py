@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from app.figures import latent_sheets as sheets
+from app.figures.pictures import as_picture
 from app.parts import charts, widgets
-from app.services import latent as latent_
 from app.services.latent import View
 from app.views.latent import code, data, selection
 from vae_core.analysis import latent
@@ -33,8 +33,8 @@ def interpolate(view: View, index: int) -> None:
         "straight": latent.straight_path(first.mean, last.mean, _STEPS),
         "spherical": latent.spherical_path(first.mean, last.mean, _STEPS),
     }
-    decoded = latent_.picture(latent.decode(view.model, np.stack([*paths.values()])))
-    share = np.linspace(0, 1, _STEPS)[:, None, None]
+    decoded = as_picture(latent.decode(view.model, np.stack([*paths.values()])))
+    share = np.linspace(0, 1, _STEPS).reshape(-1, *(1,) * first.reconstruction.ndim)
     pixels = (1 - share) * first.reconstruction + share * last.reconstruction
     images = np.concatenate([decoded, pixels[None]])
     names = view.classes[first.label], view.classes[last.label]

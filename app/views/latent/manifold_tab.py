@@ -6,13 +6,14 @@ import streamlit as st
 
 from app.figures import latent_sheets as sheets
 from app.figures.latent_map import axis_titles
+from app.figures.pictures import as_picture
 from app.parts import charts, widgets
 from app.services import latent as latent_
 from app.services.latent import View
 from app.views.latent import code
 from app.views.latent.decode_tab import MAX_IN_ADDRESS, go_to
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
+from vae_core.basics.arrays import Floats
 
 SIZES = (10, 15, 20, 25, 30)
 _LINES = 4  # in which the one dimension of d = 1 is laid out
@@ -40,7 +41,7 @@ def manifold(view: View, index: int) -> None:
     if view.d == 1:
         grid = latent.quantile_grid(prior, size * _LINES, plane)[0].reshape(_LINES, size, 2)
     z = plane.lift(grid)
-    images = latent_.picture(latent.decode(view.model, z))
+    images = as_picture(latent.decode(view.model, z))
     with plot:
         charts.chart(
             _sheet(view, images, grid),

@@ -212,7 +212,7 @@ def show_neighbours(view: View, point: Point) -> None:
 
 
 def _thumbnail(view: View, index: int, label: int) -> str:
-    pixels = latent.grey(view, index)
+    pixels = latent.original(view, index)
     scale = max(1, _THUMBNAIL // pixels.shape[1])  # where it is put, it is not enlarged
     picture = base64.b64encode(charts.png(pixels, scale)).decode()
     return f"![class {view.classes[label]}](data:image/png;base64,{picture})"

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app.figures import latent_sheets as sheets
 from app.figures.latent_map import dimension_name
+from app.figures.pictures import as_picture
 from app.parts import charts, widgets
 from app.services import latent as latent_
 from app.services.latent import View
@@ -25,7 +26,7 @@ def traverse(view: View, index: int) -> None:
     dims = latent_.cloud(view).dimensions
     rows = dims.order[:MAX_ROWS].tolist()
     values = np.linspace(-3, 3, _STEPS + 2)
-    images = latent_.picture(latent.decode(view.model, latent.traversals(point.mean, rows, values)))
+    images = as_picture(latent.decode(view.model, latent.traversals(point.mean, rows, values)))
     figure = sheets.sheet_figure(
         images,
         [f"{value:g}".replace("-", "−") for value in values],

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from app.figures import latent_map as figures
 from app.figures import latent_sheets as sheets
+from app.figures.pictures import as_picture
 from app.parts import charts, missing_data, widgets
 from app.parts.text import shown_path
 from app.services import latent as latent_
@@ -14,8 +15,8 @@ from app.services import models
 from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
-from vae_core.analysis.latent import Floats
-from vae_core.settings.data_sets import DATASETS
+from vae_core.basics.arrays import Floats
+from vae_core.settings.data_sets import find_dataset
 
 _SIDE = 15  # images of the manifold
 _SAMPLES = (8, 10)  # rows and columns
@@ -48,7 +49,7 @@ def show(choice: Choice) -> None:
 
 def _map(choice: Choice, places: latent_.Places) -> None:
     d = choice.run.config.model.latent_size
-    info = DATASETS[choice.run.config.dataset]
+    info = find_dataset(choice.run.config.dataset)
     figure = figures.map_figure(
         places.points,
         places.index,
@@ -106,7 +107,7 @@ def _traversals(choice: Choice) -> None:
     """From z = 0, the dimensions that move the picture most, one a row."""
     d = choice.run.config.model.latent_size
     ends = _decoded(choice, latent.traversals(np.zeros(d), range(d), np.array([-2.0, 2.0])))
-    moved = np.abs(ends[:, 1] - ends[:, 0]).sum((1, 2))
+    moved = np.abs(ends[:, 1] - ends[:, 0]).reshape(d, -1).sum(1)
     dims = np.argsort(-moved)[:_ROWS].tolist()
     values = np.linspace(-3, 3, _STEPS)
     figure = sheets.sheet_figure(
@@ -146,4 +147,4 @@ def _code(choice: Choice) -> list[str]:
 
 
 def _decoded(choice: Choice, z: Floats | Tensor) -> np.ndarray:
-    return latent_.picture(latent.decode(models.model(choice), z))
+    return as_picture(latent.decode(models.model(choice), z))

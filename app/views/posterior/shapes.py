@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_core.basics.arrays import Floats
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.gap import fresh_noise
@@ -21,8 +21,6 @@ from vae_core.inference.importance import LogDensity, RunningDensity, sample_ter
 from vae_core.model.batches import samples_at_once
 from vae_core.model.posteriors import Path, Posterior
 from vae_core.model.vae import VAE
-
-Floats = NDArray[np.float64]
 
 RADII = (1.0, 2.0)
 MASSES = tuple(1 - math.exp(-(r**2) / 2) for r in RADII)

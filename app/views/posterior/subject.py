@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.figures.pictures import Picture, as_picture
 from app.parts import pickers, preparation
 from app.services import data as data_
 from app.services import models
@@ -19,7 +20,7 @@ from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
 from vae_core.model.vae import VAE
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
@@ -65,9 +66,9 @@ class Subject:
         return self.choice.run.config.model.latent_size
 
     @property
-    def picture(self) -> NDArray[np.float32]:
-        """The image as it is drawn, (H, W)."""
-        return self.x[0].mean(0).numpy()
+    def picture(self) -> Picture:
+        """The image as it is drawn."""
+        return as_picture(self.x[0])
 
     def identity(self) -> tuple[str, str, str]:
         """What decides everything that is computed here."""
@@ -140,7 +141,7 @@ def _from_file(choice: Choice) -> Subject:
         help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
     )
     kept = st.session_state.get(_KEPT)
-    images, index = Images.at_hand(choice), DATASETS[choice.run.config.dataset].showcase
+    images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
         st.caption(f"{instead} until you give one.")

@@ -12,7 +12,7 @@ from app.parts import charts, widgets
 from app.parts.text import shown_path
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.detection import SCORE_NAMES, findings, kind_name, misled
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _verdict(report: "DetectionReport") -> None:
 def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
     config, about = choice.run.config, report.calibration
     widgets.protocol(
-        DATASETS[config.dataset].title,
+        find_dataset(config.dataset).title,
         "test",
         config.pixels,
         K=about["importance_samples"],
@@ -136,7 +136,7 @@ def _command(report: "DetectionReport", choice: Choice) -> str:
     from vae_core.scoring.detection import IMAGES
 
     command = ["python", "-m", "vae_core", "detect", shown_path(choice.run.folder)]
-    if report.own_images != min(IMAGES, DATASETS[choice.run.config.dataset].sizes["test"]):
+    if report.own_images != min(IMAGES, find_dataset(choice.run.config.dataset).sizes["test"]):
         command += ["--limit", str(report.own_images)]
     if report.seed:
         command += ["--seed", str(report.seed)]

@@ -15,7 +15,6 @@ from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
 from vae_core.scoring.files import FileScore
 from vae_core.settings.choices import Binarisation
-from vae_core.settings.data_sets import DatasetName
 
 
 def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -31,7 +30,7 @@ def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def protocol(
-    model: str, dataset: DatasetName, binarisation: Binarisation, options: PrepareOptions
+    model: str, dataset: str, binarisation: Binarisation, options: PrepareOptions
 ) -> dict[str, Any]:
     """How the scores of a table were made."""
     return {
@@ -45,7 +44,7 @@ def protocol(
 
 def code(
     folder: Path,
-    dataset: DatasetName,
+    dataset: str,
     binarisation: Binarisation,
     importance_samples: int,
     scorer: Scorer,
@@ -99,11 +98,11 @@ def _imports(made_as: Example | None, against: str) -> list[str]:
     return [*lines, "from vae_core.data.pixels import model_input"]
 
 
-def _from_example(made_as: Example, dataset: DatasetName) -> list[str]:
+def _from_example(made_as: Example, dataset: str) -> list[str]:
     return [f'images = load_dataset("{dataset}").split("test")[0]', f"pixels = {made_as.code}"]
 
 
-def _from_file(given: Given, options: PrepareOptions, dataset: DatasetName) -> list[str]:
+def _from_file(given: Given, options: PrepareOptions, dataset: str) -> list[str]:
     name = _file_name(given)
     chosen = ", ".join(f'{step}="{choice}"' for step, choice in _changed(options).items())
     return [

@@ -11,7 +11,7 @@ from torch import Tensor
 from vae_core.data.archives import iter_archive
 from vae_core.data.decode import ImageError
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare
-from vae_core.settings.data_sets import DatasetName, ImageShape
+from vae_core.settings.data_sets import ImageShape
 
 MAX_IMAGES = 10_000
 """More are left to the command line, which has no limit."""
@@ -89,7 +89,7 @@ def read(
     uploads: Iterable[Upload],
     image_shape: ImageShape,
     options: PrepareOptions,
-    dataset: DatasetName,
+    dataset: str,
     before: Iterable[Given] = (),
 ) -> Iterator[Given]:
     """The uploads, prepared one by one; what cannot be read comes with the reason.
@@ -118,9 +118,7 @@ def read(
         yield Given("The rest", error=reason)
 
 
-def _given(
-    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: DatasetName
-) -> Given:
+def _given(entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: str) -> Given:
     try:
         return Given(entry.name, _prepared(entry, image_shape, options, dataset).pixels)
     except ImageError as error:
@@ -128,7 +126,7 @@ def _given(
 
 
 def _prepared(
-    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: DatasetName
+    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: str
 ) -> Prepared:
     if isinstance(entry.data, ImageError):
         raise entry.data
@@ -140,7 +138,7 @@ def prepared_again(
     place: int,
     image_shape: ImageShape,
     options: PrepareOptions,
-    dataset: DatasetName,
+    dataset: str,
 ) -> Prepared:
     """How one image came about, with every step, which :func:`read` does not keep.
 

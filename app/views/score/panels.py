@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.figures import score as figures
+from app.figures.pictures import as_picture
 from app.parts import charts, preparation, text, widgets
 from app.services import results
 from app.services.models import Choice
@@ -227,13 +228,13 @@ def convergence(given: Given, scored: Scored) -> None:
 def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None) -> None:
     terms = pixel_terms(job.scorer.model, scored.x)
     assert given.pixels is not None
-    first = given.pixels.numpy().mean(0) / 255
+    first = as_picture(given.pixels)
     if prepared is not None:
         first = prepared.steps[0].image / 255
     with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
         preparation.picture(first, "Given")
-        preparation.picture(scored.x[0].mean(0).numpy(), "The model saw")
-        preparation.picture(terms.reconstruction.mean(0).numpy(), "Reconstruction")
+        preparation.picture(as_picture(scored.x[0]), "The model saw")
+        preparation.picture(as_picture(terms.reconstruction), "Reconstruction")
         pixels = terms.log_likelihood.sum(0).numpy()
         with st.container(width=round(170 * frame.magnification()), gap=None):
             charts.chart(

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures import style
+from app.figures.pictures import as_bytes, as_picture
 from app.parts import charts
 from app.services.models import Choice
 from app.views.score import export
@@ -138,12 +139,12 @@ def _names(labels: list[str]) -> list[str]:
 
 def _thumbnail(given: Given) -> str:
     assert given.pixels is not None
-    pixels = given.pixels.numpy().mean(0).astype(np.uint8)
-    return _data_url(pixels.tobytes(), pixels.shape)
+    levels = as_bytes(as_picture(given.pixels))
+    return _data_url(levels.tobytes(), levels.shape)
 
 
 @lru_cache(maxsize=4096)
-def _data_url(pixels: bytes, shape: tuple[int, int]) -> str:
+def _data_url(pixels: bytes, shape: tuple[int, ...]) -> str:
     picture = np.frombuffer(pixels, np.uint8).reshape(shape) / 255
     scale = max(1, round(64 / shape[1]))
     return "data:image/png;base64," + base64.b64encode(charts.png(picture, scale)).decode()

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures import style
+from app.figures.pictures import as_picture
 from app.parts import charts, missing_data
 from app.services import data
 from app.services.models import Choice
@@ -20,7 +21,7 @@ from vae_core.scoring.report import Report
 from vae_core.scoring.score import Place
 from vae_core.scoring.typicality import FIGURES, Judgement, Verdict
 from vae_core.settings.choices import pixels_as
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -174,7 +175,7 @@ def _unjudged(report: Report) -> str:
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     """The classes that are not improbable, the likeliest first."""
-    names = DATASETS[choice.run.config.dataset].classes
+    names = find_dataset(choice.run.config.dataset).classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
@@ -201,7 +202,7 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     """The training images with the nearest latents; in words where they are not at hand."""
     dataset = choice.run.config.dataset
-    names = [DATASETS[dataset].classes[label] for label in neighbours.labels]
+    names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
     away = map(FIGURES["latent_distance"].shown, neighbours.distances)
     captions = [f"{name}, {far}" for name, far in zip(names, away, strict=True)]
     if data.missing(choice):
@@ -214,4 +215,4 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     images = data.dataset(dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):
-            charts.image(images[index].numpy().mean(0) / 255, caption, _NEAREST_SIDE)
+            charts.image(as_picture(images[index]), caption, _NEAREST_SIDE)

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.figures import start_diagram, start_estimates
+from app.figures.pictures import as_picture
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
 from app.parts import charts
 from app.services.images import Images
@@ -158,7 +159,7 @@ def image(images: Images, index: int) -> None:
     label = images.label(index)
     alt = label[0].upper() + label[1:].replace(":", ",") + ", as the model sees it"
     with _body("x"):
-        charts.image(images.x(index)[0, 0].numpy(), label, _IMAGE_WIDTH, alt=alt)
+        charts.image(as_picture(images.x(index)[0]), label, _IMAGE_WIDTH, alt=alt)
 
 
 _BINARISED: dict[Binarisation, str] = {
@@ -254,7 +255,7 @@ def _table(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
-    """The decoder's answer: the mean of each pixel, (H, W)."""
+    """The decoder's answer: the mean of each pixel, (C, H, W)."""
     pixels = LIKELIHOODS[likelihood]
     _heading(
         "p", "drawn again",
@@ -263,7 +264,7 @@ def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
     )  # fmt: skip
     with _body("p"):
         alt = f"E[x|z]: {pixels.answer}"
-        charts.image(p, pixels.caption, _IMAGE_WIDTH, alt=alt)
+        charts.image(as_picture(p), pixels.caption, _IMAGE_WIDTH, alt=alt)
 
 
 # ---- the numbers

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_core.analysis.latent import decode
+from vae_core.basics.arrays import Floats
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
 from vae_core.inference.pareto import trustworthy
@@ -26,8 +27,6 @@ IMPORTANCE_SAMPLES = 1000
 REFERENCE_SEED = 0
 _REFERENCE_DRAWS = 256
 _RING_POINTS = 97
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from app.services.images import Images
 from app.services.models import Choice
 from app.shell import navigation
 from app.views.start import diagram as diagram_
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -69,7 +69,7 @@ def walk_through() -> None:
             diagram_.latent(now, about)
         diagram_.decoder()
         with diagram_.stage("p"):
-            diagram_.decoded(now.p[0], config.likelihood)
+            diagram_.decoded(now.p, config.likelihood)
     with terms:
         diagram_.terms(now, config)
     with readouts:
@@ -83,7 +83,7 @@ def walk_through() -> None:
 
 def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -> None:
     """How the numbers were measured, and whether they can be trusted."""
-    title = DATASETS[images.choice.run.config.dataset].title
+    title = find_dataset(images.choice.run.config.dataset).title
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
     widgets.protocol(
         title,

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from app.figures.pictures import Picture, as_picture
+
 _FRAMES = 14
 _ROWS = ("x̂ 1", "x̂ 2", "x̂ 3", "sample 1", "sample 2")
 _RECONSTRUCTED, _SAMPLED = 3, 2
@@ -16,11 +18,11 @@ _EMPTY = 0.15  # as between the images
 
 
 class Frame(NamedTuple):
-    """Images in [0, 1] at one epoch: (12, H, W), (12, H, W) and (36, H, W)."""
+    """Pictures at one epoch: 12 originals, their reconstructions, and 36 samples."""
 
-    originals: np.ndarray
-    reconstructions: np.ndarray
-    samples: np.ndarray
+    originals: Picture
+    reconstructions: Picture
+    samples: Picture
 
 
 def epochs(folder: Path) -> list[int]:
@@ -40,9 +42,10 @@ def planned(last_epoch: int) -> tuple[int, ...]:
 
 def frame(folder: Path, epoch: int) -> Frame | None:
     """The frame of an epoch; None if it is gone, or damaged."""
-    path = folder / "snapshots" / f"epoch-{epoch:06d}.safetensors"
+    from vae_core.runs.snapshots import snapshot_file
+
     try:
-        return _frame(str(folder), epoch, path.stat().st_mtime_ns)
+        return _frame(str(folder), epoch, snapshot_file(folder, epoch).stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -58,7 +61,7 @@ def _frame(folder: str, epoch: int, written: int) -> Frame:  # noqa: ARG001
     except SafetensorError as error:
         raise ValueError(str(error)) from error
     images = (found.originals, found.reconstructions, found.samples)
-    return Frame(*(each[:, 0].numpy().astype(np.float32) / 255 for each in images))
+    return Frame(*(as_picture(each) for each in images))
 
 
 def spread(epochs: Sequence[int], count: int = _FRAMES) -> list[int]:

@@ -1,19 +1,17 @@
-"""What a run has recorded so far, read as it grows.
+"""The curves of a run, read as it grows.
 
-``metrics.jsonl`` only grows, except when a run is taken up again from its checkpoint; so each look
-reads the new lines alone, and a page that watches a long run costs it nothing.
+Each look reads the new lines alone, so a page that watches a long run costs it nothing.
 """
 
-import json
 import math
-import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
-Row = dict[str, Any]
+from vae_core.runs import metrics
+from vae_core.runs.metrics import Row
+from vae_core.runs.run import METRICS_FILE
+
 _BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 
 
@@ -58,53 +56,17 @@ class History:
 
 
 class Reader:
-    """Follows the ``metrics.jsonl`` of one run folder; threads may share it."""
+    """The history of one run folder as it grows. Threads may share a reader."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "metrics.jsonl"
-        self._lock = threading.Lock()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._rows: list[Row] = []
-        self._unreadable = self._offset = self._file = 0
+        self._metrics = metrics.Reader(folder / METRICS_FILE, _without_dimensions)
 
     def read(self) -> History:
         """All that is recorded by now; a half-written last line waits for the next look."""
-        with self._lock:
-            try:
-                with self.path.open("rb") as file:
-                    self._catch_up(file)
-            except FileNotFoundError:
-                self._forget()
-            return History(tuple(self._rows), self._unreadable)
-
-    def _catch_up(self, file: BinaryIO) -> None:
-        about = os.fstat(file.fileno())
-        if about.st_ino != self._file or about.st_size < self._offset:
-            self._forget()  # another file in its place: taken up again from a checkpoint
-            self._file = about.st_ino
-        file.seek(self._offset)
-        whole, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        for line in whole.splitlines():
-            self._add(line)
-
-    def _add(self, line: bytes) -> None:
-        row = _parsed(line)
-        if row is None:
-            self._unreadable += 1
-            return
-        if self._rows:
-            last = self._rows[-1]
-            kept = {k: v for k, v in last["validation"].items() if k not in _BY_DIMENSION}
-            self._rows[-1] = {**last, "validation": kept}
-        self._rows.append(row)
+        found = self._metrics.read()
+        return History(found.rows, found.unreadable)
 
 
-def _parsed(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and {"epoch", "train", "validation"} <= row.keys() else None
+def _without_dimensions(row: Row) -> Row:
+    kept = {name: v for name, v in row["validation"].items() if name not in _BY_DIMENSION}
+    return {**row, "validation": kept}

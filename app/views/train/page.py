@@ -15,7 +15,7 @@ from app.views.train import panels as panels_
 from app.views.train.run_list import Entry
 from vae_core.data.mnist import bytes_to_download
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 LEAD = (
     "Choose images and a model, then press Start. Training goes on in the background, even when "
@@ -67,7 +67,7 @@ def show_costs(config: RunConfig) -> None:
         help=f"Parameters are counted exactly; the time goes by {known.basis}.",
     )
     if size := bytes_to_download(config.dataset):
-        title = DATASETS[config.dataset].title
+        title = find_dataset(config.dataset).title
         st.caption(
             f":material/download: {title} is not on this computer: it will be downloaded once, "
             f"{size / 1e6:.0f} MB."

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.figures import style
 from app.figures import train as figures
+from app.figures.pictures import tile
 from app.parts import charts, widgets
 from app.shell import errors, navigation
 from app.views.train import film as film_
@@ -17,7 +18,7 @@ from app.views.train.pace import Kept, rest
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -120,7 +121,7 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         "on training and validation images.",
         partial(_terms_table, recorded),
     )
-    count = DATASETS[run.config.dataset].sizes["train"]
+    count = find_dataset(run.config.dataset).sizes["train"]
     st.caption(
         "Solid: validation, with the standard error of the ELBO as a band. Dotted: means over the "
         f"{count:,} training images while the weights move."
@@ -161,7 +162,7 @@ def film(run: Run) -> None:
         alt=f"Validation images and their reconstructions after epoch {epoch}",
     )
     charts.image(
-        figures.style.tile(frame.samples, 12),
+        tile(frame.samples, 12),
         "Samples: E[x|z] for z drawn from the prior",
         "stretch",
         alt=f"36 images the model makes up after epoch {epoch}",
@@ -280,7 +281,7 @@ def _protocol(
 ) -> None:
     about = about or {}
     widgets.protocol(
-        DATASETS[config.dataset].title,
+        find_dataset(config.dataset).title,
         split,
         config.pixels,
         L=None if more else about.get("samples", config.train.samples),

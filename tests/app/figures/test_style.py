@@ -6,7 +6,6 @@ import itertools
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -132,31 +131,6 @@ def test_a_number_has_as_many_digits_as_its_error_warrants(
 def test_a_number_may_have_another_unit_or_none() -> None:
     assert style.number(1.25, 0.1, "bits/dim") == "1.2 ± 0.1 bits/dim"
     assert style.number(1.25, unit="") == "1.250"
-
-
-def test_a_tile_puts_every_image_where_it_belongs() -> None:
-    images = np.arange(5 * 2 * 3, dtype=np.float32).reshape(5, 2, 3)
-    sheet = style.tile(images, columns=2, gap=1, gap_value=-1)
-    assert sheet.shape == (3 * 3 - 1, 2 * 4 - 1)
-    for index, image in enumerate(images):
-        top, left = 3 * (index // 2), 4 * (index % 2)
-        np.testing.assert_array_equal(sheet[top : top + 2, left : left + 3], image)
-    assert (sheet == -1).sum() == sheet.size - images.size
-
-
-def test_a_tile_of_fewer_images_than_columns_is_one_full_row() -> None:
-    assert style.tile(np.zeros((3, 8, 8)), columns=10, gap=2).shape == (8, 3 * 10 - 2)
-
-
-def test_an_image_is_drawn_upright_with_square_pixels_and_no_axes() -> None:
-    figure: Any = style.image_figure(np.eye(4), "Identity")
-    assert figure.layout.yaxis.autorange == "reversed"
-    assert figure.layout.yaxis.scaleanchor == "x"
-    assert figure.layout.xaxis.visible is False
-    levels = np.asarray(figure.data[0].z)
-    assert levels.dtype == np.uint8
-    assert levels[0, 0] == 255
-    assert levels[0, 1] == 0
 
 
 def test_a_layout_leaves_grounds_and_text_to_the_theme() -> None:

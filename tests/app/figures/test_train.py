@@ -16,7 +16,7 @@ from app.views.train import film, panels
 from app.views.train.estimate import estimate
 from app.views.train.history import Reader
 from vae_core.basics.devices import DeviceError
-from vae_core.runs.run import Run
+from vae_core.runs.run import METRICS_FILE, Run
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
 
@@ -146,71 +146,38 @@ def row(epoch: int, **validation: Any) -> str:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Reader:
-    return Reader(tmp_path)
+def run(tmp_path: Path) -> Run:
+    return create_run(tmp_path / "run", RunConfig())
 
 
-def append(reader: Reader, text: str) -> None:
-    with reader.path.open("a", encoding="utf-8") as file:
+def append(run: Run, text: str) -> None:
+    with (run.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
         file.write(text)
 
 
-def test_a_run_without_metrics_has_no_rows(reader: Reader) -> None:
-    assert reader.read().rows == ()
-    assert reader.read().last is None
+def test_a_run_without_metrics_has_no_history(run: Run) -> None:
+    assert Reader(run.folder).read().rows == ()
+    assert Reader(run.folder).read().last is None
 
 
-def test_rows_are_read_as_they_come_and_half_a_line_waits(reader: Reader) -> None:
-    append(reader, row(1) + row(2)[:20])
-    assert reader.read().epochs == [1]
-    append(reader, row(2)[20:] + row(3))
-    assert reader.read().epochs == [1, 2, 3]
-    assert reader.read().unreadable == 0
-    assert reader.read().column("train", "elbo") == [-21.0, -22.0, -23.0]
+def test_a_history_has_a_column_for_each_figure(run: Run) -> None:
+    append(run, row(1) + row(2) + "nonsense\n" + row(3)[:20])
+    history = Reader(run.folder).read()
+    assert history.epochs == [1, 2]
+    assert history.column("train", "elbo") == [-21.0, -22.0]
+    assert history.unreadable == 1
 
 
-def test_a_history_that_was_handed_out_does_not_change(reader: Reader) -> None:
-    append(reader, row(1))
-    before = reader.read()
-    append(reader, row(2))
-    reader.read()
-    assert before.epochs == [1]
-
-
-@pytest.mark.parametrize("kept", [2, 5])
-def test_taken_up_from_a_checkpoint_the_rows_start_over(
-    reader: Reader, tmp_path: Path, kept: int
-) -> None:
-    append(reader, row(1) + row(2) + row(3))
-    reader.read()
-    other = tmp_path / "other"
-    again = range(1, kept + 1)
-    other.write_text("".join(row(epoch, elbo=-9.0) for epoch in again), encoding="utf-8")
-    other.replace(reader.path)
-    assert reader.read().epochs == list(again)
-    assert set(reader.read().column("validation", "elbo")) == {-9.0}
-    append(reader, row(kept + 1))
-    assert reader.read().epochs == [*again, kept + 1]
-    reader.path.unlink()
-    assert reader.read().epochs == []
-
-
-def test_figures_by_dimension_are_kept_of_the_newest_epoch_only(reader: Reader) -> None:
-    append(reader, row(1, elbo=-3.0, kl_by_dimension=[1.0]) + row(2, kl_by_dimension=[2.0]))
-    first, last = reader.read().rows
+def test_figures_by_dimension_are_kept_of_the_newest_epoch_only(run: Run) -> None:
+    append(run, row(1, elbo=-3.0, kl_by_dimension=[1.0]) + row(2, kl_by_dimension=[2.0]))
+    first, last = Reader(run.folder).read().rows
     assert first["validation"] == {"elbo": -3.0}
     assert last["validation"]["kl_by_dimension"] == [2.0]
 
 
-def test_lines_that_cannot_be_read_are_counted_and_the_others_kept(reader: Reader) -> None:
-    append(reader, row(1) + "nonsense\n[]\n" + row(2))
-    assert reader.read().epochs == [1, 2]
-    assert reader.read().unreadable == 2
-
-
-def test_what_is_missing_or_not_finite_is_a_gap(reader: Reader) -> None:
-    append(reader, row(1, elbo=math.inf) + row(2))
-    assert all(map(math.isnan, reader.read().column("validation", "elbo")))
+def test_what_is_missing_or_not_finite_is_a_gap(run: Run) -> None:
+    append(run, row(1, elbo=math.inf) + row(2))
+    assert all(map(math.isnan, Reader(run.folder).read().column("validation", "elbo")))
 
 
 # ---- what a run will cost

@@ -6,12 +6,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.parts import forms
+from tests.vae_core.data.test_catalogue import INFO, Flags
+from vae_core.data.catalogue import BUILT_IN
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.presets import PRESETS, PresetName
 
 TIMEOUT = 20
-UNTOUCHED = RunConfig.from_settings(DATASETS["digits"].suggested)
+UNTOUCHED = RunConfig.from_settings(find_dataset("digits").suggested)
 
 
 def script() -> None:
@@ -61,8 +63,17 @@ def test_another_data_set_brings_its_suggestions_but_leaves_what_was_chosen() ->
     assert app.session_state["run"].train.learning_rate == 0.004
 
 
+def test_a_data_set_that_was_added_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened()
+    monkeypatch.setitem(BUILT_IN, "flags", Flags(INFO))
+    app.run()
+    app.selectbox(key="new_dataset").select("flags").run()
+    assert "Flags 6×4" in app.selectbox(key="new_dataset").options
+    assert app.session_state["run"].model.image_shape == (3, 4, 6)
+
+
 def test_an_address_with_a_data_set_starts_from_its_suggestions() -> None:
-    title = DATASETS["mnist"].title
+    title = find_dataset("mnist").title
     assert opened(new_dataset=title).session_state["run"].train.epochs == 20
     chosen = opened(new_dataset=title, new_epochs="200").session_state["run"]
     assert chosen.train.epochs == 200

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 from app.services import data
 from app.services.downloads import Download
 from app.shell import errors
-from tests.mirror import Server, publish, running
+from tests.mirror import Server, publish, running, source_of
+from vae_core.data.catalogue import at_hand
 from vae_core.data.download import DownloadError
-from vae_core.data.mnist import SOURCES, at_hand
 from vae_core.settings.data_sets import DataError
 
 NAME = "mnist"  # of which models come with the program
@@ -65,7 +65,7 @@ def test_it_arrives_without_anybody_waiting_for_it(server: Server) -> None:
     server.gate.set()
     download.advance(PATIENCE)
     assert (download.state, download.share) == ("done", 1)
-    assert download.done_bytes == sum(file.size for file in SOURCES[NAME].files)
+    assert download.done_bytes == sum(file.size for file in source_of(NAME).files)
     assert at_hand(NAME)
 
 
@@ -76,7 +76,7 @@ def test_who_asks_twice_gets_one_download(server: Server) -> None:
     download.go_on()
     server.gate.set()
     download.advance(PATIENCE)
-    assert len(server.requests) == len(SOURCES[NAME].files)
+    assert len(server.requests) == len(source_of(NAME).files)
 
 
 def test_it_stops_at_once_even_where_no_answer_comes_and_can_go_on(server: Server) -> None:

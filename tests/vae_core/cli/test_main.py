@@ -15,7 +15,7 @@ from vae_core.cli.main import main
 from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
-from vae_core.inference.proposals import refined_log_density
+from vae_core.inference.proposals import ESTIMATES_TO, refined_log_density
 from vae_core.runs.checkpoint import load_model
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
@@ -71,6 +71,31 @@ def test_it_can_draw_from_proposals_of_each_image(run, capsys):
     assert figures["log_px"] == pytest.approx(expected, abs=1e-6)
     assert main([*arguments, "--proposal", "refined"]) == 0
     assert "K = 50 from a q refined for each image, 20 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("proposal", ["encoder", "refined"])
+def test_it_draws_until_a_standard_error_is_reached(run, capsys, proposal):
+    arguments = ["evaluate", str(run), "--se", "0.05", "--limit", "5", "--proposal", proposal]
+    assert main([*arguments, "--json"]) == 0
+    figures = output(capsys)
+    x = evaluation_images(load_dataset("digits"), "test", "dynamic", 0, 5)[0]
+    expected = ESTIMATES_TO[proposal](load_model(run), x, 0.05, 1_000_000)
+    assert expected.reached.all()
+    assert (expected.density.se <= 0.05).all()
+    assert figures["log_px"] == pytest.approx(expected.density.log_px.mean().item(), abs=1e-6)
+    assert figures["importance_samples"] == expected.samples.max()
+    assert figures["importance_samples_mean"] == expected.samples.double().mean()
+    assert (figures["se_wanted"], figures["images_not_reached"]) == (0.05, 0)
+    assert main(arguments) == 0
+    mean = f"K = {figures['importance_samples_mean']:.0f} on average until the standard error"
+    assert f"{mean} of an image is 0.05 nats, no images short of it" in capsys.readouterr().out
+
+
+def test_a_standard_error_out_of_reach_is_said(run, capsys, monkeypatch):
+    monkeypatch.setattr("vae_core.cli.evaluate.MAX_IMPORTANCE_SAMPLES", 1200)
+    assert main(["evaluate", str(run), "--se", "1e-5", "--limit", "3"]) == 0
+    expected = "K = 1200 on average until the standard error of an image is 1e-05 nats, 3 images"
+    assert f"{expected} short of it" in capsys.readouterr().out
 
 
 def test_training_leaves_a_whole_run(run):
@@ -308,6 +333,9 @@ def test_runs_lists_the_store(tmp_path, monkeypatch, capsys):
         ["evaluate"],
         ["evaluate", ".", "--importance-samples", "0"],
         ["evaluate", ".", "--importance-samples", "1000001"],
+        ["evaluate", ".", "--se", "0"],
+        ["evaluate", ".", "--se", "inf"],
+        ["evaluate", ".", "--se", "small"],
         ["sample", "."],
     ],
 )

@@ -11,12 +11,14 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from tests.mirror import source_of, use_source
+from vae_core.data.catalogue import at_hand, bytes_to_download, file_names
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.download import DownloadError
-from vae_core.data.mnist import SOURCES, at_hand, bytes_to_download, file_names, read_idx
+from vae_core.data.mnist import read_idx
 from vae_core.data.pixels import binarise, evaluation_images
 from vae_core.settings.choices import Binarisation
-from vae_core.settings.data_sets import DATASETS, DataError, DatasetName, Split
+from vae_core.settings.data_sets import DataError, Split, find_dataset
 
 IDX_PARTS = {"train": 60_000, "t10k": 10_000}
 
@@ -255,19 +257,19 @@ def test_mnist_is_mnist(mnist: Dataset) -> None:
 @pytest.mark.mnist
 @pytest.mark.parametrize("other", ["fashion-mnist", "kmnist"])
 def test_mnist_is_not_taken_for_another_data_set(
-    other: DatasetName, mnist_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    other: str, mnist_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The data sets of the family use the same file names."""
     shutil.copytree(mnist_folder, tmp_path / "data")
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
-    with pytest.raises(DataError, match=f"is of MNIST 28×28, not of {DATASETS[other].title}"):
+    with pytest.raises(DataError, match=f"is of MNIST 28×28, not of {find_dataset(other).title}"):
         load_dataset(other)
 
 
 def put_into(folder: Path, names: Iterable[str], size: int | None = None) -> None:
     """Files of those names, as long as the published ones or ``size``, with nothing in them."""
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = {file.name: file.size for file in SOURCES["mnist"].files}
+    sizes = {file.name: file.size for file in source_of("mnist").files}
     for name in names:
         with (folder / name).open("wb") as file:
             file.truncate(sizes.get(name, 1) if size is None else size)
@@ -288,9 +290,9 @@ def test_what_comes_with_the_program_is_at_hand_and_what_must_be_downloaded_is_n
     assert at_hand("digits")
     assert bytes_to_download("digits") == 0
     assert file_names("digits") == ()
-    for name in SOURCES:
+    for name in ("mnist", "fashion-mnist", "kmnist"):
         assert not at_hand(name)
-        assert bytes_to_download(name) == sum(file.size for file in SOURCES[name].files)
+        assert bytes_to_download(name) == sum(file.size for file in source_of(name).files)
     assert not any(folder.exists() for folder in places.values())
 
 
@@ -308,7 +310,7 @@ def test_files_that_are_here_need_no_download(
 ) -> None:
     names = [name if packed else Path(name).stem for name in file_names("mnist")]
     put_into(places[variable] / below, names[1:])
-    assert bytes_to_download("mnist") == SOURCES["mnist"].files[0].size
+    assert bytes_to_download("mnist") == source_of("mnist").files[0].size
     put_into(places[variable] / below, names)
     assert at_hand("mnist")
 
@@ -322,8 +324,8 @@ def test_half_a_download_is_not_at_hand(places: dict[str, Path]) -> None:
 def test_what_is_missing_is_named_before_why_it_could_not_be_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    nowhere = dataclasses.replace(SOURCES["mnist"], mirrors=("http://127.0.0.1:9/",))
-    monkeypatch.setitem(SOURCES, "mnist", nowhere)
+    nowhere = dataclasses.replace(source_of("mnist"), mirrors=("http://127.0.0.1:9/",))
+    use_source("mnist", nowhere, monkeypatch)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match=r"^MNIST 28×28 \(12 MB\) is not on this computer: .*"):
         load_dataset("mnist")

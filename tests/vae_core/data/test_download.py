@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.mirror import CONTENT, FILE, Server, publish, running
+from tests.mirror import CONTENT, FILE, Server, publish, running, source_of
+from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.datasets import load_dataset
 from vae_core.data.download import DownloadError, fetch
-from vae_core.data.mnist import SOURCES
-from vae_core.settings.data_sets import DATASETS, DatasetName
+from vae_core.data.mnist import MNIST_FAMILY
 
 
 @pytest.fixture(autouse=True)
@@ -269,7 +269,7 @@ def test_a_data_set_is_downloaded_into_the_cache_with_one_progress(
     publish(server, "kmnist", monkeypatch)
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
     monkeypatch.setenv("VAE_CACHE_DIR", str(tmp_path))
-    total = sum(file.size for file in SOURCES["kmnist"].files)
+    total = sum(file.size for file in source_of("kmnist").files)
     for _ in range(2):
         seen: list[tuple[int, int]] = []
         data = load_dataset("kmnist", lambda done, of, seen=seen: seen.append((done, of)))
@@ -279,10 +279,10 @@ def test_a_data_set_is_downloaded_into_the_cache_with_one_progress(
     assert len(server.requests) == 4
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_every_source_names_what_a_data_set_needs(name: DatasetName) -> None:
-    source = SOURCES[name]
-    assert not DATASETS[name].embedded
+@pytest.mark.parametrize("name", [each.info.name for each in MNIST_FAMILY])
+def test_every_source_names_what_a_data_set_needs(name: str) -> None:
+    source = source_of(name)
+    assert not BUILT_IN[name].info.embedded
     assert [file.name for file in source.files] == [
         "train-images-idx3-ubyte.gz",
         "train-labels-idx1-ubyte.gz",

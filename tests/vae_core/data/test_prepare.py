@@ -25,7 +25,6 @@ from vae_core.data.archives import iter_archive, iter_files
 from vae_core.data.datasets import Dataset
 from vae_core.data.decode import ImageError
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare, read_image
-from vae_core.settings.data_sets import DatasetName
 
 MNIST_SHAPE = (1, 28, 28)
 DIGITS_SHAPE = (1, 8, 8)
@@ -534,7 +533,7 @@ def test_the_data_set_decides_the_layout() -> None:
     sheet = np.full((300, 300), 255, np.uint8)
     sheet[100:200, 130:170] = 0
 
-    def rows(dataset: DatasetName) -> int:
+    def rows(dataset: str) -> int:
         pixels = prepare(packed(sheet), "a.png", MNIST_SHAPE, dataset=dataset).pixels[0]
         return int((pixels.amax(1) > 0).sum())
 

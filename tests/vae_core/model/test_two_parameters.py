@@ -42,8 +42,13 @@ class OwnScale(Likelihood):
 def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VAE:
     entry = LikelihoodChoice("Own scale", f"{__name__}:OwnScale", "grey", "grey", "", "", "")
     monkeypatch.setitem(choices.LIKELIHOODS, "own-scale", entry)  # type: ignore[arg-type]
-    config = ModelConfig(latent_size=1, hidden_size=8, network=request.param, image_shape=(2, 4, 5))
-    object.__setattr__(config, "likelihood", "own-scale")  # the form's choices are made already
+    config = ModelConfig(
+        latent_size=1,
+        hidden_size=8,
+        network=request.param,
+        likelihood="own-scale",
+        image_shape=(2, 4, 5),
+    )
     torch.manual_seed(1)
     return VAE(config).double()
 

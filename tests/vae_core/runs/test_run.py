@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.vae_core.runs.test_metrics import row
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import DamagedRun, RunStore, create_run
 from vae_core.settings.config import RunConfig
@@ -40,23 +41,32 @@ def test_two_starts_at_once_are_two_runs(store):
 
 def test_a_run_can_be_moved_and_still_opens(store, tmp_path):
     run = store.create(CONFIG)
-    run.append_metrics({"epoch": 1})
+    run.append_metrics(row(1))
     shutil.move(run.folder, tmp_path / "mailed")
-    assert Run.open(tmp_path / "mailed").metrics() == [{"epoch": 1}]
+    assert Run.open(tmp_path / "mailed").metrics() == [row(1)]
 
 
 def test_a_half_written_last_line_is_ignored(store):
     run = store.create(CONFIG)
-    run.append_metrics({"epoch": 1})
+    run.append_metrics(row(1))
     with (run.folder / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 2, "val')
-    assert run.metrics() == [{"epoch": 1}]
+    assert run.metrics() == [row(1)]
+
+
+def test_damaged_metrics_are_named(store):
+    run = store.create(CONFIG)
+    run.append_metrics(row(1))
+    with (run.folder / "metrics.jsonl").open("a") as file:
+        file.write("nonsense\n")
+    with pytest.raises(RunError, match=r"damaged: metrics.jsonl: 1 of its lines cannot be read"):
+        run.metrics()
 
 
 def test_cutting_keeps_what_the_checkpoint_has_seen(store):
     run = store.create(CONFIG)
     for epoch in (1, 2, 3):
-        run.append_metrics({"epoch": epoch})
+        run.append_metrics(row(epoch))
     run.cut_metrics(2)
     assert [row["epoch"] for row in run.metrics()] == [1, 2]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.mirror import source_of, use_source
 from vae_core.basics.paths import pretrained_folder
 from vae_core.cli.main import main
-from vae_core.data.mnist import SOURCES
 
 MODEL = str(pretrained_folder() / "mnist-full-d2")
 
@@ -19,8 +19,8 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
     monkeypatch.setenv("VAE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    nobody = dataclasses.replace(SOURCES["mnist"], mirrors=("http://127.0.0.1:9/",))
-    monkeypatch.setitem(SOURCES, "mnist", nobody)
+    nobody = dataclasses.replace(source_of("mnist"), mirrors=("http://127.0.0.1:9/",))
+    use_source("mnist", nobody, monkeypatch)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "gap", "calibrate", "detect"])

@@ -11,7 +11,7 @@ from vae_core.model.vae import VAE
 from vae_core.scoring.figures.regret import likelihood_regret
 from vae_core.settings.choices import POSTERIORS, PosteriorName
 from vae_core.settings.config import ModelConfig, RunConfig
-from vae_core.settings.data_sets import DATASETS
+from vae_core.settings.data_sets import find_dataset
 from vae_core.training import cost
 
 SETTINGS = [
@@ -79,7 +79,7 @@ def test_more_samples_more_work_and_the_validation_pass_counts() -> None:
     assert 3 < often.flops / once.flops < 10  # the encoder runs once for all samples
     assert work(importance_every=1).flops > once.flops
     assert work(iwae_samples=10).flops > 2 * once.flops
-    steps = DATASETS["digits"].sizes["train"] / 128
+    steps = find_dataset("digits").sizes["train"] / 128
     assert once.calls > 100 * steps
 
 

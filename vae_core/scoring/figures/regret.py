@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_core.inference.fitting import Params, Schedule, fit
 from vae_core.inference.gap import Regret, regret
+from vae_core.inference.refit import FEATURES
 from vae_core.model.batches import rows_at_once
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
@@ -24,7 +25,6 @@ different schedules do not compare. Three times as many steps tell foreign image
 better (AUROC by 0.01 at most)."""
 MEASURING_SAMPLES = 64
 _IMAGES_AT_ONCE = 64
-_FEATURES = "features"
 
 
 def likelihood_regret(model: VAE, x: Tensor, seed: int = 0) -> Regret:
@@ -50,11 +50,11 @@ def likelihood_regret(model: VAE, x: Tensor, seed: int = 0) -> Regret:
 
 def _parts(model: VAE, x: Tensor, seed: int) -> Iterator[Regret]:
     def family(params: Params) -> Posterior:
-        return model.to_posterior(params[_FEATURES])
+        return model.to_posterior(params[FEATURES])
 
     at_once = max(1, min(_IMAGES_AT_ONCE, rows_at_once(model) // SCHEDULE.samples))
     for block in x.split(at_once):
         with torch.no_grad():
             features = model.encoder(block).to(block.dtype)
-        *_, best = fit(model, block, {_FEATURES: features}, family, SCHEDULE, seed)
+        *_, best = fit(model, block, {FEATURES: features}, family, SCHEDULE, seed)
         yield regret(model, block, best.posterior, MEASURING_SAMPLES, seed)

@@ -7,8 +7,7 @@ import torch
 
 from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
 from vae_core.basics.paths import pretrained_folder
-from vae_core.inference.adaptive import FEWEST_SAMPLES, log_density_to
-from vae_core.inference.importance import log_density
+from vae_core.inference.importance import FEWEST_SAMPLES, log_density, log_density_to
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
 
