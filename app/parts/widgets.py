@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import frame, navigation
+from vae_core.settings.protocol import Protocol
 
 IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 """For a widget whose value is in the address, and kept while other pages are looked at."""
@@ -25,27 +26,9 @@ def more(label: str, key: str) -> DeltaGenerator:
     return st.popover(label, icon=":material/tune:", width="stretch", key=key)
 
 
-def protocol(
-    dataset: str,
-    split: str,
-    pixels: str,
-    *,
-    L: int | None = None,  # noqa: N803
-    K: int | None = None,  # noqa: N803
-    seed: int | None = None,
-    images: int | None = None,
-    note: str = "",
-) -> None:
+def protocol(protocol: Protocol, *notes: str, pixels: str) -> None:
     """The line under a figure that says how it was measured; ``pixels`` as ``RunConfig.pixels``."""
-    parts = [
-        f"{images:,} images of {dataset}, {split}" if images else f"{dataset}, {split}",
-        pixels,
-        f"L = {L:,}" if L is not None else "",
-        f"K = {K:,}" if K is not None else "",
-        f"seed {seed}" if seed is not None else "",
-        note,
-    ]
-    st.caption(" · ".join(filter(None, parts)))
+    st.caption(protocol.text(*notes, pixels=pixels))
 
 
 @st.fragment

@@ -17,9 +17,10 @@ from vae_core.cli.shared import (
     report_share,
 )
 from vae_core.runs.run import Run
-from vae_core.settings.choices import Binarisation, ProposalName, pixels_as
+from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 from vae_core.settings.data_sets import Split
+from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ def evaluate(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
-        print(evaluation_sentence(run, figures))
+        print(evaluation_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
@@ -92,14 +93,7 @@ def gap(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
-        pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
-        print(
-            f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
-            f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
-            f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
-            f"{figures['log_px_by']} ({figures['images']} images of {figures['dataset']} "
-            f"{figures['split']}, {pixels}, seed {figures['seed']})"
-        )
+        print(gap_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
@@ -117,32 +111,4 @@ def _on_split(given: argparse.Namespace, measure: Callable[..., T]) -> tuple[Run
         given.limit,
         given.seed,
         report_share,
-    )
-
-
-_DRAWN_FROM = {"encoder": "the encoder's q(z|x)", "refined": "a q refined for each image"}
-
-
-def evaluation_sentence(run: Run, figures: dict[str, Any]) -> str:
-    drawn_from = _DRAWN_FROM[figures.get("proposal", "encoder")]
-    pixels = pixels_as(figures["binarisation"], run.config.model.likelihood)
-    samples = f"K = {figures['importance_samples']}"
-    if "se_wanted" in figures:
-        samples = _reached(figures)
-    return (
-        f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
-        f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
-        f"({samples} from {drawn_from}, "
-        f"{figures['images']} images of {figures['dataset']} {figures['split']}, {pixels}, "
-        f"seed {figures['seed']})"
-    )
-
-
-def _reached(figures: dict[str, Any]) -> str:
-    """How many samples it took to reach the standard error asked for, and where it was missed."""
-    missed = figures["images_not_reached"]
-    return (
-        f"K = {figures['importance_samples_mean']:.0f} on average until the standard error of an "
-        f"image is {figures['se_wanted']:g} nats, {missed or 'no'} "
-        f"{'image' if missed == 1 else 'images'} short of it,"
     )

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from vae_core.cli.evaluate import evaluation_sentence
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
@@ -16,6 +15,7 @@ from vae_core.runs.store import RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS
+from vae_core.wording.evaluation import evaluation_sentence
 
 # ---- train
 
@@ -52,7 +52,7 @@ def train(given: argparse.Namespace) -> int:
     if given.json:
         print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
-        print(evaluation_sentence(run, figures))
+        print(evaluation_sentence(figures, run.config.model.likelihood))
     if state == "failed":
         say(f"error: {status.error}")
     elif state == "paused":

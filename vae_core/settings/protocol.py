@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from vae_core.settings.choices import Binarisation, ProposalName
+from vae_core.settings.data_sets import dataset_titles
 
 EVALUATION_SEED = 0
 HELD_OUT_IMAGES = 1000
@@ -23,7 +24,7 @@ class Protocol:
     """How a figure was measured. Figures compare only where their protocols agree.
 
     Attributes:
-        dataset: name of the data set.
+        dataset: name of the data set, or what else the images are from.
         split: of the data set, or which images else.
         binarisation: how grey pixels became bits.
         images: how many there were.
@@ -51,15 +52,14 @@ class Protocol:
         """The protocol that a record carries; its other keys are left alone."""
         return cls(**{f.name: record[f.name] for f in fields(cls) if f.name in record})
 
-    def text(self, *notes: str, title: str = "", pixels: str = "") -> str:
+    def text(self, *notes: str, pixels: str = "") -> str:
         """The protocol in one line, for a page or a terminal.
 
         Args:
             notes: added at the end.
-            title: what the data set is called, instead of its name.
             pixels: how pixels entered (:func:`~vae_core.settings.choices.pixels_as`).
         """
-        where = f"{title or self.dataset}, {self.split}"
+        where = f"{dataset_titles().get(self.dataset, self.dataset)}, {self.split}"
         draws = "" if self.importance_samples is None else f"K = {self.importance_samples:,}"
         if draws and self.proposal:
             draws += f" from {_DRAWN_FROM[self.proposal]}"

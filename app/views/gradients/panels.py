@@ -14,7 +14,7 @@ from app.parts.widgets import IN_URL
 from app.views.gradients import sentences
 from app.views.gradients.controls import Asked
 from app.views.gradients.table import Point, Table, at, grid, seed_of, signal
-from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.protocol import Protocol
 
 _ROOT = Path(__file__).resolve().parents[3]
 _AXES = {"widest": "Fit the widest", "narrowest": "Fit the narrowest"}
@@ -227,14 +227,13 @@ def _revision(asked: Asked) -> str:
 
 
 def _protocol(asked: Asked, note: str, samples: int | None = None) -> None:
-    config, protocol = asked.choice.run.config, asked.protocol
-    last = protocol.first + protocol.count - 1
-    widgets.protocol(
-        find_dataset(config.dataset).title if asked.images.split else "the model itself",
-        f"{asked.images.split or 'draws'} {protocol.first:,} to {last:,}",
-        asked.images.pixels,
-        L=samples,
-        K=protocol.inside,
-        images=protocol.count,
-        note=f"R = {protocol.repeats:,} · {note}",
+    cells = asked.protocol
+    last = cells.first + cells.count - 1
+    protocol = Protocol(
+        asked.choice.run.config.dataset if asked.images.split else "the model itself",
+        f"{asked.images.split or 'draws'} {cells.first:,} to {last:,}",
+        images=cells.count,
+        samples=samples,
+        importance_samples=cells.inside,
     )
+    widgets.protocol(protocol, f"R = {cells.repeats:,}", note, pixels=asked.images.pixels)

@@ -15,6 +15,7 @@ from app.services.latent import Cloud, View
 from app.shell import navigation
 from app.views.latent import code, data, selection
 from app.views.latent.data import Point
+from vae_core.settings.protocol import Protocol
 
 COLOURS = ("class", "KL", "log p(x)")
 QUANTITIES = {q.label: q for q in style.QUANTITIES}
@@ -81,14 +82,14 @@ def _protocol(view: View, around: Cloud, scored: bool) -> None:
     shown = len(around.index)
     of = f" of {view.count:,}" if shown < view.count else ""
     scores = latent.held_out(view) if scored else None
-    widgets.protocol(
-        view.data_info.title,
+    protocol = Protocol(
+        view.data_info.name,
         view.split,
-        view.pixels,
-        K=None if scores is None else scores.protocol["importance_samples"],
+        importance_samples=None if scores is None else scores.protocol["importance_samples"],
         seed=latent.SEED,
-        note=f"{shown:,}{of} posterior means · dotted: 1, 2, 3 σ of the prior",
     )
+    means = f"{shown:,}{of} posterior means"
+    widgets.protocol(protocol, means, "dotted: 1, 2, 3 σ of the prior", pixels=view.pixels)
 
 
 def _csv(view: View, around: Cloud, scale: figures.Scale | None) -> str:

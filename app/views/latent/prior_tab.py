@@ -9,6 +9,7 @@ from app.services import latent as latent_
 from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.decode_tab import dead_names
+from vae_core.settings.protocol import Protocol
 
 MAX_HISTOGRAMS = 9
 
@@ -45,14 +46,9 @@ def prior(view: View, _index: int) -> None:
             "± standard deviation. Where it differs from the prior, 0 ± 1, samples from the prior "
             "decode to what no image is like."
         )
-    widgets.protocol(
-        view.data_info.title,
-        view.split,
-        view.pixels,
-        seed=latent_.SEED,
-        images=len(latent_.cloud(view).index),
-        note=f"{len(draws):,} draws of z",
-    )
+    images = len(latent_.cloud(view).index)
+    protocol = Protocol(view.data_info.name, view.split, images=images, seed=latent_.SEED)
+    widgets.protocol(protocol, f"{len(draws):,} draws of z", pixels=view.pixels)
     widgets.code(code.lines("Prior", view))
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from app.parts import widgets
 from app.views.posterior.subject import SEED, Subject
 from vae_core.inference.pareto import TRUSTED_PARETO_K, trustworthy
-from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.protocol import Protocol
 
 _LIGHT = 0.5  # below it the weights have a variance
 MIXED = 1.05
@@ -34,9 +34,9 @@ def protocol(
 ) -> None:
     """The line under a figure that says how it was measured."""
     config = subject.choice.run.config
-    title = find_dataset(config.dataset).title
     pixels = config.pixels if subject.z is None else "z from p(z), pixels from p(x|z)"
-    widgets.protocol(title, subject.origin, pixels, L=L, K=K, seed=SEED, note=note)
+    protocol = Protocol(config.dataset, subject.origin, samples=L, importance_samples=K, seed=SEED)
+    widgets.protocol(protocol, note, pixels=pixels)
 
 
 def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest: float) -> str:

@@ -13,6 +13,7 @@ from app.parts.text import shown_path
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.protocol import Protocol
 from vae_core.wording.detection import SCORE_NAMES, findings, kind_name, misled
 
 if TYPE_CHECKING:
@@ -118,15 +119,18 @@ def _verdict(report: "DetectionReport") -> None:
 
 def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
     config, about = choice.run.config, report.calibration
-    widgets.protocol(
-        find_dataset(config.dataset).title,
+    protocol = Protocol(
+        config.dataset,
         "test",
-        config.pixels,
-        K=about["importance_samples"],
-        seed=report.seed,
         images=report.own_images,
-        note=f"calibrated on {about['images']:,} {about['split']} images"
-        + ("" if kept else " · kept until the app ends: the run's folder cannot be written"),
+        importance_samples=about["importance_samples"],
+        seed=report.seed,
+    )
+    widgets.protocol(
+        protocol,
+        f"calibrated on {about['images']:,} {about['split']} images",
+        "" if kept else "kept until the app ends: the run's folder cannot be written",
+        pixels=config.pixels,
     )
     st.caption("This makes it again; with `--folder` it tries images of your own as well:")
     st.code(_command(report, choice), language="bash", wrap_lines=True)

@@ -10,7 +10,7 @@ from app.services.images import Images
 from app.services.models import Choice
 from app.shell import navigation
 from app.views.start import diagram as diagram_
-from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.protocol import Protocol
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -83,17 +83,16 @@ def walk_through() -> None:
 
 def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -> None:
     """How the numbers were measured, and whether they can be trusted."""
-    title = find_dataset(images.choice.run.config.dataset).title
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
-    widgets.protocol(
-        title,
+    protocol = Protocol(
+        images.choice.run.config.dataset,
         images.origin,
-        images.pixels,
-        L=samples,
-        K=about.importance_samples,
+        samples=samples,
+        importance_samples=about.importance_samples,
         seed=seed,
-        note=f"ESS {about.ess:,.0f} · Pareto k̂ {about.pareto_k:.1f}{doubt}".replace("-", "−"),
     )
+    trust = f"Pareto k̂ {about.pareto_k:.1f}{doubt}".replace("-", "−")
+    widgets.protocol(protocol, f"ESS {about.ess:,.0f}", trust, pixels=images.pixels)
 
 
 def show_ways_on(choice: Choice) -> None:

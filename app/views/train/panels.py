@@ -1,6 +1,6 @@
 """The live panels of the Train page: one run, as it goes."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.protocol import Protocol
 
 _NEWEST = "newest"
 _T = TypeVar("_T")
@@ -52,10 +53,12 @@ def readings(run: Run, status: Status, recorded: History) -> None:
         else:
             _row_readings(row, recorded)
     if row is None:
-        _protocol(run.config, "train", note=f"so far in epoch {max(1, status.epoch)}")
+        train = run.config.train
+        protocol = Protocol(run.config.dataset, "train", samples=train.samples, seed=train.seed)
+        _protocol(run.config, protocol.to_dict(), f"so far in epoch {max(1, status.epoch)}")
     else:
         about = row["validation"]
-        _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+        _protocol(run.config, about, f"epoch {row['epoch']:,}")
     if recorded.unreadable:
         st.caption(f"{recorded.unreadable} lines of its metrics cannot be read and are left out.")
 
@@ -235,7 +238,7 @@ def _kl(run: Run, status: Status, recorded: History, row: dict[str, Any]) -> Non
         f"Bars of the KL of each of {len(kl)} latent dimensions; {sum(active)} are active.",
         {"dimension": range(1, len(kl) + 1), "kl_nats": kl, "active": active},
     )
-    _protocol(run.config, "validation", about, f"epoch {row['epoch']:,}")
+    _protocol(run.config, about, f"epoch {row['epoch']:,}")
 
 
 def _flow(run: Run, status: Status, recorded: History, about: dict[str, Any]) -> None:
@@ -249,7 +252,7 @@ def _flow(run: Run, status: Status, recorded: History, about: dict[str, Any]) ->
         "flow",
         "Curves by epoch of log q_0, the sum of the log-determinants and log q(z|x), in nats.",
     )
-    _protocol(run.config, "validation", about)
+    _protocol(run.config, about)
 
 
 def _no_estimate(config: RunConfig) -> str:
@@ -273,23 +276,11 @@ def _importance(run: Run, status: Status, estimated: History, about: dict[str, A
         "log p(x) estimated by importance sampling, with its standard error, and the ELBO of the "
         "same images, by epoch.",
     )
-    _protocol(run.config, "validation", about, K=about["importance_samples"])
+    _protocol(run.config, about)
 
 
-def _protocol(
-    config: RunConfig, split: str, about: dict[str, Any] | None = None, note: str = "", **more: Any
-) -> None:
-    about = about or {}
-    widgets.protocol(
-        find_dataset(config.dataset).title,
-        split,
-        config.pixels,
-        L=None if more else about.get("samples", config.train.samples),
-        seed=about.get("seed", config.train.seed),
-        images=about.get("images"),
-        note=note,
-        **more,
-    )
+def _protocol(config: RunConfig, record: Mapping[str, Any], note: str = "") -> None:
+    widgets.protocol(Protocol.from_dict(record), note, pixels=config.pixels)
 
 
 def outcome(run: Run) -> None:
@@ -303,7 +294,7 @@ def outcome(run: Run) -> None:
         log_px = style.number(final["log_px"], final["log_px_se"])
         elbo = style.number(final["elbo"], final["elbo_se"])
         st.markdown(f"On test images: **log p̂(x) = {log_px}**, ELBO = {elbo}.")
-        _protocol(run.config, "test", final, K=final["importance_samples"])
+        _protocol(run.config, final)
     if run.checkpoint_digest():
         with st.container(horizontal=True):
             navigation.link("start", "Walk an image through it", model=run.id)

@@ -53,8 +53,11 @@ def pieces() -> None:
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout=style.layout("T", "x", "y"))
     charts.chart(figure, "curve", "A line that rises.")
     charts.image(np.eye(8), "An identity")
-    widgets.protocol("MNIST", "test", "dynamic binarisation", K=5000, seed=0, images=1000)
-    widgets.protocol("digits", "validation", "grey values", L=8)
+    from vae_core.settings.protocol import Protocol
+
+    test = Protocol("mnist", "test", images=1000, importance_samples=5000, seed=0)
+    widgets.protocol(test, pixels="dynamic binarisation")
+    widgets.protocol(Protocol("the model itself", "draws", samples=8), pixels="grey values")
     widgets.code(["from vae_core import load_model", "model = load_model('run')"])
     st.write(style.number(-87.31, 0.12))
 
@@ -75,8 +78,8 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 def test_a_protocol_names_all_that_decides_a_figure() -> None:
     first, second = (c.value for c in drawn().caption)
-    assert first == "1,000 images of MNIST, test · dynamic binarisation · K = 5,000 · seed 0"
-    assert second == "digits, validation · grey values · L = 8"
+    assert first == "1,000 images of MNIST 28×28, test · dynamic binarisation · K = 5,000 · seed 0"
+    assert second == "the model itself, draws · grey values · L = 8"
 
 
 def test_the_code_is_there_to_be_copied() -> None:

@@ -1,0 +1,50 @@
+"""Sentences about the figures that a model has on a data set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vae_core.settings.choices import LikelihoodName, pixels_as
+from vae_core.settings.protocol import Protocol
+
+
+def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
+    """log p(x) and the ELBO with their errors and protocol.
+
+    Args:
+        figures: what :func:`vae_core.analysis.evaluation.evaluate` returned.
+    """
+    notes = (_reached(figures),) if "se_wanted" in figures else ()
+    return (
+        f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
+        f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
+        f"({_protocol(figures, likelihood, *notes)})"
+    )
+
+
+def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
+    """The gap as the sum of its two parts, with their errors and protocol.
+
+    Args:
+        figures: what :func:`vae_core.analysis.gap_evaluation.evaluate_gap` returned.
+    """
+    return (
+        f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
+        f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
+        f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
+        f"{figures['log_px_by']} ({_protocol(figures, likelihood)})"
+    )
+
+
+def _protocol(figures: Mapping[str, Any], likelihood: LikelihoodName, *notes: str) -> str:
+    pixels = pixels_as(figures["binarisation"], likelihood)
+    return Protocol.from_dict(figures).text(*notes, pixels=pixels)
+
+
+def _reached(figures: Mapping[str, Any]) -> str:
+    """How many samples it took to reach the standard error asked for, and where it was missed."""
+    missed = figures["images_not_reached"]
+    return (
+        f"K = {figures['importance_samples_mean']:.0f} on average until the standard error of an "
+        f"image is {figures['se_wanted']:g} nats, {missed or 'no'} "
+        f"{'image' if missed == 1 else 'images'} short of it"
+    )
