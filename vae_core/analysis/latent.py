@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_core.basics.arrays import Floats
+from vae_core.basics.blocks import map_blocks
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.model.posteriors import Path
 from vae_core.model.priors import Prior
@@ -44,11 +45,13 @@ def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -
     Exact for Gaussian families; from so many ``draws`` (4 or more) of each posterior for flows.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
-    parts = []
-    for block in x.split(_ENCODE_AT_ONCE):
+
+    def moments(block: Tensor) -> tuple[Tensor, ...]:
         q = model.posterior(block.to(model.device))
-        parts.append([*q.moments(draws // 2, generator), *q.moments(draws // 2, generator)])
-    mean, variance, *other = (torch.cat(each).cpu() for each in zip(*parts, strict=True))
+        twice = *q.moments(draws // 2, generator), *q.moments(draws // 2, generator)
+        return tuple(each.cpu() for each in twice)
+
+    mean, variance, *other = map_blocks(moments, x, at_once=_ENCODE_AT_ONCE)
     halves = (mean, variance), (other[0], other[1])
     prior = (each.detach().cpu() for each in model.prior.moments())
     return Encoded((mean + other[0]) / 2, (variance + other[1]) / 2, halves, tuple(prior))
@@ -61,12 +64,12 @@ def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPL
     In closed form where the family has one, else the mean over so many ``draws``.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
-    parts = []
-    for block in x.split(_ENCODE_AT_ONCE):
+
+    def kl(block: Tensor) -> Tensor:
         q = model.posterior(block.to(model.device))
-        z, log_q = q.rsample_and_log_prob(draws, generator)
-        parts.append(model.prior.kl(q, z, log_q).mean(0).cpu())
-    return torch.cat(parts)
+        return model.prior.kl(q, *q.rsample_and_log_prob(draws, generator)).mean(0).cpu()
+
+    return map_blocks(kl, x, at_once=_ENCODE_AT_ONCE)
 
 
 @torch.no_grad()
@@ -76,13 +79,12 @@ def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Flo
     Together they are a sample of the aggregate posterior, which is the prior in an ideal model.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
-    parts = [
-        model.posterior(block.to(model.device))
-        .rsample_and_log_prob(draws, generator)[0]
-        .flatten(0, 1)
-        for block in x.split(_ENCODE_AT_ONCE)
-    ]
-    return torch.cat(parts).double().cpu().numpy()
+
+    def drawn(block: Tensor) -> Tensor:
+        q = model.posterior(block.to(model.device))
+        return q.rsample_and_log_prob(draws, generator)[0].flatten(0, 1)
+
+    return map_blocks(drawn, x, at_once=_ENCODE_AT_ONCE).double().cpu().numpy()
 
 
 @torch.no_grad()
@@ -203,7 +205,7 @@ def decode(model: VAE, z: Floats | Tensor) -> NDArray[np.float32]:
     """E[x|z], pixel probabilities (…, C, H, W) in [0, 1], of latents (…, d)."""
     latents = torch.as_tensor(z, dtype=torch.float32, device=model.device)
     flat = latents.reshape(-1, latents.shape[-1])
-    images = torch.cat([model.mean_image(block) for block in flat.split(_DECODE_AT_ONCE)])
+    images = map_blocks(model.mean_image, flat, at_once=_DECODE_AT_ONCE)
     return images.view(*latents.shape[:-1], *model.config.image_shape).cpu().numpy()
 
 

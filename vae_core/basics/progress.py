@@ -1,19 +1,67 @@
-"""Work in small steps: generators that yield the share done, 0 to 1, and return what came of it."""
+"""Long computations are iterators of states.
 
-from collections.abc import Callable, Generator
-from typing import TypeVar
+A state is frozen, says by ``share`` how much is done, 0 to 1, and the last one is or has the
+result. Whoever drives the iterator can do other things between two states, show them, or stop.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+OnProgress = Callable[[float], None]
 
 
-def finish(
-    steps: Generator[float, None, T], on_progress: Callable[[float], None] | None = None
-) -> T:
-    """Take all steps at once; what they return."""
-    while True:
-        try:
-            share = next(steps)
-        except StopIteration as end:
-            return end.value
+class State(Protocol):
+    """A state of a long computation."""
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+@dataclass(frozen=True)
+class Step(Generic[T]):
+    """A state that has nothing to show on the way.
+
+    Attributes:
+        share: how much is done, 0 to 1.
+        result: the result; None before the last step.
+    """
+
+    share: float
+    result: T | None = None
+
+
+def finish(states: Iterable[S], on_progress: OnProgress | None = None) -> S:
+    """Run a long computation to its end and return its last state.
+
+    Args:
+        on_progress: called with the share that is done, after each state.
+
+    Raises:
+        ValueError: if there is no state at all.
+    """
+    last: S | None = None
+    for last in states:
         if on_progress is not None:
-            on_progress(share)
+            on_progress(last.share)
+    if last is None:
+        raise ValueError("A computation without any state has no result.")
+    return last
+
+
+def result_of(steps: Iterable[Step[T]], on_progress: OnProgress | None = None) -> T:
+    """Run a long computation to its end and return the result of its last step.
+
+    Raises:
+        ValueError: if it ends without a result.
+    """
+    result = finish(steps, on_progress).result
+    if result is None:
+        raise ValueError("A computation ended without a result.")
+    return result

@@ -10,6 +10,7 @@ The step sizes come from a pilot run that is thrown away: chains that tuned them
 leave p_t invariant, and nothing would be a bound. All values are in nats.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_core.basics.blocks import join
+from vae_core.basics.progress import OnProgress, finish
 from vae_core.inference.hmc import State, StepSize, state_at, transition
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
@@ -130,14 +133,14 @@ class RunningAnnealing:
 
     def weigh(self, beta: float, log_likelihood: Tensor) -> None:
         """Pass to the temperature β with the chains where they are; log p(x|z) there, (M, B)."""
-        self.log_w += (beta - self.beta) * log_likelihood.cpu().double()
+        self.log_w = self.log_w + (beta - self.beta) * log_likelihood.cpu().double()
         self.beta = beta
         self.done += 1
 
     def move(self, z: Tensor, acceptance: Tensor) -> None:
         """Take in one transition of all chains at the temperature they are at."""
         self.z = z
-        self._acceptance += acceptance.cpu().double().mean(0)
+        self._acceptance = self._acceptance + acceptance.cpu().double().mean(0)
 
     def estimate(self) -> AnnealedDensity:
         """The bound that the chains give; before the last temperature, one on log ∫ p_t(z) dz."""
@@ -151,12 +154,12 @@ class RunningAnnealing:
         )
 
 
+@dataclass(frozen=True)
 class RunningSandwich:
     """AIS forwards, then backwards; ``reverse`` is None until then."""
 
-    def __init__(self, forward: RunningAnnealing) -> None:
-        self.forward = forward
-        self.reverse: RunningAnnealing | None = None
+    forward: RunningAnnealing
+    reverse: RunningAnnealing | None = None
 
     @property
     def share(self) -> float:
@@ -175,18 +178,17 @@ class RunningSandwich:
 
 
 @torch.no_grad()
-def stream_ais(
+def ais_steps(
     model: VAE, x: Tensor, annealing: Annealing | None = None, seed: int = 0
 ) -> Iterator[RunningAnnealing]:
-    """AIS from the prior to the posterior of a few images, all in memory at once, to watch.
+    """AIS from the prior to the posterior of a few images, all in memory at once, in steps.
 
     Args:
         x: images, (B, C, H, W).
 
     Yields:
-        The same object again and again, one temperature further; its ``estimate()`` after the last
-        is the lower bound on log p(x). The pilot run, an eighth of the work by default, comes
-        before the first.
+        The chains after each temperature. The ``estimate()`` of the last state is the lower bound
+        on log p(x). The pilot run, an eighth of the work by default, comes before the first state.
     """
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
@@ -195,31 +197,29 @@ def stream_ais(
 
 
 @torch.no_grad()
-def stream_bdmc(
+def bdmc_steps(
     model: VAE, x: Tensor, z: Tensor, annealing: Annealing | None = None, seed: int = 0
 ) -> Iterator[RunningSandwich]:
-    """AIS in both directions for a few simulated images, all in memory at once, to watch.
+    """AIS in both directions for a few simulated images, all in memory at once, in steps.
 
     Args:
         x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
         z: the latents that each of them was drawn from, (B, d): exact posterior samples.
 
     Yields:
-        The same object again and again, one temperature further.
+        The chains after each temperature.
     """
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
-    running = None
+    forward: RunningAnnealing | None = None
     for forward in _anneal_from_prior(model, x, annealing, step_sizes, generator):
-        running = running or RunningSandwich(forward)
-        yield running
-    assert running is not None
+        yield RunningSandwich(forward)
+    assert forward is not None
     start = z.expand(annealing.chains, *z.shape)
     betas = sigmoid_schedule(annealing.temperatures).flip(0)
     for reverse in _anneal(model, x, start, betas, step_sizes.flip(0), annealing, generator):
-        running.reverse = reverse
-        yield running
+        yield RunningSandwich(forward, reverse)
 
 
 def ais(
@@ -235,15 +235,12 @@ def ais(
         on_progress: called with the share that is done, 0 to 1.
     """
     annealing = annealing or Annealing()
-    parts: list[AnnealedDensity] = []
+    parts = [_no_bound()]
     groups = _groups(model, x, annealing)
     for index, chosen in enumerate(groups):
-        running = None
-        for running in stream_ais(model, x[chosen], annealing, seed + index):
-            _report(on_progress, index + running.share, len(groups))
-        assert running is not None
-        parts.append(running.estimate())
-    return _joined(parts)
+        steps = ais_steps(model, x[chosen], annealing, seed + index)
+        parts.append(finish(steps, _part_of(on_progress, index, len(groups))).estimate())
+    return join(parts)
 
 
 def bdmc(
@@ -262,15 +259,12 @@ def bdmc(
         on_progress: called with the share that is done, 0 to 1.
     """
     annealing = annealing or Annealing()
-    parts: list[Sandwich] = []
+    parts = [Sandwich(_no_bound(), _no_bound())]
     groups = _groups(model, x, annealing)
     for index, chosen in enumerate(groups):
-        running = None
-        for running in stream_bdmc(model, x[chosen], z[chosen], annealing, seed + index):
-            _report(on_progress, index + running.share, len(groups))
-        assert running is not None
-        parts.append(running.estimate())
-    return Sandwich(_joined([p.lower for p in parts]), _joined([p.upper for p in parts]))
+        steps = bdmc_steps(model, x[chosen], z[chosen], annealing, seed + index)
+        parts.append(finish(steps, _part_of(on_progress, index, len(groups))).estimate())
+    return join(parts)
 
 
 @torch.no_grad()
@@ -311,7 +305,7 @@ def _anneal(
                 density, here, step_size, annealing.leapfrog_steps, generator
             )
             running.move(state.z, acceptance)
-        yield running
+        yield copy.copy(running)
 
 
 def _tempered(model: VAE, x: Tensor, beta: float) -> Callable[[Tensor], Tensor]:
@@ -356,12 +350,17 @@ def _groups(model: VAE, x: Tensor, annealing: Annealing) -> list[slice]:
     return [slice(start, start + size) for start in range(0, len(x), size)]
 
 
-def _joined(parts: list[AnnealedDensity]) -> AnnealedDensity:
-    names = ("log_px", "se", "ess", "acceptance")
-    nothing = [torch.empty(0, dtype=torch.float64)]
-    return AnnealedDensity(*(torch.cat(nothing + [getattr(p, n) for p in parts]) for n in names))
+def _no_bound() -> AnnealedDensity:
+    """The bounds of no images."""
+    none = torch.empty(0, dtype=torch.float64)
+    return AnnealedDensity(none, none, none, none)
 
 
-def _report(on_progress: Callable[[float], None] | None, done: float, total: int) -> None:
-    if on_progress is not None:
-        on_progress(done / total)
+def _part_of(on_progress: OnProgress | None, done: int, total: int) -> OnProgress:
+    """Report the progress of one of ``total`` groups, where ``done`` of them are done."""
+
+    def report(share: float) -> None:
+        if on_progress is not None:
+            on_progress((done + share) / total)
+
+    return report

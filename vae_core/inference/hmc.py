@@ -4,6 +4,7 @@ Axis order: (n, B, d) — chains, images, latent dimensions. Every image has a s
 so easy images do not wait for hard ones. Log densities are in nats and need no normalisation.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -126,7 +127,7 @@ def split_r_hat(draws: Tensor) -> Tensor:
 
 
 class RunningChains:
-    """The chains so far.
+    """The chains so far. It does not change; :meth:`after` returns the next one.
 
     Attributes:
         state: where they are now.
@@ -164,18 +165,20 @@ class RunningChains:
         """:func:`split_r_hat` of the draws so far, (B, d)."""
         return split_r_hat(self.draws)
 
-    def add(self, state: State, acceptance: Tensor) -> None:
-        """Take in the outcome of a transition."""
-        self.state = state
-        self.transitions += 1
-        kept = self.transitions - self.warmup
+    def after(self, state: State, acceptance: Tensor, step_size: Tensor) -> "RunningChains":
+        """The chains after one more transition."""
+        later = copy.copy(self)
+        later.state, later.step_size = state, step_size
+        later.transitions += 1
+        kept = later.transitions - self.warmup
         if kept > 0:
-            self._draws[kept - 1] = state.z.cpu()
-            self._acceptance += acceptance.cpu().double()
+            self._draws[kept - 1] = state.z.cpu()  # shared, but nobody reads beyond its own count
+            later._acceptance = self._acceptance + acceptance.cpu().double()
+        return later
 
 
 @torch.no_grad()
-def stream_hmc(
+def hmc_steps(
     log_prob: LogProb,
     start: Tensor,
     draws: int = 1000,
@@ -184,7 +187,7 @@ def stream_hmc(
     target: float = TARGET_ACCEPTANCE,
     seed: int = 0,
 ) -> Iterator[RunningChains]:
-    """Draw from a density with several chains for each image, and watch.
+    """Draw from a density with several chains for each image, in steps.
 
     Args:
         log_prob: maps z (n, B, d) to (n, B), up to a constant.
@@ -194,7 +197,7 @@ def stream_hmc(
         target: the acceptance probability to tune for.
 
     Yields:
-        The same object again and again, one transition further.
+        The chains after each transition.
 
     Raises:
         ValueError: if a number is too small to work with.
@@ -210,12 +213,11 @@ def stream_hmc(
         )
         if count < warmup:
             step.update(acceptance)
-            running.step_size = step.value
-        running.add(state, acceptance)
+        running = running.after(state, acceptance, step.value)
         yield running
 
 
-def stream_posterior(
+def posterior_steps(
     model: VAE,
     x: Tensor,
     chains: int = 4,
@@ -230,12 +232,12 @@ def stream_posterior(
     not reach may stay unseen, and chains in different modes show as R̂ well above 1.
 
     Yields and raises:
-        As :func:`stream_hmc`.
+        As :func:`hmc_steps`.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
     with torch.no_grad():
         start, _ = model.posterior(x).rsample_and_log_prob(chains, generator)
-    return stream_hmc(
+    return hmc_steps(
         lambda z: model.log_joint(x, z), start, draws, warmup, leapfrog_steps, seed=seed + 1
     )
 

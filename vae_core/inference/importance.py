@@ -242,7 +242,7 @@ def check_count(n: int) -> None:
 
 
 @torch.no_grad()
-def stream_log_density(
+def log_density_steps(
     model: VAE,
     x: Tensor,
     n: int,
@@ -258,8 +258,8 @@ def stream_log_density(
         proposal: as for :func:`log_density`.
 
     Yields:
-        The same object again and again, with more samples in it; with all n of them it is the
-        estimate of :func:`log_density`.
+        The estimate after each chunk of samples. The last one has all n, and is that of
+        :func:`log_density`.
 
     Raises:
         ValueError: as :func:`log_density` does.
@@ -277,7 +277,7 @@ def stream_log_density(
         cuts = sorted({0, count, *(s - start for s in stops if 0 < s - start < count)})
         for part in map(slice, cuts, cuts[1:]):
             running.add(terms.joint_form[part], terms.log_px_z[part], kl[part])
-            yield running
+            yield copy.copy(running)
 
 
 def sample_terms(
@@ -299,7 +299,7 @@ class RunningDensity:
     """The estimate from the importance samples so far, for B images: streaming sums and a tail."""
 
     def __init__(self, most: int) -> None:
-        self.samples = 0
+        self.samples, self.most = 0, most
         self._keep = tail_length(most) + 1
         self._log_sums: list[Tensor] = []  # of w, then of w²
         self._sums: list[Tensor] = []  # of log w, log p(x|z), KL
@@ -331,6 +331,11 @@ class RunningDensity:
         rest._sums = [total[chosen] for total in self._sums]
         rest._tail = self._tail[:, chosen]
         return rest
+
+    @property
+    def share(self) -> float:
+        """The share of the samples that is drawn, 0 to 1."""
+        return self.samples / self.most
 
     @property
     def log_px(self) -> Tensor:

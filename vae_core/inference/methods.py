@@ -17,7 +17,7 @@ from vae_core.inference.avb import avb
 from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.fitting import Fit, log_weights
 from vae_core.inference.gap import fresh_noise
-from vae_core.inference.hmc import stream_posterior
+from vae_core.inference.hmc import posterior_steps
 from vae_core.inference.proposals import refine
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
 from vae_core.inference.refit import refit
@@ -164,7 +164,7 @@ def _measured(task: Task, q: Posterior, share: float, diagnostics: Mapping[str, 
 
 def _hmc(task: Task) -> Iterator[State]:
     each = max(4, -(-task.draws // HMC_CHAINS))
-    chains = stream_posterior(task.model, task.x, HMC_CHAINS, each, HMC_WARMUP, seed=task.seed)
+    chains = posterior_steps(task.model, task.x, HMC_CHAINS, each, HMC_WARMUP, seed=task.seed)
     for running in chains:
         if running.transitions % _TRANSITIONS_A_STATE and running.share < 1:
             continue

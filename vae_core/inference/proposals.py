@@ -10,12 +10,13 @@ What a proposal is made with is drawn apart from what p(x) is estimated with, so
 Shapes: images x are (B, C, H, W), latents (n, B, d).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from vae_core.basics.blocks import map_blocks
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import elbo_terms_at
 from vae_core.inference.gauss_newton import FIT_SETTINGS, fitted_gaussian
@@ -195,23 +196,12 @@ def _refined_density(
     on_progress: Callable[[float], None] | None,
 ) -> ReachedDensity:
     check_count(most)
-    parts: list[ReachedDensity] = []
-    for start in range(0, max(1, len(x)), _AT_ONCE):
-        block = x[start : start + _AT_ONCE]
+
+    def measure(block: Tensor) -> ReachedDensity:
         proposal = refine(model, block, seed)
-        parts.append(sample_density(model, block, most, se, seed, proposal=proposal))
-        if on_progress is not None:
-            on_progress(min(1.0, (start + len(block)) / max(1, len(x))))
-    return ReachedDensity(
-        LogDensity(*_joined([vars(part.density) for part in parts])),
-        torch.cat([part.samples for part in parts]),
-        torch.cat([part.reached for part in parts]),
-    )
+        return sample_density(model, block, most, se, seed, proposal=proposal)
 
-
-def _joined(parts: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-    """The columns of tables with the same columns, one below the other."""
-    return [torch.cat(column) for column in zip(*(part.values() for part in parts), strict=True)]
+    return map_blocks(measure, x, at_once=_AT_ONCE, on_progress=on_progress)
 
 
 ESTIMATES: Mapping[ProposalName, Callable[..., LogDensity]] = {

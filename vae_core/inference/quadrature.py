@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.blocks import map_blocks
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once
 from vae_core.model.vae import VAE
 
@@ -118,15 +119,13 @@ def quadrature(
     _check(model)
     if not tolerance > 0:
         raise ValueError(f"The tolerance must be positive, not {tolerance}.")
-    size = model.config.latent_size
-    parts = [_nothing(size)]
-    for start in range(0, len(x), _IMAGES_AT_ONCE):
-        group = x[start : start + _IMAGES_AT_ONCE]
-        parts.append(_integrate(model, group, *_find_boxes(model, group), tolerance))
-        if on_progress is not None:
-            on_progress((start + len(group)) / len(x))
-    names = ("log_px", "error", "reached", "low", "high")
-    return Quadrature(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+    if not len(x):
+        return _nothing(model.config.latent_size)
+
+    def measure(group: Tensor) -> Quadrature:
+        return _integrate(model, group, *_find_boxes(model, group), tolerance)
+
+    return map_blocks(measure, x, at_once=_IMAGES_AT_ONCE, on_progress=on_progress)
 
 
 @torch.no_grad()

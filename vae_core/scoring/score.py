@@ -15,7 +15,7 @@ from vae_core.inference.importance import (
     LogDensity,
     RunningDensity,
     log_density,
-    stream_log_density,
+    log_density_steps,
 )
 from vae_core.inference.pareto import trustworthy
 from vae_core.inference.proposals import RefinedProposal, refine
@@ -249,7 +249,7 @@ def scoring_steps(
     course: list[tuple[int, float, float]] = []
     proposal = refine(model, x, seed)
     running = RunningDensity(importance_samples)
-    for running in stream_log_density(model, x, importance_samples, seed, stops, proposal):
+    for running in log_density_steps(model, x, importance_samples, seed, stops, proposal):
         if running.samples in stops:
             course.append((running.samples, running.log_px.item(), running.se.item()))
         yield running.samples / importance_samples

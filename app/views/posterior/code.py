@@ -24,10 +24,10 @@ curves = posterior_contours(model, x)           # where q(z|x) carries |ε| = 1,
 """
 
 _TRUTH_MANY = """
-from vae_core.inference.hmc import stream_posterior
+from vae_core.inference.hmc import posterior_steps
 from vae_core.analysis.latent import narrowest_plane_of
 
-for chains in stream_posterior(model, x, chains=4, draws=250, warmup=300, seed={seed}):
+for chains in posterior_steps(model, x, chains=4, draws=250, warmup=300, seed={seed}):
     pass
 print(chains.draws.shape, chains.r_hat(), chains.acceptance)
 z, _ = model.posterior(x).rsample_and_log_prob(4096)

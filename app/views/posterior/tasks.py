@@ -12,7 +12,7 @@ from app.views.posterior.families import Member
 from app.views.posterior.shapes import Weights, stream_weights
 from app.views.posterior.subject import SEED, Subject
 from vae_core.inference import methods
-from vae_core.inference.annealing import AnnealedDensity, Annealing, stream_ais, stream_bdmc
+from vae_core.inference.annealing import AnnealedDensity, Annealing, ais_steps, bdmc_steps
 from vae_core.inference.fitting import Schedule
 from vae_core.inference.gap import Regret, regret
 from vae_core.inference.methods import METHODS
@@ -80,12 +80,12 @@ def _annealed(subject: Subject, temperatures: int) -> Iterator[Annealed]:
     x = subject.x.to(model.device)
     annealing = Annealing(CHAINS, temperatures)
     if subject.z is None:
-        for forward in stream_ais(model, x, annealing, SEED):
+        for forward in ais_steps(model, x, annealing, SEED):
             lower = forward.estimate() if forward.share == 1 else None
             yield Annealed(forward.share, temperatures, lower)
         return
     z = torch.as_tensor(subject.z, dtype=x.dtype, device=x.device)[None]
-    for running in stream_bdmc(model, x, z, annealing, SEED):
+    for running in bdmc_steps(model, x, z, annealing, SEED):
         lower = running.forward.estimate() if running.forward.share == 1 else None
         upper = running.reverse.estimate() if running.share == 1 and running.reverse else None
         yield Annealed(running.share, temperatures, lower, upper)

@@ -11,11 +11,11 @@ from vae_core.basics.paths import pretrained_folder
 from vae_core.inference.annealing import (
     Annealing,
     ais,
+    ais_steps,
     bdmc,
+    bdmc_steps,
     sigmoid_schedule,
     simulate,
-    stream_ais,
-    stream_bdmc,
 )
 from vae_core.inference.importance import log_density
 from vae_core.model.batches import FLOATS_AT_ONCE
@@ -47,7 +47,7 @@ def test_the_schedule_rises_from_0_to_1_slowly_at_both_ends():
 def test_a_single_temperature_is_importance_sampling_from_the_prior():
     truth = linear_gaussian(2, 5)
     model, (x, _) = linear_vae(truth), simulated(truth, 3)
-    *_, running = stream_ais(model, x, Annealing(chains=7, temperatures=1))
+    *_, running = ais_steps(model, x, Annealing(chains=7, temperatures=1))
     torch.testing.assert_close(running.log_w, model.log_likelihood(x, running.z))
     mean = running.log_w.exp().mean(0).log()
     torch.testing.assert_close(running.estimate().log_px, mean)
@@ -59,7 +59,7 @@ def test_the_weights_are_unbiased_forwards():
     truth = linear_gaussian(2, 4)
     model, (x, _) = linear_vae(truth), simulated(truth, 2)
     many = Annealing(chains=20_000, temperatures=6, leapfrog_steps=3)
-    *_, running = stream_ais(model, x, many)
+    *_, running = ais_steps(model, x, many)
     estimate, exact = running.estimate(), truth.log_px(x)
     assert (estimate.se < 0.05).all()
     assert ((estimate.log_px - exact).abs() < 4 * estimate.se).all()
@@ -72,7 +72,7 @@ def test_the_inverse_weights_are_unbiased_backwards(generator):
     model, (x, _) = linear_vae(truth), simulated(truth, 1)
     q = truth.posterior(x)
     z, _ = q.rsample_and_log_prob(20_000, generator)
-    *_, running = stream_bdmc(model, x.expand(20_000, -1, -1, -1), z[:, 0], QUICK)
+    *_, running = bdmc_steps(model, x.expand(20_000, -1, -1, -1), z[:, 0], QUICK)
     mean, se = log_mean_exp(-running.estimate().upper.log_px)
     assert se < 0.05
     assert abs(-mean - truth.log_px(x).item()) < 4 * se
@@ -115,7 +115,7 @@ def test_more_temperatures_narrow_the_sandwich():
 def test_error_and_effective_size_follow_from_the_weights():
     truth = linear_gaussian(3, 9)
     model, (x, _) = linear_vae(truth), simulated(truth, 2)
-    *_, running = stream_ais(model, x, Annealing(chains=5, temperatures=4, leapfrog_steps=2))
+    *_, running = ais_steps(model, x, Annealing(chains=5, temperatures=4, leapfrog_steps=2))
     weights = running.log_w.exp() / running.log_w.exp().sum(0)
     estimate = running.estimate()
     torch.testing.assert_close(estimate.ess, 1 / weights.square().sum(0))
@@ -125,9 +125,9 @@ def test_error_and_effective_size_follow_from_the_weights():
 def test_it_can_be_watched_and_left_at_any_time():
     truth = linear_gaussian(2, 6)
     model, (x, z) = linear_vae(truth), simulated(truth, 2)
-    forward = [r.share for r in itertools.islice(stream_ais(model, x, QUICK), 4)]
+    forward = [r.share for r in itertools.islice(ais_steps(model, x, QUICK), 4)]
     assert forward == [1 / 6, 2 / 6, 3 / 6, 4 / 6]
-    both = stream_bdmc(model, x, z, QUICK)
+    both = bdmc_steps(model, x, z, QUICK)
     running = next(itertools.islice(both, 8, None))
     assert running.share == 9 / 12
     with pytest.raises(ValueError, match="both directions"):

@@ -12,10 +12,10 @@ from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
 from vae_core.inference.hmc import (
     RunningChains,
     StepSize,
+    hmc_steps,
+    posterior_steps,
     split_r_hat,
     state_at,
-    stream_hmc,
-    stream_posterior,
     transition,
 )
 
@@ -40,7 +40,7 @@ def last(chains) -> RunningChains:
 @pytest.fixture(scope="module")
 def gaussian_chains() -> RunningChains:
     start = TARGET.mean + 3 * torch.randn(24, 2, 3, generator=torch.Generator().manual_seed(5))
-    return last(stream_hmc(log_target, start.double(), draws=800, warmup=300))
+    return last(hmc_steps(log_target, start.double(), draws=800, warmup=300))
 
 
 def test_a_correlated_gaussian_is_sampled_right(gaussian_chains):
@@ -66,7 +66,7 @@ def test_every_image_finds_its_own_step_size(gaussian_chains):
 @pytest.mark.parametrize("target", [0.6, 0.9])
 def test_the_acceptance_follows_the_target(target):
     start = MEANS.expand(8, 2, 3)
-    running = last(stream_hmc(log_target, start, 200, 300, target=target))
+    running = last(hmc_steps(log_target, start, 200, 300, target=target))
     assert ((running.acceptance - target).abs() < 0.08).all()
 
 
@@ -139,14 +139,14 @@ def test_r_hat_sees_chains_apart_and_chains_that_drift(generator):
 def test_the_same_seed_gives_the_same_draws_and_another_gives_others():
     start = MEANS.expand(2, 2, 3)
     first, again, other = (
-        last(stream_hmc(log_target, start, 5, 5, seed=seed)).draws for seed in (0, 0, 1)
+        last(hmc_steps(log_target, start, 5, 5, seed=seed)).draws for seed in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_it_can_be_watched_and_left_at_any_time():
-    chains = stream_hmc(log_target, MEANS.expand(4, 2, 3), draws=50, warmup=20)
+    chains = hmc_steps(log_target, MEANS.expand(4, 2, 3), draws=50, warmup=20)
     seen = [(r.share, len(r.draws)) for r in itertools.islice(chains, 27)]
     assert seen[19] == (20 / 70, 0)
     assert seen[26] == (27 / 70, 7)
@@ -154,7 +154,7 @@ def test_it_can_be_watched_and_left_at_any_time():
 
 
 def test_the_step_size_stays_once_the_warm_up_is_over():
-    chains = stream_hmc(log_target, MEANS.expand(4, 2, 3), draws=20, warmup=20)
+    chains = hmc_steps(log_target, MEANS.expand(4, 2, 3), draws=20, warmup=20)
     sizes = [running.step_size.clone() for running in chains]
     assert not torch.equal(sizes[0], sizes[19])
     assert all(torch.equal(sizes[19], size) for size in sizes[19:])
@@ -169,7 +169,7 @@ def test_the_step_size_rises_when_too_much_is_accepted():
 def test_the_posterior_of_a_linear_model_is_sampled_right():
     truth = linear_gaussian(3, 12)
     x, _ = simulated(truth, 4)
-    draws = last(stream_posterior(linear_vae(truth), x, draws=500, warmup=200)).draws.flatten(0, 1)
+    draws = last(posterior_steps(linear_vae(truth), x, draws=500, warmup=200)).draws.flatten(0, 1)
     exact = truth.posterior(x)
     mean, variance = exact.moments(0)
     assert ((draws.mean(0) - mean) / variance.sqrt()).abs().max() < 0.15
@@ -183,4 +183,4 @@ def test_the_posterior_of_a_linear_model_is_sampled_right():
 @pytest.mark.parametrize("numbers", [(0, 10, 5), (10, 0, 5), (10, 10, 0)])
 def test_numbers_that_cannot_work_are_refused(numbers):
     with pytest.raises(ValueError, match="at least one"):
-        next(stream_hmc(log_target, MEANS.expand(2, 2, 3), *numbers))
+        next(hmc_steps(log_target, MEANS.expand(2, 2, 3), *numbers))

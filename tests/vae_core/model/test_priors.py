@@ -11,7 +11,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from vae_core.basics.named import load
 from vae_core.inference.annealing import Annealing, ais, bdmc, simulate
 from vae_core.inference.fitting import Schedule
-from vae_core.inference.hmc import stream_posterior
+from vae_core.inference.hmc import posterior_steps
 from vae_core.inference.importance import log_density
 from vae_core.inference.proposals import refined_log_density
 from vae_core.inference.quadrature import posterior_grid, quadrature
@@ -153,7 +153,7 @@ def test_hmc_draws_from_the_posterior_under_another_prior(generator):
         x, _ = simulate(model, 1, generator)
     grid = posterior_grid(model, x)
     mean, covariance = grid.moments()
-    *_, chains = stream_posterior(model, x, chains=16, draws=120, warmup=60)
+    *_, chains = posterior_steps(model, x, chains=16, draws=120, warmup=60)
     draws = chains.draws[..., 0].flatten().double()
     spread = float(covariance.sqrt())
     assert abs(float(draws.square().mean()) - float(covariance + mean**2)) < 0.15 * spread**2 + 0.1

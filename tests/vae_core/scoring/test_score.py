@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae_core.data.pixels import model_input
-from vae_core.inference.importance import log_density, stream_log_density
+from vae_core.inference.importance import log_density, log_density_steps
 from vae_core.inference.proposals import ESTIMATES, refine
 from vae_core.scoring.pixel_map import pixel_terms
 from vae_core.scoring.score import HeldOut, Score, score_images, scoring_steps
@@ -160,7 +160,7 @@ def test_the_estimate_on_the_way_is_that_of_fewer_samples(trained, test_digits):
     """A chunk's noise is the same however many chunks follow; halts within one change nothing."""
     model, x = trained("full"), test_digits[:2]
     seen = {}
-    for running in stream_log_density(model, x, 3000, stops=(17, 400, 1000, 2222)):
+    for running in log_density_steps(model, x, 3000, stops=(17, 400, 1000, 2222)):
         seen[running.samples] = running.estimate()
     assert sorted(seen) == [17, 400, 1000, 2000, 2222, 3000]
     for samples in (1000, 2000, 3000):
