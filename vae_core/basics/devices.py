@@ -1,14 +1,14 @@
-"""Which device the work runs on."""
+"""Choice of the device that computations run on."""
 
 import torch
 
 
 class DeviceError(RuntimeError):
-    """A device that was asked for and is not there."""
+    """The device that was asked for does not exist."""
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` is CUDA if there is one, else Apple's MPS, else the processor.
+    """Resolve the name of a device. ``auto`` is CUDA if it exists, else Apple's MPS, else the CPU.
 
     Raises:
         DeviceError: if the device that was named is not available.

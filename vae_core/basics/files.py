@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writing of files: a reader never sees half of one."""
 
 import contextlib
 import os
@@ -11,9 +11,10 @@ os.umask(_UMASK)
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Replace the file at ``path`` in one step; after a crash it is the old one or the new one.
+    """Replace the file at ``path`` atomically. After a crash it is the old one or the new one.
 
-    It keeps its mode, and a link to it stays a link; a new file gets the mode that any other would.
+    The file keeps its mode, and a symbolic link to it stays a link. A new file gets the default
+    mode.
 
     Raises:
         OSError: if it cannot be written (a full disk, say); the old file is then still whole.

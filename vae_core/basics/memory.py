@@ -1,21 +1,22 @@
-"""Memory that tensors leave is kept for the next ones.
+"""Keep freed memory in the process instead of returning it to the operating system.
 
-glibc gives freed memory back to the system, which clears it page by page when it is asked for
-again: scoring then takes half as long again, and so does training with large batches.
+glibc returns the memory of large tensors as soon as they are freed. The system clears it page by
+page when it is allocated again, and scoring then takes 1.5 times as long, as does training with
+large batches.
 """
 
 from functools import cache
 
 import torch
 
-_LARGEST = 32 * 2**20 - 2**16  # bytes; a larger block teaches glibc nothing
+_LARGEST = 32 * 2**20 - 2**16  # bytes; glibc ignores larger blocks when it adapts its threshold
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Have glibc keep up to 64 MB of what is freed; other C libraries take no notice.
+    """Make glibc keep up to 64 MB of freed memory. Without effect on other C libraries.
 
-    It keeps twice the size of the largest block that was once mapped and freed (``mallopt(3)``,
+    glibc keeps twice the size of the largest block that was once mapped and freed (``mallopt(3)``,
     "dynamic mmap threshold"). The block is never written to, so it takes no memory itself.
     """
     torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")

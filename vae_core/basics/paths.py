@@ -1,4 +1,4 @@
-"""Where runs, downloads and pretrained models live on this computer."""
+"""Folders of runs, downloads, data sets and pretrained models on this computer."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Generators of random numbers that follow from a seed and an image."""
+"""Random number generators that depend on a seed and an image only."""
 
 import zlib
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def generator_of(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
-    """The generator of an image's noise, which follows from the seed and the image alone."""
+    """Random number generator for one image. It depends on the seed and the pixels only."""
     content = image.float().cpu().numpy().tobytes()
     # 32 bits: the CPU's generator ignores all others
     return torch.Generator(device).manual_seed(zlib.crc32(content, seed & 0xFFFFFFFF))

@@ -29,16 +29,16 @@ class Adam:
 
     @torch.no_grad()
     def step(self, learning_rate: float | Tensor, longest: float = 0.0) -> None:
-        """One step along the gradients, which are dropped; one that is missing counts as zero.
+        """Make one step along the gradients, then drop them. A missing gradient counts as zero.
 
         Args:
-            longest: gradients whose norm over all parameters is above it are shortened to it; 0
-                leaves them as they are.
+            longest: the largest norm over all parameters; longer gradients are shortened to it. 0
+                switches this off.
         """
         gradients = [
             torch.zeros_like(each) if each.grad is None else each.grad for each in self.parameters
         ]
-        excess = _excess(gradients, longest) if longest else None
+        excess = _clip_factor(gradients, longest) if longest else None
         if excess is not None and not self.fused:
             for each in gradients:
                 each.div_(excess)
@@ -65,24 +65,29 @@ class Adam:
             self._drop_faded()
 
     def _drop_faded(self) -> None:
-        """Averages of gradients that have become zero fade through denormal numbers, over each of
-        which a processor takes 30 times longer; next to epsilon they are nothing long before."""
+        """Set averages to zero that have become negligible.
+
+        Where gradients are zero, averages fade through denormal numbers, which a processor handles
+        30 times more slowly. Next to epsilon they are negligible long before."""
         for each in (*self.means, *self.squares):
             each.masked_fill_(each.abs() < _FADED, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on: tensors only."""
+        """The averages and the step count, as tensors only."""
         return {"means": self.means, "squares": self.squares, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a :meth:`state_dict` of the same parameters."""
+        """Continue from a :meth:`state_dict` of the same parameters."""
         for name, own in self.state_dict().items():
             for mine, given in zip(own, state[name], strict=True):
                 mine.copy_(given)
 
 
-def _excess(gradients: list[Tensor], longest: float) -> Tensor | None:
-    """What to divide the gradients by; None where that is 1 and can be known without waiting."""
+def _clip_factor(gradients: list[Tensor], longest: float) -> Tensor | None:
+    """Factor to divide the gradients by so that their norm is at most ``longest``.
+
+    None if no clipping is needed. That is known on the CPU only: on a GPU the check would wait
+    for the device."""
     if gradients[0].device.type != "cpu":
         return (get_total_norm(gradients) / longest).clamp_min(1.0)
     # A processor takes half as long for a dot product as for a norm

@@ -1,7 +1,7 @@
-"""What a run will cost, known before it starts: its parameters, and about how long it takes.
+"""Estimates of the cost of a run before it starts: its parameters and its duration.
 
-The work is counted by following shapes through the model, which takes neither its memory nor its
-time. Seconds follow from how fast this machine works (:func:`measure_speed`).
+The work is counted by following shapes through the model, which needs neither its memory nor its
+time. Seconds follow from the speed of this machine (:func:`measure_speed`).
 """
 
 import math
@@ -29,7 +29,7 @@ _ADAM_VALUES = 6  # numbers moved for each parameter
 
 @dataclass(frozen=True)
 class Work:
-    """How many operations were called, multiplications and additions made, numbers written."""
+    """Amount of work: operations called, multiplications and additions, numbers written."""
 
     calls: float = 0.0
     flops: float = 0.0
@@ -44,45 +44,47 @@ class Work:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a device works: seconds a call, a floating-point operation and a number written."""
+    """Speed of a device: seconds per call, per floating-point operation, per number written."""
 
     call: float
     flop: float
     value: float
 
     def seconds(self, work: Work) -> float:
-        """About how long the work takes."""
+        """Estimated duration of the work in seconds."""
         return work.calls * self.call + work.flops * self.flop + work.values * self.value
 
 
 def parameters(config: ModelConfig) -> int:
-    """How many numbers the model learns, exactly."""
-    return _weights(_on_paper(config))
+    """Number of parameters that the model learns."""
+    return _weights(_on_meta_device(config))
 
 
 def epoch_work(config: RunConfig) -> Work:
-    """What one epoch takes: its steps, the validation pass, and its share of log p̂(x)."""
+    """Work of one epoch: its steps, the validation pass, and its share of the log p̂(x)
+    estimates."""
     settings, sizes = config.train, find_dataset(config.dataset).sizes
-    model = _on_paper(config.model)
-    step = _follow(model, min(settings.batch_size, sizes["train"]), _draws(config))
+    model = _on_meta_device(config.model)
+    step = _work_of_terms(model, min(settings.batch_size, sizes["train"]), _draws(config))
     step = step * (1 + _BACKWARD) + Work(calls=2.0, values=_ADAM_VALUES * _weights(model))
     work = step * math.ceil(sizes["train"] / settings.batch_size)
-    work += _follow(model, min(sizes["validation"], EPOCH_IMAGES), settings.samples)
+    work += _work_of_terms(model, min(sizes["validation"], EPOCH_IMAGES), settings.samples)
     if settings.importance_every:
-        estimate = _follow(model, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES)
+        estimate = _work_of_terms(model, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES)
         work += estimate * (1 / settings.importance_every)
     return work
 
 
 def final_work(config: RunConfig) -> Work:
-    """What scoring the held-out images takes once training is done."""
+    """Work of scoring the held-out images after training."""
     images = min(find_dataset(config.dataset).sizes["test"], HELD_OUT_IMAGES)
-    return _follow(_on_paper(config.model), images, HELD_OUT_SAMPLES)
+    return _work_of_terms(_on_meta_device(config.model), images, HELD_OUT_SAMPLES)
 
 
 def measure_speed(device: torch.device, precision: Precision = "float32") -> Speed:
-    """Time a few small operations on a device, products in the precision that training would take
-    there; takes a few hundredths of a second."""
+    """Time a few small operations on a device. This takes a few hundredths of a second.
+
+    Matrix products are timed in the precision that training would use there."""
     tiny = torch.zeros(64, device=device, requires_grad=True)
     square = torch.zeros(512, 512, device=device)
     large = torch.zeros(1 << 20, device=device)
@@ -99,30 +101,30 @@ def _weights(model: VAE) -> int:
     return sum(each.numel() for each in model.parameters())
 
 
-def _on_paper(config: ModelConfig) -> VAE:
-    """The model on PyTorch's ``meta`` device, which has shapes but no numbers."""
+def _on_meta_device(config: ModelConfig) -> VAE:
+    """The model on PyTorch's ``meta`` device, where tensors have shapes but no numbers."""
     with torch.device("meta"):
         return VAE(config)
 
 
 def _draws(config: RunConfig) -> int:
-    """Latents for each image of a step."""
+    """Number of latents drawn for each image of a step."""
     return config.train.samples * config.train.iwae_samples
 
 
-def _follow(model: VAE, images: int, samples: int) -> Work:
-    """The work of the ELBO's terms at so many samples of each of so many images."""
+def _work_of_terms(model: VAE, images: int, samples: int) -> Work:
+    """Work of evaluating the ELBO's terms at some samples for each of some images."""
     x = torch.zeros(images, *model.config.image_shape, device="meta")
-    with torch.no_grad(), _Followed() as followed:
+    with torch.no_grad(), _CountedWork() as followed:
         elbo_terms(model, x, samples)
     return Work(followed.calls, followed.flops, followed.values)
 
 
-class _Followed(TorchDispatchMode):
+class _CountedWork(TorchDispatchMode):
     """Counts the operations called inside it, their FLOPs, and the numbers that they write.
 
-    Not by PyTorch's own FlopCounterMode, which puts hooks into the modules of all threads: another
-    one that takes gradients meanwhile fails.
+    PyTorch's own FlopCounterMode puts hooks into the modules of all threads, so that another thread
+    which takes gradients at the same time fails.
     """
 
     def __init__(self) -> None:
@@ -142,7 +144,7 @@ class _Followed(TorchDispatchMode):
 
 
 def _seconds(device: torch.device, action: Callable[[], Any], times: int) -> float:
-    """The seconds one call takes, in the best of three goes of ``times`` calls."""
+    """Seconds per call, in the best of three rounds of ``times`` calls."""
     action()
     best = math.inf
     for _ in range(3):

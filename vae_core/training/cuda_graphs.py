@@ -1,4 +1,6 @@
-"""A training step recorded once and replayed: on a GPU, a small model is bound by its launches."""
+"""CUDA graphs: record a training step once and replay it.
+
+On a GPU the speed of a small model is limited by kernel launches, which a replay avoids."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +16,15 @@ _EAGER_STEPS = 3  # before the recording: libraries choose their kernels, optimi
 
 
 class Replayed:
-    """A step of training as ``step(chosen, rate, kl_weight)``, from a recording of it.
+    """A training step that is replayed from a recording, called as ``step(chosen, rate,
+    kl_weight)``.
 
-    The first steps, and those of a last batch that is smaller, are made as they are.
+    The first steps, and those with a smaller last batch, are not replayed.
 
     Args:
-        step: takes the indices of the images, the learning rate and the weight of the KL, and
-            reads and writes nothing else that is not in the same place every time.
-        record: makes a function that does again, in the same memory, what the given one does.
+        step: takes the indices of the images, the learning rate and the weight of the KL. Whatever
+            else it reads and writes must stay at the same memory address.
+        record: returns a function that repeats the given one in the same memory.
     """
 
     def __init__(self, step: Callable[[Tensor, Any, Any], None], record: Recorder) -> None:
@@ -51,7 +54,8 @@ class Replayed:
         self.replay()
 
     def _recorded(self, step: Callable[[], None]) -> Callable[[], None]:
-        """The step itself where it holds an operation that cannot be recorded."""
+        """Record the step. Returns the step itself if it contains an operation that cannot be
+        recorded."""
         try:
             return self.record(step)
         except RuntimeError as error:
@@ -60,7 +64,7 @@ class Replayed:
 
 
 def cuda_graphs(generator: torch.Generator) -> Recorder:
-    """Records CUDA graphs, whose noise goes on with ``generator`` at each replay."""
+    """Record CUDA graphs. Each replay draws new noise from ``generator``."""
 
     def record(step: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()

@@ -1,7 +1,7 @@
 """How noisy each gradient estimator is, measured on a model as it stands.
 
-The images stay the same; only the noise ε is drawn anew. What varies then is the estimator's own
-error, which L samples lower and the choice of estimator lowers more.
+The images stay the same and only the noise ε is drawn again, so what varies is the error of the
+estimator itself. More samples L reduce it; the choice of the estimator reduces it more.
 """
 
 import copy
@@ -34,8 +34,9 @@ class GradientNoise:
         mean: their mean, (P,), float64.
         variance: of one estimate, by coordinate, (P,), float64; zero while R = 1.
         total_variance_error: the standard error of :attr:`total_variance`; NaN while R < 3.
-        of_means: the estimates themselves for d coordinates, (R, d): the derivative by a shift of
-            the mean of the Gaussian (of a flow: of its base) that is the same for all images.
+        of_means: the estimates themselves for d coordinates, (R, d): the derivatives with respect
+            to a
+            shift, common to all images, of the mean of the Gaussian (of a flow: of its base).
         seconds: the time one estimate takes, the median.
         seconds_error: its standard error, from the quartiles; NaN while R < 4.
     """
@@ -58,7 +59,7 @@ class GradientNoise:
 
     @property
     def signal(self) -> float:
-        """‖E g‖², without the share that noise adds to the square of a mean; at least 0."""
+        """‖E g‖², corrected for what noise adds to the square of a mean; at least 0."""
         return max(0.0, float(self.mean.square().sum()) - self.total_variance / self.repeats)
 
     @property
@@ -70,7 +71,7 @@ class GradientNoise:
 
 
 class _Moments:
-    """Mean and spread of vectors as they come (Welford 1962)."""
+    """Running mean and variance of vectors (Welford 1962)."""
 
     def __init__(self, size: int) -> None:
         self.count = 0
@@ -92,8 +93,10 @@ class _Moments:
 
     @property
     def total_variance_error(self) -> float:
-        """Every step but the first, 0, has the total variance as its mean, and they are all but
-        uncorrelated (Helmert 1876): their spread is the error of their mean."""
+        """Standard error of the total variance.
+
+        Every step after the first has the total variance as its mean, and the steps are almost
+        uncorrelated (Helmert 1876), so their spread gives the error of their mean."""
         steps = torch.tensor(self._steps[1:], dtype=torch.float64)
         return float(steps.std()) / len(steps) ** 0.5 if len(steps) > 1 else float("nan")
 
@@ -109,10 +112,10 @@ def measure_noise(
 ) -> Iterator[GradientNoise]:
     """Estimate the gradient R = ``repeats`` times for the images x (B, C, H, W).
 
-    The model is left as it is.
+    The model does not change.
 
     Yields:
-        After every estimate, the noise of those so far.
+        The noise of the estimates so far, after each one.
 
     Raises:
         ConfigError: if the estimator does not take that L and K.
@@ -149,7 +152,7 @@ def measure_noise(
 
 
 def _median(values: list[float]) -> tuple[float, float]:
-    """The median and its standard error, that of a Gaussian with the same quartiles."""
+    """Median and its standard error; the error is that of a Gaussian with the same quartiles."""
     ordered, count = sorted(values), len(values)
     if count < 4:
         return ordered[count // 2], float("nan")
@@ -158,6 +161,6 @@ def _median(values: list[float]) -> tuple[float, float]:
 
 
 def _differentiable(model: VAE) -> VAE:
-    """The model with weights that take gradients: the same numbers in the same memory."""
+    """A copy of the model whose weights take gradients and share the memory of the original."""
     weights = {id(w): nn.Parameter(w.detach()) for w in model.parameters()}
     return copy.deepcopy(model, weights)

@@ -5,8 +5,9 @@ et al. 2016 for more, with w = p(x|z) (p(z) / q(z|x))^β. All estimators have th
 gradient of the objective; they differ in their noise. The decoder's gradient is the plain one
 throughout.
 
-What an estimator returns has the *gradient* of the objective; its value is the objective's only
-for the pathwise one. Axis order: (L·K, B), the K samples of a term next to each other.
+An estimator returns a value with the *gradient* of the objective. Only for the pathwise estimator
+is it also the value of the objective. Axis order: (L·K, B), the K samples of a term next to each
+other.
 """
 
 import math
@@ -25,14 +26,14 @@ from vae_core.settings.config import TrainConfig
 
 @dataclass(frozen=True)
 class Draw:
-    """Samples of z for a batch of images, before anything is evaluated at them.
+    """Samples of z for a batch of images. Nothing has been evaluated at them yet.
 
     Attributes:
         path: of the L·K samples.
         inside: K, the samples inside the logarithm.
-        kl_weight: β, from the KL at the samples, (1 or L·K, B).
+        kl_weight: a function from the KL at the samples, (1 or L·K, B), to β.
         closed_form: whether the KL may be taken in closed form.
-        labels: y, (B,), if the class is part of what is observed.
+        labels: y, (B,), if the class is observed too.
     """
 
     model: VAE
@@ -65,18 +66,20 @@ def training_loss(
     generator: torch.Generator | None = None,
     labels: Tensor | None = None,
 ) -> tuple[Tensor, ElboTerms]:
-    """A scalar with the gradient of −objective, averaged over images, and the terms behind it.
+    """Loss whose gradient is that of −objective averaged over images, and the terms it is made of.
 
     Args:
         x: images, (B, C, H, W).
         settings: L, K, free bits, and which estimator.
-        kl_weight: β at this moment of the training, below its final value during KL warm-up.
-        labels: y, (B,), for a model with a class head: the bound is that of log p(x, y) then.
+        kl_weight: β at this step, which KL warm-up keeps below its final value.
+        labels: y, (B,), for a model with a class head. The bound is then one of log p(x, y).
     """
 
     def weight(kl: Tensor) -> float | Tensor:
-        """0 where the batch's KL is within the free bits: Kingma et al. 2016, eq. 15, with all
-        dimensions as one group, since the KL of a flow has no parts by dimension."""
+        """β, or 0 where the KL of the batch is within the free bits.
+
+        Kingma et al. 2016, eq. 15, with all dimensions as one group, because the KL of a flow does
+        not split by dimension."""
         if not settings.free_bits:
             return kl_weight
         return kl_weight * (kl.detach().mean() > settings.free_bits)
@@ -90,7 +93,7 @@ def training_loss(
 
 
 def pathwise(draw: Draw) -> tuple[Tensor, ElboTerms]:
-    """Reparameterised: autograd through z(ε) (Kingma & Welling 2014; Rezende et al. 2014)."""
+    """Reparameterisation: autograd through z(ε) (Kingma & Welling 2014; Rezende et al. 2014)."""
     terms = draw.terms(draw.path.z, draw.path.log_q)
     if draw.inside == 1 and draw.closed_form:
         return draw.log_observed(terms) - draw.kl_weight(terms.kl) * terms.kl, terms
@@ -99,7 +102,8 @@ def pathwise(draw: Draw) -> tuple[Tensor, ElboTerms]:
 
 
 def sticking_the_landing(draw: Draw) -> tuple[Tensor, ElboTerms]:
-    """Pathwise without the score of q, whose mean is zero (Roeder et al. 2017, arXiv 1703.09194).
+    """Pathwise gradient without the score of q, whose mean is zero (Roeder et al. 2017, arXiv
+    1703.09194).
 
     Its noise vanishes where q is the true posterior.
     """
@@ -108,7 +112,8 @@ def sticking_the_landing(draw: Draw) -> tuple[Tensor, ElboTerms]:
 
 
 def dreg(draw: Draw) -> tuple[Tensor, ElboTerms]:
-    """Doubly reparameterised: Σ_k w̃_k² ∇_z log w_k ∂z_k/∂φ (Tucker et al. 2019, arXiv 1810.04152).
+    """Doubly reparameterised gradient Σ_k w̃_k² ∇_z log w_k ∂z_k/∂φ (Tucker et al. 2019, arXiv
+    1810.04152).
 
     With β in w, q appears as q^−β in it, and the factor is (1 − β) w̃_k + β w̃_k². The decoder's own
     gradient keeps the weights w̃_k. For K = 1 it is sticking the landing.
@@ -142,7 +147,7 @@ def score_function(draw: Draw, baseline: bool = False) -> tuple[Tensor, ElboTerm
 
 
 def leave_one_out(draw: Draw) -> tuple[Tensor, ElboTerms]:
-    """The score function with its baseline; L ≥ 2."""
+    """Score function with the leave-one-out baseline, for L ≥ 2."""
     return score_function(draw, baseline=True)
 
 
@@ -163,7 +168,8 @@ def _log_weights(draw: Draw, terms: ElboTerms) -> Tensor:
 
 
 def _pulled(z: Tensor, score: Tensor) -> Tensor:
-    """Zero in value, with the gradient score · ∂z: what z alone adds to that of log q, (n, B)."""
+    """A term of value zero and gradient score · ∂z, (n, B): the part of ∇ log q that goes through
+    z."""
     return ((z - z.detach()) * score).sum(-1)
 
 

@@ -1,4 +1,4 @@
-"""In what precision a processor or a GPU computes while it trains.
+"""Floating-point precision of matrix products during training.
 
 Weights, gradients and log-probabilities are float32 throughout; ``bfloat16`` rounds the factors of
 matrix products, and no figure that is reported is computed with it.
@@ -21,10 +21,10 @@ _WORTH_CONVERTING = 400  # pixels: a step takes 1.2 times as long for 8×8, ⅔ 
 
 
 def resolve_precision(name: PrecisionName, device: torch.device, pixels: int) -> Precision:
-    """What ``auto`` is for images of so many pixels: bfloat16 where it is the faster one.
+    """Resolve ``auto`` for images of so many pixels: bfloat16 where it is faster, else float32.
 
-    That is on a CUDA GPU, on processors with matrix units (Intel's AMX), and on those that only
-    multiply bfloat16 numbers twice as fast (AVX-512 BF16) once the images are not tiny.
+    bfloat16 is faster on a CUDA GPU, on processors with matrix units (Intel's AMX), and on those
+    that only multiply bfloat16 numbers twice as fast (AVX-512 BF16) once the images are not tiny.
     """
     if name != "auto":
         return name
@@ -38,10 +38,10 @@ def resolve_precision(name: PrecisionName, device: torch.device, pixels: int) ->
 
 
 def keeps_bfloat16(device: torch.device) -> bool:
-    """Whether fully connected layers gain by handing bfloat16 on to each other.
+    """Whether fully connected layers run faster if they pass bfloat16 on to each other.
 
-    Matrix units round the factors of float32 products themselves: next to them, conversions cost
-    more than they save.
+    Matrix units round the factors of float32 products themselves, so that conversions cost more
+    than they save.
     """
     if device.type == "cpu":
         return _multiplies_bfloat16() and not _has_matrix_units()
@@ -58,7 +58,7 @@ def _multiplies_bfloat16() -> bool:
 
 @contextlib.contextmanager
 def products_in(precision: Precision) -> Iterator[None]:
-    """Float32 matrix products on the CPU and on CUDA may round their factors meanwhile.
+    """Let float32 matrix products on the CPU and on CUDA round their factors inside this context.
 
     oneDNN takes bfloat16 where the processor has units for it, and float32 elsewhere; CUDA takes
     TF32, which its autocast networks do not need but the layers around them do.
@@ -78,7 +78,8 @@ def products_in(precision: Precision) -> Iterator[None]:
 
 @contextlib.contextmanager
 def training_precision(model: VAE, precision: Precision) -> Iterator[None]:
-    """Matrix products and convolutions of a model in ``bfloat16`` meanwhile, or as they are.
+    """Run matrix products and convolutions of a model in ``bfloat16`` inside this context, if
+    chosen.
 
     Convolutions always gain by keeping bfloat16 between layers.
     """
@@ -91,7 +92,7 @@ def training_precision(model: VAE, precision: Precision) -> Iterator[None]:
 
 @contextlib.contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Numbers below 10⁻³⁸ count as zero meanwhile, in this thread and in those that it starts.
+    """Treat numbers below 10⁻³⁸ as zero inside this context, in this thread and in those it starts.
 
     Adam's averages fade through such numbers where gradients have become zero, and a processor
     takes many times longer over each.

@@ -1,6 +1,6 @@
-"""Training as a generator of events; it knows nothing of files, processes or pages.
+"""Training as a generator of events. It knows nothing of files, processes or pages.
 
-Whoever consumes the events decides what to write, show or stop, and may leave at any event:
+The consumer of the events decides what to write, show or stop. It may leave at any event: a
 :meth:`Training.state_dict` taken there continues from exactly that step.
 """
 
@@ -37,16 +37,16 @@ Reason = Literal["all epochs done", "no better validation ELBO"]
 
 
 class StateFormatError(ValueError):
-    """A state that this version of the program cannot go on from."""
+    """The saved state of a training has a format that this version of the program cannot read."""
 
 
 class Diverged(RuntimeError):
-    """A loss that is no longer a number. The model holds its best weights so far again."""
+    """The loss became NaN or infinite. The model holds its best weights so far again."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One optimiser step was made."""
+    """Event: one optimiser step was made."""
 
     epoch: int
     step: int
@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch ended; ``metrics`` is its row, with every figure's protocol."""
+    """Event: an epoch ended. ``metrics`` is its row, with the protocol of every figure."""
 
     epoch: int
     metrics: dict[str, Any]
@@ -65,7 +65,7 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Finished:
-    """Training ended; the model holds its best weights on validation."""
+    """Event: training ended. The model holds its best weights on validation."""
 
     epoch: int
     reason: Reason
@@ -76,7 +76,7 @@ Event = Step | EpochDone | Finished
 
 @dataclass
 class Progress:
-    """Where training stands, beside the weights."""
+    """Position in the training, besides the weights."""
 
     epoch: int = 1
     step: int = 0  # steps of this epoch that are done
@@ -86,13 +86,13 @@ class Progress:
 
 
 class Training:
-    """One run's training, from the start or from where a :meth:`state_dict` left it.
+    """Training of one run, from the start or from a :meth:`state_dict`.
 
     Reproducible: the same config on the same machine gives the same figures.
     """
 
     def __init__(self, config: RunConfig, data: Dataset, decoder_of: VAE | None = None) -> None:
-        """``decoder_of``: a model whose decoder is taken over and left as it is.
+        """Build the model. ``decoder_of``: a model whose decoder is copied and not trained.
 
         Raises:
             ConfigError: if that decoder is of another architecture.
@@ -123,7 +123,7 @@ class Training:
             self.make_step = Replayed(self._step, cuda_graphs(self.generator))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on from here: tensors, numbers and strings only."""
+        """Everything that is needed to continue: tensors, numbers and strings only."""
         return {
             "format": _STATE_FORMAT,
             "model": self.model.state_dict(),
@@ -135,7 +135,7 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a :meth:`state_dict` of the same config.
+        """Continue from a :meth:`state_dict` of the same config.
 
         Raises:
             StateFormatError: if another version of the program made it.
@@ -150,7 +150,7 @@ class Training:
         self.progress = Progress(**state["progress"])
 
     def events(self) -> Iterator[Event]:
-        """Train, handing over an event after every step and every epoch.
+        """Train, and yield an event after every step and every epoch.
 
         Raises:
             Diverged: when the loss is NaN or infinite; the model then holds its best weights.
@@ -193,13 +193,13 @@ class Training:
             clock = time.perf_counter()  # the consumer's time is not training time
 
     def _shuffled(self, epoch: int) -> Tensor:
-        """This epoch's order of the images, which follows from the seed and the epoch alone."""
+        """Order of the images in this epoch. It depends on the seed and the epoch only."""
         seed = zlib.crc32(f"{self.config.train.seed}/{epoch}".encode())
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
         return order.to(self.device)
 
     def _step(self, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor) -> None:
-        """One step of Adam on the images with these indices; nothing here waits for a GPU."""
+        """Make one step of Adam on the images with these indices, without waiting for a GPU."""
         settings = self.config.train
         x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
         with training_precision(self.model, self.precision):
@@ -212,7 +212,7 @@ class Training:
         self.sums += means * (len(x) / len(self.images))  # weighted by its share of the epoch
 
     def _running_terms(self) -> dict[str, float]:
-        """The epoch's training terms so far; notices when they are numbers no longer."""
+        """The training terms of this epoch so far. Raises Diverged if one is NaN or infinite."""
         size = self.config.train.batch_size
         seen = min(self.progress.step * size, len(self.images)) / len(self.images)
         terms = {name: v / seen for name, v in zip(_TERMS, self.sums.tolist(), strict=True)}
@@ -265,12 +265,13 @@ class Training:
 
 
 def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
-    """Train a new model; see :class:`Training` for its weights and for going on later."""
+    """Train a new model. :class:`Training` gives access to the weights and can be continued
+    later."""
     return Training(config, data).events()
 
 
 def keep_decoder(model: VAE, source: VAE) -> None:
-    """Give the model the decoder and the likelihood of another, not to be trained.
+    """Copy the decoder and the likelihood of another model into this one and freeze them.
 
     Raises:
         ConfigError: if the decoders are of different architectures.
@@ -297,6 +298,6 @@ def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
 
 
 def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
-    """The weight of the KL after that many epochs: a straight line from 0 to β during warm-up."""
+    """Weight of the KL after that many epochs. It rises linearly from 0 to β during warm-up."""
     warmup = min(settings.kl_warmup_epochs, settings.epochs / 4)
     return settings.beta * (min(1.0, epochs_done / warmup) if warmup else 1.0)

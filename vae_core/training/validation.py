@@ -23,10 +23,10 @@ _MOMENT_SAMPLES = 16
 
 @torch.no_grad()
 def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
-    """The validation row of an epoch: ELBO and its terms, KL by dimension, flow terms, and how
-    often a class head is right.
+    """Measure the validation row of an epoch.
 
-    The noise is the same at every epoch, so that epochs differ by their weights alone.
+    It holds the ELBO and its terms, the KL by dimension, flow terms, and the accuracy of a class
+    head. The noise is the same in every epoch, so that epochs differ only by their weights.
     """
     x, labels = evaluation_images(
         data, "validation", settings.binarisation, EVALUATION_SEED, EPOCH_IMAGES
@@ -69,7 +69,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str
 
 
 def _accuracy(classes: list[Tensor], labels: Tensor) -> dict[str, float]:
-    """The share of images whose class is right, where classes are told at all."""
+    """Accuracy of the class head; empty for a model without one."""
     if not classes:
         return {}
     right = torch.cat(classes).cpu() == labels.cpu()
@@ -77,7 +77,7 @@ def _accuracy(classes: list[Tensor], labels: Tensor) -> dict[str, float]:
 
 
 def _image_means(terms: ElboTerms) -> dict[str, Tensor]:
-    """Every term averaged over the samples, (B,) each."""
+    """Average every term over the samples, (B,) each."""
     values = {
         "elbo": terms.kl_form,
         "elbo_joint_form": terms.joint_form,
@@ -92,7 +92,7 @@ def _image_means(terms: ElboTerms) -> dict[str, Tensor]:
 
 
 def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dict[str, Any]:
-    """log p̂(x) of a few validation images, for the curves."""
+    """Estimate log p(x) of the first validation images, for the curves."""
     x, _ = evaluation_images(
         data, "validation", settings.binarisation, EVALUATION_SEED, IMPORTANCE_IMAGES
     )

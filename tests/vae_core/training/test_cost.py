@@ -38,7 +38,7 @@ def test_products_are_counted_as_pytorch_counts_them(settings: dict) -> None:
     config = RunConfig.from_settings({**settings, "importance_every": 0})
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         elbo_terms(VAE(config.model), torch.zeros(6, *config.model.image_shape), 3)
-    work = cost._follow(cost._on_paper(config.model), 6, 3)
+    work = cost._work_of_terms(cost._on_meta_device(config.model), 6, 3)
     assert work.flops == counter.get_total_flops() > 0
 
 
