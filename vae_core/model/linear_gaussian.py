@@ -90,7 +90,7 @@ class LinearGaussian:
 
 def is_linear_gaussian(model: VAE) -> bool:
     """Whether the decoder of a VAE is linear and its pixels are Gaussian."""
-    return isinstance(model.decoder, LinearDecoder) and isinstance(model.likelihood, Gaussian)
+    return _parts(model) is not None
 
 
 def of_model(model: VAE) -> LinearGaussian:
@@ -99,11 +99,19 @@ def of_model(model: VAE) -> LinearGaussian:
     Raises:
         ValueError: if the decoder is not linear or the pixels are not Gaussian.
     """
-    if not is_linear_gaussian(model):
+    parts = _parts(model)
+    if parts is None:
         raise ValueError(
             "Exact values exist for a linear network with the Gaussian likelihood, not for "
             f"{model.config.network} with {model.config.likelihood}."
         )
-    linear = model.decoder.linear
+    linear, log_scale = parts[0].linear, parts[1].log_scale
     weight, bias = (each.detach().double().cpu() for each in (linear.weight, linear.bias))
-    return LinearGaussian(weight, bias, model.likelihood.log_scale.detach().double().exp().item())
+    return LinearGaussian(weight, bias, log_scale.detach().double().exp().item())
+
+
+def _parts(model: VAE) -> tuple[LinearDecoder, Gaussian] | None:
+    decoder, likelihood = model.decoder, model.likelihood
+    if isinstance(decoder, LinearDecoder) and isinstance(likelihood, Gaussian):
+        return decoder, likelihood
+    return None
