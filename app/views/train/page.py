@@ -13,7 +13,7 @@ from app.shell import errors
 from app.views.train import estimate, head, run_list
 from app.views.train import panels as panels_
 from app.views.train.run_list import Entry
-from vae_core.data.mnist import bytes_to_download
+from vae_core.data.catalogue import bytes_to_download
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 
