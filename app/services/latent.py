@@ -16,7 +16,7 @@ from vae_core.analysis import latent
 from vae_core.analysis.latent import Dimensions, Floats, Plane
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
-from vae_core.scoring.score import HeldOut
+from vae_core.runs.records import HeldOut
 from vae_core.settings.data_sets import DATASETS, DatasetInfo, Split
 
 MAX_POINTS = 5000

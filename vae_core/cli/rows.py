@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from vae_core.data.prepare import Prepared
-from vae_core.scoring.files import FileScore
 from vae_core.scoring.figures.table import FIGURES
+from vae_core.scoring.files import FileScore
 from vae_core.scoring.place import Place
 from vae_core.scoring.report import Report
 from vae_core.wording.verdict import report_sentence
@@ -51,8 +51,8 @@ def as_row(result: FileScore) -> dict[str, Any]:
     """Every figure of a file that could be read, or ``{file, ok: False, error}``.
 
     log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
-    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs a calibration is None
-    where there is none. With the figures of pixels go those of :data:`PIXEL_COLUMNS`.
+    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs a calibration is
+    None where there is none. With the figures of pixels go those of :data:`PIXEL_COLUMNS`.
     """
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}

@@ -75,9 +75,7 @@ def regret(
     """
     epsilon = fresh_noise(model, x, n, seed)
     encoder = posterior or model.posterior(x)
-    log_w, best_log_w = (
-        log_weights(model, x, q, epsilon).cpu().double() for q in (encoder, best)
-    )
+    log_w, best_log_w = (log_weights(model, x, q, epsilon).cpu().double() for q in (encoder, best))
     return Regret(*monte_carlo(log_w), *monte_carlo(best_log_w), *monte_carlo(best_log_w - log_w))
 
 

@@ -31,9 +31,7 @@ class Judge:
         fits = calibration is not None and calibration.binarisation == binarisation
         return cls(binarisation, calibration if fits else None)
 
-    def context(
-        self, model: VAE, x: Tensor, importance_samples: int, seed: int
-    ) -> ImageContext:
+    def context(self, model: VAE, x: Tensor, importance_samples: int, seed: int) -> ImageContext:
         """Images x (B, C, H, W) with log p̂(x) by that K and seed, and all else as held-out images.
 
         Raises:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def distance(images: "ImageContext") -> Tensor:
-    """Measure the distance of each image, (B,), float64; NaN where no training latents are known."""
+    """Measure the distance of each image, (B,), float64; NaN without training latents."""
     if images.latents is None:
         return torch.full((len(images.x),), torch.nan, dtype=torch.float64)
     return images.latents.distance(images.whitened)
