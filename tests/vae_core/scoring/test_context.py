@@ -54,7 +54,7 @@ def counted(model: VAE, judging: Calibration, monkeypatch: pytest.MonkeyPatch) -
     assert judging
     counts, fit = Counted(), proposals.fitted_gaussian
 
-    def count_encoded(module: object, given: tuple[Tensor], features: Tensor) -> None:
+    def count_encoded(_module: object, _given: tuple[Tensor], features: Tensor) -> None:
         counts.encoded += len(features)
 
     def count_refined(model: VAE, x: Tensor, *others: object) -> object:
