@@ -47,28 +47,9 @@ def held_out_figure(
         labels, log_px: names and scores of the images to mark.
         chosen: which of them to stress.
     """
-    low, high = float(held_out.min()), float(held_out.max())
-    spare = _SPARE * max(high - low, 1.0)
-    axis = (
-        low - spare,
-        max(min(high + spare, 0.0), high + spare / 7),
-    )  # no binary image is above 0
-    counts, edges = np.histogram(held_out, _bins(held_out))
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = centres < (log_px[chosen] if chosen is not None else -np.inf)
-    bars = go.Bar(
-        x=centres,
-        y=counts,
-        width=np.diff(edges),
-        name=f"{len(held_out):,} held-out images",
-        marker={
-            "color": [LOG_PX.colour if b else faint(NEUTRAL, 0.55) for b in below],
-            "opacity": 0.75,
-            "line": {"width": 0},
-        },
-        hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
-    )
-    top = float(counts.max())
+    axis = _axis(held_out)
+    bars = _bars(held_out, -np.inf if chosen is None else log_px[chosen])
+    top = float(max(bars.y))
     marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, top)
     x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
     base = layout("Among held-out images", x_title, "Images", height=height, legend=False)
@@ -77,6 +58,31 @@ def held_out_figure(
         base | {"bargap": 0, "uirevision": f"{axis}"},
         {"range": axis},
         {"range": (-0.09 * top, 1.12 * top)},
+    )
+
+
+def _axis(held_out: np.ndarray) -> tuple[float, float]:
+    """The range of the held-out scores with some room; no binary image is above 0."""
+    low, high = float(held_out.min()), float(held_out.max())
+    spare = _SPARE * max(high - low, 1.0)
+    return low - spare, max(min(high + spare, 0.0), high + spare / 7)
+
+
+def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
+    """A histogram of the held-out scores, in colour below the score of the chosen image."""
+    counts, edges = np.histogram(held_out, _bins(held_out))
+    centres = (edges[:-1] + edges[1:]) / 2
+    return go.Bar(
+        x=centres,
+        y=counts,
+        width=np.diff(edges),
+        name=f"{len(held_out):,} held-out images",
+        marker={
+            "color": [LOG_PX.colour if c < chosen else faint(NEUTRAL, 0.55) for c in centres],
+            "opacity": 0.75,
+            "line": {"width": 0},
+        },
+        hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
     )
 
 

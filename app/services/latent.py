@@ -18,7 +18,7 @@ from vae_core.analysis.latent import Dimensions, Plane
 from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
-from vae_core.scoring.score import HeldOut
+from vae_core.runs.records import HeldOut
 from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 MAX_POINTS = 5000

@@ -17,9 +17,9 @@ from vae_core.settings.data_sets import Split
 
 if TYPE_CHECKING:
     from vae_core.analysis.latent import Encoded
+    from vae_core.runs.records import HeldOut
     from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
-    from vae_core.scoring.score import HeldOut
 from app.services.data import images
 from app.services.models import Choice, model
 
@@ -42,21 +42,21 @@ def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | 
 
 
 def held_out(choice: Choice) -> "HeldOut | None":
-    """Scores of held-out images under the choice's model, once its run is finished; None where
-    there are none to be read."""
+    """Scores of test images under the choice's model, once its run is finished; None where there
+    are none to be read."""
     found = _held_out_or_why(choice)
     return None if isinstance(found, RunError) else found
 
 
 def calibration(choice: Choice) -> "Calibration | None":
-    """What images are judged by under the choice's model; None where there is none to be read."""
+    """The calibration beside the choice's run; None where there is none to be read."""
     found = _calibration_or_why(choice)
     return None if isinstance(found, RunError) else found
 
 
 def damage(choice: Choice) -> RunError | None:
-    """Why what scores are held against cannot be read, if it is there and damaged."""
-    found = _calibration_or_why(choice) or _held_out_or_why(choice)
+    """Why the calibration beside the run cannot be read, if it exists and is damaged."""
+    found = _calibration_or_why(choice)
     return found if isinstance(found, RunError) else None
 
 
@@ -87,8 +87,10 @@ def _calibration(
 
 
 def judged_by(choice: Choice) -> tuple[int, ...]:
-    """Changes whenever what scores are held against is written anew."""
-    return _written(choice, CALIBRATION_FILE, EVALUATION_FILE, HELD_OUT_FILE)
+    """Modification times of the calibration file; part of cache keys."""
+    from vae_core.runs.records import CALIBRATION_FILE
+
+    return _written(choice, CALIBRATION_FILE)
 
 
 def _written(choice: Choice, *names: str) -> tuple[int, ...]:

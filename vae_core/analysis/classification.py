@@ -10,7 +10,7 @@ from torch import Tensor
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.importance import RunningDensity, sample_terms
 from vae_core.inference.pareto import trustworthy
-from vae_core.inference.proposals import refine
+from vae_core.inference.proposals import RefinedProposal, refine
 from vae_core.model.batches import rows_at_once, samples_at_once
 from vae_core.model.vae import VAE
 
@@ -75,7 +75,9 @@ class LatentClassifier:
 
 
 @torch.no_grad()
-def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def class_posterior(
+    model: VAE, x: Tensor, n: int, seed: int = 0, *, proposal: RefinedProposal | None = None
+) -> tuple[Tensor, Tensor]:
     """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling from a refined
     q(z|x) (:mod:`vae_core.inference.proposals`).
 
@@ -85,6 +87,7 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
     Args:
         x: images, (B, C, H, W) in [0, 1].
         n: K; the class probabilities of all draws of an image are kept.
+        proposal: the refined q(z|x) of these images by that seed, where it is known already.
 
     Returns:
         Probabilities (B, classes), float64, and their standard errors by the delta method,
@@ -96,14 +99,20 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
         ValueError: if the model has no class head.
     """
     images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
-    found = [_class_posterior(model, block, n, seed) for block in x.split(images)]
+    found = []
+    for start in range(0, max(1, len(x)), images):
+        chosen = slice(start, start + images)
+        block = x[chosen].to(model.device)
+        q = refine(model, block, seed) if proposal is None else proposal.rows(chosen)
+        found.append(_class_posterior(model, block, q, n, seed))
     probabilities, se = (torch.cat(parts) for parts in zip(*found, strict=True))
     return probabilities, se
 
 
-def _class_posterior(model: VAE, x: Tensor, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    x = x.to(model.device)
-    q, generators = refine(model, x, seed), [generator_of(image, seed, model.device) for image in x]
+def _class_posterior(
+    model: VAE, x: Tensor, q: RefinedProposal, n: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    generators = [generator_of(image, seed, model.device) for image in x]
     block, parts, running = samples_at_once(model), [], RunningDensity(n)
     for start in range(0, n, block):
         terms = sample_terms(model, x, q, min(block, n - start), generators)

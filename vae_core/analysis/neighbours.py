@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vae_core.analysis.latent import aggregate_draws
 from vae_core.inference.fitting import antithetic_noise
+from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
 _ENCODE_AT_ONCE = 100
@@ -66,7 +67,11 @@ class TrainingLatents:
 
     def whitened(self, model: VAE, x: Tensor, seed: int = 0) -> Tensor:
         """L⁻¹ (E[z|x] − centre) of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU."""
-        away = posterior_means(model, x, seed) - self.centre
+        return self.whiten(posterior_means(model, x, seed))
+
+    def whiten(self, means: Tensor) -> Tensor:
+        """L⁻¹ (E[z|x] − centre) of posterior means (B, d), on the CPU: (B, d)."""
+        away = means - self.centre
         return torch.linalg.solve_triangular(self.scale_tril, away.T, upper=False).T.contiguous()
 
     def nearest(self, whitened: Tensor, count: int = 5) -> list[Neighbours]:
@@ -83,16 +88,23 @@ class TrainingLatents:
 
 
 @torch.no_grad()
-def posterior_means(model: VAE, x: Tensor, seed: int = 0) -> Tensor:
+def posterior_means(
+    model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None = None
+) -> Tensor:
     """E[z|x] of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU.
 
     By antithetic draws that are the same for every image: exact for Gaussians, and for flows the
     same whatever the image is encoded with.
+
+    Args:
+        posterior: the encoder's q(z|x) of these images, where it is known already.
     """
     parts = []
-    for block in x.split(_ENCODE_AT_ONCE):
-        images = block.to(model.device)
+    for start in range(0, max(1, len(x)), _ENCODE_AT_ONCE):
+        chosen = slice(start, start + _ENCODE_AT_ONCE)
+        images = x[chosen].to(model.device)
+        q = model.posterior(images) if posterior is None else posterior.rows(chosen)
         generator = torch.Generator(model.device).manual_seed(seed)
         noise = antithetic_noise(_DRAWS, model, images, generator)
-        parts.append(model.posterior(images).path(noise).z.mean(0).cpu())
+        parts.append(q.path(noise).z.mean(0).cpu())
     return torch.cat(parts)

@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.shared import (
     ALL_DONE,
+    NOT_ALL_DONE,
     a_positive,
     a_seed,
     open_model,
     print_json,
     report_share,
+    say,
 )
 from vae_core.runs.run import Run
-from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import ConfigError
 
 if TYPE_CHECKING:
-    from vae_core.data.datasets import Dataset
     from vae_core.scoring.calibration import Calibration
-
-
-# ---- calibrate
 
 
 def add_calibrate(commands: Any) -> None:
@@ -49,9 +46,10 @@ def add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
 def calibrate(given: argparse.Namespace) -> int:
     """Measure held-out images and keep the figures beside the run."""
     run, model = open_model(given)
+    from vae_core.basics.progress import finish
     from vae_core.data.datasets import load_dataset
     from vae_core.data.decode import printable
-    from vae_core.runs.records import write_calibration
+    from vae_core.runs.judging import fewest, new_calibration_steps
     from vae_core.scoring.calibration import FEWEST_IMAGES
 
     data = load_dataset(run.config.dataset)
@@ -61,19 +59,18 @@ def calibrate(given: argparse.Namespace) -> int:
             f"--limit {given.limit} makes too coarse a calibration, so none was written; give "
             f"{smallest} or more."
         )
-    calibration = calibrated(run, model, data, given.limit, given.seed)
-    write_calibration(calibration, run.folder)
+    steps = new_calibration_steps(run, model, data, given.limit, given.seed)
+    kept = finish(steps, report_share)
+    if kept.not_kept:
+        say(f"error: the calibration could not be written: {kept.not_kept}")
+        return NOT_ALL_DONE
+    calibration = kept.record
     accuracy = calibration.classifier.accuracy
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
     else:
         print(f"{printable(run.name)}: {_calibration_words(calibration)}")
     return ALL_DONE
-
-
-def fewest(wanted: int, data: "Dataset", split: Split) -> int:
-    """The number wanted, or all images of the split if it has fewer."""
-    return min(wanted, len(data.split(split)[0]))
 
 
 def _calibration_words(calibration: "Calibration") -> str:
@@ -87,8 +84,26 @@ def _calibration_words(calibration: "Calibration") -> str:
     )
 
 
-def calibrated(run: Run, model: Any, data: "Dataset", images: int, seed: int) -> "Calibration":
-    from vae_core.basics.progress import finish
-    from vae_core.runs.records import calibrate_steps
+def current_calibration(run: Run, model: Any) -> "Calibration":
+    """Read the calibration of a run; make it first where there is no current one, and say so.
 
-    return finish(calibrate_steps(run, model, data, images, seed), report_share)
+    Raises:
+        DataError, DownloadError: if the images that it takes are not on this computer.
+        RunError: if the calibration is damaged.
+    """
+    from vae_core.basics.progress import finish
+    from vae_core.data.datasets import load_dataset
+    from vae_core.runs.judging import new_calibration_steps
+    from vae_core.runs.records import CALIBRATION_FILE, calibration_of
+
+    found = calibration_of(run)
+    if found is not None:
+        return found
+    data = load_dataset(run.config.dataset)
+    say("No calibration: making one.")
+    kept = finish(new_calibration_steps(run, model, data), report_share)
+    if kept.not_kept:
+        say(f"Used this time and not kept beside the run: {kept.not_kept}")
+    else:
+        say(f"Kept as {run.folder / CALIBRATION_FILE}.")
+    return kept.record

@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae_core.cli.calibrate import add_own_images
 from vae_core.cli.shared import (
     ALL_DONE,
     open_model,
@@ -17,11 +18,7 @@ from vae_core.runs.run import Run
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
-from vae_core.cli.calibrate import add_own_images, calibrated, fewest
-
-# ---- detect
 
 
 def add_detect(commands: Any) -> None:
@@ -50,42 +47,24 @@ def detect(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.basics.progress import finish
     from vae_core.data.datasets import load_dataset
-    from vae_core.runs.records import calibration_of
-    from vae_core.runs.run import DETECTION_FILE
-    from vae_core.scoring.calibration import IMAGES
-    from vae_core.scoring.detection import FEWEST_IMAGES, detection_steps
+    from vae_core.runs.judging import new_detection_steps
+    from vae_core.runs.records import DETECTION_FILE, calibration_of
 
-    data, calibration = load_dataset(run.config.dataset), calibration_of(run)
-    if calibration is None:
+    data = load_dataset(run.config.dataset)
+    if calibration_of(run) is None:
         say("No calibration: making one.")
-        calibration = calibrated(run, model, data, IMAGES, 0)
-        _keep(calibration, run.folder)
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
-    steps = detection_steps(model, data, calibration, given.limit, given.seed, own_kinds)
-    report = finish(steps, report_share)
+    steps = new_detection_steps(run, model, data, given.limit, given.seed, own_kinds)
+    kept = finish(steps, report_share)
     if given.json:
-        print_json({"run": str(given.run)} | dataclasses.asdict(report))
+        print_json({"run": str(given.run)} | dataclasses.asdict(kept.record))
     else:
-        _print_detection(report)
-    if given.folder:
-        say("Not kept beside the run: it says something of your folders.")
-    elif report.own_images < (smallest := fewest(FEWEST_IMAGES, data, "test")):
-        say(f"Not kept beside the run: of {report.own_images} own images, not {smallest} or more.")
-    elif _keep(report, run.folder):
+        _print_detection(kept.record)
+    if kept.not_kept:
+        say(f"Not kept beside the run: {kept.not_kept}")
+    else:
         say(f"Kept as {run.folder / DETECTION_FILE}; the Score page shows it.")
     return ALL_DONE
-
-
-def _keep(found: "Calibration | DetectionReport", folder: Path) -> bool:
-    """Write it beside the run; whether that could be done, which is no reason to lose it."""
-    from vae_core.runs.records import write_record
-
-    try:
-        write_record(found, folder)
-    except OSError as error:
-        say(f"Not kept beside the run: {error}")
-        return False
-    return True
 
 
 def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":

@@ -6,23 +6,44 @@ from typing import Any
 from torch import Tensor
 
 from vae_core.data.prepare import Prepared
+from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.files import FileScore
+from vae_core.scoring.place import Place
 from vae_core.scoring.report import Report
-from vae_core.scoring.score import Place
-from vae_core.scoring.typicality import FIGURES, Figure
+from vae_core.wording.verdict import report_sentence
 
 _DECIMALS = 4  # of a pixel's figures
+_WITH_OWN_COLUMNS = ("log_px", "latent_distance")  # of the score, and of the nearest images
 
 
 def _of_place(get: Callable[[Place], float]) -> Callable[[Report], float | None]:
     return lambda report: None if report.score.place is None else get(report.score.place)
 
 
-def _percentile(figure: Figure) -> Callable[[Report], float | None]:
+def _value(figure: str) -> Callable[[Report], float]:
+    return lambda report: report.values[figure]
+
+
+def _error(figure: str) -> Callable[[Report], float]:
+    return lambda report: report.errors[figure]
+
+
+def _value_columns() -> dict[str, Callable[[Report], float]]:
+    """The figures that have no columns of their own, each with its standard error, if any."""
+    columns: dict[str, Callable[[Report], float]] = {}
+    for name, figure in FIGURES.items():
+        if name not in _WITH_OWN_COLUMNS:
+            columns[f"{name}_{figure.unit}"] = _value(name)
+            if figure.se is not None:
+                columns[f"{name}_se_{figure.unit}"] = _error(name)
+    return columns
+
+
+def _percentile(figure: str) -> Callable[[Report], float | None]:
     return lambda report: report.judgement and report.judgement.percentiles[figure]
 
 
-def _tail(figure: Figure) -> Callable[[Report], float | None]:
+def _tail(figure: str) -> Callable[[Report], float | None]:
     return lambda report: report.judgement and report.judgement.tails[figure]
 
 
@@ -30,9 +51,8 @@ def as_row(result: FileScore) -> dict[str, Any]:
     """Every figure of a file that could be read, or ``{file, ok: False, error}``.
 
     log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
-    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs held-out images or
-    a calibration is None where there are none. With the figures of pixels go those of
-    :data:`PIXEL_COLUMNS`.
+    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs a calibration is
+    None where there is none. With the figures of pixels go those of :data:`PIXEL_COLUMNS`.
     """
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}
@@ -73,9 +93,7 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "held_out_images": _of_place(lambda place: place.images),
     "log_px_as_held_out": _of_place(lambda place: place.log_px),
     "code_bits": lambda r: r.code_bits,
-    "complexity_corrected_bits": lambda r: r.complexity_corrected,
-    "regret_nats": lambda r: r.regret,
-    "regret_se_nats": lambda r: r.regret_se,
+    **_value_columns(),
     "nearest_indices": lambda r: r.neighbours and list(r.neighbours.indices),
     "nearest_labels": lambda r: r.neighbours and list(r.neighbours.labels),
     "nearest_distances_sigma": lambda r: r.neighbours and list(r.neighbours.distances),
@@ -88,7 +106,7 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "p_value": lambda r: r.judgement and r.judgement.p_value,
     "decided_by": lambda r: r.judgement and r.judgement.decided_by,
     "verdict": lambda r: r.verdict,
-    "sentence": lambda r: r.sentence,
+    "sentence": report_sentence,
 }
 """What is said of an image, by the name it has in JSON and in a table."""
 PIXEL_COLUMNS = ("pixels_seen", "pixels_reconstructed", "pixels_log_likelihood")

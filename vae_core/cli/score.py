@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from vae_core.cli.calibrate import current_calibration
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
@@ -16,14 +17,14 @@ from vae_core.cli.shared import (
     print_json_rows,
     say,
 )
+from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation
 
 if TYPE_CHECKING:
     from vae_core.cli.table import ScoreTable
+    from vae_core.data.prepare import PrepareOptions
     from vae_core.scoring.files import FileScore
-
-
-# ---- score
+    from vae_core.scoring.judge import Judge
 
 
 def add_score(commands: Any) -> None:
@@ -60,56 +61,28 @@ def add_score(commands: Any) -> None:
 def score(given: argparse.Namespace) -> int:
     """Score files, folders and .zip archives; files that cannot be read are named."""
     run, model = open_model(given)
-    from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
-    from vae_core.cli.table import ScoreTable
     from vae_core.data.archives import iter_files
     from vae_core.data.prepare import PrepareOptions
-    from vae_core.runs.records import calibration_of, held_out_of, model_digest
     from vae_core.scoring.files import score_files
 
+    judge = _judge(given, run, model)
     options = PrepareOptions(given.invert, given.contrast, given.crop, given.centre)
-    calibration = calibration_of(run)
-    if calibration is None:
-        say("No calibration: the verdict is by log p(x) alone. `calibrate` makes one.")
-    held_out = held_out_of(run) if calibration is None else None
-    protocol = {
-        "binarisation": binarisation_of(given, run),
-        "importance_samples": given.importance_samples,
-        "seed": given.seed,
-    }
-    details = {
-        **protocol,
-        "model": model_digest(run.folder),
-        "calibrated_by": calibration and calibration.protocol["images"],
-        **dataclasses.asdict(options),
-    }
-    columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
-    table = None
-    if given.csv:
-        table = ScoreTable(given.csv, columns, details)
-        if table.before:
-            say(f"{given.csv} has {table.before:,} rows already; what is missing is added.")
+    table = _table(given, run, judge, options)
     files = iter_files(given.images)
     results = score_files(
         model,
         files if table is None else table.missing(files),
         given.importance_samples,
-        protocol["binarisation"],
-        held_out,
+        judge,
         options,
         given.seed,
         run.config.dataset,
-        calibration,
         given.pixel_maps and (given.json or table is not None),
     )
     tally = _Tally()
     rows = tally.count(_rows(results, table))
     try:
-        if given.json:
-            print_json_rows({"run": str(given.run), **protocol}, "images", rows)
-        else:
-            for row in rows:
-                print(_score_line(row))
+        _print_rows(rows, _protocol(given, judge), given)
     except KeyboardInterrupt:
         if table is None:
             raise
@@ -118,6 +91,68 @@ def score(given: argparse.Namespace) -> int:
     if table is not None:
         return NOT_ALL_DONE if table.failed else ALL_DONE
     return ALL_DONE if tally.rows and not tally.failed else NOT_ALL_DONE
+
+
+def _judge(given: argparse.Namespace, run: Run, model: Any) -> "Judge":
+    """The binarisation asked for, with the run's calibration, which is made if need be.
+
+    A calibration is of the binarisation that the run was trained with: with another one, images get
+    no verdict, and none is made for them.
+    """
+    from vae_core.data.download import DownloadError
+    from vae_core.scoring.judge import Judge
+    from vae_core.settings.data_sets import DataError
+
+    binarisation = binarisation_of(given, run)
+    if binarisation != run.config.train.binarisation:
+        return Judge(binarisation)
+    try:
+        return Judge.of(current_calibration(run, model), binarisation)
+    except (DataError, DownloadError) as error:
+        say(f"No calibration, so scores without a verdict; to make one: {error}")
+        return Judge(binarisation)
+
+
+def _protocol(given: argparse.Namespace, judge: "Judge") -> dict[str, Any]:
+    return {
+        "binarisation": judge.binarisation,
+        "importance_samples": given.importance_samples,
+        "seed": given.seed,
+    }
+
+
+def _table(
+    given: argparse.Namespace, run: Run, judge: "Judge", options: "PrepareOptions"
+) -> "ScoreTable | None":
+    """The table that rows are added to, if one was asked for."""
+    from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
+    from vae_core.cli.table import ScoreTable
+    from vae_core.runs.records import model_digest
+
+    if not given.csv:
+        return None
+    calibration = judge.calibration
+    details = {
+        **_protocol(given, judge),
+        "model": model_digest(run.folder),
+        "calibrated_by": calibration and calibration.protocol["images"],
+        **dataclasses.asdict(options),
+    }
+    columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
+    table = ScoreTable(given.csv, columns, details)
+    if table.before:
+        say(f"{given.csv} has {table.before:,} rows already; what is missing is added.")
+    return table
+
+
+def _print_rows(
+    rows: Iterable[dict[str, Any]], protocol: dict[str, Any], given: argparse.Namespace
+) -> None:
+    if given.json:
+        print_json_rows({"run": str(given.run), **protocol}, "images", rows)
+    else:
+        for row in rows:
+            print(_score_line(row))
 
 
 class _Tally:

@@ -56,18 +56,26 @@ def fresh_noise(model: VAE, x: Tensor, n: int, seed: int = 0) -> Tensor:
 
 
 @torch.no_grad()
-def regret(model: VAE, x: Tensor, best: Posterior, n: int = 2000, seed: int = 0) -> Regret:
+def regret(
+    model: VAE,
+    x: Tensor,
+    best: Posterior,
+    n: int = 2000,
+    seed: int = 0,
+    *,
+    posterior: Posterior | None = None,
+) -> Regret:
     """ELBO[q*] − ELBO[q] with n draws of each, both from the same noise.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
         best: q*, such as ``state.posterior`` of :func:`refit`.
         n: draws, at least 2.
+        posterior: the encoder's q of these images, where it is known already.
     """
     epsilon = fresh_noise(model, x, n, seed)
-    log_w, best_log_w = (
-        log_weights(model, x, q, epsilon).cpu().double() for q in (model.posterior(x), best)
-    )
+    encoder = posterior or model.posterior(x)
+    log_w, best_log_w = (log_weights(model, x, q, epsilon).cpu().double() for q in (encoder, best))
     return Regret(*monte_carlo(log_w), *monte_carlo(best_log_w), *monte_carlo(best_log_w - log_w))
 
 

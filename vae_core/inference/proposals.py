@@ -24,11 +24,12 @@ from vae_core.inference.importance import (
     LogDensity,
     ReachedDensity,
     check_count,
+    check_fits,
     log_density,
     log_density_to,
     sample_density,
 )
-from vae_core.model.posteriors import GaussianPosterior, Path, Proposal
+from vae_core.model.posteriors import GaussianPosterior, Path, Posterior, Proposal
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
 
@@ -125,7 +126,9 @@ class RefinedProposal(Proposal):
 
 
 @torch.no_grad()
-def refine(model: VAE, x: Tensor, seed: int = 0) -> RefinedProposal:
+def refine(
+    model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None = None
+) -> RefinedProposal:
     """A proposal for each image, for :func:`vae_core.inference.importance.log_density`.
 
     A Gaussian has one mode and no bends, so the encoder's q stays where some draws from each give
@@ -137,21 +140,27 @@ def refine(model: VAE, x: Tensor, seed: int = 0) -> RefinedProposal:
     Args:
         x: images, (B, C, H, W) in [0, 1]. The result takes d² floats of memory an image.
         seed: the draws follow from it and from the image alone.
+        posterior: the encoder's q(z|x) of these images, where it is known already.
 
     Raises:
-        ValueError: if the images are not of the model's shape.
+        ValueError: if the images are not of the model's shape, or the posterior is of another
+            number of images.
     """
     x = x.to(model.device)
+    check_fits(posterior, x)
+    encoder = posterior or model.posterior(x)
     size = model.config.latent_size
     mean, log_scale = x.new_empty(2, len(x), size)
     lower = x.new_empty(len(x), size, size)
     is_fitted = torch.empty(len(x), dtype=torch.bool, device=x.device)
     for i in range(len(x)):
-        gaussian, is_fitted[i] = _refine(model, x[i : i + 1], seed)
+        image = x[i : i + 1]
+        alone = encoder if len(x) == 1 else model.posterior(image)
+        gaussian, is_fitted[i] = _refine(model, image, alone, seed)
         mean[i], log_scale[i] = gaussian.mean[0], gaussian.log_scale[0]
         lower[i] = gaussian.scale_tril[0].tril(-1)
     fitted = StretchedGaussian(GaussianPosterior(mean, log_scale, lower))
-    return RefinedProposal(fitted, model.posterior(x), is_fitted)
+    return RefinedProposal(fitted, encoder, is_fitted)
 
 
 def refined_log_density(
@@ -217,12 +226,15 @@ ESTIMATES_TO: Mapping[ProposalName, Callable[..., ReachedDensity]] = {
 """The same to a standard error, called as (model, x, se, largest K, seed, on_progress)."""
 
 
-def _refine(model: VAE, x: Tensor, seed: int) -> tuple[GaussianPosterior, Tensor]:
+def _refine(
+    model: VAE, x: Tensor, encoder: Posterior, seed: int
+) -> tuple[GaussianPosterior, Tensor]:
     """The Gaussian of one image x (1, C, H, W), and whether it is better than the encoder's q.
 
-    One at a time: rounding, which depends on what is computed together, would be magnified.
+    One at a time, encoded alone as well: rounding, which depends on what is computed together,
+    would be magnified.
     """
-    encoder, noise = model.posterior(x), _Noise(model, x, seed)
+    noise = _Noise(model, x, seed)
     start = _start(model, x, encoder.path(noise.mirrored(_DRAWS)).z, noise)
     gaussian = fitted_gaussian(model, x, start, lambda: noise.mirrored(_DRAWS))
     both = StretchedGaussian(gaussian), encoder

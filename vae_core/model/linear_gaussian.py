@@ -90,14 +90,8 @@ class LinearGaussian:
 
 
 def is_linear_gaussian(model: VAE) -> bool:
-<<<<<<< HEAD
     """Whether a VAE has a linear decoder, Gaussian pixels and the standard normal prior."""
-    parts = (model.decoder, model.likelihood, model.prior)
-    return all(map(isinstance, parts, (LinearDecoder, Gaussian, StandardNormal)))
-=======
-    """Whether the decoder of a VAE is linear and its pixels are Gaussian."""
     return _parts(model) is not None
->>>>>>> w-data
 
 
 def of_model(model: VAE) -> LinearGaussian:
@@ -107,13 +101,8 @@ def of_model(model: VAE) -> LinearGaussian:
         ValueError: if the decoder is not linear, the pixels are not Gaussian, or the prior is not
             the standard normal.
     """
-<<<<<<< HEAD
-    config = model.config
-    if not is_linear_gaussian(model):
-=======
-    parts = _parts(model)
+    parts, config = _parts(model), model.config
     if parts is None:
->>>>>>> w-data
         raise ValueError(
             "Exact values exist for a linear network with the Gaussian likelihood and the "
             f"standard normal prior, not for {config.network} with {config.likelihood} and "
@@ -126,6 +115,6 @@ def of_model(model: VAE) -> LinearGaussian:
 
 def _parts(model: VAE) -> tuple[LinearDecoder, Gaussian] | None:
     decoder, likelihood = model.decoder, model.likelihood
-    if isinstance(decoder, LinearDecoder) and isinstance(likelihood, Gaussian):
-        return decoder, likelihood
-    return None
+    if not (isinstance(decoder, LinearDecoder) and isinstance(model.prior, StandardNormal)):
+        return None
+    return (decoder, likelihood) if isinstance(likelihood, Gaussian) else None

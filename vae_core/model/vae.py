@@ -61,13 +61,23 @@ class VAE(nn.Module):
         Raises:
             ValueError: if the images are not of the model's shape.
         """
+        return self.to_posterior(self.encode(x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Compute the encoder's features h of images x (B, C, H, W) in [0, 1]: (B, F).
+
+        All parameters of q(z|x) follow from them: it is ``model.to_posterior(h)``.
+
+        Raises:
+            ValueError: if the images are not of the model's shape.
+        """
         if tuple(x.shape[1:]) != self.config.image_shape:
             raise ValueError(
                 f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
             )
         with self._around_networks():
             h = self.encoder(x)
-        return self.to_posterior(h.to(x.dtype))
+        return h.to(x.dtype)
 
     def decode(self, z: Tensor) -> Tensor:
         """The parameters of every pixel for latents (…, d), such as the logits of a Bernoulli.

@@ -7,9 +7,11 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -37,11 +39,15 @@ from vae_core.scoring.calibration import (
     calibration_steps,
 )
 from vae_core.scoring.detection import SCORES, Detection, DetectionReport, Separation
-from vae_core.scoring.score import HeldOut
+from vae_core.scoring.figures.complexity import complexity_corrected
+from vae_core.scoring.figures.table import FIGURES
 
+_IN_FILE = {"complexity_corrected": "code_bits", "latent_distance": "distance"}
+"""Figures that the calibration file keeps under another name than their own."""
+_CODE = _IN_FILE["complexity_corrected"]
 _DETECTION_FORMAT = 1
 _SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
-_REMEDY = "Scores do without it once `python -m vae_core calibrate` has been run."
+_REMEDY = "Only the colours of the latent map need it; scores do without."
 
 T = TypeVar("T")
 
@@ -89,8 +95,8 @@ def calibration_of(run: Run) -> Calibration | None:
 def write_calibration(found: Calibration, folder: Path) -> None:
     """Keep a calibration in a run's folder, in one step."""
     tensors = {
-        **_tensors("held_out", found.held_out),
-        **_tensors("latents", found.latents),
+        **_prefixed("held_out", _measured_tensors(found.held_out)),
+        **_prefixed("latents", vars(found.latents)),
         "latents.points": found.latents.points.half(),
         "classifier.weight": found.classifier.weight,
         "classifier.bias": found.classifier.bias,
@@ -99,12 +105,31 @@ def write_calibration(found: Calibration, folder: Path) -> None:
     replace_file(folder / CALIBRATION_FILE, save(tensors, {"protocol": json.dumps(about)}))
 
 
-def _tensors(prefix: str, record: Measured | TrainingLatents) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": value.contiguous() for name, value in vars(record).items()}
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": value.contiguous() for name, value in tensors.items()}
+
+
+def _measured_tensors(found: Measured) -> dict[str, Tensor]:
+    """Name the columns of a table of figures as the file does.
+
+    It has the length of the code instead of the complexity-corrected score, which follows from it.
+    A code length is a whole number, so that rounding makes it exact.
+    """
+    columns = {_IN_FILE.get(name, name): found.figure(name) for name in FIGURES}
+    columns[_CODE] = complexity_corrected(found.log_px, columns[_CODE]).round()
+    return {**columns, "whitened": found.whitened}
+
+
+def _measured(tensors: Mapping[str, Tensor]) -> Measured:
+    """Read what :func:`_measured_tensors` wrote."""
+    corrected = complexity_corrected(tensors["log_px"], tensors[_CODE])
+    columns = {**tensors, _CODE: corrected}
+    table = [columns[_IN_FILE.get(name, name)] for name in FIGURES]
+    return Measured(torch.stack(table, 1).double(), tensors["whitened"])
 
 
 def _read_calibration(path: Path) -> Calibration | None:
-    """What :func:`write_calibration` wrote; None if another version did.
+    """Read what :func:`write_calibration` wrote; None if another version did.
 
     Raises:
         LookupError, TypeError, ValueError: if it is something else.
@@ -120,8 +145,11 @@ def _read_calibration(path: Path) -> Calibration | None:
         return {name.partition(".")[2]: value for name, value in found.items()}
 
     accuracy, latents = protocol.pop("classifier_accuracy"), record("latents")
+    held_out = record("held_out")
+    if not {_IN_FILE.get(name, name) for name in FIGURES} <= held_out.keys():
+        return None  # of a time when there were fewer figures
     return Calibration(
-        Measured(**record("held_out")),
+        _measured(held_out),
         TrainingLatents(**latents | {"points": latents["points"].float()}),
         LatentClassifier(**record("classifier"), accuracy=accuracy),
         protocol,
@@ -154,13 +182,13 @@ def write_detection(found: DetectionReport, folder: Path) -> None:
 
 
 def _read_detection(path: Path) -> DetectionReport | None:
-    """What :func:`write_detection` wrote; None if another version did.
+    """Read what :func:`write_detection` wrote; None if another version did.
 
     Raises:
         AttributeError, KeyError, TypeError, ValueError: if it is something else.
     """
     written = json.loads(path.read_text("utf-8"))
-    if written["format"] != _DETECTION_FORMAT:
+    if written["format"] != _DETECTION_FORMAT or _lacks_scores(written["kinds"]):
         return None
     kinds = {
         kind: Detection(
@@ -176,6 +204,11 @@ def _read_detection(path: Path) -> DetectionReport | None:
         raise ValueError(f"there is no {' or '.join(sorted(missing)) or 'kind of images'} in it")
     shares = _share(written["false_alarms"]), _share(written["level"])
     return DetectionReport(own, *shares, kinds, int(written["seed"]), about)
+
+
+def _lacks_scores(kinds: Mapping[str, Any]) -> bool:
+    """Whether the report is of a time when there were fewer scores."""
+    return any(set(SCORES) - found["scores"].keys() for found in kinds.values())
 
 
 def _separation(written: Mapping[str, Any]) -> Separation:
@@ -195,6 +228,14 @@ def _count(value: Any) -> int:
 
 
 # ---- held-out scores
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores of test images, log p̂(x) in nats, (N,), and the protocol they were made by."""
+
+    log_px: Tensor
+    protocol: dict[str, Any]
 
 
 def held_out_of(run: Run) -> HeldOut | None:

@@ -1,7 +1,7 @@
-"""What a finished model's scores are held against, computed once.
+"""Reference measurements of held-out images, which new images are compared with.
 
-Figures of held-out validation images, and the latents of training images. What keeps it beside a
-run is :mod:`vae_core.runs.records`.
+Computed once for a model: the figures of validation images, and the latents of training images.
+:mod:`vae_core.runs.records` keeps them in the run folder.
 """
 
 import dataclasses
@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_core.analysis.classification import ClassProbabilities, LatentClassifier, class_posterior
+from vae_core.analysis.classification import ClassProbabilities, LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
-from vae_core.inference.proposals import SETTINGS, refined_log_density
+from vae_core.inference.proposals import SETTINGS
 from vae_core.model.vae import VAE
-from vae_core.scoring.figures.complexity import code_length
-from vae_core.scoring.figures.regret import SCHEDULE, likelihood_regret
-from vae_core.scoring.score import HeldOut, complexity_corrected
+from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
+from vae_core.scoring.figures.regret import SCHEDULE
+from vae_core.scoring.figures.table import FIGURES
+from vae_core.scoring.place import Place
 from vae_core.scoring.typicality import Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
@@ -33,8 +34,6 @@ _SPLIT: Split = "validation"
 _TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # of the work, about
-CLASS_SAMPLES = 500
-"""K of a class head's p(y|x)."""
 CALIBRATION_VERSION = 2  # of what the file holds
 CALIBRATION_FORMAT = {
     "format": CALIBRATION_VERSION,
@@ -47,44 +46,36 @@ CALIBRATION_FORMAT = {
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of B images that are compared; every attribute but the last is (B,), float64.
+    """The figures of B images, to be compared with those of other images.
 
     Attributes:
-        log_px: log p̂(x) in nats.
-        code_bits: length of a lossless code in bits.
-        regret: likelihood regret in nats.
-        distance: to the nearest training latent, in standard deviations of the aggregate posterior.
-        whitened: the posterior means in those units, (B, d), float32.
+        table: one column a figure, in the order of
+            :data:`~vae_core.scoring.figures.table.FIGURES`, (B, F), float64.
+        whitened: the posterior means in standard deviations of the aggregate posterior, (B, d),
+            float32.
     """
 
-    log_px: Tensor
-    code_bits: Tensor
-    regret: Tensor
-    distance: Tensor
+    table: Tensor
     whitened: Tensor
 
+    def figure(self, name: str) -> Tensor:
+        """The values of one figure, (B,)."""
+        return self.table[:, list(FIGURES).index(name)]
+
     @property
-    def table(self) -> Tensor:
-        """The figures in the order of :data:`vae_core.scoring.typicality.FIGURES`, (B, 4)."""
-        return table(self.log_px, self.code_bits, self.regret, self.distance)
+    def log_px(self) -> Tensor:
+        """log p̂(x) in nats, (B,)."""
+        return self.figure("log_px")
 
 
-def table(log_px: Tensor, code_bits: Tensor, regret: Tensor, distance: Tensor) -> Tensor:
-    """Four columns (B,) in the order of :data:`~vae_core.scoring.typicality.FIGURES`,
-    (B, 4), float64."""
-    corrected = complexity_corrected(log_px, code_bits)
-    return torch.stack([log_px, corrected, regret, distance], 1).double()
+def measure(images: ImageContext) -> Measured:
+    """Measure every figure of a batch of images."""
+    return Measured(table(images), images.whitened)
 
 
-def measure(
-    model: VAE, x: Tensor, latents: TrainingLatents, importance_samples: int, seed: int
-) -> Measured:
-    """The figures of images x (B, C, H, W), as the model sees them."""
-    log_px = refined_log_density(model, x.to(model.device), importance_samples, seed).log_px
-    regret = likelihood_regret(model, x, seed).amortisation
-    whitened = latents.whitened(model, x, seed)
-    distance = latents.distance(whitened)
-    return Measured(log_px, code_length(x), regret, distance, whitened)
+def table(images: ImageContext) -> Tensor:
+    """Every figure of a batch of images, one column each, (B, F), float64."""
+    return torch.stack([figure.measure(images) for figure in FIGURES.values()], 1).double()
 
 
 @dataclass(frozen=True)
@@ -115,33 +106,37 @@ class Calibration:
         return self.protocol["seed"]
 
     @property
-    def scores(self) -> HeldOut:
-        """The held-out log p̂(x), for a percentile."""
-        return HeldOut(self.held_out.log_px, dict(self.protocol))
+    def binarisation(self) -> Binarisation:
+        """How the pixels of the held-out images became binary."""
+        return self.protocol["binarisation"]
 
     @property
     def reference(self) -> Reference:
-        """What images are judged by."""
+        """The held-out figures, to judge images by."""
         return Reference(self.held_out.table)
 
-    def binarised_by(self, protocol: Binarisation) -> bool:
-        """Whether images under that binarisation may be judged by it."""
-        return self.protocol["binarisation"] == protocol
+    def context(self, model: VAE, x: Tensor) -> ImageContext:
+        """Images x (B, C, H, W), to be measured as the held-out images were."""
+        return ImageContext(model, x, self.importance_samples, self.seed, self.latents)
 
     def measure(self, model: VAE, x: Tensor) -> Measured:
-        """The figures of images x (B, C, H, W), as the held-out images' were found."""
-        return measure(model, x, self.latents, self.importance_samples, self.seed)
+        """Measure images x (B, C, H, W) as the held-out images were measured."""
+        return measure(self.context(model, x))
 
-    def classes(self, model: VAE, x: Tensor, whitened: Tensor) -> list[ClassProbabilities]:
-        """p(y|x) of images x (B, C, H, W) with such latents (B, d): the model's own, if it has one.
+    def comparable(self, images: ImageContext) -> ImageContext:
+        """The same images with log p̂(x) by the K and seed of the held-out images."""
+        return images.estimated_by(self.importance_samples, self.seed)
 
-        It takes as many draws of an image as the accuracy was found with.
-        """
+    def place(self, log_px: float) -> Place:
+        """Find the place of a log p̂(x), with the same K and seed, among the held-out ones."""
+        return Place.among(self.held_out.log_px, log_px)
+
+    def classes(self, images: ImageContext) -> list[ClassProbabilities]:
+        """Compute p(y|x) of each image: by the model's class head, if it has one."""
         accuracy = self.protocol.get("class_head_accuracy")
         if accuracy is None:
-            return self.classifier(whitened)
-        found = class_posterior(model, x, CLASS_SAMPLES, self.seed)
-        rows = zip(*(each.tolist() for each in found), strict=True)
+            return self.classifier(images.whitened)
+        rows = zip(*(each.tolist() for each in images.class_probabilities), strict=True)
         return [ClassProbabilities(chances, accuracy, errors) for chances, errors in rows]
 
 
@@ -152,11 +147,10 @@ def calibration_steps(
     images: int = IMAGES,
     seed: int = 0,
 ) -> Generator[float, None, Calibration]:
-    """Measure what the scores of a model are compared with; whoever drives it can do other things
-    meanwhile, or never come back.
+    """Measure held-out images in small steps, to compare the scores of a model with.
 
-    A 2×200 MLP with d = 50 takes 5 to 15 s on a CPU
-    core, a residual convolutional net one or two minutes.
+    The caller can do other things between two steps, or never come back. A 2×200 MLP with d = 50
+    takes 5 to 15 s on a CPU core, a residual convolutional net one or two minutes.
 
     Args:
         data: the data set that the model was trained on.
@@ -174,30 +168,38 @@ def calibration_steps(
     yield _LATENTS_SHARE
     x, held_out_labels = evaluation_images(data, _SPLIT, binarisation, seed, images)
     parts: list[Measured] = []
+    classes: list[Tensor] = []
     for start in range(0, len(x), _AT_ONCE):
-        block = x[start : start + _AT_ONCE]
-        parts.append(measure(model, block, latents, IMPORTANCE_SAMPLES, seed))
-        done = (start + len(block)) / len(x)
+        block = ImageContext(model, x[start : start + _AT_ONCE], IMPORTANCE_SAMPLES, seed, latents)
+        parts.append(measure(block))
+        if model.class_head is not None:
+            classes.append(block.class_probabilities[0].argmax(1))
+        done = (start + len(block.x)) / len(x)
         yield _LATENTS_SHARE + (1 - _LATENTS_SHARE) * done
     held_out = _joined(parts)
     classifier = LatentClassifier.fitted(
         latents.points, latents.labels, held_out.whitened, held_out_labels
     )
-    protocol = {
+    protocol = _protocol(data, binarisation, seed, len(x), len(seen))
+    if classes:
+        right = (torch.cat(classes) == held_out_labels.cpu()).double().mean()
+        protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
+    return Calibration(held_out, latents, classifier, protocol)
+
+
+def _protocol(
+    data: Dataset, binarisation: Binarisation, seed: int, images: int, training_images: int
+) -> dict[str, Any]:
+    return {
         "dataset": data.name,
         "split": _SPLIT,
-        "images": len(x),
+        "images": images,
         "binarisation": binarisation,
         "importance_samples": IMPORTANCE_SAMPLES,
         "seed": seed,
-        "training_images": len(seen),
+        "training_images": training_images,
         **CALIBRATION_FORMAT,
     }
-    if model.class_head is not None:
-        said = class_posterior(model, x, CLASS_SAMPLES, seed)[0].argmax(1)
-        right = (said == held_out_labels.cpu()).double().mean()
-        protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
-    return Calibration(held_out, latents, classifier, protocol)
 
 
 def _joined(parts: list[Measured]) -> Measured:

@@ -20,9 +20,9 @@ from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
-from vae_core.scoring.typicality import FIGURES, UNLIKE
-from vae_core.settings.choices import Binarisation
+from vae_core.scoring.typicality import UNLIKE
 
 IMAGES = 500
 FEWEST_IMAGES = 50
@@ -30,7 +30,8 @@ FEWEST_IMAGES = 50
 _AT_ONCE = 20
 _SENSITIVITY = 0.95
 
-SCORES = ("log_px", "typicality", "complexity_corrected", "regret", "latent_distance", "combined")
+_RAW = "log_px"
+SCORES = (_RAW, "typicality", *(name for name in FIGURES if name != _RAW), "combined")
 """Raw −log p̂(x), its two-sided tail, the other figures of a verdict, and its p-value."""
 
 
@@ -51,7 +52,7 @@ class Separation:
 
 @dataclass(frozen=True)
 class Detection:
-    """What came of one kind of foreign images.
+    """How well one kind of foreign images is told from own images.
 
     Attributes:
         images: how many there are.
@@ -132,12 +133,11 @@ def detection_steps(
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
     given = {"own": test[chosen], **_foreign(data, test[chosen], seed), **(own_kinds or {})}
     total = sum(map(len, given.values()))
-    binarisation: Binarisation = calibration.protocol["binarisation"]
     draw, done = torch.Generator().manual_seed(seed), 0
     figures: dict[str, Tensor] = {}
     for name, pixels in given.items():
         parts = []
-        for block in binarise(pixels, binarisation, draw).split(_AT_ONCE):
+        for block in binarise(pixels, calibration.binarisation, draw).split(_AT_ONCE):
             parts.append(calibration.measure(model, block).table)
             done += len(block)
             yield done / total
@@ -176,9 +176,9 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
 def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:
     """Each of SCORES, higher for what is less typical."""
     figures = dict(zip(FIGURES, table.T.numpy(), strict=True))
-    two_sided = dict(zip(FIGURES, tails.T.numpy(), strict=True))["log_px"]
+    two_sided = dict(zip(FIGURES, tails.T.numpy(), strict=True))[_RAW]
     changed = {
-        "log_px": -figures["log_px"],
+        _RAW: -figures[_RAW],
         "typicality": -two_sided,
         "combined": -p_values.numpy(),
     }

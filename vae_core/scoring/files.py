@@ -11,18 +11,19 @@ from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.judge import Judge
 from vae_core.scoring.pixel_map import PixelTerms, pixel_terms
 from vae_core.scoring.report import Report, report_images
-from vae_core.scoring.score import HeldOut, Score
+from vae_core.scoring.score import Score
 from vae_core.settings.choices import Binarisation
 
 _BATCH = 32
+_NO_VERDICT = Judge()
 
 
 @dataclass(frozen=True)
 class FileScore:
-    """What became of one file: how it was prepared and its report, or why it could not be scored.
+    """One file: how it was prepared and its report, or why it could not be scored.
 
     Attributes:
         x: what the model saw, (1, C, H, W).
@@ -46,38 +47,31 @@ def score_files(
     model: VAE,
     files: Iterable[tuple[str, bytes | ImageError]],
     importance_samples: int,
-    binarisation: Binarisation = "dynamic",
-    held_out: HeldOut | None = None,
+    judge: Judge = _NO_VERDICT,
     options: PrepareOptions | None = None,
     seed: int = 0,
     dataset: str | None = None,
-    calibration: Calibration | None = None,
     pixel_maps: bool = False,
 ) -> Iterator[FileScore]:
-    """Reports of files, in order; one that cannot be read is named, and the rest are scored.
+    """Report on files, in order; one that cannot be read is named, and the rest are scored.
 
     Lazy and in small batches, so memory does not grow with their number.
 
     Args:
-        held_out: for percentiles of log p̂(x) where there is no calibration.
+        judge: the binarisation of the files' pixels, and held-out images of the same.
         options, dataset: as in :func:`vae_core.data.prepare.prepare`.
-        calibration: of the model; it and ``held_out`` are without effect if they are of another
-            binarisation.
         pixel_maps: whether to measure where in an image its likelihood comes from.
     """
-    if held_out is not None and not held_out.binarised_by(binarisation):
-        held_out = None
-    if calibration is not None and not calibration.binarised_by(binarisation):
-        calibration = None
     stream = iter(files)
     while batch := list(islice(stream, _BATCH)):
         read = [
-            _read(model, name, data, binarisation, options, seed, dataset) for name, data in batch
+            _read(model, name, data, judge.binarisation, options, seed, dataset)
+            for name, data in batch
         ]
         inputs = [each.x for each in read if each.x is not None]
         if inputs:
             x = torch.cat(inputs)
-            reports = iter(report_images(model, x, importance_samples, calibration, held_out, seed))
+            reports = iter(report_images(model, x, importance_samples, judge, seed))
             read = [e if e.x is None else replace(e, report=next(reports)) for e in read]
             if pixel_maps:
                 read = [_with_pixels(model, each, seed) for each in read]

@@ -1,8 +1,8 @@
-"""How much of a score hangs on one draw of the binary pixels.
+"""How much a score depends on the random binarisation.
 
-Dynamic binarisation draws every pixel, so a grey image has as many scores as it has draws. The
-held-out images, each drawn once, have that spread in them: a verdict by one draw is false as rarely
-as it says. It may still be another by the next one.
+Dynamic binarisation draws every pixel, so a grey image has as many scores as it has draws. Held-out
+images are binarised once as well, so the false-alarm rate of a verdict is correct for a single
+draw. Another draw of the same image may still give another verdict.
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ from torch import Tensor
 from vae_core.data.pixels import model_input
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_images
-from vae_core.scoring.score import HeldOut
 from vae_core.scoring.typicality import Verdict
 
 DRAWS = 10
@@ -24,7 +24,7 @@ DRAWS = 10
 
 @dataclass(frozen=True)
 class Redraws:
-    """Reports of draws of one image, as far as they are made.
+    """Reports of some draws of one image, by dynamic binarisation.
 
     Attributes:
         reports: of the draws by the seeds from 0 on.
@@ -46,7 +46,7 @@ class Redraws:
 
     @property
     def percentiles(self) -> list[float]:
-        """Those of log p̂(x) among held-out images, 0 to 100; empty without any."""
+        """The percentiles of log p̂(x) among held-out images, 0 to 100; empty without any."""
         return [each.score.place.percentile for each in self.reports if each.score.place]
 
     @property
@@ -60,21 +60,20 @@ def redraw_steps(
     model: VAE,
     pixels: Tensor,
     importance_samples: int,
-    calibration: Calibration | None = None,
-    held_out: HeldOut | None = None,
+    judge: Judge | Calibration | None = None,
     draws: int = DRAWS,
 ) -> Iterator[Redraws]:
-    """Reports of draws of grey pixels (C, H, W), uint8, by dynamic binarisation, one by one.
+    """Report on draws of grey pixels (C, H, W), uint8, by dynamic binarisation, one by one.
 
     Args:
         importance_samples: K.
-        calibration, held_out: as in :func:`vae_core.scoring.report.report_images`.
+        judge: as in :func:`vae_core.scoring.report.report_images`.
 
     Yields:
-        What there is so far, after each draw.
+        The reports so far, after each draw.
     """
     reports: tuple[Report, ...] = ()
     for seed in range(draws):
         x = model_input(pixels, "dynamic", seed)
-        reports += tuple(report_images(model, x, importance_samples, calibration, held_out))
+        reports += tuple(report_images(model, x, importance_samples, judge))
         yield Redraws(reports, draws)

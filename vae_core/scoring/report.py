@@ -1,26 +1,19 @@
-"""The whole score report of an image: what its log p̂(x) is worth, and a verdict in words."""
+"""The whole score report of an image: what its log p̂(x) is worth, and a verdict."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vae_core.analysis.classification import ClassProbabilities
 from vae_core.analysis.neighbours import Neighbours
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration, table
-from vae_core.scoring.figures.complexity import code_length
-from vae_core.scoring.figures.regret import likelihood_regret
-from vae_core.scoring.score import (
-    Convergence,
-    HeldOut,
-    Score,
-    complexity_corrected,
-    score_images,
-    scoring_steps,
-)
-from vae_core.scoring.typicality import Judgement, Verdict, that_of
+from vae_core.scoring.context import ImageContext
+from vae_core.scoring.figures.table import FIGURES
+from vae_core.scoring.judge import Judge, as_judge
+from vae_core.scoring.score import Convergence, Score, convergence_steps, scores_of
+from vae_core.scoring.typicality import Judgement, Verdict
 
 
 @dataclass(frozen=True)
@@ -31,8 +24,8 @@ class Report:
     Attributes:
         score: log p̂(x) in nats with its diagnostics, and its place among held-out images.
         code_bits: length of a lossless code of what the model saw, in bits.
-        complexity_corrected: −log₂ p̂(x) − ``code_bits``, in bits; high is atypical.
-        regret: likelihood regret in nats, with its standard error ``regret_se``; high is atypical.
+        values: every figure by its name, log p̂(x) by the K of the score; NaN where it is not known.
+        errors: standard errors of the figures that have any.
         neighbours: the training images with the nearest latents; None without a calibration, as
             are the last two.
         classes: p(y|x).
@@ -41,110 +34,106 @@ class Report:
 
     score: Score
     code_bits: float
-    complexity_corrected: float
-    regret: float
-    regret_se: float
+    values: Mapping[str, float]
+    errors: Mapping[str, float]
     neighbours: Neighbours | None = None
     classes: ClassProbabilities | None = None
     judgement: Judgement | None = None
 
     @property
-    def verdict(self) -> Verdict | None:
-        """From calibrated percentiles alone: of all figures, else of log p̂(x); None without any."""
-        if self.judgement is not None:
-            return self.judgement.verdict
-        return None if self.score.place is None else self.score.place.verdict
+    def complexity_corrected(self) -> float:
+        """−log₂ p̂(x) − ``code_bits``, in bits; high is atypical."""
+        return self.values["complexity_corrected"]
 
     @property
-    def sentence(self) -> str:
-        """The verdict, and what decided; empty without one."""
-        if self.judgement is not None:
-            return self.judgement.sentence
-        place = self.score.place
-        if place is None:
-            return ""
-        return (
-            f"{place.verdict.capitalize()} by its log p(x) alone, higher than "
-            f"{that_of(place.percentile, place.images)} held-out images (two-sided p = "
-            f"{place.tail:.2g})."
-        )
+    def regret(self) -> float:
+        """Likelihood regret in nats; high is atypical."""
+        return self.values["regret"]
+
+    @property
+    def regret_se(self) -> float:
+        """Standard error of the likelihood regret in nats."""
+        return self.errors["regret"]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How usual the image is, over all figures; None without a calibration."""
+        return self.judgement and self.judgement.verdict
 
 
 def report_images(
     model: VAE,
     x: Tensor,
     importance_samples: int,
-    calibration: Calibration | None = None,
-    held_out: HeldOut | None = None,
+    judge: Judge | Calibration | None = None,
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Report]:
-    """Reports of images that are already as the model sees them, (B, C, H, W) in [0, 1].
+    """Report on images that are already as the model sees them, (B, C, H, W) in [0, 1].
 
     Args:
-        calibration: of this model, under the binarisation by which ``x`` was made.
-        held_out: what to compare log p̂(x) with where there is no calibration.
+        judge: held-out images of this model, under the binarisation by which ``x`` was made.
 
     Raises:
         ValueError: if K is out of range or the images are not of the model's shape.
     """
-    held_out = held_out if calibration is None else calibration.scores
-    scores = score_images(model, x, importance_samples, held_out, seed, on_progress)
-    return _reports(model, x, scores, calibration, seed)
+    judge = as_judge(judge)
+    images = judge.context(model, x, importance_samples, seed)
+    images.estimate(on_progress)
+    return _reports(images, judge)
 
 
 def report_steps(
     model: VAE,
     x: Tensor,
     importance_samples: int,
-    calibration: Calibration | None = None,
-    held_out: HeldOut | None = None,
+    judge: Judge | Calibration | None = None,
     seed: int = 0,
 ) -> Generator[float, None, tuple[Report, Convergence]]:
-    """The report of one image x (1, C, H, W) in small steps, as
-    :func:`vae_core.scoring.score.scoring_steps` has them; what comes before the first and after the
-    last
-    takes some 50 ms together, with a convolutional net 0.6 s."""
-    held_out = held_out if calibration is None else calibration.scores
-    steps = scoring_steps(model, x, importance_samples, held_out, seed)
-    score, convergence = yield from steps
-    (report,) = _reports(model, x, [score], calibration, seed)
+    """Report on one image x (1, C, H, W) in small steps, as
+    :func:`vae_core.scoring.score.convergence_steps` has them.
+
+    The work before the first step and after the last takes some 50 ms together, with a
+    convolutional net 0.6 s.
+    """
+    judge = as_judge(judge)
+    images = judge.context(model, x, importance_samples, seed)
+    convergence = yield from convergence_steps(images)
+    (report,) = _reports(images, judge)
     return report, convergence
 
 
-def _reports(
-    model: VAE, x: Tensor, scores: list[Score], calibration: Calibration | None, seed: int
-) -> list[Report]:
-    regret = likelihood_regret(model, x, seed if calibration is None else calibration.seed)
-    bits = code_length(x)
-    log_px = torch.tensor([score.log_px for score in scores], dtype=torch.float64)
-    corrected = complexity_corrected(log_px, bits)
-    columns = (bits, corrected, regret.amortisation, regret.amortisation_se)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    placed = _placed(model, x, scores, calibration, bits, regret.amortisation)
+def _reports(images: ImageContext, judge: Judge) -> list[Report]:
+    values = {name: figure.measure(images) for name, figure in FIGURES.items()}
+    errors = {name: figure.se(images) for name, figure in FIGURES.items() if figure.se}
     return [
-        Report(score, *row, *where) for score, row, where in zip(scores, rows, placed, strict=True)
+        Report(score, code_bits, _at(i, values), _at(i, errors), *placed)
+        for i, (score, code_bits, placed) in enumerate(
+            zip(
+                scores_of(images, judge),
+                images.code_bits.tolist(),
+                _placed(images, judge.calibration),
+                strict=True,
+            )
+        )
     ]
 
 
+def _at(index: int, columns: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: column[index].item() for name, column in columns.items()}
+
+
 def _placed(
-    model: VAE,
-    x: Tensor,
-    scores: list[Score],
-    calibration: Calibration | None,
-    bits: Tensor,
-    regret: Tensor,
+    images: ImageContext, calibration: Calibration | None
 ) -> list[tuple[Neighbours, ClassProbabilities, Judgement] | tuple[()]]:
-    """What a calibration adds."""
+    """Compare images with training images and with held-out ones."""
     if calibration is None:
-        return [()] * len(scores)
-    whitened = calibration.latents.whitened(model, x, calibration.seed)
-    comparable = torch.tensor([s.place.log_px for s in scores if s.place], dtype=torch.float64)
-    figures = table(comparable, bits, regret, calibration.latents.distance(whitened))
+        return [()] * len(images.x)
+    figures = table(calibration.comparable(images))
     return list(
         zip(
-            calibration.latents.nearest(whitened),
-            calibration.classes(model, x, whitened),
+            calibration.latents.nearest(images.whitened),
+            calibration.classes(images),
             calibration.reference.judge(figures),
             strict=True,
         )

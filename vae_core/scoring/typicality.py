@@ -16,8 +16,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vae_core.scoring.figures.table import FIGURES
+
 Verdict = Literal["typical", "unusual", "unlike the training data"]
-Figure = Literal["log_px", "complexity_corrected", "regret", "latent_distance"]
 
 UNUSUAL, UNLIKE = 0.1, 0.04
 """False-alarm rates: the share of images of the data called unusual or worse, and called unlike it.
@@ -29,29 +30,6 @@ themselves: more than 5 once in eight calibrations.
 _ROUNDING = 1e-9  # in a sum over figures
 
 
-@dataclass(frozen=True)
-class About:
-    """What a figure is called, its unit, and whether low values are atypical as well as high."""
-
-    title: str
-    unit: str
-    two_sided: bool = False
-
-    def shown(self, value: float) -> str:
-        """A value with its unit, to a tenth; a small one to two significant digits."""
-        digits = f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
-        return f"{digits} {self.unit}".replace("-", "−")
-
-
-FIGURES: Mapping[Figure, About] = {
-    "log_px": About("log p(x)", "nats", two_sided=True),
-    "complexity_corrected": About("complexity-corrected score", "bits"),
-    "regret": About("likelihood regret", "nats"),
-    "latent_distance": About("distance to the nearest training latent", "σ"),
-}
-"""The columns of every table of figures, (N, 4), in order."""
-
-
 def verdict_of(p_value: float) -> Verdict:
     """A p-value in words."""
     if p_value <= UNLIKE:
@@ -61,7 +39,7 @@ def verdict_of(p_value: float) -> Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What held-out images say of an image.
+    """The place of an image among held-out images, figure by figure and over all of them.
 
     Attributes:
         p_value: how rarely an image of the data would be so extreme over all figures, 0 to 1.
@@ -72,9 +50,9 @@ class Judgement:
     """
 
     p_value: float
-    values: Mapping[Figure, float]
-    percentiles: Mapping[Figure, float]
-    tails: Mapping[Figure, float]
+    values: Mapping[str, float]
+    percentiles: Mapping[str, float]
+    tails: Mapping[str, float]
     images: int
 
     @property
@@ -83,40 +61,19 @@ class Judgement:
         return verdict_of(self.p_value)
 
     @property
-    def decided_by(self) -> Figure:
-        """The figure with the smallest tail."""
+    def decided_by(self) -> str:
+        """The name of the figure with the smallest tail."""
         return min(self.tails, key=self.tails.__getitem__)
-
-    @property
-    def sentence(self) -> str:
-        """The verdict, and which figure decided; of a typical image, which came nearest to it."""
-        figure = self.decided_by
-        about, below = FIGURES[figure], self.percentiles[figure]
-        side, share = ("higher", below) if below >= 50 else ("lower", 100 - below)
-        typical = self.verdict == "typical"
-        head = "nothing stands out; least usual is" if typical else "what stands out most is"
-        return (
-            f"{self.verdict.capitalize()}: {head} its {about.title} of "
-            f"{about.shown(self.values[figure])}, {side} than {that_of(share, self.images)} "
-            f"held-out images (p = {self.p_value:.2g} over all figures)."
-        )
-
-
-def that_of(share: float, images: int) -> str:
-    """A share of images, 0 to 100, in words that never make all of most."""
-    if share == 100:
-        return f"that of all {images}"
-    return f"that of {'more than 99' if share > 99 else format(share, '.0f')}% of {images}"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The figures of N held-out images, (N, 4) float64 on the CPU, in the order of FIGURES."""
+    """The figures of N held-out images, (N, F) float64 on the CPU, in the order of FIGURES."""
 
     figures: Tensor
 
     def judge(self, figures: Tensor) -> list[Judgement]:
-        """The place of images with such figures, (B, 4), among the held-out ones."""
+        """Compare images with such figures, (B, F), with the held-out ones."""
         tails, p_values = self.tails(figures), self.p_values(figures)
         return [
             Judgement(p, _by_figure(values), _by_figure(below), _by_figure(tail), len(self.figures))
@@ -126,7 +83,7 @@ class Reference:
         ]
 
     def tails(self, figures: Tensor) -> Tensor:
-        """The share of images as extreme as each of B, itself counted in, figure by figure: (B, 4).
+        """The share of images as extreme as each of B, itself counted in, figure by figure: (B, F).
 
         A figure that is not a number is more extreme than all.
         """
@@ -153,7 +110,7 @@ class Reference:
         return torch.stack(result).double() if result else torch.empty(0, dtype=torch.float64)
 
     def _counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
-        """How many held-out images are at least, and at most, as high as each: (B, 4) each."""
+        """How many held-out images are at least, and at most, as high as each: (B, F) each."""
         values = figures[:, None]
         return (self.figures >= values).sum(1), (self.figures <= values).sum(1)
 
@@ -164,7 +121,7 @@ class Reference:
 
 def _tails(above: Tensor, below: Tensor, total: int) -> Tensor:
     """One- or two-sided shares of so many images, as each figure has it."""
-    two_sided = torch.tensor([about.two_sided for about in FIGURES.values()])
+    two_sided = torch.tensor([figure.two_sided for figure in FIGURES.values()])
     both = (2 * torch.minimum(above, below)).clamp(max=total)
     return torch.where(two_sided, both, above).double() / total
 
@@ -174,5 +131,5 @@ def _combined(tails: Tensor) -> Tensor:
     return -tails.rsqrt().sum(1)
 
 
-def _by_figure(row: Tensor) -> dict[Figure, float]:
+def _by_figure(row: Tensor) -> dict[str, float]:
     return dict(zip(FIGURES, row.tolist(), strict=True))

@@ -4,23 +4,21 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vae_core.data.decode import printable
+from vae_core.scoring.figures.table import FIGURES
 
 if TYPE_CHECKING:
     from vae_core.scoring.detection import DetectionReport
 
+_OTHERS = {name: figure for name, figure in FIGURES.items() if name != "log_px"}
 SCORE_NAMES = {
     "log_px": "raw log p(x)",
     "typicality": "two-sided log p(x)",
-    "complexity_corrected": "complexity-corrected",
-    "regret": "likelihood regret",
-    "latent_distance": "latent distance",
+    **{name: figure.heading for name, figure in _OTHERS.items()},
     "combined": "all together",
 }
 _IN_A_SENTENCE = {
     "typicality": "the two-sided tail of log p(x)",
-    "complexity_corrected": "the complexity-corrected score",
-    "regret": "likelihood regret",
-    "latent_distance": "the distance to the nearest training latent",
+    **{name: f"the {figure.title}" for name, figure in _OTHERS.items()},
     "combined": "the p-value over all figures",
 }
 _KIND_NAMES = {

@@ -55,7 +55,7 @@ def code(
 
     Args:
         folder: of the run.
-        scorer: what the image was held against.
+        scorer: what the image was scored by.
     """
     made_as = example(given.label) if given.place is None else None
     against = _against(scorer)
@@ -77,10 +77,8 @@ def code(
 
 
 def _against(scorer: Scorer) -> str:
-    """What the scores are held against, as the last arguments of a call."""
-    if scorer.calibration is not None:
-        return ", calibration_of(run)"
-    return "" if scorer.held_out is None else ", held_out=held_out_of(run)"
+    """The calibration that scores are compared with, as the last argument of a call."""
+    return "" if scorer.judge.calibration is None else ", calibration_of(run)"
 
 
 def _imports(made_as: Example | None, against: str) -> list[str]:
@@ -92,8 +90,7 @@ def _imports(made_as: Example | None, against: str) -> list[str]:
         lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
     lines.append("from vae_core.scoring.report import report_images")
     if against:
-        reader = "held_out_of" if "held_out_of" in against else "calibration_of"
-        lines.append(f"from vae_core.runs.records import {reader}")
+        lines.append("from vae_core.runs.records import calibration_of")
         lines.append("from vae_core.runs.run import Run")
     return [*lines, "from vae_core.data.pixels import model_input"]
 

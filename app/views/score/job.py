@@ -8,13 +8,14 @@ from torch import Tensor
 
 from app.services import models, results, work
 from app.services.models import Choice
+from app.views.score import calibrating
 from app.views.score.inputs import Given, Upload
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import PrepareOptions
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_steps
-from vae_core.scoring.score import Convergence, HeldOut, Score
+from vae_core.scoring.score import Convergence, Score
 from vae_core.settings.choices import Binarisation
 
 SEED = 0
@@ -24,7 +25,7 @@ _serials = count()
 
 @dataclass(frozen=True)
 class Scored:
-    """What came of an image.
+    """An image that is scored.
 
     Attributes:
         x: what the model saw, (1, C, H, W) in [0, 1].
@@ -46,28 +47,27 @@ class Scorer:
 
     Attributes:
         key: names both; equal keys give equal scores.
-        held_out: what percentiles of log p̂(x) refer to.
-        calibration: what verdicts rest on besides.
+        judge: the binarisation of the pixels, and the held-out images of percentile and verdict.
+        importance_samples: K.
     """
 
     key: Hashable
     model: VAE
-    held_out: HeldOut | None
-    binarisation: Binarisation
+    judge: Judge
     importance_samples: int
-    calibration: Calibration | None = None
 
     @classmethod
     def of(cls, choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
-        """The model with what its scores are held against, as far as the protocol is the same."""
-        calibration = results.calibration(choice)
-        if calibration is not None and not calibration.binarised_by(binarisation):
-            calibration = None
-        held_out = calibration.scores if calibration else results.held_out(choice)
-        if held_out is not None and not held_out.binarised_by(binarisation):
-            held_out = None
-        key = (*choice.weights(), binarisation, samples, *results.judged_by(choice))
-        return cls(key, models.model(choice), held_out, binarisation, samples, calibration)
+        """The model of a choice, with its calibration."""
+        judge = Judge.of(calibrating.calibration(choice), binarisation)
+        judged = judge.calibration is not None
+        key = (*choice.weights(), binarisation, samples, judged, *results.judged_by(choice))
+        return cls(key, models.model(choice), judge, samples)
+
+    @property
+    def binarisation(self) -> Binarisation:
+        """How grey pixels become what the model sees."""
+        return self.judge.binarisation
 
     @property
     def drawn(self) -> bool:
@@ -78,7 +78,7 @@ class Scorer:
         """The report of pixels (C, H, W) in small steps; yields the share done."""
         x = model_input(pixels, self.binarisation, SEED)
         report, convergence = yield from report_steps(
-            self.model, x, self.importance_samples, self.calibration, self.held_out, SEED
+            self.model, x, self.importance_samples, self.judge, SEED
         )
         return Scored(report, convergence, x)
 

@@ -4,11 +4,10 @@ import streamlit as st
 
 from app.figures import score as figures
 from app.figures.pictures import as_picture
-from app.parts import charts, preparation, text, widgets
-from app.services import results
+from app.parts import charts, preparation, widgets
 from app.services.models import Choice
 from app.shell import errors, frame
-from app.views.score import better_model, export, redraws
+from app.views.score import better_model, calibrating, export, redraws
 from app.views.score import report as report_
 from app.views.score.desk import Desk
 from app.views.score.examples import example
@@ -16,9 +15,8 @@ from app.views.score.inputs import Given, prepared_again
 from app.views.score.job import Job, Scored
 from app.views.score.ranking import ranking
 from vae_core.data.prepare import Prepared
-from vae_core.runs.run import UNFINISHED
+from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.pixel_map import pixel_terms
-from vae_core.scoring.score import HeldOut
 
 _SHOWN_ERRORS = 4
 _MOST_MARKS = 300
@@ -40,12 +38,12 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         ranking(job, chosen, choice)
-        if job.scorer.held_out is not None:
-            distribution(job, job.scorer.held_out, chosen)
+        if job.scorer.judge.calibration is not None:
+            distribution(job, job.scorer.judge.calibration, chosen)
     given, scored = found[chosen]
     prepared = _prepared(desk, job, given, choice)
     with right:
-        report(given, scored, job, prepared, _why_not(job, choice))
+        report(given, scored, job, prepared, choice)
         if given.place is not None:
             better_model.note(choice)
         convergence(given, scored)
@@ -113,38 +111,6 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
     return desk.prepared[1]
 
 
-def _why_not(job: Job, choice: Choice) -> str:
-    """Why there is no percentile, or a verdict by log p(x) alone, where that is so."""
-    scorer = job.scorer
-    if scorer.calibration is not None:
-        return ""
-    damage = results.damage(choice)
-    if damage is not None:
-        return errors.sentence(damage)
-    if scorer.held_out is not None:
-        return (
-            "What its other figures are held against has not been measured for this model; "
-            f"`python -m vae_core calibrate {text.shown_path(choice.run.folder)}` does so."
-        )
-    calibration = results.calibration(choice)
-    held_out = calibration.scores if calibration else results.held_out(choice)
-    if held_out is not None:
-        return (
-            f"The held-out images were scored with {held_out.protocol['binarisation']} "
-            f"binarisation; scores with {scorer.binarisation} cannot be compared with them."
-        )
-    state = choice.run.status().state
-    if state in UNFINISHED:
-        return (
-            "The run is not finished: its held-out images, with which an image is compared, are "
-            "scored at the end of training."
-        )
-    return (
-        f"The run is {state}: it ended before its held-out images were scored. Resume it on the "
-        "Train page to get percentiles."
-    )
-
-
 def failures(job: Job) -> None:
     """Name what could not be read, and why."""
     lines = [_failure(given) for given in job.failed]
@@ -175,7 +141,7 @@ def _rest_of(job: Job) -> str:
     return f"Of the other {readable:,} files {scored:,} are scored so far."
 
 
-def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
+def distribution(job: Job, calibration: Calibration, chosen: str | None) -> None:
     """All images on the distribution of the held-out ones."""
     placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
     step = -(-len(placed) // _MOST_MARKS)
@@ -183,32 +149,35 @@ def distribution(job: Job, held_out: HeldOut, chosen: str | None) -> None:
     labels = [label for label, _ in placed]
     values = [place.log_px for _, place in placed]
     index = labels.index(chosen) if chosen in labels else None
+    held_out = calibration.held_out.log_px
     figure = figures.held_out_figure(
-        held_out.log_px.numpy(), held_out.importance_samples, labels, values, index
+        held_out.numpy(), calibration.importance_samples, labels, values, index
     )
     where = f" {chosen} stands at {values[index]:.1f} nats." if index is not None else ""
-    alt = f"Histogram of log p(x) of {len(held_out.log_px)} held-out images, with marks." + where
-    names = ["held-out"] * len(held_out.log_px) + labels
+    alt = f"Histogram of log p(x) of {len(held_out)} held-out images, with marks." + where
+    names = ["held-out"] * len(held_out) + labels
     charts.chart(
         figure,
         "held-out",
         alt,
-        {"image": names, "log_px_nats": [*held_out.log_px.tolist(), *values]},
+        {"image": names, "log_px_nats": [*held_out.tolist(), *values]},
     )
 
 
 # ---- one image
 
 
-def report(given: Given, scored: Scored, job: Job, prepared: Prepared | None, why_not: str) -> None:
-    """The score report of one image.
+def report(
+    given: Given, scored: Scored, job: Job, prepared: Prepared | None, choice: Choice
+) -> None:
+    """Draw the score report of one image, and a button if its verdict lacks a calibration.
 
     Args:
         prepared: how it was made from a file.
-        why_not: why there is no percentile, if there is none.
     """
     _pictures(given, scored, job, prepared)
-    report_.judgement(given, scored, job, why_not)
+    report_.judgement(given, scored, job, calibrating.why_not(choice, job.scorer.judge))
+    calibrating.offer(choice, job.scorer.judge)
 
 
 def convergence(given: Given, scored: Scored) -> None:

@@ -10,7 +10,7 @@ from app.views.score.inputs import Given
 from app.views.score.job import Job
 from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
 
-_K = 200  # where no held-out images say how many
+_K = 200  # where there is no calibration
 
 
 def section(given: Given, job: Job) -> None:
@@ -45,9 +45,10 @@ def _task(given: Given, job: Job) -> Task[Redraws]:
 def _redraws(given: Given, job: Job) -> Iterator[Redraws]:
     """With as many samples as the held-out images, as scores rise with K."""
     by = job.scorer
-    samples = by.held_out.importance_samples if by.held_out else _K
+    calibration = by.judge.calibration
+    samples = calibration.importance_samples if calibration else _K
     assert given.pixels is not None
-    return redraw_steps(by.model, given.pixels, samples, by.calibration, by.held_out)
+    return redraw_steps(by.model, given.pixels, samples, by.judge)
 
 
 def _show(bench: Bench, task: Task[Redraws]) -> None:

@@ -16,12 +16,13 @@ from app.views.score.job import SEED, Job, Scored
 from vae_core.analysis.classification import ClassProbabilities
 from vae_core.analysis.neighbours import Neighbours
 from vae_core.inference.pareto import TRUSTED_ESS, TRUSTED_PARETO_K
-from vae_core.scoring.calibration import CLASS_SAMPLES
+from vae_core.scoring.context import CLASS_SAMPLES
+from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
-from vae_core.scoring.score import Place
-from vae_core.scoring.typicality import FIGURES, Judgement, Verdict
+from vae_core.scoring.typicality import Judgement, Verdict
 from vae_core.settings.choices import pixels_as
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.verdict import report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -41,9 +42,9 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     """log p̂(x) with how far to trust it, and the verdict.
 
     Args:
-        why_not: why there is no percentile, or a verdict by log p(x) alone, if that is so.
+        why_not: why there is no percentile, if that is so.
     """
-    score, place = scored.score, scored.score.place
+    score = scored.score
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
         f"**{short(given.label)}: log p̂(x) = {style.number(score.log_px, score.se)}** "
@@ -51,14 +52,9 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
         + f"  \n{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
         + _trust_sentence(scored)
     )
-    if place is None:
-        st.markdown(f"**No percentile.** {why_not}")
-    else:
-        st.markdown(_place_sentence(place, scored.report, why_not))
-    held_out = job.scorer.held_out
-    compared = f" · percentile at K = {held_out.importance_samples:,}" if held_out else ""
-    if held_out and score.refined and not held_out.refined:
-        compared += f" {_DRAWN_FROM[False]}"
+    st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
+    calibration = job.scorer.judge.calibration
+    compared = f" · percentile at K = {calibration.importance_samples:,}" if calibration else ""
     st.caption(
         "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
         "show. The percentile says how usual the score is for images like those the model learnt; "
@@ -95,22 +91,13 @@ def _trust_sentence(scored: Scored) -> str:
     )
 
 
-def _place_sentence(place: Place, report: Report, why_not: str) -> str:
+def _verdict(report: Report) -> str:
+    """The percentile and the verdict; empty without a calibration."""
+    place = report.score.place
+    if place is None or report.verdict is None:
+        return ""
     percentile = style.number(place.percentile, place.percentile_se, unit="")
-    verdict = report.verdict or place.verdict
-    head = f"**Percentile {percentile}** {_badge(verdict)}"
-    if report.judgement is not None:
-        return f"{head}  \n{report.sentence}"
-    head += f" by log p(x) alone. {why_not}"
-    share = f"{place.lower:,.0f} of {place.images:,} held-out images score lower"
-    if verdict == "typical":
-        return f"{head}  \n{share}."
-    if place.percentile > 50:
-        return (
-            f"{head}  \n{share}: it is unusually *probable*, which is atypical too. Plain images, "
-            "with little to get wrong, end up here."
-        )
-    return f"{head}  \n{share}: the model finds it unusually improbable."
+    return f"**Percentile {percentile}** {_badge(report.verdict)}  \n{report_sentence(report)}"
 
 
 def _badge(verdict: Verdict) -> str:
@@ -119,7 +106,7 @@ def _badge(verdict: Verdict) -> str:
 
 def figures(report: Report, job: Job) -> None:
     """What the verdict rests on; without one, what is known of the image besides log p̂(x)."""
-    calibration = job.scorer.calibration
+    calibration = job.scorer.judge.calibration
     if report.judgement is not None and calibration is not None:
         st.subheader("What the verdict rests on", anchor=False)
         st.markdown(_table(report, report.judgement, calibration.importance_samples))
@@ -149,28 +136,29 @@ def likeness(report: Report, choice: Choice) -> None:
 def _table(report: Report, judgement: Judgement, samples: int) -> str:
     """Every figure among the held-out ones; log p̂(x) with as many samples as theirs."""
     lines = ["| Figure | Value | Percentile | Tail |", "| --- | ---: | ---: | ---: |"]
-    for figure, about in FIGURES.items():
-        title, value = about.title.capitalize(), about.shown(judgement.values[figure])
-        if figure == "log_px":
-            title = f"log p̂(x), K = {samples:,}"
-        elif figure == "regret":
-            value = style.number(judgement.values[figure], report.regret_se)
+    for name, figure in FIGURES.items():
+        title = figure.title.capitalize() if name != "log_px" else f"log p̂(x), K = {samples:,}"
         lines.append(
-            f"| {title} | {value} | "
-            f"{judgement.percentiles[figure]:.1f} | {judgement.tails[figure]:.2g} |"
+            f"| {title} | {_value(name, judgement.values[name], report)} | "
+            f"{judgement.percentiles[name]:.1f} | {judgement.tails[name]:.2g} |"
         )
     return "\n".join(lines)
 
 
 def _unjudged(report: Report) -> str:
-    """The figures that need no held-out images."""
-    corrected = FIGURES["complexity_corrected"]
-    return (
-        "| Figure | Value |\n| --- | ---: |\n"
-        f"| {corrected.title.capitalize()} | {corrected.shown(report.complexity_corrected)} |\n"
-        f"| {FIGURES['regret'].title.capitalize()} | "
-        f"{style.number(report.regret, report.regret_se)} |"
-    )
+    """The figures besides log p̂(x) that are known without a calibration."""
+    lines = ["| Figure | Value |", "| --- | ---: |"]
+    for name, value in report.values.items():
+        if name != "log_px" and not math.isnan(value):
+            lines.append(f"| {FIGURES[name].title.capitalize()} | {_value(name, value, report)} |")
+    return "\n".join(lines)
+
+
+def _value(figure: str, value: float, report: Report) -> str:
+    """The value of a figure with its unit, and its standard error if it has one."""
+    if figure in report.errors:
+        return style.number(value, report.errors[figure], FIGURES[figure].unit)
+    return value_with_unit(figure, value)
 
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
@@ -203,7 +191,7 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     """The training images with the nearest latents; in words where they are not at hand."""
     dataset = choice.run.config.dataset
     names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
-    away = map(FIGURES["latent_distance"].shown, neighbours.distances)
+    away = (value_with_unit("latent_distance", each) for each in neighbours.distances)
     captions = [f"{name}, {far}" for name, far in zip(names, away, strict=True)]
     if data.missing(choice):
         st.markdown(

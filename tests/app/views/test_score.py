@@ -28,12 +28,13 @@ from vae_core.data.datasets import load_dataset
 from vae_core.data.prepare import PrepareOptions
 from vae_core.runs.checkpoint import load_model
 from vae_core.runs.execution import execute
-from vae_core.runs.records import calibration_of, held_out_of
+from vae_core.runs.records import calibration_of
 from vae_core.runs.run import Run
 from vae_core.runs.store import create_run
+from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report
-from vae_core.settings.choices import Binarisation
 from vae_core.settings.config import RunConfig
+from vae_core.wording.verdict import report_sentence
 
 SHAPE = (1, 8, 8)
 AUTO = PrepareOptions()
@@ -75,16 +76,15 @@ def read(*files: tuple[str, bytes]) -> list[Given]:
     return list(inputs.read(uploads, SHAPE, AUTO, "digits"))
 
 
-def scorer(run: Run, samples: int = 100, binarisation: Binarisation = "dynamic") -> Scorer:
-    model = load_model(run.folder)
-    return Scorer((samples, binarisation), model, held_out_of(run), binarisation, samples)
-
-
-def calibrated(run: Run) -> Scorer:
+def scorer(run: Run, samples: int = 100) -> Scorer:
     calibration = calibration_of(run)
     assert calibration is not None
-    model = load_model(run.folder)
-    return Scorer("calibrated", model, calibration.scores, "dynamic", 100, calibration)
+    judge = Judge.of(calibration, "dynamic")
+    return Scorer(("calibrated", samples), load_model(run.folder), judge, samples)
+
+
+def uncalibrated(run: Run) -> Scorer:
+    return Scorer("bare", load_model(run.folder), Judge(), 100)
 
 
 def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
@@ -283,7 +283,7 @@ def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Te
 
 
 def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) -> None:
-    job = job_on(list(examples.examples(images)), calibrated(run))
+    job = job_on(list(examples.examples(images)), scorer(run))
     job.advance(60)
     table = export.columns(job, {})
     reports = [scored.report for _, scored in job.ranked()]
@@ -292,7 +292,7 @@ def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) ->
     assert table["class"] == [str(r.classes.best) for r in reports if r.classes]
     assert all(len(labels.split()) == 5 for labels in table["nearest_labels"])
     assert all(len(chances.split()) == 10 for chances in table["class_probabilities"])
-    assert table["sentence"] == [report.sentence for report in reports]
+    assert table["sentence"] == [report_sentence(report) for report in reports]
 
 
 def test_a_table_of_failures_alone_has_them(run: Run) -> None:
@@ -324,10 +324,10 @@ def assert_same(one: Report, other: Report) -> None:
     assert a.percentile == b.percentile
     assert a.importance_samples == b.importance_samples
     assert one.regret == pytest.approx(other.regret, abs=1e-6)
-    assert one.sentence == other.sentence
+    assert report_sentence(one) == report_sentence(other)
 
 
-@pytest.mark.parametrize("by", [scorer, calibrated])
+@pytest.mark.parametrize("by", [scorer, uncalibrated])
 def test_the_code_of_every_example_gives_its_report(
     run: Run, images: torch.Tensor, by: Callable[[Run], Scorer]
 ) -> None:

@@ -22,9 +22,10 @@ from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.records import (
     calibration_of,
+    held_out_of,
     write_calibration,
 )
-from vae_core.runs.run import Run
+from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import RunStore
 from vae_core.scoring import calibration as calibrating
 from vae_core.scoring.calibration import Calibration
@@ -172,24 +173,63 @@ def _no_scores(path: Path) -> None:
         ("held_out.safetensors", _cut, "damaged"),
         ("held_out.safetensors", lambda path: path.write_bytes(b"\xff" * 50), "damaged"),
         ("held_out.safetensors", _no_scores, "damaged: there are no scores in it"),
-        ("evaluation.json", _without("seed"), "does not say the seed. Scores do without it once"),
+        ("evaluation.json", _without("seed"), "does not say the seed. Only the colours"),
         ("evaluation.json", _without("binarisation", "importance_samples"), "does not say the"),
         ("evaluation.json", lambda path: path.write_text("[1]"), "damaged: evaluation.json"),
     ],
 )
-def test_damaged_held_out_scores_are_named_and_a_calibration_does_without_them(
-    name, spoil, said, run, pictures, calibration, capsys
+def test_damaged_scores_of_test_images_are_named_and_scores_do_without_them(
+    name, spoil, said, calibrated, pictures, capsys
 ):
-    spoil(run / name)
-    command = ["score", str(run), str(pictures / "000.png"), "--importance-samples", "20"]
-    assert main(command) == 1
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: ")
-    assert name in error
-    assert said in error
-    write_calibration(calibration, run)
+    spoil(calibrated / name)
+    with pytest.raises(RunError, match=said) as error:
+        held_out_of(Run.open(calibrated))
+    assert name in str(error.value)
+    command = ["score", str(calibrated), str(pictures / "000.png"), "--importance-samples", "20"]
     assert main(command) == 0
     assert "percentile" in capsys.readouterr().out
+
+
+# ---- no calibration
+
+
+def _score(folder: Path, pictures: Path, *options: str) -> int:
+    image = str(pictures / "000.png")
+    return main(["score", str(folder), image, "--importance-samples", "20", "--json", *options])
+
+
+def test_a_run_without_a_calibration_is_calibrated_before_its_first_score(run, pictures, capsys):
+    assert _score(run, pictures) == 0
+    first = capsys.readouterr()
+    assert "No calibration: making one." in first.err
+    assert f"Kept as {run / 'calibration.safetensors'}." in first.err
+    assert json.loads(first.out)["images"][0]["verdict"]
+    assert _score(run, pictures) == 0
+    again = capsys.readouterr()
+    assert "calibration" not in again.err
+    assert again.out == first.out
+
+
+def test_a_calibration_that_cannot_be_kept_is_used_this_time(run, pictures, capsys):
+    (run / "calibration.safetensors").mkdir()  # which no file can take the place of
+    assert _score(run, pictures) == 0
+    printed = capsys.readouterr()
+    assert "Used this time and not kept beside the run" in printed.err
+    assert json.loads(printed.out)["images"][0]["percentile"] is not None
+
+
+def test_none_is_made_for_images_of_another_binarisation(run, pictures, capsys):
+    assert _score(run, pictures, "--binarisation", "threshold") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["images"][0]["verdict"] is None
+    assert "calibration" not in printed.err
+    assert not (run / "calibration.safetensors").exists()
+
+
+def test_calibrating_where_nothing_can_be_written_fails_in_a_sentence(run, capsys):
+    (run / "calibration.safetensors").mkdir()
+    assert main(["calibrate", str(run)]) == 1
+    assert "error: the calibration could not be written" in capsys.readouterr().err
 
 
 # ---- too few images to keep

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_an_image_gets_its_whole_score_without_the_data(
     assert row["verdict"]
     assert sum(row["class_probabilities"]) == pytest.approx(1)
     assert len(row["nearest_labels"]) == 5
+
+
+def test_without_the_data_and_a_calibration_there_is_a_score_and_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns("calibration*"))
+    Image.new("L", (28, 28), 90).save(tmp_path / "grey.png")
+    command = ["score", str(folder), str(tmp_path / "grey.png"), "--importance-samples", "20"]
+    assert main([*command, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "No calibration, so scores without a verdict; to make one: MNIST" in printed.err
+    row = json.loads(printed.out)["images"][0]
+    assert row["log_px"] < 0
+    assert row["percentile"] is row["verdict"] is None
 
 
 def test_the_model_draws_without_the_data(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What scores are held against: made once, kept without images, refused where it does not fit."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from vae_core.runs.records import (
 )
 from vae_core.runs.run import Run, RunError
 from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.figures.table import FIGURES
 
 
 @pytest.fixture
@@ -87,6 +89,12 @@ def test_that_of_other_weights_or_of_another_version_is_not_used(run, calibratio
     other = {**calibration.protocol, "format": 0}
     parts = calibration.held_out, calibration.latents, calibration.classifier
     write_calibration(Calibration(*parts, other), run.folder)
+    assert calibration_of(run) is None
+
+
+def test_one_without_a_figure_of_the_table_is_none_and_not_damaged(run, monkeypatch):
+    other = dataclasses.replace(FIGURES["log_px"], name="newer")
+    monkeypatch.setitem(FIGURES, "newer", other)
     assert calibration_of(run) is None
 
 

@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from vae_core.scoring.figures.complexity import code_length
+from vae_core.scoring.figures.complexity import code_length, complexity_corrected
 from vae_core.scoring.foreign import foreign_images
-from vae_core.scoring.score import complexity_corrected
 
 SIDE = 28
 COPY = SIDE * 4 * 8 + 3

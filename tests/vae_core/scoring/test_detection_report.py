@@ -74,6 +74,15 @@ def test_that_of_other_weights_or_of_another_version_is_not_shown(run, report):
     assert detection_of(run) is None
 
 
+def test_a_report_without_a_score_of_the_table_is_none_and_not_damaged(run):
+    path = run.folder / DETECTION_FILE
+    written = json.loads(path.read_text())
+    for found in written["kinds"].values():
+        del found["scores"]["regret"]
+    path.write_text(json.dumps(written))
+    assert detection_of(run) is None
+
+
 def _without(name: str) -> Callable[[str], str]:
     return lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != name})
 
@@ -136,7 +145,7 @@ def test_where_raw_likelihood_fails_is_said_with_what_mends_it():
     assert misled(report) == ["black"]
     text = " ".join(findings(report))
     assert "fails on black pages (AUROC 0.100): it ranks them above the model's own" in text
-    assert "What mends that is likelihood regret: AUROC 0.970 there" in text
+    assert "What mends that is the likelihood regret: AUROC 0.970 there" in text
     assert "shirts" not in text
 
 

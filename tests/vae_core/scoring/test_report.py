@@ -2,30 +2,25 @@
 
 import io
 import json
+import math
 
 import pytest
 import torch
 from PIL import Image
 
-from tests.vae_core.scoring.test_score import held_out_of, run_to_the_end
+from tests.vae_core.scoring.test_score import run_to_the_end
 from vae_core.cli.rows import COLUMNS, PREPARATION, as_row
 from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
-from vae_core.inference.importance import log_density
 from vae_core.scoring.figures.complexity import code_length
 from vae_core.scoring.figures.regret import likelihood_regret
 from vae_core.scoring.files import score_files
 from vae_core.scoring.foreign import foreign_images
+from vae_core.scoring.judge import Judge, as_judge
 from vae_core.scoring.report import report_images, report_steps
-from vae_core.scoring.score import HeldOut, score_images
+from vae_core.scoring.score import score_images
 from vae_core.settings.choices import Binarisation
-
-
-@pytest.fixture(scope="module")
-def held_out(finished_model, test_digits) -> HeldOut:
-    """100 test digits, scored with K = 50."""
-    return held_out_of(log_density(finished_model, test_digits[:100], 50, 0).log_px)
-
+from vae_core.wording.verdict import report_sentence
 
 # ---- reports
 
@@ -33,7 +28,7 @@ def held_out(finished_model, test_digits) -> HeldOut:
 def test_a_report_holds_what_each_figure_is_alone(finished_model, calibration, test_digits):
     x = test_digits[:6]
     reports = report_images(finished_model, x, 300, calibration)
-    scores = score_images(finished_model, x, 300, calibration.scores)
+    scores = score_images(finished_model, x, 300, calibration)
     assert [r.score for r in reports] == scores
     assert [r.code_bits for r in reports] == code_length(x).tolist()
     regret = likelihood_regret(finished_model, x, calibration.seed)
@@ -83,19 +78,26 @@ def test_digits_are_typical_and_other_pictures_are_not(
         assert called_unlike(x) >= 0.95, kind
 
 
-def test_without_a_calibration_the_verdict_is_by_log_px_alone(
-    finished_model, held_out, test_digits
-):
-    (report,) = report_images(finished_model, test_digits[:1], 50, held_out=held_out)
-    assert report.score.place is not None
-    assert report.verdict == report.score.place.verdict
-    assert "by its log p(x) alone" in report.sentence
-    assert report.neighbours is report.classes is report.judgement is None
+def test_without_a_calibration_there_are_figures_and_no_verdict(finished_model, test_digits):
     (bare,) = report_images(finished_model, test_digits[:1], 50)
-    assert (bare.verdict, bare.sentence) == (None, "")
-    assert bare.regret == report.regret
+    assert bare.score.place is bare.verdict is None
+    assert bare.neighbours is bare.classes is bare.judgement is None
+    assert report_sentence(bare) == ""
+    assert bare.values["log_px"] == bare.score.log_px
+    assert math.isnan(bare.values["latent_distance"]), "no training latent is known"
     (other,) = report_images(finished_model, test_digits[:1], 50, seed=1)
     assert other.regret != bare.regret
+
+
+def test_another_seed_changes_the_estimate_and_not_what_is_compared(
+    finished_model, calibration, test_digits
+):
+    x = test_digits[:3]
+    reports, others = (report_images(finished_model, x, 50, calibration, seed) for seed in (0, 5))
+    for one, other in zip(reports, others, strict=True):
+        assert one.score.log_px != other.score.log_px
+        assert one.regret == other.regret
+        assert one.judgement == other.judgement
 
 
 def test_the_nearest_training_images_are_mostly_of_the_same_digit(
@@ -122,7 +124,7 @@ def png(grey: torch.Tensor) -> bytes:
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_are_scored(
-    finished_model, digits, held_out
+    finished_model, digits, calibration
 ):
     images = digits.split("test")[0][:, 0]
     files = [
@@ -131,7 +133,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_are_scored(
         ("missing.png", ImageError("missing.png cannot be opened; check where it lies.")),
         ("last.png", png(images[2])),
     ]
-    results = list(score_files(finished_model, files, 100, held_out=held_out))
+    results = list(score_files(finished_model, files, 100, as_judge(calibration)))
     assert [r.file for r in results] == [name for name, _ in files]
     assert [r.score is not None for r in results] == [True, False, False, True]
     assert "broken.png" in results[1].error
@@ -154,13 +156,16 @@ def test_a_file_of_a_test_image_scores_as_the_image_does(finished_model, digits)
         assert result.score.log_px == pytest.approx(score.log_px, abs=1e-4)
 
 
-def test_scores_of_another_binarisation_have_no_percentile(finished_model, digits, held_out):
+def test_scores_of_another_binarisation_have_no_percentile(finished_model, digits, calibration):
     file = ("a.png", png(digits.split("test")[0][0, 0]))
     cases: list[tuple[Binarisation, bool]]
     cases = [("dynamic", True), ("threshold", False), ("none", False)]
     for binarisation, compared in cases:
-        (result,) = score_files(finished_model, [file], 50, binarisation, held_out)
+        judge = Judge.of(calibration, binarisation)
+        (result,) = score_files(finished_model, [file], 50, judge)
         assert result.score is not None
+        assert result.report is not None
+        assert (result.report.verdict is not None) is compared
         assert (result.score.percentile is not None) is compared
 
 

@@ -1,27 +1,23 @@
 """Scores of images: their place among held-out ones, their course and their pixels."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
-from vae_core.data.pixels import model_input
+from vae_core.data.pixels import evaluation_images, model_input
 from vae_core.inference.importance import log_density, log_density_steps
-from vae_core.inference.proposals import ESTIMATES, refine
+from vae_core.inference.proposals import refine, refined_log_density
+from vae_core.scoring.context import ImageContext
 from vae_core.scoring.pixel_map import pixel_terms
-from vae_core.scoring.score import HeldOut, Score, score_images, scoring_steps
-
-PROTOCOL = {"importance_samples": 50, "binarisation": "dynamic", "seed": 0}
-
-
-def held_out_of(values) -> HeldOut:
-    return HeldOut(torch.as_tensor(values, dtype=torch.float64), PROTOCOL)
+from vae_core.scoring.place import Place
+from vae_core.scoring.score import Score, convergence_steps, score_images
+from vae_core.scoring.typicality import verdict_of
 
 
-@pytest.fixture(scope="module")
-def held_out(trained, test_digits) -> HeldOut:
-    """100 test digits, scored with K = 50."""
-    return held_out_of(log_density(trained("full"), test_digits[:100], 50, 0).log_px)
+def place(values, log_px: float) -> Place:
+    return Place.among(torch.as_tensor(values, dtype=torch.float64), log_px)
 
 
 def run_to_the_end(steps):
@@ -38,15 +34,15 @@ def run_to_the_end(steps):
 
 
 def test_the_percentile_is_the_share_that_scores_lower_and_ties_count_half():
-    held_out = held_out_of([-4.0, -3.0, -3.0, -1.0])
-    assert [held_out.place(v).percentile for v in (-9, -4, -3.5, -3, -1, 0)] == [
+    held_out = [-4.0, -3.0, -3.0, -1.0]
+    assert [place(held_out, v).percentile for v in (-9, -4, -3.5, -3, -1, 0)] == [
         0, 12.5, 25, 50, 87.5, 100,
     ]  # fmt: skip
 
 
 def test_both_ends_are_atypical():
-    held_out = held_out_of(torch.arange(1000))
-    verdicts = {v: held_out.place(v).verdict for v in (-1, 30.5, 500.5, 970.5, 2000)}
+    held_out = torch.arange(1000)
+    verdicts = {v: verdict_of(place(held_out, v).tail) for v in (-1, 30.5, 500.5, 970.5, 2000)}
     assert verdicts == {
         -1: "unlike the training data",
         30.5: "unusual",
@@ -57,13 +53,13 @@ def test_both_ends_are_atypical():
 
 
 def test_few_held_out_images_cannot_call_anything_unlike_them():
-    assert held_out_of(torch.arange(30)).place(-1e9).verdict == "unusual"
+    assert verdict_of(place(torch.arange(30), -1e9).tail) == "unusual"
 
 
 @pytest.mark.parametrize("level", [0.01, 0.1, 0.5])
 def test_an_image_of_the_data_is_flagged_no_more_often_than_the_level_says(level):
     draws = torch.randn(2000, 251, generator=torch.Generator().manual_seed(0))
-    tails = [held_out_of(row[1:]).place(row[0].item()).tail for row in draws.double()]
+    tails = [place(row[1:], row[0].item()).tail for row in draws.double()]
     flagged = sum(tail <= level for tail in tails) / len(tails)
     assert flagged <= level + 3 * math.sqrt(level * (1 - level) / len(tails))
     assert flagged >= 0.6 * level
@@ -72,43 +68,40 @@ def test_an_image_of_the_data_is_flagged_no_more_often_than_the_level_says(level
 def test_the_error_of_a_percentile_covers_the_truth():
     draws = torch.randn(1000, 200, generator=torch.Generator().manual_seed(1)).double()
     for score, truth in ((-1.0, 15.866), (0.0, 50.0), (2.0, 97.725)):
-        places = [held_out_of(row).place(score) for row in draws]
+        places = [place(row, score) for row in draws]
         covered = [abs(p.percentile - truth) <= 2 * p.percentile_se for p in places]
         assert sum(covered) / len(covered) > 0.93
-    assert held_out_of(draws[0]).place(-99).percentile_se > 0
+    assert place(draws[0], -99).percentile_se > 0
 
 
-def test_a_held_out_image_scored_again_finds_itself_whatever_k(trained, test_digits, held_out):
-    for samples in (20, 50, 300):
-        scores = score_images(trained("full"), test_digits[:5], samples, held_out)
+def test_a_held_out_image_scored_again_finds_itself_whatever_k(finished_model, calibration, digits):
+    x, _ = evaluation_images(digits, "validation", "dynamic", 0, 5)
+    for samples in (20, 200, 300):
+        scores = score_images(finished_model, x, samples, calibration)
         found = torch.tensor([s.place.log_px for s in scores if s.place], dtype=torch.float64)
-        torch.testing.assert_close(found, held_out.log_px[:5], rtol=0, atol=1e-4)
+        expected = calibration.held_out.log_px[:5]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
-def test_the_percentile_compares_equal_k_alone(trained, test_digits):
+def test_the_percentile_compares_equal_k_alone(finished_model, calibration, test_digits):
     """Another K is another score, but no other place."""
-    model, x = trained("mean-field"), test_digits[:30]
-    held_out = held_out_of(log_density(model, test_digits[:100], 1).log_px)
-    held_out = HeldOut(held_out.log_px, PROTOCOL | {"importance_samples": 1})
-    one, many = (score_images(model, x, k, held_out) for k in (1, 500))
+    one, many = (score_images(finished_model, test_digits[:30], k, calibration) for k in (1, 500))
     assert all(a.log_px != b.log_px for a, b in zip(one, many, strict=True))
     assert [a.percentile for a in one] == [b.percentile for b in many]
 
 
-@pytest.mark.parametrize("proposal", ["encoder", "refined"])
-@pytest.mark.parametrize("seed", [0, 3])
-def test_held_out_scores_are_compared_with_such_as_they_are(proposal, seed, trained, test_digits):
-    model, x = trained("mean-field"), test_digits[:3]
-    values = log_density(model, test_digits[:20], 50).log_px
-    protocol = {"binarisation": "dynamic", "importance_samples": 50, "seed": seed}
-    held_out = HeldOut(values, {**protocol, "proposal": proposal})
-    assert held_out.refined == (proposal == "refined")
-    expected = ESTIMATES[proposal](model, x, 50, seed).log_px.tolist()
-    scores = score_images(model, x, 300, held_out)
-    assert [score.place.log_px for score in scores if score.place] == pytest.approx(
-        expected, abs=1e-4
+def test_held_out_scores_are_compared_with_scores_by_their_own_k_and_seed(
+    finished_model, calibration, test_digits
+):
+    x, protocol = test_digits[:3], {**calibration.protocol, "importance_samples": 50, "seed": 3}
+    other = dataclasses.replace(calibration, protocol=protocol)
+    scores = score_images(finished_model, x, 300, other)
+    expected = refined_log_density(finished_model, x, 50, 3).log_px.tolist()
+    assert [s.place.log_px for s in scores if s.place] == pytest.approx(expected, abs=1e-4)
+    assert [s.log_px for s in scores] == pytest.approx(
+        refined_log_density(finished_model, x, 300, 0).log_px.tolist(), abs=1e-4
     )
-    assert [score.refined for score in scores] == refine(model, x).is_fitted.tolist()
+    assert [s.refined for s in scores] == refine(finished_model, x).is_fitted.tolist()
 
 
 # ---- the numbers
@@ -134,22 +127,23 @@ def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
     assert score.trusted is trusted
 
 
-def test_steps_lead_to_the_same_score(trained, test_digits, held_out):
-    model, x = trained("full"), test_digits[3:4]
-    shares, (score, course) = run_to_the_end(scoring_steps(model, x, 2500, held_out))
-    (expected,) = score_images(model, x, 2500, held_out)
-    assert math.isclose(score.log_px, expected.log_px, abs_tol=1e-9)
-    assert math.isclose(score.pareto_k, expected.pareto_k, abs_tol=1e-6)
-    assert score.place == expected.place
+def test_steps_lead_to_the_same_score(trained, test_digits):
+    images = ImageContext(trained("full"), test_digits[3:4], 2500)
+    shares, course = run_to_the_end(convergence_steps(images))
+    found = images.estimate()
+    (expected,) = score_images(trained("full"), test_digits[3:4], 2500)
+    assert math.isclose(found.log_px.item(), expected.log_px, abs_tol=1e-9)
+    assert math.isclose(found.pareto_k.item(), expected.pareto_k, abs_tol=1e-6)
     assert shares == sorted(shares)
     assert all(0 < share <= 1 for share in shares)
-    assert (course.samples[-1], course.log_px[-1]) == (2500, score.log_px)
-    assert course.se[-1] == score.se
+    assert (course.samples[-1], course.log_px[-1]) == (2500, found.log_px.item())
+    assert course.se[-1] == found.se.item()
 
 
 @pytest.mark.parametrize("samples", [1, 7, 10, 100, 1000])
 def test_the_course_ends_at_k_and_has_evenly_spread_stops(samples, trained, test_digits):
-    _, (_, course) = run_to_the_end(scoring_steps(trained("full"), test_digits[:1], samples))
+    images = ImageContext(trained("full"), test_digits[:1], samples)
+    _, course = run_to_the_end(convergence_steps(images))
     assert course.samples[0] == min(10, samples)
     assert course.samples[-1] == samples
     assert list(course.samples) == sorted(set(course.samples))
@@ -172,14 +166,16 @@ def test_the_estimate_on_the_way_is_that_of_fewer_samples(trained, test_digits):
 
 
 def test_work_can_be_left_unfinished(trained, test_digits):
-    steps = scoring_steps(trained("full"), test_digits[:1], 1_000_000)
+    steps = convergence_steps(ImageContext(trained("full"), test_digits[:1], 1_000_000))
     assert next(steps) <= 0.001
     steps.close()
 
 
-def test_steps_refuse_what_scores_refuse(trained, test_digits):
+def test_a_number_of_samples_out_of_range_is_refused(trained, test_digits):
     with pytest.raises(ValueError, match="1 to 1,000,000"):
-        next(scoring_steps(trained("full"), test_digits[:1], 0))
+        ImageContext(trained("full"), test_digits[:1], 0)
+    with pytest.raises(ValueError, match="1 to 1,000,000"):
+        score_images(trained("full"), test_digits[:1], 1_000_001)
 
 
 # ---- pixels

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from vae_core.scoring.typicality import FIGURES, UNLIKE, UNUSUAL, Reference, that_of, verdict_of
+from vae_core.scoring.figures.table import FIGURES
+from vae_core.scoring.typicality import UNLIKE, UNUSUAL, Reference, verdict_of
 
 
 def drawn(count: int, seed: int = 0) -> torch.Tensor:
@@ -35,9 +36,9 @@ def test_the_middle_is_typical_and_the_far_end_of_any_figure_is_not():
 
 
 def test_only_log_px_is_atypical_at_its_low_end_too():
-    for name, about in FIGURES.items():
+    for name, figure in FIGURES.items():
         low = judged(REFERENCE, **{name: -100.0})
-        assert (low.tails[name] < 0.01) is about.two_sided is (name == "log_px")
+        assert (low.tails[name] < 0.01) is figure.two_sided is (name == "log_px")
 
 
 def test_all_ends_at_once_are_as_rare_as_can_be():
@@ -96,33 +97,6 @@ def test_order_and_company_do_not_matter():
     assert together[3] == REFERENCE.p_values(new[3:4])
     shuffled = Reference(REFERENCE.figures[torch.randperm(400)])
     torch.testing.assert_close(together, shuffled.p_values(new))
-
-
-def test_the_sentence_names_the_figure_that_decided():
-    said = judged(REFERENCE, regret=100.0, complexity_corrected=1.0).sentence
-    assert said.startswith("Unlike the training data")
-    assert "likelihood regret of 100.0 nats" in said
-    assert "higher than that of all 400 held-out images" in said
-    low = judged(REFERENCE, log_px=-80.0).sentence
-    assert "log p(x) of −80.0 nats, lower than that of all 400" in low
-
-
-def test_of_a_typical_image_nothing_stands_out():
-    said = judged(REFERENCE).sentence
-    assert said.startswith("Typical: nothing stands out; least usual is its ")
-
-
-@pytest.mark.parametrize(
-    ("share", "said"),
-    [(50, "that of 50% of 500"), (99.6, "that of more than 99% of 500"), (100, "that of all 500")],
-)
-def test_most_images_are_never_called_all(share, said):
-    assert that_of(share, 500) == said
-
-
-def test_small_values_keep_two_digits():
-    about = FIGURES["latent_distance"]
-    assert [about.shown(value) for value in (12.34, 0.0123, 0.0)] == ["12.3 σ", "0.012 σ", "0.0 σ"]
 
 
 def test_words_follow_the_p_value():

@@ -1,1 +1,4 @@
-"""The figures of a score report, one a file."""
+"""The figures that a verdict rests on, one a file, and their table.
+
+To add a figure, write one file like ``log_px.py`` and name it in ``table.py``.
+"""

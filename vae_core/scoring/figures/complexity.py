@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from vae_core.scoring.figures.base import Figure
+
 Pixels = NDArray[np.uint8]
 Coder = Callable[[Pixels], int]
 """From an image (rows, columns) to the bytes of its code."""
@@ -38,6 +40,27 @@ def code_length(x: Tensor) -> Tensor:
     """
     levels = (x * 255).round().to(torch.uint8).cpu().flatten(1, 2).numpy()
     return torch.tensor([_shortest(each) for each in levels], dtype=torch.float64)
+
+
+def complexity_corrected(log_px: Tensor, code_bits: Tensor) -> Tensor:
+    """−log₂ p̂(x) − the bits of a lossless code (Serrà et al. 2020, arXiv 1909.11480), in bits.
+
+    High where the model needs more bits than its image is complex. For a density of grey levels it
+    holds up to a constant, the same for all images.
+
+    Args:
+        log_px: in nats, any shape; ``code_bits`` of the same.
+    """
+    return -log_px / math.log(2) - code_bits
+
+
+FIGURE = Figure(
+    "complexity_corrected",
+    "complexity-corrected score",
+    "bits",
+    lambda images: complexity_corrected(images.log_px, images.code_bits),
+    short="complexity-corrected",
+)
 
 
 def _shortest(levels: Pixels) -> float:

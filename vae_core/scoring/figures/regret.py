@@ -16,6 +16,7 @@ from vae_core.inference.refit import FEATURES
 from vae_core.model.batches import rows_at_once
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
+from vae_core.scoring.figures.base import Figure
 
 SCHEDULE = Schedule(
     rate=0.01, rates=1, samples=4, check_every=20, check_samples=16, patience=1, most_steps=20
@@ -27,7 +28,9 @@ MEASURING_SAMPLES = 64
 _IMAGES_AT_ONCE = 64
 
 
-def likelihood_regret(model: VAE, x: Tensor, seed: int = 0) -> Regret:
+def likelihood_regret(
+    model: VAE, x: Tensor, seed: int = 0, *, features: Tensor | None = None
+) -> Regret:
     """The regret of each image by :data:`SCHEDULE`, as ``amortisation`` ± ``amortisation_se``.
 
     What is refitted are the features h of each image, from which all parameters of its q follow.
@@ -39,22 +42,35 @@ def likelihood_regret(model: VAE, x: Tensor, seed: int = 0) -> Regret:
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
+        features: the encoder's h of these images, (B, F), where it is known already.
 
     Raises:
         ValueError: if the images are not of the model's shape.
     """
-    parts = list(_parts(model, x.to(model.device), seed))
+    parts = list(_parts(model, x.to(model.device), seed, features))
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return Regret(*(torch.cat(column) for column in columns))
 
 
-def _parts(model: VAE, x: Tensor, seed: int) -> Iterator[Regret]:
+FIGURE = Figure(
+    "regret",
+    "likelihood regret",
+    "nats",
+    lambda images: images.regret.amortisation,
+    se=lambda images: images.regret.amortisation_se,
+)
+
+
+def _parts(model: VAE, x: Tensor, seed: int, features: Tensor | None) -> Iterator[Regret]:
     def family(params: Params) -> Posterior:
         return model.to_posterior(params[FEATURES])
 
     at_once = max(1, min(_IMAGES_AT_ONCE, rows_at_once(model) // SCHEDULE.samples))
-    for block in x.split(at_once):
+    for start in range(0, max(1, len(x)), at_once):
+        chosen = slice(start, start + at_once)
+        block = x[chosen]
         with torch.no_grad():
-            features = model.encoder(block).to(block.dtype)
-        *_, best = fit(model, block, {FEATURES: features}, family, SCHEDULE, seed)
-        yield regret(model, block, best.posterior, MEASURING_SAMPLES, seed)
+            h = model.encode(block) if features is None else features[chosen]
+            encoder = model.to_posterior(h)
+        *_, best = fit(model, block, {FEATURES: h}, family, SCHEDULE, seed)
+        yield regret(model, block, best.posterior, MEASURING_SAMPLES, seed, posterior=encoder)

@@ -1,0 +1,94 @@
+"""The calibration that a model's scores are judged by: kept beside its run, or made here."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.parts import missing_data
+from app.services import data, models, results
+from app.services.models import Choice
+from app.services.work import Task
+from app.shell import errors
+from app.views.score import on_request
+from app.views.score.on_request import Making
+from vae_core.runs.run import UNFINISHED
+
+if TYPE_CHECKING:
+    from vae_core.scoring.calibration import Calibration
+    from vae_core.scoring.judge import Judge
+
+
+def calibration(choice: Choice) -> "Calibration | None":
+    """The calibration beside the run, else the one that was made here."""
+    found = results.calibration(choice)
+    made = on_request.made(_task(choice))
+    return found if found is not None or made is None else made.record
+
+
+def why_not(choice: Choice, judge: "Judge") -> str:
+    """Say why a score has no percentile and no verdict; empty where it has them."""
+    if judge.calibration is not None:
+        return ""
+    trained = choice.run.config.train.binarisation
+    if judge.binarisation != trained:
+        return (
+            f"Held-out images are scored with {trained} binarisation, as in training; scores with "
+            f"{judge.binarisation} cannot be compared with them."
+        )
+    damage = results.damage(choice)
+    if damage is not None:
+        return errors.sentence(damage)
+    if choice.run.status().state in UNFINISHED:
+        return (
+            "The run is not finished: its held-out images, with which an image is compared, are "
+            "scored at the end of training."
+        )
+    return "The scores of this model have not been calibrated: no held-out image is scored yet."
+
+
+def offer(choice: Choice, judge: "Judge") -> None:
+    """Draw a button that calibrates the scores, where a calibration is missing and can be made."""
+    if judge.calibration is not None:
+        _say_where_it_is(choice)
+        return
+    is_other = judge.binarisation != choice.run.config.train.binarisation
+    if is_other or choice.run.status().state in UNFINISHED:
+        return
+    if data.missing(choice):
+        missing_data.note(choice, "To calibrate them takes images of")
+        return
+    on_request.begin(
+        _task(choice),
+        "score-calibrate",
+        "That takes some seconds for a small model and a minute or two for a large one.",
+        "Calibrate the scores",
+        ":material/balance:",
+        "Scores validation images, which every image is then compared with; the result is kept "
+        "beside the run.",
+    )
+
+
+def _say_where_it_is(choice: Choice) -> None:
+    """Say why the calibration is not kept, where it was made here and could not be."""
+    made = on_request.made(_task(choice))
+    if made is not None and made.not_kept and results.calibration(choice) is None:
+        st.caption(f"The calibration is kept until the app ends: {errors.plain(made.not_kept)}")
+
+
+def _task(choice: Choice) -> "Task[Making[Calibration]]":
+    return Task(
+        ("calibration", *choice.weights()),
+        "Scoring validation images",
+        lambda: _calibrated(choice),
+        lambda state: state.share,
+    )
+
+
+def _calibrated(choice: Choice) -> "Iterator[Making[Calibration]]":
+    from vae_core.runs.judging import new_calibration_steps
+
+    model, images = models.model(choice), data.dataset(choice.run.config.dataset)
+    return on_request.states(
+        new_calibration_steps(choice.run, model, images, weights=choice.digest)
+    )

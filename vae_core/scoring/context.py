@@ -1,0 +1,215 @@
+"""Images as a model sees them, and everything that scores are made of, each computed once."""
+
+import copy
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from vae_core.analysis.classification import class_posterior
+from vae_core.analysis.neighbours import TrainingLatents, posterior_means
+from vae_core.inference.gap import Regret
+from vae_core.inference.importance import (
+    LogDensity,
+    RunningDensity,
+    check_count,
+    log_density,
+    log_density_steps,
+)
+from vae_core.inference.proposals import RefinedProposal, refine
+from vae_core.model.posteriors import Posterior
+from vae_core.model.vae import VAE
+from vae_core.scoring.figures.complexity import code_length
+from vae_core.scoring.figures.regret import likelihood_regret
+
+CLASS_SAMPLES = 500
+"""K of a class head's p(y|x)."""
+_ELBO_SAMPLES = 200  # of the encoder's q
+_ENCODE_AT_ONCE = 256
+
+T = TypeVar("T")
+
+
+class ImageContext:
+    """A batch of images under one model, with everything that is known of them.
+
+    Nothing is computed before it is asked for, and nothing twice. All values are those that the
+    functions of :mod:`vae_core.inference` and :mod:`vae_core.analysis` give by themselves: they
+    only get what is known already, the encoder's q(z|x) first of all.
+
+    Attributes:
+        model: the model.
+        x: the images, (B, C, H, W) in [0, 1], on the model's device.
+        importance_samples: K of log p̂(x).
+        estimate_seed: of the draws behind log p̂(x) and behind the encoder's ELBO.
+        seed: of every other draw.
+        latents: the training latents that distances are measured to; None where none are known.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        x: Tensor,
+        importance_samples: int,
+        seed: int = 0,
+        latents: TrainingLatents | None = None,
+    ) -> None:
+        """Begin with nothing computed.
+
+        Raises:
+            ValueError: if K is out of range. Images that are not of the model's shape are refused
+                when they are first encoded.
+        """
+        check_count(importance_samples)
+        self.model, self.x, self.latents = model, x.to(model.device), latents
+        self.importance_samples, self.estimate_seed, self.seed = importance_samples, seed, seed
+        self._known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what is known under a key; compute it first where nothing is."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
+
+    def estimated_by(self, importance_samples: int, seed: int) -> "ImageContext":
+        """The same images with log p̂(x) and the ELBO by another K and seed.
+
+        What is computed by one of the two contexts is known to the other.
+
+        Raises:
+            ValueError: if K is out of range.
+        """
+        check_count(importance_samples)
+        other = copy.copy(self)
+        other.importance_samples, other.estimate_seed = importance_samples, seed
+        return other
+
+    # ---- the encoder
+
+    @property
+    def features(self) -> Tensor:
+        """The encoder's features h, (B, F)."""
+        return self.once("features", self._encode)
+
+    @torch.no_grad()
+    def _encode(self) -> Tensor:
+        return torch.cat([self.model.encode(block) for block in self.x.split(_ENCODE_AT_ONCE)])
+
+    @property
+    def posterior(self) -> Posterior:
+        """The encoder's q(z|x)."""
+        return self.once("posterior", self._posterior)
+
+    @torch.no_grad()
+    def _posterior(self) -> Posterior:
+        return self.model.to_posterior(self.features)
+
+    @property
+    def elbo_terms(self) -> LogDensity:
+        """ELBO, E log p(x|z) and KL of the encoder's q(z|x), (B,) each, by 200 draws."""
+        return self.once(("elbo terms", self.estimate_seed), self._elbo_terms)
+
+    def _elbo_terms(self) -> LogDensity:
+        seed = self.estimate_seed
+        return log_density(self.model, self.x, _ELBO_SAMPLES, seed, proposal=self.posterior)
+
+    # ---- log p(x)
+
+    @property
+    def proposal(self) -> RefinedProposal:
+        """The proposal refined for each image, which log p̂(x) is drawn from."""
+        return self._refined(self.estimate_seed)
+
+    def _refined(self, seed: int) -> RefinedProposal:
+        return self.once(
+            ("proposal", seed),
+            lambda: refine(self.model, self.x, seed, posterior=self.posterior),
+        )
+
+    def estimate(self, on_progress: Callable[[float], None] | None = None) -> LogDensity:
+        """log p̂(x) with K draws from the refined proposal, and its diagnostics.
+
+        Args:
+            on_progress: called with the share that is done, 0 to 1, while it is computed.
+        """
+        n, seed = self.importance_samples, self.estimate_seed
+        return self.once(
+            self._estimate_key,
+            lambda: log_density(self.model, self.x, n, seed, on_progress, self.proposal),
+        )
+
+    def estimate_steps(self, stops: Collection[int] = ()) -> Iterator[RunningDensity]:
+        """Estimate log p(x) in small steps; :meth:`estimate` then returns the result of the last.
+
+        Args:
+            stops: as for :func:`vae_core.inference.importance.log_density_steps`.
+
+        Yields:
+            The estimate after each chunk of samples.
+        """
+        n, seed = self.importance_samples, self.estimate_seed
+        running = RunningDensity(n)
+        for running in log_density_steps(self.model, self.x, n, seed, stops, self.proposal):
+            yield running
+        self._known[self._estimate_key] = running.estimate()
+
+    @property
+    def _estimate_key(self) -> Hashable:
+        return "estimate", self.importance_samples, self.estimate_seed
+
+    @property
+    def log_px(self) -> Tensor:
+        """log p̂(x) in nats, (B,), float64."""
+        return self.estimate().log_px
+
+    # ---- other figures
+
+    @property
+    def code_bits(self) -> Tensor:
+        """Bits of a lossless code of each image, (B,), float64."""
+        return self.once("code bits", lambda: code_length(self.x))
+
+    @property
+    def regret(self) -> Regret:
+        """The likelihood regret, with its standard error."""
+        return self.once(
+            ("regret", self.seed),
+            lambda: likelihood_regret(self.model, self.x, self.seed, features=self.features),
+        )
+
+    @property
+    def latent_mean(self) -> Tensor:
+        """E[z|x], (B, d), on the CPU."""
+        return self.once(
+            ("latent mean", self.seed),
+            lambda: posterior_means(self.model, self.x, self.seed, posterior=self.posterior),
+        )
+
+    @property
+    def whitened(self) -> Tensor:
+        """E[z|x] in standard deviations of the aggregate posterior, (B, d), on the CPU.
+
+        Raises:
+            ValueError: if no training latents are known, which the units are of.
+        """
+        if self.latents is None:
+            raise ValueError("Latents are whitened by those of training images; there are none.")
+        return self.once(("whitened", self.seed), self._whitened)
+
+    def _whitened(self) -> Tensor:
+        assert self.latents is not None
+        return self.latents.whiten(self.latent_mean)
+
+    @property
+    def class_probabilities(self) -> tuple[Tensor, Tensor]:
+        """p(y|x) by the model's class head, and standard errors, (B, classes) each.
+
+        Raises:
+            ValueError: if the model has no class head.
+        """
+        return self.once(("classes", self.seed), self._class_probabilities)
+
+    def _class_probabilities(self) -> tuple[Tensor, Tensor]:
+        proposal = self._refined(self.seed)
+        return class_posterior(self.model, self.x, CLASS_SAMPLES, self.seed, proposal=proposal)

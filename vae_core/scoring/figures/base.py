@@ -1,0 +1,40 @@
+"""A figure: one number for each image that says how usual the image is for a model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from vae_core.scoring.context import ImageContext
+
+Measure = Callable[["ImageContext"], Tensor]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number for each image, to compare with the same number of held-out images.
+
+    Attributes:
+        name: key in JSON, in tables and in a calibration.
+        title: words for a sentence, "the likelihood regret".
+        unit: of the values.
+        measure: computes the values of B images, (B,), float64; NaN where they are not known.
+        two_sided: whether low values are atypical as well as high ones.
+        se: computes the standard errors of the values, (B,), where they have any.
+        short: words for the head of a column; the title if empty.
+    """
+
+    name: str
+    title: str
+    unit: str
+    measure: Measure
+    two_sided: bool = False
+    se: Measure | None = None
+    short: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Words for the head of a column."""
+        return self.short or self.title

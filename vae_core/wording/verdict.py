@@ -1,0 +1,45 @@
+"""The verdict on an image in words."""
+
+from typing import TYPE_CHECKING
+
+from vae_core.scoring.figures.table import FIGURES
+
+if TYPE_CHECKING:
+    from vae_core.scoring.report import Report
+    from vae_core.scoring.typicality import Judgement
+
+
+def report_sentence(report: "Report") -> str:
+    """Say the verdict of a report and which figure decided; empty without a verdict."""
+    return "" if report.judgement is None else judgement_sentence(report.judgement)
+
+
+def judgement_sentence(judgement: "Judgement") -> str:
+    """Say the verdict and which figure decided; of a typical image, which is least usual."""
+    name = judgement.decided_by
+    below = judgement.percentiles[name]
+    side, share = ("higher", below) if below >= 50 else ("lower", 100 - below)
+    typical = judgement.verdict == "typical"
+    head = "nothing stands out; least usual is" if typical else "what stands out most is"
+    return (
+        f"{judgement.verdict.capitalize()}: {head} its {FIGURES[name].title} of "
+        f"{value_with_unit(name, judgement.values[name])}, {side} than that of "
+        f"{share_of(share, judgement.images)} held-out images "
+        f"(p = {judgement.p_value:.2g} over all figures)."
+    )
+
+
+def share_of(share: float, images: int) -> str:
+    """Describe a percentage of images in words.
+
+    Values above 99 are written "more than 99", so that "all" is used only for exactly 100.
+    """
+    if share == 100:
+        return f"all {images}"
+    return f"{'more than 99' if share > 99 else format(share, '.0f')}% of {images}"
+
+
+def value_with_unit(figure: str, value: float) -> str:
+    """Write the value of a figure with its unit, to a tenth; small ones to two digits."""
+    digits = f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
+    return f"{digits} {FIGURES[figure].unit}".replace("-", "−")
