@@ -93,7 +93,7 @@ def class_posterior(model: VAE, x: Tensor, n: int, seed: int = 0) -> tuple[Tenso
         formula falls to 0.
 
     Raises:
-        ValueError: if the model has no class head.
+        InvalidArgument: if the model has no class head.
     """
     images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
     found = [_class_posterior(model, block, n, seed) for block in x.split(images)]

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.model.posteriors import Path
 from vae_core.model.vae import VAE
@@ -217,10 +218,10 @@ def posterior_contours(
         An array (points, 2) for each radius, its last point being its first.
 
     Raises:
-        ValueError: if the model has not d = 2.
+        InvalidArgument: if the model has not d = 2.
     """
     if model.config.latent_size != 2:
-        raise ValueError(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
+        raise InvalidArgument(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
     q = model.posterior(x.to(model.device))
     circle = torch.as_tensor(_circle(points), dtype=x.dtype, device=model.device)[:, None]
     return [q.path(r * circle).z[:, 0].double().cpu().numpy() for r in radii]

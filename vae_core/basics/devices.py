@@ -2,8 +2,10 @@
 
 import torch
 
+from vae_core.basics.errors import UserError
 
-class DeviceError(RuntimeError):
+
+class DeviceError(UserError, RuntimeError):
     """A device that was asked for and is not there."""
 
 

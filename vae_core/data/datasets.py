@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import check_choice
 from vae_core.data.digits import _digits
 from vae_core.data.download import Progress
 from vae_core.data.mnist import _mnist_family
@@ -38,7 +39,12 @@ class Dataset:
         return DATASETS[self.name]
 
     def split(self, name: Split) -> tuple[Tensor, Tensor]:
-        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies."""
+        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies.
+
+        Raises:
+            InvalidArgument: if the data set has no such split.
+        """
+        check_choice("The split", name, self.splits)
         chosen = self.splits[name]
         return self.images[chosen], self.labels[chosen]
 

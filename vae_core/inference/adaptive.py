@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.importance import (
     LogDensity,
@@ -67,13 +68,13 @@ def log_density_to(
             samples.
 
     Raises:
-        ValueError: if se is not positive, most is out of range, or the images do not fit the model
-            or the proposal.
+        InvalidArgument: if se is not positive, most is out of range, or the images do not fit the
+            model or the proposal.
     """
     check_count(most)
     check_fits(proposal, x)
     if not se > 0:
-        raise ValueError(f"The standard error asked for must be positive, not {se}.")
+        raise InvalidArgument(f"The standard error asked for must be positive, not {se}.")
     result = _Table(len(x))
     group = max(1, rows_at_once(model) // min(most, samples_at_once(model)))
     for first in range(0, len(x), group):

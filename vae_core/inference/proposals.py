@@ -138,7 +138,7 @@ def refine(model: VAE, x: Tensor, seed: int = 0) -> RefinedProposal:
         seed: the draws follow from it and from the image alone.
 
     Raises:
-        ValueError: if the images are not of the model's shape.
+        InvalidArgument: if the images are not of the model's shape.
     """
     x = x.to(model.device)
     size = model.config.latent_size
@@ -165,7 +165,7 @@ def refined_log_density(
     takes does not grow with their number.
 
     Raises:
-        ValueError: as it does.
+        InvalidArgument: as it does.
     """
     check_count(n)
     parts: list[LogDensity] = []

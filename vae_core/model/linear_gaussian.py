@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.model.likelihoods.gaussian import Gaussian
 from vae_core.model.networks import LinearDecoder
 from vae_core.model.posteriors import GaussianPosterior
@@ -92,10 +93,10 @@ def of_model(model: VAE) -> LinearGaussian:
     """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
     Raises:
-        ValueError: if the decoder is not linear or the pixels are not Gaussian.
+        InvalidArgument: if the decoder is not linear or the pixels are not Gaussian.
     """
     if not (isinstance(model.decoder, LinearDecoder) and isinstance(model.likelihood, Gaussian)):
-        raise ValueError(
+        raise InvalidArgument(
             "Exact values exist for a linear network with the Gaussian likelihood, not for "
             f"{model.config.network} with {model.config.likelihood}."
         )

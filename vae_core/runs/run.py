@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
@@ -29,7 +30,7 @@ Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
 
 
-class RunError(RuntimeError):
+class RunError(UserError, RuntimeError):
     """A run that cannot be read or used, with the reason in a sentence."""
 
 

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.runs.run import UNFINISHED, Run, RunError, State, Status
 from vae_core.settings.config import RunConfig
 
 PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
+
+
+class RunExists(UserError, FileExistsError):
+    """A folder for a new run that is in use already."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,10 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     """A new run in a folder of its own; the status comes last, so it is whole or not a run.
 
     Raises:
-        FileExistsError: if the folder is there already and not empty.
+        RunExists: if the folder is there already and not empty; a FileExistsError too.
     """
     if folder.is_dir() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is there already and not empty.")
+        raise RunExists(f"{folder} is there already and not empty.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "snapshots").mkdir(exist_ok=False)
     now = time.time()

@@ -86,7 +86,7 @@ def report_images(
         held_out: what to compare log p̂(x) with where there is no calibration.
 
     Raises:
-        ValueError: if K is out of range or the images are not of the model's shape.
+        InvalidArgument: if K is out of range or the images are not of the model's shape.
     """
     held_out = held_out if calibration is None else calibration.scores
     scores = score_images(model, x, importance_samples, held_out, seed, on_progress)

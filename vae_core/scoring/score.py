@@ -177,7 +177,7 @@ def score_images(
         held_out: scores under the binarisation by which ``x`` was made.
 
     Raises:
-        ValueError: if K is out of range or the images are not of the model's shape.
+        InvalidArgument: if K is out of range or the images are not of the model's shape.
     """
     x = x.to(model.device)
     proposal = refine(model, x, seed)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vae_core.basics.errors import UserError
+
 DatasetName = Literal["digits", "mnist", "fashion-mnist", "kmnist"]
 Split = Literal["train", "validation", "test"]
 ImageShape = tuple[int, int, int]
@@ -49,5 +51,5 @@ DATASETS: Mapping[DatasetName, DatasetInfo] = {
 }
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """A data file that is missing something, with what to do about it."""

@@ -41,7 +41,7 @@ def likelihood_regret(model: VAE, x: Tensor, seed: int = 0) -> Regret:
         x: images, (B, C, H, W) in [0, 1].
 
     Raises:
-        ValueError: if the images are not of the model's shape.
+        InvalidArgument: if the images are not of the model's shape.
     """
     parts = list(_parts(model, x.to(model.device), seed))
     columns = zip(*(vars(part).values() for part in parts), strict=True)
