@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.cli.shared import (
     ALL_DONE,
     MAX_SAMPLED_IMAGES,
@@ -43,10 +44,7 @@ def add_sample(commands: Any) -> None:
 def sample(given: argparse.Namespace) -> int:
     """Write one picture of ``--count`` images E[x|z], z drawn from the prior."""
     _, model = open_model(given)
-    import torch
-
-    from vae_core.cli.sample import write_tiles
-
+    check_picture(given.out)
     images = model.sample(given.count, torch.Generator(model.device).manual_seed(given.seed))
     write_tiles(images.cpu(), given.out)
     say(f"{given.count} images in {given.out}")
@@ -54,16 +52,17 @@ def sample(given: argparse.Namespace) -> int:
 
 
 def write_tiles(images: Tensor, path: Path) -> None:
-    """Writes images side by side into one picture, in a grid as square as can be.
+    """Write images side by side into one picture, in a grid as square as can be.
 
     Args:
         images: float in [0, 1], shape (N, C, H, W), C being 1 or 3.
         path: the picture; its ending (.png, say) decides the format.
 
     Raises:
-        ValueError: for an ending that no image format has.
+        InvalidArgument: for an ending that no image format has.
         OSError: if it cannot be written.
     """
+    check_picture(path)
     count, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -74,3 +73,17 @@ def write_tiles(images: Tensor, path: Path) -> None:
     whole = grid.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = (whole * 255).round().to(torch.uint8).numpy()
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)
+
+
+def check_picture(path: Path) -> None:
+    """Check that the ending of a file name is one of an image format that can be written.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
+    known = Image.registered_extensions()
+    if known.get(path.suffix.lower()) not in Image.SAVE:
+        raise InvalidArgument(
+            f"{path.name!r} does not end like a picture: name a .png, .jpg, .webp, .bmp, .tiff or "
+            ".gif file."
+        )

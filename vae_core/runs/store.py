@@ -104,8 +104,11 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     """A new run in a folder of its own; the status comes last, so it is whole or not a run.
 
     Raises:
-        RunExists: if the folder is there already and not empty; a FileExistsError too.
+        RunExists: if the folder is there already and not empty, or is a file; a FileExistsError
+            too.
     """
+    if folder.exists() and not folder.is_dir():
+        raise RunExists(f"{folder} is a file, so no run can be put there.")
     if folder.is_dir() and any(folder.iterdir()):
         raise RunExists(f"{folder} is there already and not empty.")
     folder.mkdir(parents=True, exist_ok=True)
