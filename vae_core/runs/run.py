@@ -28,6 +28,8 @@ from vae_core.settings.fields import ConfigError
 State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
 Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
+LOG_FILE = "worker.log"
+"""What the training process of a run printed, and the tracebacks of its failures."""
 
 
 class RunError(UserError, RuntimeError):
