@@ -1,8 +1,11 @@
 """Who may import whom, and what stands where. A wrong arrow fails here, by name."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,33 @@ def test_every_import_points_the_way_that_pyproject_allows() -> None:
 
 def test_no_module_lies_outside_the_rooms_of_the_core() -> None:
     assert {p.name for p in (ROOT / "vae_core").glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+PRIVATE = re.compile(r"streamlit\.(?!components\.v2\b|testing\b)\w+|starlette|tornado|uvicorn")
+INTERNALS = ROOT / "app" / "shell" / "streamlit_internals.py"
+
+
+@pytest.mark.parametrize("path", sources("app"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_streamlit_does_not_document_is_used_in_one_file(path: Path) -> None:
+    found = [name for name in names_from_outside(path) if PRIVATE.match(name)]
+    assert path == INTERNALS or not found
+
+
+def names_from_outside(path: Path) -> Iterator[str]:
+    """Dotted names that a module imports, and those that it takes from ``st``."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Import():
+                yield from (each.name for each in node.names)
+            case ast.ImportFrom(module=str(module)):
+                yield from (f"{module}.{each.name}" for each in node.names)
+            case ast.Attribute(value=ast.Name(id="st"), attr=name) if is_private(name):
+                yield f"streamlit.{name}"
+
+
+def is_private(name: str) -> bool:
+    """Whether an attribute of Streamlit is a module of its own or begins with an underscore."""
+    return name.startswith("_") or name in {"runtime", "web", "proto", "errors", "delta_generator"}
 
 
 def test_the_top_level_holds_what_the_design_names_and_nothing_else() -> None:

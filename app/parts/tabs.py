@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+
+from app.shell.streamlit_internals import DeltaGenerator
 
 _KEY = "tab"
 

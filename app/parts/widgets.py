@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import frame, navigation
+from app.shell.streamlit_internals import DeltaGenerator
 
 IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 """For a widget whose value is in the address, and kept while other pages are looked at."""

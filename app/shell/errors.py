@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from streamlit.errors import FragmentHandledException
 
+from app.shell.streamlit_internals import FragmentHandledException
 from vae_core.basics.errors import UserError, is_out_of_memory, sentence_of
 
 _log = logging.getLogger("elbo_room")

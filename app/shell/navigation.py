@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+
+from app.shell.streamlit_internals import DeltaGenerator
 
 
 @dataclass(frozen=True)

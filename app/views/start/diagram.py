@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.figures import start_diagram, start_estimates
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
 from app.parts import charts
 from app.services.images import Images
+from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.choices import Binarisation, LikelihoodName
 
 if TYPE_CHECKING:
