@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures import style
-from app.figures.style import LOG_PX, NEUTRAL, faint, number
+from app.figures.style import LOG_PX, NEUTRAL, faint
+from vae_core.wording.numbers import number
 
 Floats = NDArray[np.float64]
 Spec = dict[str, Any]

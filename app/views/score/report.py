@@ -5,7 +5,6 @@ import math
 import numpy as np
 import streamlit as st
 
-from app.figures import style
 from app.parts import charts, missing_data
 from app.services import data
 from app.services.models import Choice
@@ -21,6 +20,7 @@ from vae_core.scoring.score import Place
 from vae_core.scoring.typicality import FIGURES, Judgement, Verdict
 from vae_core.settings.choices import pixels_as
 from vae_core.settings.data_sets import DATASETS
+from vae_core.wording.numbers import number, typeset
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -45,9 +45,9 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     score, place = scored.score, scored.score.place
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{short(given.label)}: log p̂(x) = {style.number(score.log_px, score.se)}** "
+        f"**{short(given.label)}: log p̂(x) = {number(score.log_px, score.se)}** "
         + _trust_badge(score.trusted, pixels)
-        + f"  \n{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
+        + f"  \n{typeset(score.bits_per_dim, '.3f')} bits/dim. "
         + _trust_sentence(scored)
     )
     if place is None:
@@ -82,7 +82,7 @@ def _trust_sentence(scored: Scored) -> str:
     used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
     if np.isneginf(score.pareto_k):
         return f"All importance weights are equal: the estimate is exact ({used})."
-    k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
+    k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     if score.trusted:
         return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
     if score.pareto_k <= TRUSTED_PARETO_K:
@@ -95,7 +95,7 @@ def _trust_sentence(scored: Scored) -> str:
 
 
 def _place_sentence(place: Place, report: Report, why_not: str) -> str:
-    percentile = style.number(place.percentile, place.percentile_se, unit="")
+    percentile = number(place.percentile, place.percentile_se, unit="")
     verdict = report.verdict or place.verdict
     head = f"**Percentile {percentile}** {_badge(verdict)}"
     if report.judgement is not None:
@@ -153,7 +153,7 @@ def _table(report: Report, judgement: Judgement, samples: int) -> str:
         if figure == "log_px":
             title = f"log p̂(x), K = {samples:,}"
         elif figure == "regret":
-            value = style.number(judgement.values[figure], report.regret_se)
+            value = number(judgement.values[figure], report.regret_se)
         lines.append(
             f"| {title} | {value} | "
             f"{judgement.percentiles[figure]:.1f} | {judgement.tails[figure]:.2g} |"
@@ -168,7 +168,7 @@ def _unjudged(report: Report) -> str:
         "| Figure | Value |\n| --- | ---: |\n"
         f"| {corrected.title.capitalize()} | {corrected.shown(report.complexity_corrected)} |\n"
         f"| {FIGURES['regret'].title.capitalize()} | "
-        f"{style.number(report.regret, report.regret_se)} |"
+        f"{number(report.regret, report.regret_se)} |"
     )
 
 

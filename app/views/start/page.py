@@ -11,6 +11,7 @@ from app.services.models import Choice
 from app.shell import navigation
 from app.views.start import diagram as diagram_
 from vae_core.settings.data_sets import DATASETS
+from vae_core.wording.numbers import typeset
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -92,7 +93,7 @@ def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -
         L=samples,
         K=about.importance_samples,
         seed=seed,
-        note=f"ESS {about.ess:,.0f} · Pareto k̂ {about.pareto_k:.1f}{doubt}".replace("-", "−"),
+        note=f"ESS {about.ess:,.0f} · Pareto k̂ {typeset(about.pareto_k, '.1f')}{doubt}",
     )
 
 

@@ -49,6 +49,7 @@ def pieces() -> None:
 
     from app.figures import style
     from app.parts import charts, widgets
+    from vae_core.wording.numbers import number
 
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout=style.layout("T", "x", "y"))
     charts.chart(figure, "curve", "A line that rises.")
@@ -56,7 +57,7 @@ def pieces() -> None:
     widgets.protocol("MNIST", "test", "dynamic binarisation", K=5000, seed=0, images=1000)
     widgets.protocol("digits", "validation", "grey values", L=8)
     widgets.code(["from vae_core import load_model", "model = load_model('run')"])
-    st.write(style.number(-87.31, 0.12))
+    st.write(number(-87.31, 0.12))
 
 
 def drawn() -> AppTest:
