@@ -77,9 +77,10 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
 
 def _in_words(found: Redraws) -> str:
     log_px, count = found.log_px, len(found.reports)
+    mean = typeset(log_px.mean().item(), ".1f")
     said = (
-        f"Over {count} draws log p̂(x) is {typeset(log_px.mean(), '.1f')} nats on average, with a "
-        f"standard deviation of **{log_px.std():.1f} nats**"
+        f"Over {count} draws log p̂(x) is {mean} nats on average, with a standard deviation of "
+        f"**{log_px.std():.1f} nats**"
     )
     if not found.percentiles:
         return f"{said}."
