@@ -12,8 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from app.shell import errors
+from app.shell.navigation import MOVED
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
@@ -41,9 +45,22 @@ def main() -> None:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
     go_home()
     app = st.App(
-        ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report_uncaught
+        ROOT / "app" / "main.py",
+        routes=[Route(f"/{old}", _redirect) for old in MOVED],
+        lifespan=_announce(port),
+        on_script_error=errors.report_uncaught,
     )
     app.run(config={"server.port": port})
+
+
+async def _redirect(request: Request) -> RedirectResponse:
+    """Answer a former address with the present one, and the same query.
+
+    Unlike a page that switches to another one, this leaves no entry in the browser's history which
+    would lead on again whoever goes back.
+    """
+    moved = request.url.replace(path=f"/{MOVED[request.url.path.strip('/')]}")
+    return RedirectResponse(moved)
 
 
 def free_port(first: int) -> int | None:

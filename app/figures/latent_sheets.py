@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from app.figures import pictures, style
 from app.figures.latent_map import density_bars, dimension_name
+from vae_core.wording.numbers import typeset
 
 _HISTOGRAM_COLUMNS = 3
 _FINE = 24  # pixels of an image, at least, on a sheet
@@ -140,10 +141,11 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
     columns = min(_HISTOGRAM_COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
     titles = [
-        f"{dimension_name(i)}: {draws[:, i].mean():z.2f} ± {draws[:, i].std():.2f}" for i in dims
+        f"{dimension_name(i)}: {typeset(draws[:, i].mean(), '.2f')} ± {draws[:, i].std():.2f}"
+        for i in dims
     ]
     figure = make_subplots(
-        rows, columns, subplot_titles=[t.replace("-", "−") for t in titles],
+        rows, columns, subplot_titles=titles,
         shared_xaxes=True, vertical_spacing=0.34 / max(rows, 2), horizontal_spacing=0.06,
     )  # fmt: skip
     reach = max(3.2, float(np.abs(draws[:, list(dims)]).max()))

@@ -7,8 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
-from app.figures.style import LOG_PX, NEUTRAL, faint, number
+from app.figures.style import LOG_PX, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
+from vae_core.wording.numbers import number
 
 Spec = dict[str, Any]
 

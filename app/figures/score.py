@@ -15,8 +15,8 @@ from app.figures.style import (
     NEUTRAL,
     faint,
     layout,
-    number,
 )
+from vae_core.wording.numbers import number
 
 _SPARE = 0.35  # of the held-out scores' range, shown on either side of it
 _LIKELIHOOD_SCALE = (

@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from app.figures import style
 from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
+from vae_core.wording.numbers import typeset
 
 Spec = dict[str, Any]  # of a trace, an axis, a shape
 
@@ -120,7 +121,7 @@ def _density(grid: Floats, density: Floats, colour: str, name: str) -> Spec:
 def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str) -> go.Figure:
     """Densities over a line, with draws (L,) lying on the line."""
     draws = _draws(np.stack([values, np.zeros_like(values)], -1), name, colour)
-    text = _label(f"{name} = {_signed(values[0])}")
+    text = _label(f"{name} = {typeset(values[0], '.2f')}")
     return _figure([*densities, *draws], _axis(name), _axis("density", nticks=5), [text])
 
 
@@ -163,7 +164,7 @@ def _in_a_plane(
     """Draws (L, 2) in a square around ``centre`` that holds at least the one that is followed."""
     reach = max(reach, 1.1 * float(np.abs(values[0] - centre).max()))
     x, y = ({"range": [c - reach, c + reach], "nticks": 6, "constrain": "domain"} for c in centre)
-    text = f"{name} = ({_signed(values[0, 0])}, {_signed(values[0, 1])})"
+    text = f"{name} = ({typeset(values[0, 0], '.2f')}, {typeset(values[0, 1], '.2f')})"
     return _figure(
         [*traces, *_draws(values, name, colour)],
         _axis(f"{name}₁", **x),
@@ -202,7 +203,7 @@ def _flow_panels(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> 
         traces += more_traces
         axes |= more_axes
         gained = log_abs_dets[shown[index - 1] : t].sum() if index else None
-        gain = "" if gained is None else f"&nbsp; {'+' if gained >= 0 else ''}{_signed(gained)}"
+        gain = "" if gained is None else f"&nbsp; {typeset(gained, '+.2f')}"
         labels.append(_label(f"z{t}".translate(_SUBSCRIPTS) + gain, (left + 0.24, top)))
     first = {"xaxis": axes.pop("xaxis1"), "yaxis": axes.pop("yaxis1")}
     bare = {"margin": {"t": 0, "r": 0, "b": 0, "l": 0}}
@@ -337,7 +338,3 @@ def _label(text: str, place: tuple[float, float] | None = None) -> Spec:
 
 def _normal(values: Floats) -> Floats:
     return np.exp(-0.5 * values**2) / np.sqrt(2 * np.pi)
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−").replace("−0.00", "0.00")

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from app.figures import style
 from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
+from vae_core.wording.numbers import number
 
 Spec = dict[str, Any]
 
@@ -75,7 +76,7 @@ def _interval(name: str, mean: float, se: float, row: int) -> Spec:
         "marker": {"color": ELBO.colour, "size": 10, "symbol": symbol},
         "error_x": {"array": [se if known else 0], "color": ELBO.colour, "thickness": 3,
                     "width": 7, "visible": known},
-        "hovertemplate": f"{name}: {style.number(mean, se)}<extra></extra>", "cliponaxis": False,
+        "hovertemplate": f"{name}: {number(mean, se)}<extra></extra>", "cliponaxis": False,
     }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def _written(mean: float, se: float, limits: tuple[float, float]) -> Spec:
     return {
         "x": mean, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
         "xanchor": "left" if place < 0.2 else "right" if place > 0.8 else "center",
-        "text": f"log p̂(x) = {style.number(mean, se, '')}",
+        "text": f"log p̂(x) = {number(mean, se, '')}",
         "font": {"color": LOG_PX.colour},
     }  # fmt: skip
 

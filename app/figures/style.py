@@ -8,7 +8,6 @@ least 2 (classes) or 2.8 (quantities) on both grounds, and stays distinct for co
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
@@ -107,26 +106,6 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
         "modeBarButtonsToRemove": ["zoomIn2d", "zoomOut2d", "autoScale2d"],
         "toImageButtonOptions": {"format": image_format, "filename": name, "scale": 2},
     }
-
-
-def number(value: float, se: float | None = None, unit: str = "nats") -> str:
-    """A figure for reading: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
-
-    As many decimals as the standard error's first digit warrants; four digits without one.
-    """
-    unit = f" {unit}" if unit else ""
-    if not math.isfinite(value):
-        return ("not a number" if math.isnan(value) else f"{'−' if value < 0 else ''}∞") + unit
-    if se is None or not math.isfinite(se) or se <= 0:
-        decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) > 1e-9 else 0
-        return _minus(f"{value:,.{min(decimals, 6)}f}") + unit
-    decimals = max(0, -math.floor(math.log10(float(f"{se:.0e}"))))
-    return _minus(f"{value:,.{decimals}f} ± {se:,.{decimals}f}") + unit
-
-
-def _minus(text: str) -> str:
-    zero = not text.split(" ± ")[0].strip("-0.,")
-    return text.removeprefix("-") if zero else text.replace("-", "−", 1)
 
 
 def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:

@@ -10,6 +10,7 @@ from app.services.models import Choice
 from app.shell import errors, navigation
 from vae_core.data.catalogue import bytes_to_download, file_names
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.lists import listed
 
 
 def panel(choice: Choice, needed_for: str) -> None:
@@ -30,7 +31,7 @@ def panel(choice: Choice, needed_for: str) -> None:
                 _offer(download)
             _offer_another()
         st.caption(
-            f"Without internet: put {_listed(file_names(name))} into a folder, and start the app "
+            f"Without internet: put {listed(file_names(name))} into a folder, and start the app "
             "again with VAE_DATA_DIR set to that folder."
         )
 
@@ -90,7 +91,3 @@ def _progress(download: Download) -> None:
     elif download.state == "stopped":
         text = f"Stopped at {here}; what has arrived is kept"
     live.control(download, text, "missing-data")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"

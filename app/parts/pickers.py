@@ -11,6 +11,7 @@ from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.numbers import typeset
 
 _MOST_DIGITS = 20  # of a number in an address
 
@@ -95,8 +96,7 @@ def _refuse_outside(key: str, count: int) -> str:
     nearest = min(max(int(linked), 0), count - 1)
     st.session_state[key] = nearest
     st.query_params[key] = str(nearest)
-    number = linked.replace("-", "−")
-    return f"{number} is outside 0 to {count - 1:,}: this is {nearest:,}."
+    return f"{typeset(int(linked), 'd')} is outside 0 to {count - 1:,}: this is {nearest:,}."
 
 
 def _take_from_url(key: str, choices: Collection[str]) -> str:

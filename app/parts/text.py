@@ -1,10 +1,12 @@
 """Short texts that several pages write alike."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+PRIVACY = (
+    "Your images stay in this app's memory, for this session: never written to disk, and gone when "
+    "you reload or close the page."
+)
+"""What happens to files that visitors give; `app.shell.streamlit_internals` makes it true."""
 
 
 def shown_path(folder: Path) -> str:

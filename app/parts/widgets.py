@@ -1,16 +1,17 @@
 """The few things every page is made of, so that they look and read alike everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import frame, navigation
+from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.protocol import Protocol
 
 IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 """For a widget whose value is in the address, and kept while other pages are looked at."""
+_TAB = "tab"
 
 
 def header(title: str, lead: str = "") -> None:
@@ -29,6 +30,31 @@ def more(label: str, key: str) -> DeltaGenerator:
 def protocol(protocol: Protocol, *notes: str, pixels: str) -> None:
     """The line under a figure that says how it was measured; ``pixels`` as ``RunConfig.pixels``."""
     st.caption(protocol.text(*notes, pixels=pixels))
+
+
+def open_tabs(names: Sequence[str], page: str) -> Iterator[tuple[int, DeltaGenerator]]:
+    """Show tabs that the URL names, and that are found again as they were left.
+
+    Args:
+        page: the page they belong to. ``st.tabs`` has no ``persist_state``: going to another page
+            would bring a visitor back to the first tab.
+
+    Yields:
+        The place of the open tab, and the container to draw it in.
+    """
+    kept = f"{page}-tab"
+    if _TAB not in st.query_params and kept in st.session_state:
+        st.session_state[_TAB] = st.session_state[kept]
+    tabs = st.tabs(names, key=_TAB, bind="query-params", on_change=_keep_tab, args=(kept,))
+    for place, tab in enumerate(tabs):
+        if tab.open:
+            st.session_state[kept] = names[place]
+            yield place, tab
+
+
+def _keep_tab(kept: str) -> None:
+    """Remember the visitor's choice before the tabs are drawn anew."""
+    st.session_state[kept] = st.session_state[_TAB]
 
 
 @st.fragment

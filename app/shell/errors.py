@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from streamlit.errors import FragmentHandledException
+
+from app.shell.streamlit_internals import FragmentHandledException
+from vae_core.basics.errors import UserError, is_out_of_memory, sentence_of
 
 _log = logging.getLogger("elbo_room")
 _NOTE = "Reference on the page: "
 
 
 def is_for_the_user(error: Exception) -> bool:
-    """Whether the message of ``error`` was written to be read on a page.
-
-    That is what the public exception classes of ``vae_core`` are for (``ConfigError`` and its kin).
-    """
-    kind = type(error)
-    return kind.__module__.partition(".")[0] == "vae_core" and not kind.__name__.startswith("_")
+    """Whether the message of ``error`` was written to be read on a page."""
+    return isinstance(error, UserError)
 
 
 def plain(text: str) -> str:
@@ -28,14 +26,14 @@ def plain(text: str) -> str:
 
 
 def sentence(error: Exception, *, logged: bool = False) -> str:
-    """What a page says of ``error``: its own sentence, or a reference to the traceback in the log.
+    """Text that a page shows of ``error``: its own sentence, or a reference to the app's log.
 
     Args:
-        error: what went wrong. It is logged once, however often it is spoken of.
+        error: what went wrong. Its traceback is logged once, however often the page is drawn.
         logged: the traceback is in the log already; only the reference is added.
     """
-    if is_for_the_user(error):
-        return plain(str(error))
+    if is_for_the_user(error) or is_out_of_memory(error):
+        return plain(sentence_of(error) or "")
     return (
         "Something went wrong on this page. Your runs and settings are kept; try again or open "
         "another page. Details are in the app's log (its terminal), reference "

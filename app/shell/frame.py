@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell.navigation import PAGES, link, path
+from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
 
@@ -53,6 +53,10 @@ def _sections() -> dict[str, list[st.Page]]:
             default=name == "start",
         )
         sections.setdefault(entry.section, []).append(page)
+    # `python -m app` redirects old addresses; with `streamlit run` the page is shown at both.
+    for old, name in MOVED.items():
+        page = st.Page(path(name), title=PAGES[name].title, url_path=old, visibility="hidden")
+        sections[PAGES[name].section].append(page)
     return sections
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+
+from app.shell.streamlit_internals import DeltaGenerator
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,6 @@ class Entry:
     icon: str
     help: str
     section: str = ""
-    folder: str = ""  # in app/views, where it is not the name in the address
 
     def label(self) -> str:
         return f":material/{self.icon}:"
@@ -34,26 +34,28 @@ PAGES = {
     "score": Entry(
         "Score images", "straighten", "How probable does a model find images of yours?", "Explore"
     ),
-    "posterior_lab": Entry(
+    "posterior": Entry(
         "Posterior",
         "target",
         "The true p(z|x) of one image, and how near every q(z|x) comes to it.",
         "Labs",
-        "posterior",
     ),
-    "gradient_lab": Entry(
+    "gradients": Entry(
         "Gradients",
         "scatter_plot",
         "How noisy is each estimator of the gradient?",
         "Labs",
-        "gradients",
     ),
 }
+"""By their names, which are in the address too and name a folder of app/views."""
+
+MOVED = {"posterior_lab": "posterior", "gradient_lab": "gradients"}
+"""Former addresses, which old links still have, and the pages they lead to."""
 
 
 def path(name: str) -> str:
     """The script of a page, as ``st.page_link`` and ``st.switch_page`` want it."""
-    return f"views/{PAGES[name].folder or name}/page.py"
+    return f"views/{name}/page.py"
 
 
 def link(name: str, label: str | None = None, **query: str) -> DeltaGenerator:

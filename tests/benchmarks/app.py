@@ -25,8 +25,8 @@ LAST = {
     "train": ".st-key-run-panels h3",
     "latent": ".st-key-latent-map .js-plotly-plot .main-svg",
     "score": ".st-key-score-pictures img",
-    "posterior_lab": ".js-plotly-plot .main-svg",
-    "gradient_lab": ".js-plotly-plot .main-svg",
+    "posterior": ".js-plotly-plot .main-svg",
+    "gradients": ".js-plotly-plot .main-svg",
 }
 # From a click to the first frame with what was asked for on the screen and no script at work.
 CLICK = """async ([link, title, wanted]) => {

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,19 @@ class App:
 
 @contextmanager
 def running_app(
-    folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    port: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    starting: Sequence[str] = ("app", "--port"),
 ) -> Iterator[App]:
     """The app with its runs, cache and log in ``folder``, ended with all it started.
 
-    ``settings`` are environment variables. Raises RuntimeError with the log if it does not start.
+    Args:
+        settings: environment variables.
+        starting: the module that starts it, with arguments of which the last takes the port.
+
+    Raises:
+        RuntimeError: with the log, if it does not start.
     """
     mark = uuid.uuid4().hex
     environment = isolated(folder) | {MARK: mark} | dict(settings or {})
@@ -67,7 +75,7 @@ def running_app(
     log = folder / "app.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "--port", str(port)],
+            [sys.executable, "-m", *starting, str(port)],
             cwd=ROOT, env=environment, stdout=out, stderr=out,
         )  # fmt: skip
     app = App(f"http://localhost:{port}", process, log)

@@ -12,7 +12,7 @@ ENDLESS = {"gradient-r": "1000", "gradient-upto": "128"}
 
 
 def lab(page: Page, app: App, **query: str) -> None:
-    visit(page, f"{app.url}/gradient_lab", QUICK | {k.replace("_", "-"): query[k] for k in query})
+    visit(page, f"{app.url}/gradients", QUICK | {k.replace("_", "-"): query[k] for k in query})
 
 
 def measured(page: Page) -> None:

@@ -23,7 +23,7 @@ LIGHT = {"methods": "Amortised+q(z%7Cx)"}  # a method that takes no time
 
 
 def go(page: Page, app: App, tab: str = "Posterior", model: str = MODEL, **query: str) -> None:
-    visit(page, f"{app.url}/posterior_lab", {"model": model, "tab": tab.replace(" ", "+")} | query)
+    visit(page, f"{app.url}/posterior", {"model": model, "tab": tab.replace(" ", "+")} | query)
     for chart in CHARTS[tab]:
         plot(page, chart).locator(".main-svg").first.wait_for(state="attached", timeout=SLOW)
     settle(page)
@@ -99,7 +99,7 @@ def test_a_flow_is_gone_through_step_by_step(app_server: App, page: Page) -> Non
 def test_a_gaussian_has_no_steps_and_says_so(app_server: App, page: Page) -> None:
     visit(
         page,
-        f"{app_server.url}/posterior_lab",
+        f"{app_server.url}/posterior",
         {"model": MODEL, "tab": "Flow+steps", "families": "Full+covariance"},
     )
     expect(page.get_by_text("there is nothing to follow")).to_be_visible(timeout=SLOW)

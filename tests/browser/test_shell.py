@@ -1,12 +1,14 @@
 """What is around the pages: navigation, presentation mode, both themes, no noise."""
 
 import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.shell.navigation import PAGES
-from tests.browser.driving import PHONE, App, settle, visit
+from app.shell.navigation import MOVED, PAGES
+from tests.browser.driving import PHONE, App, running_app, settle, visit
 
 NAMES = list(PAGES)
 
@@ -25,6 +27,49 @@ def test_every_page_opens_by_its_address_inside_the_shell(
     navigation = page.get_by_test_id("stSidebarNav")
     for entry in PAGES.values():
         expect(navigation.get_by_role("link", name=entry.title)).to_be_visible()
+
+
+OLD_LINK = "?model=pretrained/digits-full-d2&tab=ELBO+gap&x=1&x=2&y=%C3%A9%26&present=true"
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_a_former_address_leads_on_with_its_whole_query(
+    app_server: App, page: Page, old: str
+) -> None:
+    visit(page, f"{app_server.url}/train")
+    page.goto(f"{app_server.url}/{old}{OLD_LINK}")
+    settle(page)
+    expect_moved(page, MOVED[old])
+    assert parse_qs(urlsplit(page.url).query)["y"] == ["é&"]
+    while page.url != "about:blank" and "/train" not in page.url:
+        page.go_back()
+    assert "/train" in page.url, "who goes back is not led on again"
+    settle(page)
+
+
+def expect_moved(page: Page, name: str, address: str | None = None) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].title)
+    expect(page).to_have_url(re.compile(rf"/{address or name}\?"))
+    query = parse_qs(urlsplit(page.url).query)
+    assert query["model"] == ["pretrained/digits-full-d2"]
+    assert query["x"] == ["1", "2"]
+    assert query["present"] == ["true"]
+
+
+def test_without_redirects_a_former_address_shows_its_page(tmp_path: Path, page: Page) -> None:
+    """As in `streamlit run app/main.py`, where Streamlit serves every address."""
+    starting = ("streamlit", "run", "app/main.py", "--server.port")
+    with running_app(tmp_path, starting=starting) as app:
+        for old, name in MOVED.items():
+            visit(page, f"{app.url}/{old}{OLD_LINK}")
+            expect_moved(page, name, old)
+        page.keyboard.press("Escape")
+        links = page.get_by_test_id("stSidebarNav").get_by_role("link")
+        expect(links).to_have_count(len(PAGES))
+        links.filter(has_text="Posterior").click()
+        expect(page).to_have_url(re.compile(r"/posterior\b"))
+        settle(page)
+        page.goto("about:blank")  # before the server ends
 
 
 def test_the_navigation_leads_to_every_page(app_server: App, page: Page) -> None:

@@ -19,8 +19,8 @@ MISSING = "MNIST 28×28 is not on this computer."
 SHOWN = {
     "": ".st-key-chart-elbo",
     "latent": ".st-key-chart-latent-map",
-    "posterior_lab": ".js-plotly-plot",
-    "gradient_lab": ".js-plotly-plot",
+    "posterior": ".js-plotly-plot",
+    "gradients": ".js-plotly-plot",
 }
 
 
@@ -88,7 +88,7 @@ def test_every_page_shows_what_it_can_and_says_what_is_missing(
 ) -> None:
     open_page(page, offline, path, model)
     expect(page.locator(SHOWN[path]).first).to_be_visible(timeout=SLOW)
-    if path != "posterior_lab":  # which opens on an image that the model draws
+    if path != "posterior":  # which opens on an image that the model draws
         expect(page.get_by_text(MISSING)).to_be_visible()
         expect(page.get_by_role("button", name="Download MNIST 28×28, 12 MB")).to_be_visible()
         expect(page.get_by_text("VAE_DATA_DIR")).to_be_visible()
@@ -140,7 +140,7 @@ def test_a_drawing_is_scored_and_has_its_place_among_training_latents(
 def test_a_failed_download_says_why_and_another_model_is_a_click_away(
     offline: App, page: Page
 ) -> None:
-    open_page(page, offline, "posterior_lab", source="Test image")
+    open_page(page, offline, "posterior", source="Test image")
     page.get_by_role("button", name="Download MNIST").click()
     failure = page.get_by_text("train-images-idx3-ubyte.gz could not be downloaded.")
     expect(failure).to_be_visible(timeout=SLOW)

@@ -96,7 +96,7 @@ def class_posterior(
         formula falls to 0.
 
     Raises:
-        ValueError: if the model has no class head.
+        InvalidArgument: if the model has no class head.
     """
     images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
     found = []

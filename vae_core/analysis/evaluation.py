@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.analysis.resumable import kept_log_density
+from vae_core.basics.errors import check_choice
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.elbo import mean_and_se
@@ -41,7 +42,12 @@ def evaluate(
             which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
         se: the standard error wanted for every image, in nats. Each image then gets as many
             samples as that takes, ``importance_samples`` at most; ``kept`` is not used.
+
+    Raises:
+        InvalidArgument: for an unknown split, binarisation or proposal, a limit below 1, K out of
+            range, or a data set whose images are not of the model's shape.
     """
+    check_choice("The proposal", proposal, ESTIMATES)
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)
     reaching: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae_core.basics.arrays import Floats
 from vae_core.basics.blocks import map_blocks
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, Moments, dimension_figures
 from vae_core.model.posteriors import Path
 from vae_core.model.priors import Prior
@@ -231,10 +232,10 @@ def posterior_contours(
         An array (points, 2) for each radius, its last point being its first.
 
     Raises:
-        ValueError: if the model has not d = 2.
+        InvalidArgument: if the model has not d = 2.
     """
     if model.config.latent_size != 2:
-        raise ValueError(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
+        raise InvalidArgument(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
     q = model.posterior(x.to(model.device))
     circle = torch.as_tensor(_circle(points), dtype=x.dtype, device=model.device)[:, None]
     return [q.path(r * circle).z[:, 0].double().cpu().numpy() for r in radii]

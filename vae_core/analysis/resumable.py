@@ -41,7 +41,7 @@ def kept_log_density(
         proposal: what to draw from, one of :data:`vae_core.inference.proposals.ESTIMATES`.
 
     Raises:
-        ValueError: as :func:`vae_core.inference.importance.log_density` does.
+        InvalidArgument: as :func:`vae_core.inference.importance.log_density` does.
     """
     key = f"{_weights_of(model)} K={n} seed={seed}"
     if proposal != "encoder":

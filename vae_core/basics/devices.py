@@ -2,8 +2,10 @@
 
 import torch
 
+from vae_core.basics.errors import UserError
 
-class DeviceError(RuntimeError):
+
+class DeviceError(UserError, RuntimeError):
     """The device that was asked for does not exist."""
 
 

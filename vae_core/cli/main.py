@@ -2,16 +2,19 @@
 detect | sample | publish | runs``.
 
 Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage,
-130 after Ctrl-C (a training that Ctrl-C pauses has 1).
+70 for a bug in the program, with its traceback, 130 after Ctrl-C (a training that Ctrl-C pauses
+has 1).
 With ``--json``, stdout is one JSON object; progress goes to stderr.
 """
 
 import argparse
 import io
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from vae_core.basics.errors import sentence_of
 from vae_core.cli.calibrate import add_calibrate
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
@@ -20,13 +23,13 @@ from vae_core.cli.runs import list_runs
 from vae_core.cli.sample import add_sample
 from vae_core.cli.score import add_score
 from vae_core.cli.shared import (
+    BUG,
     INTERRUPTED,
     NOT_ALL_DONE,
     WRONG_USAGE,
     say,
 )
 from vae_core.cli.train import add_train
-from vae_core.runs.run import RunError
 from vae_core.settings.fields import ConfigError
 
 
@@ -38,12 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         say(f"error: {error}")
         return WRONG_USAGE
-    except (RunError, OSError, ValueError, RuntimeError) as error:
-        say(f"error: {error}")
-        return NOT_ALL_DONE
     except KeyboardInterrupt as stop:
         say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before it was done."))
         return INTERRUPTED
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Print the sentence of an error, or the traceback of a bug, and return the exit status."""
+    said = sentence_of(error)
+    if said is None:
+        traceback.print_exception(error)
+        say("error: This is a bug in the program. Please report it with the lines above.")
+        return BUG
+    say(f"error: {said}")
+    return NOT_ALL_DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.cli.shared import (
     ALL_DONE,
     MAX_SAMPLED_IMAGES,
@@ -44,6 +45,7 @@ def sample(given: argparse.Namespace) -> int:
     _, model = open_model(given)
     import torch
 
+    check_picture(given.out)
     images = model.sample(given.count, torch.Generator(model.device).manual_seed(given.seed))
     write_tiles(images.cpu(), given.out)
     say(f"{given.count} images in {given.out}")
@@ -58,12 +60,13 @@ def write_tiles(images: "Tensor", path: Path) -> None:
         path: the picture; its ending (.png, say) decides the format.
 
     Raises:
-        ValueError: for an ending that no image format has.
+        InvalidArgument: for an ending that no image format has.
         OSError: if it cannot be written.
     """
     import torch
     from PIL import Image
 
+    check_picture(path)
     count, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -74,3 +77,19 @@ def write_tiles(images: "Tensor", path: Path) -> None:
     whole = grid.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = (whole * 255).round().to(torch.uint8).numpy()
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(path)
+
+
+def check_picture(path: Path) -> None:
+    """Check that the ending of a file name is one of an image format that can be written.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    if known.get(path.suffix.lower()) not in Image.SAVE:
+        raise InvalidArgument(
+            f"{path.name!r} does not end like a picture: name a .png, .jpg, .webp, .bmp, .tiff or "
+            ".gif file."
+        )

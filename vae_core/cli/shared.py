@@ -11,7 +11,8 @@ from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation, pixels_as
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 
-ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+"""Exit statuses of the command line; 70 is EX_SOFTWARE of sysexits.h."""
 MAX_SAMPLED_IMAGES = 10_000  # in one picture
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.data.decode import printable
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 _FORMULA = ("=", "+", "-", "@")
 
 
-class TableError(ValueError):
+class TableError(UserError, ValueError):
     """A file that scores cannot be added to, with what to do about it."""
 
 

@@ -11,7 +11,7 @@ from vae_core.cli.shared import (
     say,
 )
 from vae_core.runs.run import Run, Status
-from vae_core.runs.store import RunStore, create_run
+from vae_core.runs.store import RunExists, RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS
@@ -79,7 +79,7 @@ def _run_to_train(given: argparse.Namespace) -> Run:
         return RunStore().create(config, "paused")  # which the worker leaves alone
     try:
         return create_run(given.run, config, "paused")
-    except FileExistsError as error:
+    except RunExists as error:
         raise ConfigError(f"{error} Add --resume to go on with it, or name another.") from error
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import check_choice
 from vae_core.data.catalogue import stored_dataset
 from vae_core.data.download import Progress
 from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
@@ -37,7 +38,12 @@ class Dataset:
         return find_dataset(self.name)
 
     def split(self, name: Split) -> tuple[Tensor, Tensor]:
-        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies."""
+        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies.
+
+        Raises:
+            InvalidArgument: if the data set has no such split.
+        """
+        check_choice("The split", name, self.splits)
         chosen = self.splits[name]
         return self.images[chosen], self.labels[chosen]
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
+from vae_core.basics.errors import UserError
+
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all); never goes backwards. Raising in it stops the download,
 and what has arrived is kept for the next time."""
@@ -20,7 +22,7 @@ _TRIES = 3  # a mirror is asked again this often after a connection that broke o
 _TIMEOUT = 20.0  # seconds without a byte
 
 
-class DownloadError(RuntimeError):
+class DownloadError(UserError, RuntimeError):
     """A file that could not be had, with what was tried and what to do instead."""
 
 

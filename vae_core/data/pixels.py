@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument, check_choice
 from vae_core.basics.seeding import generator_of
 from vae_core.data.datasets import Dataset
 from vae_core.settings.choices import Binarisation
@@ -30,7 +31,11 @@ def binarise(
 
     Returns:
         float32 in [0, 1], same shape and device.
+
+    Raises:
+        InvalidArgument: for another protocol.
     """
+    check_choice("The binarisation", protocol, _PROTOCOLS)
     if images.dtype != torch.uint8:
         raise TypeError(f"Binarisation takes uint8 images, not {images.dtype}.")
     return _PROTOCOLS[protocol](images, generator)
@@ -50,7 +55,12 @@ def evaluation_images(
 
     Returns:
         float32 images (n, C, H, W) in [0, 1] and labels (n,), on the device of ``dataset``.
+
+    Raises:
+        InvalidArgument: for an unknown split or protocol, or a limit below 1.
     """
+    if limit is not None and limit < 1:
+        raise InvalidArgument(f"The limit must be at least one image, not {limit}.")
     images, labels = dataset.split(split)
     generator = torch.Generator().manual_seed(seed)
     drawn = binarise(images.cpu(), protocol, generator)[:limit]

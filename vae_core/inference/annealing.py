@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_core.basics.blocks import join
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import OnProgress, finish
 from vae_core.inference.hmc import State, StepSize, state_at, transition
 from vae_core.model.batches import rows_at_once
@@ -43,7 +44,7 @@ class Annealing:
         leapfrog_steps: of the HMC transition at each temperature.
 
     Raises:
-        ValueError: if one of them is below 1.
+        InvalidArgument: if one of them is below 1.
     """
 
     chains: int = 16
@@ -52,7 +53,9 @@ class Annealing:
 
     def __post_init__(self) -> None:
         if min(self.chains, self.temperatures, self.leapfrog_steps) < 1:
-            raise ValueError("Annealing needs at least one chain, temperature and leapfrog step.")
+            raise InvalidArgument(
+                "Annealing needs at least one chain, temperature and leapfrog step."
+            )
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,11 @@ def ais_steps(
     Yields:
         The chains after each temperature. The ``estimate()`` of the last state is the lower bound
         on log p(x). The pilot run, an eighth of the work by default, comes before the first state.
+
+    Raises:
+        InvalidArgument: if the images are not of the model's shape.
     """
+    model.check_images(x)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -208,7 +215,11 @@ def bdmc_steps(
 
     Yields:
         The chains after each temperature.
+
+    Raises:
+        InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
+    _check_simulated(model, x, z)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -233,6 +244,9 @@ def ais(
 
     Args:
         on_progress: called with the share that is done, 0 to 1.
+
+    Raises:
+        InvalidArgument: if the images are not of the model's shape.
     """
     annealing = annealing or Annealing()
     parts = [_no_bound()]
@@ -257,7 +271,11 @@ def bdmc(
         x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
         z: the latents that each of them was drawn from, (B, d).
         on_progress: called with the share that is done, 0 to 1.
+
+    Raises:
+        InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
+    _check_simulated(model, x, z)
     annealing = annealing or Annealing()
     parts = [Sandwich(_no_bound(), _no_bound())]
     groups = _groups(model, x, annealing)
@@ -271,9 +289,24 @@ def bdmc(
 def simulate(
     model: VAE, count: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Images drawn from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d)."""
+    """Images drawn from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d).
+
+    Raises:
+        InvalidArgument: if ``count`` is negative.
+    """
+    if count < 0:
+        raise InvalidArgument(f"The number of images cannot be negative; it was {count}.")
     z = model.prior.sample((count,), generator)
     return model.sample_images(z, generator), z
+
+
+def _check_simulated(model: VAE, x: Tensor, z: Tensor) -> None:
+    model.check_images(x)
+    wanted = (len(x), model.config.latent_size)
+    if tuple(z.shape) != wanted:
+        raise InvalidArgument(
+            f"The latents of these images must be of shape {wanted}, not {tuple(z.shape)}."
+        )
 
 
 def _anneal_from_prior(

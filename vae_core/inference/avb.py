@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import monte_carlo
 from vae_core.model.noise import standard_normal_log_prob
 from vae_core.model.vae import VAE
@@ -140,10 +141,10 @@ def avb(
         The state every ``settings.report_every`` steps. Its ELBO is an estimate, not a bound.
 
     Raises:
-        ValueError: if there is not exactly one image.
+        InvalidArgument: if there is not exactly one image.
     """
     if len(x) != 1:
-        raise ValueError(f"Adversarial inference takes one image at a time, not {len(x)}.")
+        raise InvalidArgument(f"Adversarial inference takes one image at a time, not {len(x)}.")
     settings = settings or AvbSettings()
     game = _Game(model, x, settings, seed)
     last = settings.steps + settings.closing_steps

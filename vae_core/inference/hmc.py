@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.model.vae import VAE
 
 LogProb = Callable[[Tensor], Tensor]  # z (n, B, d) -> (n, B)
@@ -200,10 +201,10 @@ def hmc_steps(
         The chains after each transition.
 
     Raises:
-        ValueError: if a number is too small to work with.
+        InvalidArgument: if a number is too small to work with.
     """
     if min(draws, warmup, leapfrog_steps) < 1:
-        raise ValueError("HMC needs at least one draw, one warm-up transition and one step.")
+        raise InvalidArgument("HMC needs at least one draw, one warm-up transition and one step.")
     generator = torch.Generator(start.device).manual_seed(seed)
     step = StepSize(start.new_full(start.shape[1:2], _FIRST_STEP), target)
     running = RunningChains(state_at(log_prob, start), step.value, warmup, draws)

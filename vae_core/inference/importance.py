@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import ElboTerms, terms_at
 from vae_core.inference.pareto import TRUSTED_PARETO_K, pareto_k, tail_length
@@ -91,7 +92,7 @@ def log_density(
             ``elbo`` and ``kl`` are of what is drawn from.
 
     Raises:
-        ValueError: if n is out of range, or the images are not of the model's shape, or the
+        InvalidArgument: if n is out of range, or the images are not of the model's shape, or the
             proposal is not of them.
     """
     return sample_density(model, x, n, None, seed, on_progress, proposal).density
@@ -228,15 +229,23 @@ def _reached(running: "RunningDensity", se: float | None, images: int) -> Tensor
 
 
 def check_fits(proposal: Proposal | None, x: Tensor) -> None:
-    """Raise a ValueError if a proposal is of another number of images than x has."""
+    """Check that the proposal was made for as many images as x contains.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
     if proposal is not None and proposal.batch_size != len(x):
-        raise ValueError(f"The proposal is of {proposal.batch_size} images, not of {len(x)}.")
+        raise InvalidArgument(f"The proposal is of {proposal.batch_size} images, not of {len(x)}.")
 
 
 def check_count(n: int) -> None:
-    """Raise a ValueError if n cannot be a number of importance samples."""
+    """Check that n can be a number of importance samples.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
     if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
-        raise ValueError(
+        raise InvalidArgument(
             f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
         )
 
@@ -262,7 +271,7 @@ def log_density_steps(
         :func:`log_density`.
 
     Raises:
-        ValueError: as :func:`log_density` does.
+        InvalidArgument: as :func:`log_density` does.
     """
     check_count(n)
     check_fits(proposal, x)

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument, check_choice
 from vae_core.inference.avb import avb
 from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.fitting import Fit, log_weights
@@ -100,15 +101,15 @@ def infer(name: str, model: VAE, x: Tensor, draws: int = 1000, seed: int = 0) ->
         draws: how many draws of z, at least 2.
 
     Raises:
-        ValueError: for an unknown method, one that this model is not for, or other than one image.
+        InvalidArgument: for an unknown method, one that this model is not for, or other than one
+            image.
     """
-    if name not in METHODS:
-        raise ValueError(f"Unknown method {name!r}. Known: {', '.join(METHODS)}.")
+    check_choice("The method", name, METHODS)
     if len(x) != 1 or draws < 2:
-        raise ValueError("Inference takes one image at a time, and at least two draws.")
+        raise InvalidArgument("Inference takes one image at a time, and at least two draws.")
     obstacle = METHODS[name].obstacle(model)
     if obstacle is not None:
-        raise ValueError(obstacle)
+        raise InvalidArgument(obstacle)
     return _timed(METHODS[name].run(Task(model, x, draws, seed)))
 
 

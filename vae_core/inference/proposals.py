@@ -143,7 +143,7 @@ def refine(
         posterior: the encoder's q(z|x) of these images, where it is known already.
 
     Raises:
-        ValueError: if the images are not of the model's shape, or the posterior is of another
+        InvalidArgument: if the images are not of the model's shape, or the posterior is of another
             number of images.
     """
     x = x.to(model.device)
@@ -175,7 +175,7 @@ def refined_log_density(
     The memory it takes does not grow with the number of images.
 
     Raises:
-        ValueError: as it does.
+        InvalidArgument: as it does.
     """
     return _refined_density(model, x, n, None, seed, on_progress).density
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.blocks import map_blocks
+from vae_core.basics.errors import InvalidArgument
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once
 from vae_core.model.vae import VAE
 
@@ -114,11 +115,13 @@ def quadrature(
         on_progress: called with the share of the images that is done, 0 to 1.
 
     Raises:
-        ValueError: if the model has d > 2 or the tolerance is not positive.
+        InvalidArgument: if the model has d > 2, the tolerance is not positive or the images are
+            not of the model's shape.
     """
     _check(model)
+    model.check_images(x)
     if not tolerance > 0:
-        raise ValueError(f"The tolerance must be positive, not {tolerance}.")
+        raise InvalidArgument(f"The tolerance must be positive, not {tolerance}.")
     if not len(x):
         return _nothing(model.config.latent_size)
 
@@ -145,10 +148,10 @@ def posterior_grid(
         tolerance: wanted for log p(x), nats.
 
     Raises:
-        ValueError: if there is not one image, d > 2, or fewer than two lines.
+        InvalidArgument: if there is not one image, d > 2, or fewer than two lines.
     """
     if len(x) != 1 or lines < 2:
-        raise ValueError("The posterior is drawn for one image, on at least two grid lines.")
+        raise InvalidArgument("The posterior is drawn for one image, on at least two grid lines.")
     exact = quadrature(model, x, tolerance)
     low, high = _shown_box(model, x, exact) if box is None else box
     low, high = low.double().cpu(), high.double().cpu()
@@ -170,7 +173,7 @@ def _shown_box(model: VAE, x: Tensor, exact: Quadrature) -> tuple[Tensor, Tensor
 def _check(model: VAE) -> None:
     size = model.config.latent_size
     if size > 2:
-        raise ValueError(f"Quadrature works for d = 1 and 2; this model has d = {size}.")
+        raise InvalidArgument(f"Quadrature works for d = 1 and 2; this model has d = {size}.")
 
 
 def _nothing(size: int) -> Quadrature:

@@ -38,7 +38,7 @@ def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0
         never worse than q on the noise of the checks.
 
     Raises:
-        ValueError: if the images are not of the model's shape.
+        InvalidArgument: if the images are not of the model's shape.
     """
     with torch.no_grad():
         start = own_parameters(model, x)
@@ -53,7 +53,12 @@ def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0
 
 
 def own_parameters(model: VAE, x: Tensor) -> dict[str, Tensor]:
-    """The features of each image (B, F) and a copy of the head's weights for each, (B, ...)."""
+    """The features of each image (B, F) and a copy of the head's weights for each, (B, ...).
+
+    Raises:
+        InvalidArgument: if the images are not of the model's shape.
+    """
+    model.check_images(x)
     weights = {
         _HEAD + name: value.detach().expand(len(x), *value.shape).clone()
         for name, value in model.to_posterior.named_parameters()

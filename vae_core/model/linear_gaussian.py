@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.model.likelihoods.gaussian import Gaussian
 from vae_core.model.networks import LinearDecoder
 from vae_core.model.noise import LOG_2PI, standard_normal_log_prob
@@ -98,12 +99,12 @@ def of_model(model: VAE) -> LinearGaussian:
     """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
     Raises:
-        ValueError: if the decoder is not linear, the pixels are not Gaussian, or the prior is not
-            the standard normal.
+        InvalidArgument: if the decoder is not linear, the pixels are not Gaussian, or the prior is
+            not the standard normal.
     """
     parts, config = _parts(model), model.config
     if parts is None:
-        raise ValueError(
+        raise InvalidArgument(
             "Exact values exist for a linear network with the Gaussian likelihood and the "
             f"standard normal prior, not for {config.network} with {config.likelihood} and "
             f"{config.prior}."

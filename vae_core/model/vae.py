@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.named import load
 from vae_core.model.likelihoods.base import Likelihood
@@ -59,7 +60,7 @@ class VAE(nn.Module):
         """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
 
         Raises:
-            ValueError: if the images are not of the model's shape.
+            InvalidArgument: as :meth:`check_images` does.
         """
         return self.to_posterior(self.encode(x))
 
@@ -69,15 +70,28 @@ class VAE(nn.Module):
         All parameters of q(z|x) follow from them: it is ``model.to_posterior(h)``.
 
         Raises:
-            ValueError: if the images are not of the model's shape.
+            InvalidArgument: as :meth:`check_images` does.
         """
-        if tuple(x.shape[1:]) != self.config.image_shape:
-            raise ValueError(
-                f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
-            )
+        self.check_images(x)
         with self._around_networks():
             h = self.encoder(x)
         return h.to(x.dtype)
+
+    def check_images(self, x: Tensor) -> None:
+        """Check that images have the model's shape (B, C, H, W) and are floats in [0, 1].
+
+        Raises:
+            InvalidArgument: otherwise. The values themselves are not looked at.
+        """
+        if tuple(x.shape[1:]) != self.config.image_shape:
+            raise InvalidArgument(
+                f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
+            )
+        if not x.is_floating_point():
+            raise InvalidArgument(
+                f"Images must be floats in [0, 1], not {x.dtype}; `vae_core.data.pixels.binarise` "
+                "makes them of 8-bit images."
+            )
 
     def decode(self, z: Tensor) -> Tensor:
         """The parameters of every pixel for latents (…, d), such as the logits of a Bernoulli.
@@ -135,10 +149,10 @@ class VAE(nn.Module):
         """log p(y|z) of every class for latents (…, d): (…, classes).
 
         Raises:
-            ValueError: if the model has no class head.
+            InvalidArgument: if the model has no class head.
         """
         if self.class_head is None:
-            raise ValueError("This model has no class head: it was trained without classes.")
+            raise InvalidArgument("This model has no class head: it was trained without classes.")
         return self.class_head(z).log_softmax(-1)
 
     def log_weights(self, x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:

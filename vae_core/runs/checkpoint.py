@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.model.vae import VAE
 from vae_core.runs.run import WEIGHTS_FILE
@@ -31,13 +32,13 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
     """The model of a run folder (or of one ``.safetensors`` file), ready to evaluate.
 
     Raises:
-        FileNotFoundError: if there is no ``model.safetensors``.
+        NoModel: if there is no ``model.safetensors``; a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
     """
     path = Path(folder)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
-        raise FileNotFoundError(f"No trained model at {path}: train first, or choose another run.")
+        raise NoModel(f"No trained model at {path}: train first, or choose another run.")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["model"])
@@ -58,5 +59,9 @@ def _refused(path: Path, why: str, error: Exception) -> "ModelFileError":
     return ModelFileError(f"The model file {path} {why}: train it anew, or choose another model.")
 
 
-class ModelFileError(ValueError):
+class NoModel(UserError, FileNotFoundError):
+    """There is no trained model in this place."""
+
+
+class ModelFileError(UserError, ValueError):
     """A model file that is damaged or from another version."""

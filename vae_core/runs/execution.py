@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save
 
 from vae_core.analysis.evaluation import evaluate
+from vae_core.basics.errors import is_out_of_memory, sentence_of
 from vae_core.basics.files import replace_file
 from vae_core.basics.progress import finish
 from vae_core.data.datasets import load_dataset
@@ -43,7 +45,6 @@ from vae_core.settings.config import RunConfig
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import denormals_flushed
 from vae_core.training.trainer import (
-    Diverged,
     EpochDone,
     Finished,
     StateFormatError,
@@ -77,9 +78,10 @@ def execute(
 ) -> State:
     """Work on a run until it is done, paused, stopped or failed, and say which.
 
-    Takes up a checkpoint where there is one. Nothing escapes but a busy run: a failure is written
-    into the run's status, with a sentence for the user, and its traceback into the log. Ctrl-C
-    pauses the run at the next step; SIGTERM, a shutdown, leaves it queued.
+    Continues from a checkpoint if there is one. A failure is written into the run's status, with a
+    sentence for the user, and its traceback into the log. A bug is written into the status too, its
+    traceback into ``worker.log`` of the run's folder, and it is raised again. Ctrl-C pauses the run
+    at the next step; SIGTERM, a shutdown, leaves it queued.
 
     Args:
         on_status: told of every status that is written.
@@ -88,6 +90,7 @@ def execute(
 
     Raises:
         RunError: if another process works on the run already.
+        Exception: a bug, after it was recorded.
     """
     try:
         held = run.lock().acquire(timeout=2)
@@ -98,7 +101,7 @@ def execute(
         if before == "done" or (only_if_queued and before not in UNFINISHED):
             return before
         worker = _Execution(run, on_status, devices, signals)
-        error = ""
+        error, bug = "", None
         try:
             state: State = worker.work()
         except _Ended as ended:
@@ -106,13 +109,29 @@ def execute(
         except KeyboardInterrupt:  # a second Ctrl-C: the last checkpoint has to do
             state = "paused"
         except Exception as problem:
-            log.exception("The run %s failed", run.id)
             worker.keep_best_model()
             state, error = "failed", _explain(problem)
+            bug = _recorded(run, problem)
         run.clear_request()
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
             on_status(run.update(state=state, phase="", error=error))
+        if bug is not None:
+            raise bug
         return state
+
+
+def _recorded(run: Run, error: Exception) -> Exception | None:
+    """Write the traceback of an error into a log, and return the error if it is a bug.
+
+    That of a bug always goes into the log of the run, where the status of the run says it is.
+    """
+    if sentence_of(error) is not None:
+        log.error("The run %s failed", run.id, exc_info=error)
+        return None
+    with contextlib.suppress(OSError), (run.folder / LOG_FILE).open("a", encoding="utf-8") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} The run {run.id} failed\n")
+        traceback.print_exception(error, file=file)
+    return error
 
 
 def check_decoder(config: RunConfig) -> None:
@@ -271,6 +290,8 @@ class _Execution:
                     f"{_KEPT}"
                 ) from error
             except Exception as error:  # of many kinds, from a file that may hold anything
+                if is_out_of_memory(error):
+                    raise
                 raise RunError(
                     f"The checkpoint of this run is damaged, so it cannot go on; {_KEPT}"
                 ) from error
@@ -341,17 +362,16 @@ def _choose_threads(training: Training) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """The sentence a user reads when a run failed."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return (
-            f"The device ran out of memory ({str(error).split('.')[0]}). The last checkpoint was "
-            "kept. A smaller batch, fewer samples L or a smaller network needs less."
-        )
+    """The sentence that a user reads when a run failed."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. The last whole checkpoint was kept: free some space and resume."
-    if isinstance(error, Diverged | ValueError | RuntimeError | OSError) and str(error):
-        return str(error)
-    return f"{type(error).__name__}: {error}. The details are in {LOG_FILE}."
+    said = sentence_of(error)
+    if said is None:
+        return (
+            f"An unexpected error ({type(error).__name__}) ended the training. The last checkpoint "
+            f"was kept. The details are in {LOG_FILE} in the run's folder."
+        )
+    return f"{said} The last checkpoint was kept." if is_out_of_memory(error) else said
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.basics.paths import cache_folder, pretrained_folder
-from vae_core.runs.run import Run
+from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import PRETRAINED, create_run
 from vae_core.settings.choices import POSTERIORS, PosteriorName
 from vae_core.settings.config import RunConfig
@@ -127,7 +127,7 @@ def make(name: str) -> Path:
 
     Raises:
         KeyError: if there is no such recipe.
-        RuntimeError: if training did not reach its end.
+        RunError: if training did not reach its end.
     """
     from vae_core.runs.execution import execute
     from vae_core.runs.publishing import publish
@@ -136,6 +136,6 @@ def make(name: str) -> Path:
     folder = cache_folder() / "recipes" / name
     run = Run.open(folder) if folder.is_dir() else create_run(folder, config)
     if execute(run) != "done":
-        raise RuntimeError(f"{name} is not trained to the end: {run.status().error}")
+        raise RunError(f"{name} is not trained to the end: {run.status().error}")
     command = f"python -m vae_core publish {name}"
     return publish(run, pretrained_folder() / name, command)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.runs.metrics import Reader
 from vae_core.settings.config import RunConfig
@@ -28,6 +29,8 @@ from vae_core.settings.fields import ConfigError
 State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
 Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
+LOG_FILE = "worker.log"
+"""What the training process of a run printed, and the tracebacks of its failures."""
 
 # The names of the files in a run folder
 CONFIG_FILE = "config.json"
@@ -46,7 +49,7 @@ CONTROL_FILE = "control"
 LOCK_FILE = ".lock"
 
 
-class RunError(RuntimeError):
+class RunError(UserError, RuntimeError):
     """A run that cannot be read or used, with the reason in a sentence."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.runs.run import (
@@ -24,6 +25,10 @@ from vae_core.runs.run import (
 from vae_core.settings.config import RunConfig
 
 PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
+
+
+class RunExists(UserError, FileExistsError):
+    """A folder for a new run that is in use already."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,13 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     """A new run in a folder of its own; the status comes last, so it is whole or not a run.
 
     Raises:
-        FileExistsError: if the folder is there already and not empty.
+        RunExists: if the folder is there already and not empty, or is a file; a FileExistsError
+            too.
     """
+    if folder.exists() and not folder.is_dir():
+        raise RunExists(f"{folder} is a file, so no run can be put there.")
     if folder.is_dir() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is there already and not empty.")
+        raise RunExists(f"{folder} is there already and not empty.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
     now = time.time()

@@ -2,8 +2,7 @@
 
 ``python -m vae_core.runs.worker`` watches a store and ends when there is nothing left to do;
 ``python -m vae_core.runs.worker --run FOLDER`` trains one run. A training process that dies is
-started
-again from its checkpoint. The worker does not import torch, so it starts at once.
+started again from its checkpoint. The worker does not import torch, so it starts at once.
 """
 
 import argparse
@@ -17,9 +16,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vae_core.basics.errors import UserError
 from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
-from vae_core.settings.fields import ConfigError
 
 _POLL_SECONDS = 0.2
 _IDLE_SECONDS = 30.0
@@ -166,12 +165,21 @@ def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
 
 
 def train_one(folder: Path) -> None:
-    """Train the run in ``folder`` in this process, a little less urgently than the pages."""
+    """Train the run in ``folder`` in this process, a little less urgently than the pages.
+
+    A bug that ended the training ends the process with status 1; its traceback is in the run's log.
+    """
     from vae_core.runs.execution import execute  # imports torch, which the supervisor does without
 
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    execute(Run.open(folder), devices=folder.parent, only_if_queued=True)
+    run = Run.open(folder)
+    try:
+        execute(run, devices=folder.parent, only_if_queued=True)
+    except Exception:
+        if run.status().state != "failed":  # it could not be recorded
+            raise
+        sys.exit(1)
 
 
 def main() -> None:
@@ -186,7 +194,7 @@ def main() -> None:
             train_one(given.run)
         else:
             supervise(RunStore(given.store))
-    except (RunError, ConfigError) as error:
+    except UserError as error:
         sys.exit(str(error))
 
 

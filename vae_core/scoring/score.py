@@ -69,7 +69,7 @@ def score_images(
         judge: held-out images of this model, under the binarisation by which ``x`` was made.
 
     Raises:
-        ValueError: if K is out of range or the images are not of the model's shape.
+        InvalidArgument: if K is out of range or the images are not of the model's shape.
     """
     judge = as_judge(judge)
     images = judge.context(model, x, importance_samples, seed)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vae_core.basics.errors import UserError
+
 Split = Literal["train", "validation", "test"]
 ImageShape = tuple[int, int, int]
 
@@ -37,7 +39,7 @@ class DatasetInfo:
     showcase: int = 0
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """A data set or data file that cannot be used, with a sentence that says what to do."""
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.devices import resolve_device
+from vae_core.basics.errors import UserError
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
@@ -36,11 +37,11 @@ _STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on f
 Reason = Literal["all epochs done", "no better validation ELBO"]
 
 
-class StateFormatError(ValueError):
+class StateFormatError(UserError, ValueError):
     """The saved state of a training has a format that this version of the program cannot read."""
 
 
-class Diverged(RuntimeError):
+class Diverged(UserError, RuntimeError):
     """The loss became NaN or infinite. The model holds its best weights so far again."""
 
 

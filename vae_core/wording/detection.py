@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from vae_core.data.decode import printable
 from vae_core.scoring.figures.table import FIGURES
+from vae_core.wording.lists import listed
 
 if TYPE_CHECKING:
     from vae_core.scoring.detection import DetectionReport
@@ -110,7 +111,7 @@ def _least(report: "DetectionReport", score: str, kinds: Iterable[str]) -> float
 
 
 def _with_auroc(report: "DetectionReport", kinds: Iterable[str]) -> str:
-    return _listed(
+    return listed(
         f"{kind_name(kind)} (AUROC {report.kinds[kind].scores['log_px'].auroc:.3f})"
         for kind in kinds
     )
@@ -125,12 +126,7 @@ def _on_verdict(report: "DetectionReport") -> str:
     )
     if not missed:
         return f"{head} {min(found.values()):.0%} or more of every foreign kind."
-    told = _listed(f"{kind_name(kind)} ({found[kind]:.0%})" for kind in missed)
+    told = listed(f"{kind_name(kind)} ({found[kind]:.0%})" for kind in missed)
     if len(missed) == len(found):
         return f"{head} of foreign images {told}."
     return f"{head} {_FOUND:.0%} or more of every foreign kind but {told}."
-
-
-def _listed(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last

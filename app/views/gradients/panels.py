@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from app.figures import gradients as figures
-from app.figures import style
 from app.figures.gradients import LOOKS, Curve
 from app.parts import charts, widgets
 from app.parts.widgets import IN_URL
@@ -15,6 +14,7 @@ from app.views.gradients import sentences
 from app.views.gradients.controls import Asked
 from app.views.gradients.table import Point, Table, at, grid, seed_of, signal
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.numbers import number
 
 _ROOT = Path(__file__).resolve().parents[3]
 _AXES = {"widest": "Fit the widest", "narrowest": "Fit the narrowest"}
@@ -128,7 +128,7 @@ def signal_to_noise(asked: Asked, table: Table, samples: int) -> None:
     if not math.isfinite(square):
         return  # nothing is measured yet
     length = square**0.5
-    known = style.number(length, 0.5 * error / length if length else None)
+    known = number(length, 0.5 * error / length if length else None)
     _protocol(asked, f"‖E g‖ = {known}, from the least noisy point")
 
 

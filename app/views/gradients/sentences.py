@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.figures.gradients import pooled_mean, subscript
-from app.figures.style import number
 from app.views.gradients.table import Point, Table, at
 from vae_core.settings.choices import GradientName
+from vae_core.wording.lists import listed
+from vae_core.wording.numbers import number
 
 ENOUGH = 16  # estimates of a point before anything is said of it
 _APART = 2.0  # standard errors that make a difference
@@ -109,11 +110,11 @@ def _others(points: Sequence[Point], loudest: Point, standard: Point) -> list[st
     tied = [name(p) for p, r in compared if r.tied]
     said = []
     if apart:
-        said.append(f"{_capital(_list(apart))} the variance of {name(standard)}.")
+        said.append(f"{_capital(listed(apart))} the variance of {name(standard)}.")
     if tied:
         estimates = min(p.repeats for p in points)
         said.append(
-            f"{_capital(_list(tied))} cannot be told from {name(standard)} by {estimates:,} "
+            f"{_capital(listed(tied))} cannot be told from {name(standard)} by {estimates:,} "
             "estimates."
         )
     return said
@@ -160,7 +161,7 @@ def _best_buy(row: Sequence[Point]) -> str:
     if len(good) > _FEW:
         return "Which L is the best buy for a given time cannot be told."
     verb, doubt = ("leaves", "") if len(good) == 1 else ("leave", ", as far as can be told")
-    names = _list([f"{samples:,}" for samples in good])
+    names = listed([f"{samples:,}" for samples in good])
     return f"For a given time, L = {names} {verb} the least variance{doubt}."
 
 
@@ -184,7 +185,7 @@ def of_means(table: Table, samples: int, dimension: int) -> str:
     far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANS_APART]
     if far:
         return (
-            f"{coordinate} is {known} by all estimators together, but the mean of {_list(far)} "
+            f"{coordinate} is {known} by all estimators together, but the mean of {listed(far)} "
             "lies more than three standard errors from that. All have the same mean in theory: "
             "measure with more estimates."
         )
@@ -202,10 +203,6 @@ def _scatter(draws: Mapping[GradientName, np.ndarray]) -> str:
 
 def _ready(points: Sequence[Point]) -> list[Point]:
     return [p for p in points if p.repeats >= ENOUGH and math.isfinite(p.variance)]
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _capital(text: str) -> str:

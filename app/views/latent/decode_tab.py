@@ -15,6 +15,7 @@ from app.views.latent import code, data
 from app.views.latent.data import Point
 from vae_core.analysis import latent
 from vae_core.basics.arrays import Floats
+from vae_core.wording.numbers import number
 
 MAX_SLIDERS = 8
 MAX_IN_ADDRESS = 64  # numbers of z that are put into the URL
@@ -112,8 +113,8 @@ def _readouts(view: View, index: int, z: Floats) -> list[tuple[str, str, str]]:
         prior = float(model.log_prior(at))
     length = f"{np.linalg.norm(z):.2f} (prior: about {np.sqrt(view.d):.1f})"
     return [
-        ("log p(x|z)", style.number(likelihood), style.LOG_LIKELIHOOD.colour),
-        ("log p(z)", style.number(prior), style.LOG_PRIOR.colour),
+        ("log p(x|z)", number(likelihood), style.LOG_LIKELIHOOD.colour),
+        ("log p(z)", number(prior), style.LOG_PRIOR.colour),
         ("‖z‖", length, style.NEUTRAL),
     ]
 

@@ -14,6 +14,7 @@ from app.views.latent import code
 from app.views.latent.decode_tab import MAX_IN_ADDRESS, go_to
 from vae_core.analysis import latent
 from vae_core.basics.arrays import Floats
+from vae_core.wording.numbers import typeset
 
 SIZES = (10, 15, 20, 25, 30)
 _LINES = 4  # in which the one dimension of d = 1 is laid out
@@ -59,12 +60,12 @@ def manifold(view: View, index: int) -> None:
 def _sheet(view: View, images: np.ndarray, grid: Floats) -> go.Figure:
     x_title, y_title = axis_titles(view.d, latent_.cloud(view).plane.explained.tolist())
     places = grid.reshape(-1, 2)[:, : min(view.d, 2)]
-    hover = [", ".join(f"{v:.2f}" for v in place).replace("-", "−") for place in places]
+    hover = [", ".join(typeset(v, ".2f") for v in place) for place in places]
     flat = view.d == 1
     return sheets.sheet_figure(
         images,
         [""] * grid.shape[1] if flat else tick_labels(grid[0, :, 0]),
-        [f"from {v:.2f}".replace("-", "−") for v in grid[:, 0, 0]]
+        [f"from {typeset(v, '.2f')}" for v in grid[:, 0, 0]]
         if flat
         else tick_labels(grid[:, 0, 1]),
         x_title=x_title,
@@ -83,7 +84,7 @@ def _go_to_clicked(view: View, index: int, z: Floats) -> None:
 def tick_labels(values: Floats) -> list[str]:
     """About seven of these values, for the ticks."""
     every = max(1, round(len(values) / 7))
-    return [f"{v:.2f}".replace("-", "−") if i % every == 0 else "" for i, v in enumerate(values)]
+    return [typeset(v, ".2f") if i % every == 0 else "" for i, v in enumerate(values)]
 
 
 def _what_is_shown(view: View) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.parts import pickers, tabs, widgets
+from app.parts import pickers, widgets
 from app.services import data
 
 LEAD = "The encoder gives every image a place in z; the decoder gives every place an image."
@@ -44,7 +44,7 @@ def explore() -> None:
         traverse_tab.traverse,
         prior_tab.prior,
     )
-    for place, tab in tabs.opened(TABS, "latent"):
+    for place, tab in widgets.open_tabs(TABS, "latent"):
         with tab:
             show[place](view, index)
 

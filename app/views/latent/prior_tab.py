@@ -3,13 +3,13 @@
 import streamlit as st
 
 from app.figures import latent_sheets as sheets
-from app.figures import style
 from app.parts import charts, widgets
 from app.services import latent as latent_
 from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.decode_tab import dead_names
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.numbers import number
 
 MAX_HISTOGRAMS = 9
 
@@ -60,7 +60,7 @@ def _what_is_carried(view: View) -> str:
     if active and dims.dead.any():
         text += f" Dead: {dead_names(dims.dead)}."
     text += (
-        f" KL(q(z|x) ‖ p(z)) is {style.number(kl.mean(), kl.std() / len(kl) ** 0.5)} on average; "
+        f" KL(q(z|x) ‖ p(z)) is {number(kl.mean(), kl.std() / len(kl) ** 0.5)} on average; "
         f"the bars add up to {dims.kl.sum():.2f}."
     )
     if kl.mean() - dims.kl.sum() > 0.05 * kl.mean():

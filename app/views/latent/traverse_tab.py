@@ -12,6 +12,7 @@ from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.interpolate_tab import _STEPS
 from vae_core.analysis import latent
+from vae_core.wording.numbers import typeset
 
 MAX_ROWS = 10
 _FEW_ROWS = 4
@@ -29,7 +30,7 @@ def traverse(view: View, index: int) -> None:
     images = as_picture(latent.decode(view.model, latent.traversals(point.mean, rows, values)))
     figure = sheets.sheet_figure(
         images,
-        [f"{value:g}".replace("-", "−") for value in values],
+        [typeset(value, "g") for value in values],
         [
             f"{dimension_name(i)} {'dead' if dims.dead[i] else f'{dims.kl[i]:.2f} nats'}"
             for i in rows

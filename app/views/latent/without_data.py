@@ -17,6 +17,7 @@ from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
 from vae_core.basics.arrays import Floats
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.numbers import typeset
 
 _SIDE = 15  # images of the manifold
 _SAMPLES = (8, 10)  # rows and columns
@@ -112,7 +113,7 @@ def _traversals(choice: Choice) -> None:
     values = np.linspace(-3, 3, _STEPS)
     figure = sheets.sheet_figure(
         _decoded(choice, latent.traversals(np.zeros(d), dims, values)),
-        [f"{value:g}".replace("-", "−") for value in values],
+        [typeset(value, "g") for value in values],
         [figures.dimension_name(i) for i in dims],
         title="One dimension at a time, from z = 0",
         x_title="value of the dimension, in σ of the prior",

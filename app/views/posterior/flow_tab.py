@@ -16,6 +16,7 @@ from app.views.posterior.families import Member
 from app.views.posterior.shapes import DRAWS, Floats, Steps
 from app.views.posterior.subject import Subject
 from app.views.posterior.truth_tab import GREY, ground_of, plane_titles
+from vae_core.wording.numbers import typeset
 
 _ORDERED = ("iaf",)
 
@@ -186,8 +187,9 @@ def _said(member: Member, steps: Steps, step: int) -> str:
             else "by nearly the same factor everywhere"
         )
         text = (
-            f"**t = {step}**: this step {does} space, by {_signed(here.mean())} nats on average, "
-            f"{bends}. So far log q has changed by {_signed(-total.mean())} nats on average."
+            f"**t = {step}**: this step {does} space, by {typeset(here.mean(), '+.2f')} nats on "
+            f"average, {bends}. So far log q has changed by {typeset(-total.mean(), '+.2f')} nats "
+            "on average."
         )
     if member.family in _ORDERED and 0 < step < len(steps.log_abs_dets):
         text += (
@@ -199,7 +201,3 @@ def _said(member: Member, steps: Steps, step: int) -> str:
 
 def _sub(step: int) -> str:
     return str(step).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

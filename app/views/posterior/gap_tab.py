@@ -7,7 +7,6 @@ import streamlit as st
 
 from app.figures import posterior_values as figures
 from app.figures.posterior_values import GapBar
-from app.figures.style import number
 from app.parts import charts, live, widgets
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
@@ -15,6 +14,7 @@ from app.views.posterior.families import Member
 from app.views.posterior.gap_words import about_gap
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import GAP_DRAWS, refit_task
+from vae_core.wording.numbers import number
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 from app.figures.posterior_values import GapBar
-from app.figures.style import number
-from app.parts.ties import clearly, leaders, named
 from vae_core.settings.choices import POSTERIORS
+from vae_core.wording.lists import listed_in_bold
+from vae_core.wording.numbers import number
+from vae_core.wording.ties import clearly, leaders
 
 
 def about_gap(bars: Sequence[GapBar], exact: bool, error: float = 0.0) -> str:
@@ -26,7 +27,7 @@ def _nearest(bars: Sequence[GapBar], exact: bool, error: float) -> str:
     lead = leaders([(-bar.approximation, _own_error(bar, error)) for bar in bars])
     best = bars[lead[0]]
     left = ("at most " if exact else "") + number(best.approximation, best.approximation_se)
-    names = named([bars[i].name for i in lead])
+    names = listed_in_bold([bars[i].name for i in lead])
     if len(bars) == 1:
         does = f"still leaves {left}"
     elif len(lead) == 1:
@@ -45,7 +46,8 @@ def _encoder(bars: Sequence[GapBar]) -> str:
     if len(bars) == 1:
         how = ""
     else:
-        how = f"most for {named([bars[i].name for i in lead])}: {'up to ' * (len(lead) > 1)}"
+        families = listed_in_bold(bars[i].name for i in lead)
+        how = f"most for {families}: {'up to ' * (len(lead) > 1)}"
     return f"The encoder costs {how}{lost} that a better one would win back."
 
 

@@ -12,7 +12,7 @@ from app.figures import posterior_values
 from app.figures.latent_map import density_bars
 from app.figures.posterior_plane import Curve, Layer
 from app.figures.posterior_values import Kind, Mark
-from app.figures.style import HIGHLIGHT, LOG_PX, number
+from app.figures.style import HIGHLIGHT, LOG_PX
 from app.parts import charts, live, widgets
 from app.services.work import Bench, Task
 from app.views.posterior import code, data, notes
@@ -22,6 +22,7 @@ from app.views.posterior.tasks import METHOD_DRAWS, method_task
 from app.views.posterior.truth_tab import ground_of, true_draws
 from vae_core.inference import methods as methods_
 from vae_core.inference.methods import State
+from vae_core.wording.numbers import number
 
 _AT_FIRST = (
     "amortised", "gauss-newton", "svi-mean-field", "svi-full", "hmc", "quadrature", "closed-form"

@@ -8,6 +8,7 @@ from app.parts import widgets
 from app.views.posterior.subject import SEED, Subject
 from vae_core.inference.pareto import TRUSTED_PARETO_K, trustworthy
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.numbers import typeset
 
 _LIGHT = 0.5  # below it the weights have a variance
 MIXED = 1.05
@@ -48,7 +49,7 @@ def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest:
         pareto_k: of their tail.
         largest: the share of the largest weight in all, 0 to 1.
     """
-    k = f"k̂ = {pareto_k:.2f}".replace("-", "−") if math.isfinite(pareto_k) else "no k̂"
+    k = f"k̂ = {typeset(pareto_k, '.2f')}" if math.isfinite(pareto_k) else "no k̂"
     first = (
         f"**{name}**: {samples:,} draws are worth {ess:,.0f} of the true posterior (ESS); the "
         f"heaviest draw holds {largest:.2%} of the weight; {k}: "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.parts import charts, missing_data, pickers, tabs, widgets
+from app.parts import charts, missing_data, pickers, widgets
 
 LEAD = (
     "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
@@ -40,7 +40,7 @@ def explore() -> None:
     members = pick_members(choice)
     data.prepare(subject)
     panels = (truth_tab, ruler_tab, gap_tab, flow_tab, weights_tab, methods_tab)
-    for place, tab in tabs.opened(TABS, "posterior"):
+    for place, tab in widgets.open_tabs(TABS, "posterior"):
         with tab:
             panels[place].show(subject, members)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.figures import posterior_values as figures
 from app.figures.posterior_values import IwaeCurve, Mark
-from app.figures.style import LOG_PX, number
+from app.figures.style import LOG_PX
 from app.parts import charts, live, widgets
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
@@ -15,6 +15,7 @@ from app.views.posterior.ruler_words import about_ruler
 from app.views.posterior.shapes import Weights
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import CHAINS, QUICK, AnyTask, anneal_task, weights_task
+from vae_core.wording.numbers import number
 
 SAMPLES = (100, 1000, 10_000, 100_000)
 TEMPERATURES = (100, QUICK, 500, 1000, 2000)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from app.figures.posterior_values import Mark
-from app.figures.style import number
-from app.parts.ties import clearly, leaders, named
 from app.views.posterior import notes
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import Weights
+from vae_core.wording.lists import listed_in_bold
+from vae_core.wording.numbers import number
+from vae_core.wording.ties import clearly, leaders
 
 
 def about_ruler(
@@ -44,7 +45,7 @@ def about_elbos(elbos: Sequence[tuple[str, float, float]], log_px: float | None)
         return f"The ELBO of **{name}** is {below or number(value, error)}."
     if len(lead) == 1:
         return f"The highest ELBO is that of **{name}**{', ' * bool(below)}{below}."
-    names = named([elbos[i][0] for i in lead])
+    names = listed_in_bold([elbos[i][0] for i in lead])
     best = f"; the best is {below}" if below else ""
     return f"The highest ELBOs, those of {names}, are too close to tell apart{best}."
 

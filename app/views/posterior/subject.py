@@ -10,12 +10,12 @@ from torch import Tensor
 
 from app.figures.pictures import Picture, as_picture
 from app.parts import pickers, preparation
+from app.parts.text import PRIVACY
 from app.services import data as data_
 from app.services import models
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
 from app.shell import errors
-from app.shell.uploads import PRIVACY
 from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare

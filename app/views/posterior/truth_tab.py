@@ -8,7 +8,6 @@ import streamlit as st
 
 from app.figures import posterior_plane as figures
 from app.figures.posterior_plane import Curve, Ground, Layer
-from app.figures.style import number
 from app.parts import charts, live, widgets
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
@@ -20,6 +19,7 @@ from vae_core.analysis.latent import Plane, ellipse
 from vae_core.inference.methods import HMC_CHAINS, HMC_WARMUP, State
 from vae_core.inference.quadrature import PosteriorGrid
 from vae_core.model.posteriors import Posterior
+from vae_core.wording.numbers import number
 
 HEIGHT = 560
 _HELD = " and ".join(f"{mass:.0%}" for mass in MASSES)

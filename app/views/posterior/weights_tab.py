@@ -6,7 +6,6 @@ import streamlit as st
 
 from app.figures import posterior_values as figures
 from app.figures.posterior_values import Sample
-from app.figures.style import number
 from app.parts import charts, live, widgets
 from app.services.work import Bench
 from app.views.posterior import code, notes
@@ -15,6 +14,7 @@ from app.views.posterior.ruler_tab import pick_samples
 from app.views.posterior.shapes import Weights
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import weights_task
+from vae_core.wording.numbers import number, typeset
 
 Weighed = Sequence[tuple[Member, Weights]]
 _FEW = 3
@@ -66,7 +66,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
             m.name,
             number(*w.log_px, ""),
             f"{w.ess:,.0f} of {len(w.log_w):,}",
-            f"{w.pareto_k:.2f}".replace("-", "−"),
+            typeset(w.pareto_k, ".2f"),
             f"{w.normalised[0]:.2%}",
             notes.verdict(w.ess, w.pareto_k),
         )

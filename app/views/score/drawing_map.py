@@ -6,7 +6,6 @@ import streamlit as st
 
 from app.figures import latent_map as figures
 from app.figures import style
-from app.figures import style as style_
 from app.parts import charts
 from app.services import data
 from app.services import latent as latent_
@@ -16,6 +15,7 @@ from app.views.score.inputs import DRAWING, Given
 from app.views.score.job import SEED, Job
 from vae_core.analysis import latent
 from vae_core.data.pixels import model_input
+from vae_core.wording.numbers import number
 
 _POINTS, _DRAWS, _HEIGHT = 500, 100, 240
 
@@ -29,7 +29,7 @@ def line(job: Job) -> None:
         return
     score, place = report.score, report.score.place
     usual = f", percentile {place.percentile:.0f}: {report.verdict}" if place else ""
-    st.markdown(f"**log p̂(x)** {style_.number(score.log_px, score.se)}{usual}")
+    st.markdown(f"**log p̂(x)** {number(score.log_px, score.se)}{usual}")
 
 
 def panel(job: Job, choice: Choice) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.parts.components.drawing_pad import drawing_pad, sent_strokes
 from app.parts.components.paste_box import paste_box
 from app.parts.components.strokes import brush
+from app.parts.text import PRIVACY
 from app.services import data
 from app.services.models import Choice
-from app.shell.uploads import PRIVACY
+from app.shell.streamlit_internals import DeltaGenerator
 from app.views.score.desk import Desk
 
 if TYPE_CHECKING:

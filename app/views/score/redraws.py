@@ -9,6 +9,7 @@ from app.services.work import Bench, Task
 from app.views.score.inputs import Given
 from app.views.score.job import Job
 from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
+from vae_core.wording.numbers import typeset
 
 _K = 200  # where there is no calibration
 
@@ -77,10 +78,11 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
 
 def _in_words(found: Redraws) -> str:
     log_px, count = found.log_px, len(found.reports)
+    mean = typeset(log_px.mean().item(), ".1f")
     said = (
-        f"Over {count} draws log p̂(x) is {log_px.mean():.1f} nats on average, with a standard "
-        f"deviation of **{log_px.std():.1f} nats**"
-    ).replace("-", "−")
+        f"Over {count} draws log p̂(x) is {mean} nats on average, with a standard deviation of "
+        f"**{log_px.std():.1f} nats**"
+    )
     if not found.percentiles:
         return f"{said}."
     low, high = min(found.percentiles), max(found.percentiles)

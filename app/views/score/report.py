@@ -5,7 +5,6 @@ import math
 import numpy as np
 import streamlit as st
 
-from app.figures import style
 from app.figures.pictures import as_picture
 from app.parts import charts, missing_data
 from app.services import data
@@ -22,6 +21,7 @@ from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement, Verdict
 from vae_core.settings.choices import pixels_as
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.numbers import number, typeset
 from vae_core.wording.verdict import report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
@@ -47,9 +47,9 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     score = scored.score
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{short(given.label)}: log p̂(x) = {style.number(score.log_px, score.se)}** "
+        f"**{short(given.label)}: log p̂(x) = {number(score.log_px, score.se)}** "
         + _trust_badge(score.trusted, pixels)
-        + f"  \n{score.bits_per_dim:.3f} bits/dim. ".replace("-", "−")
+        + f"  \n{typeset(score.bits_per_dim, '.3f')} bits/dim. "
         + _trust_sentence(scored)
     )
     st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
@@ -79,7 +79,7 @@ def _trust_sentence(scored: Scored) -> str:
     used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
     if np.isneginf(score.pareto_k):
         return f"All importance weights are equal: the estimate is exact ({used})."
-    k = f"k̂ = {score.pareto_k:.2f}".replace("-", "−")
+    k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     if score.trusted:
         return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
     if score.pareto_k <= TRUSTED_PARETO_K:
@@ -96,7 +96,7 @@ def _verdict(report: Report) -> str:
     place = report.score.place
     if place is None or report.verdict is None:
         return ""
-    percentile = style.number(place.percentile, place.percentile_se, unit="")
+    percentile = number(place.percentile, place.percentile_se, unit="")
     return f"**Percentile {percentile}** {_badge(report.verdict)}  \n{report_sentence(report)}"
 
 
@@ -157,7 +157,7 @@ def _unjudged(report: Report) -> str:
 def _value(figure: str, value: float, report: Report) -> str:
     """The value of a figure with its unit, and its standard error if it has one."""
     if figure in report.errors:
-        return style.number(value, report.errors[figure], FIGURES[figure].unit)
+        return number(value, report.errors[figure], FIGURES[figure].unit)
     return value_with_unit(figure, value)
 
 

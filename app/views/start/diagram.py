@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.figures import start_diagram, start_estimates
 from app.figures.pictures import as_picture
-from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity, number
+from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity
 from app.parts import charts
 from app.services.images import Images
+from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
+from vae_core.wording.numbers import number, typeset
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -304,7 +305,7 @@ _TERM_KEYS = {LOG_LIKELIHOOD: "likelihood", LOG_PRIOR: "prior", LOG_Q: "q", ELBO
 
 def _term(quantity: Quantity, symbol: str, value: float, formula: str | None, about: str) -> None:
     with st.container(key=f"term-{_TERM_KEYS[quantity]}", gap=None):
-        st.metric(f"${symbol}$", f"{value:.2f} nats".replace("-", "−"), help=about)
+        st.metric(f"${symbol}$", f"{typeset(value, '.2f')} nats", help=about)
         st.caption(f"${formula}$" if formula else "the ELBO, by this ε alone")
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
 from vae_core.inference.pareto import trustworthy
@@ -124,10 +125,10 @@ def walk(model: VAE, x: Tensor, seed: int, samples: int) -> Walk:
     """Algorithm 2 of the note, L = ``samples`` times, for one image x (1, C, H, W) in [0, 1].
 
     Raises:
-        ValueError: if ``samples`` is not 1 to ``MAX_SAMPLES``.
+        InvalidArgument: if ``samples`` is not 1 to ``MAX_SAMPLES``.
     """
     if not 1 <= samples <= MAX_SAMPLES:
-        raise ValueError(f"L must be 1 to {MAX_SAMPLES}, not {samples}.")
+        raise InvalidArgument(f"L must be 1 to {MAX_SAMPLES}, not {samples}.")
     x = x.to(model.device)
     q = model.posterior(x)
     terms = elbo_terms_at(model, x, q, _noise(q, seed, model.device)[:samples])

@@ -11,6 +11,7 @@ from app.services.models import Choice
 from app.shell import navigation
 from app.views.start import diagram as diagram_
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.numbers import typeset
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -91,7 +92,7 @@ def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -
         importance_samples=about.importance_samples,
         seed=seed,
     )
-    trust = f"Pareto k̂ {about.pareto_k:.1f}{doubt}".replace("-", "−")
+    trust = f"Pareto k̂ {typeset(about.pareto_k, '.1f')}{doubt}"
     widgets.protocol(protocol, f"ESS {about.ess:,.0f}", trust, pixels=images.pixels)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.parts import forms, text, widgets
 from app.services import runs as runs_
 from app.shell import errors
+from app.shell.streamlit_internals import DeltaGenerator
 from app.views.train import estimate, head, run_list
 from app.views.train import panels as panels_
 from app.views.train.run_list import Entry

@@ -1,5 +1,6 @@
 """The live panels of the Train page: one run, as it goes."""
 
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -7,21 +8,21 @@ from typing import Any, TypeVar
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.figures import style
 from app.figures import train as figures
 from app.figures.pictures import tile
 from app.parts import charts, widgets
 from app.shell import errors, navigation
 from app.views.train import film as film_
 from app.views.train.history import History, Reader
-from app.views.train.pace import Kept, rest
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.numbers import number
 
 _NEWEST = "newest"
+_SHARE, _LONGEST = 0.1, 5.0  # of the time trained so far, and in seconds
 _T = TypeVar("_T")
 
 
@@ -37,11 +38,51 @@ def history(run: Run) -> History:
     return _reader(str(run.folder)).read()
 
 
+# ---- how often charts are drawn anew while a run trains
+
+
+def rest(status: Status) -> float:
+    """Seconds for which a chart may stay as it is.
+
+    To draw all of them every second takes half a core of a small computer away from the training
+    that they show. What has trained for ten seconds changes from second to second; what has trained
+    for a minute does not.
+    """
+    return min(_LONGEST, _SHARE * status.seconds) if status.state == "running" else 0.0
+
+
+class Kept:
+    """What was made for a page that is drawn again and again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, tuple[Hashable, Hashable, float, object]] = {}
+
+    def get(
+        self, name: str, subject: Hashable, version: Hashable, rest: float, make: Callable[[], _T]
+    ) -> _T:
+        """What ``make`` made of this version of a subject.
+
+        It is made anew for another subject, and for another version once it has had its rest.
+        """
+        now = self._clock()
+        if name in self._kept:
+            of, seen, made, value = self._kept[name]
+            if of == subject and (seen == version or now - made < rest):
+                return value  # type: ignore[return-value]
+        value = make()
+        self._kept[name] = (subject, version, now, value)
+        return value
+
+
 def _kept(name: str, run: Run, status: Status, version: Hashable, make: Callable[[], _T]) -> _T:
     """What ``make`` made for this version, made anew when that has changed and it is time to."""
     if "train-kept" not in st.session_state:
         st.session_state["train-kept"] = Kept()
     return st.session_state["train-kept"].get(name, run.id, version, rest(status), make)
+
+
+# ---- panels
 
 
 def readings(run: Run, status: Status, recorded: History) -> None:
@@ -66,19 +107,19 @@ def readings(run: Run, status: Status, recorded: History) -> None:
 def _running_readings(status: Status) -> None:
     for key, label, quantity in figures.TERMS:
         value = status.terms.get(key)
-        shown = "–" if value is None else style.number(value, unit="")
+        shown = "–" if value is None else number(value, unit="")
         st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
 
 
 def _row_readings(row: dict[str, Any], recorded: History) -> None:
     about = row["validation"]
     for key, label, quantity in figures.TERMS:
-        shown = style.number(about[key], about.get(f"{key}_se"), unit="")
+        shown = number(about[key], about.get(f"{key}_se"), unit="")
         st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
     estimates = recorded.having("importance").last
     if estimates:
         found = estimates["importance"]
-        shown = style.number(found["log_px"], found["log_px_se"], unit="")
+        shown = number(found["log_px"], found["log_px_se"], unit="")
         help_text = (
             f"Estimated by importance sampling after epoch {estimates['epoch']:,}: "
             f"K = {found['importance_samples']}, the first {found['images']} validation images."
@@ -291,8 +332,8 @@ def outcome(run: Run) -> None:
         final = None
         st.caption(errors.plain(str(error)))
     if final is not None:
-        log_px = style.number(final["log_px"], final["log_px_se"])
-        elbo = style.number(final["elbo"], final["elbo_se"])
+        log_px = number(final["log_px"], final["log_px_se"])
+        elbo = number(final["elbo"], final["elbo_se"])
         st.markdown(f"On test images: **log p̂(x) = {log_px}**, ELBO = {elbo}.")
         _protocol(run.config, final)
     if run.checkpoint_digest():

@@ -1,9 +1,8 @@
-"""The visual language: colours that can be told apart, legends that cover nothing, numbers."""
+"""The visual language: colours that can be told apart, legends that cover nothing."""
 
 import csv
 import io
 import itertools
-import math
 import tomllib
 from pathlib import Path
 
@@ -104,33 +103,6 @@ def test_a_quantity_keeps_its_colour_and_training_differs_by_the_line_only() -> 
     train, validation = style.line(style.ELBO, "train"), style.line(style.ELBO, "validation")
     assert train["color"] == validation["color"] == style.ELBO.colour
     assert train["dash"] != validation["dash"]
-
-
-@pytest.mark.parametrize(
-    ("value", "se", "text"),
-    [
-        (-87.31, 0.12, "−87.3 ± 0.1 nats"),
-        (-87.31, 0.012, "−87.31 ± 0.01 nats"),
-        (-87.31, 0.096, "−87.3 ± 0.1 nats"),
-        (-1234.5, 12, "−1,234 ± 12 nats"),
-        (-0.01, 0.2, "0.0 ± 0.2 nats"),
-        (-87.31, None, "−87.31 nats"),
-        (-87.31, math.nan, "−87.31 nats"),
-        (0.0, None, "0 nats"),
-        (12345.6, None, "12,346 nats"),
-        (-math.inf, None, "−∞ nats"),
-        (math.nan, 0.1, "not a number nats"),
-    ],
-)
-def test_a_number_has_as_many_digits_as_its_error_warrants(
-    value: float, se: float | None, text: str
-) -> None:
-    assert style.number(value, se) == text
-
-
-def test_a_number_may_have_another_unit_or_none() -> None:
-    assert style.number(1.25, 0.1, "bits/dim") == "1.2 ± 0.1 bits/dim"
-    assert style.number(1.25, unit="") == "1.250"
 
 
 def test_a_layout_leaves_grounds_and_text_to_the_theme() -> None:

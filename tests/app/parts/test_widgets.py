@@ -49,6 +49,7 @@ def pieces() -> None:
 
     from app.figures import style
     from app.parts import charts, widgets
+    from vae_core.wording.numbers import number
 
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), layout=style.layout("T", "x", "y"))
     charts.chart(figure, "curve", "A line that rises.")
@@ -59,7 +60,7 @@ def pieces() -> None:
     widgets.protocol(test, pixels="dynamic binarisation")
     widgets.protocol(Protocol("the model itself", "draws", samples=8), pixels="grey values")
     widgets.code(["from vae_core import load_model", "model = load_model('run')"])
-    st.write(style.number(-87.31, 0.12))
+    st.write(number(-87.31, 0.12))
 
 
 def drawn() -> AppTest:
@@ -131,9 +132,21 @@ def test_an_error_meant_for_the_user_is_shown_as_its_own_sentence() -> None:
     assert [e.value for e in app.error] == ["Latent size d must be from 1 to 512; it was 0."]
 
 
-def test_only_public_errors_of_the_core_are_meant_for_the_user() -> None:
+def test_only_errors_of_one_kind_are_meant_for_the_user() -> None:
     assert errors.is_for_the_user(ConfigError("a sentence"))
     assert not errors.is_for_the_user(ValueError("'NoneType' has no attribute"))
+    assert not errors.is_for_the_user(StateOfTheCore("a detail"))
+
+
+class StateOfTheCore(RuntimeError):
+    """An exception that a module of the core might use for itself."""
+
+    __module__ = "vae_core.runs.execution"
+
+
+def test_memory_that_ran_out_is_said_in_a_sentence() -> None:
+    said = errors.sentence(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried."))
+    assert said.startswith("There was not enough memory (DefaultCPUAllocator")
 
 
 def test_a_file_name_is_never_taken_for_markdown() -> None:

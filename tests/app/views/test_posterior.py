@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from app.figures.posterior_values import GapBar, Mark
-from app.parts import preparation, ties
+from app.parts import preparation
 from app.services import models
 from app.services.models import Choice
 from app.services.work import Bench, Known, Task
@@ -329,13 +329,6 @@ def test_what_a_method_says_of_itself_is_one_line() -> None:
 )
 def test_an_error_bound_is_rounded_up_for_reading(error: float, text: str) -> None:
     assert notes.at_most(error) == text
-
-
-def test_what_cannot_be_told_from_the_best_leads_with_it() -> None:
-    assert ties.leaders([(1.0, 0.1), (1.2, 0.1), (0.5, 0.1)]) == [1, 0]
-    assert ties.leaders([(1.0, 0.01), (1.2, 0.01)]) == [1]
-    assert ties.named(["A"]) == "**A**"
-    assert ties.named(["A", "B", "C"]) == "**A**, **B** and **C**"
 
 
 def test_the_highest_elbo_is_named_only_where_it_is_clear() -> None:

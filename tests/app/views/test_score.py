@@ -1,23 +1,19 @@
 """What the score page works with: its inputs, its job in slices, its table and its code."""
 
-import asyncio
 import contextlib
 import io
 import shlex
 import time
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from starlette.requests import Request
 
 from app.services import work
-from app.shell import uploads
 from app.views.score import examples, export, inputs
 from app.views.score.examples import EXAMPLES
 from app.views.score.inputs import Given, Upload
@@ -151,24 +147,6 @@ def test_examples_are_of_the_data_sets_shape_and_differ(images: torch.Tensor) ->
     assert sorted(given[0].pixels.flatten()) == sorted(  # type: ignore[union-attr]
         next(g for g in given if g.label == "Shuffled pixels").pixels.flatten()  # type: ignore[union-attr]
     )
-
-
-def test_uploads_never_pass_through_a_file() -> None:
-    """The server's own parser would put what is over a megabyte into a temporary file."""
-    assert uploads.PRIVACY
-    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
-    body += bytes(3_000_000) + b"\r\n--x--\r\n"
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def rolled() -> bool:
-        headers = [(b"content-type", b"multipart/form-data; boundary=x")]
-        async with Request({"type": "http", "headers": headers}, receive).form() as form:
-            return form["f"].file._rolled  # type: ignore[union-attr]
-
-    with ThreadPoolExecutor() as pool:  # a thread of its own, since this one may run a loop
-        assert not pool.submit(asyncio.run, rolled()).result()
 
 
 # ---- the job

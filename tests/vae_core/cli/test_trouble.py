@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.cli.main import main
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
@@ -30,6 +31,7 @@ from vae_core.runs.store import RunStore
 from vae_core.scoring import calibration as calibrating
 from vae_core.scoring.calibration import Calibration
 from vae_core.settings.config import RunConfig
+from vae_core.settings.fields import ConfigError
 
 
 @pytest.fixture
@@ -320,6 +322,81 @@ def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
         in printed
     )
     assert printed.endswith(f", the class head in {head:.1%}.\n")
+
+
+@pytest.mark.parametrize("name", ["x", "x.xyz", "x.mpg"])
+def test_a_picture_that_cannot_be_written_is_refused_in_a_sentence(name, run, tmp_path, capsys):
+    assert main(["sample", str(run), "--out", str(tmp_path / name)]) == 1
+    assert f"error: '{name}' does not end like a picture" in capsys.readouterr().err
+
+
+def test_a_run_does_not_take_the_place_of_a_file(tmp_path, capsys):
+    (tmp_path / "notes").write_text("mine")
+    assert main(["train", "--run", str(tmp_path / "notes"), "--epochs", "1"]) == 2
+    assert "notes is a file, so no run can be put there." in capsys.readouterr().err
+
+
+# ---- errors that are nobody's sentence
+
+
+class Broken:
+    """Stands for a command that a bug ends."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, _given) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("bug", [ValueError("a bug"), RuntimeError("a bug"), KeyError("a bug")])
+def test_a_bug_shows_its_traceback_and_has_status_70(bug, monkeypatch, capsys):
+    monkeypatch.setattr("vae_core.cli.main.list_runs", Broken(bug))
+    assert main(["runs"]) == 70
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert "Traceback (most recent call last)" in printed.err
+    assert f"{type(bug).__name__}: " in printed.err
+    assert printed.err.splitlines()[-1].startswith("error: This is a bug in the program.")
+
+
+def test_a_bug_ends_the_whole_program_with_status_70():
+    program = (
+        "from vae_core.cli import main\n"
+        "def broken(given): raise ValueError('a bug')\n"
+        "main.list_runs = broken\n"
+        "main.run_as_program()\n"
+    )
+    command = [sys.executable, "-c", program, "runs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 70, done.stderr
+    assert "in broken" in done.stderr
+    assert "ValueError: a bug" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried."), 1, "memory (CUDA out of memory)"),
+        (InvalidArgument("K must be smaller."), 1, "error: K must be smaller."),
+        (ConfigError("Not like this."), 2, "error: Not like this."),
+        (PermissionError(13, "Permission denied", "a.png"), 1, "'a.png': Permission denied."),
+    ],
+)  # fmt: skip
+def test_an_error_for_the_user_is_one_line(error, code, said, monkeypatch, capsys):
+    monkeypatch.setattr("vae_core.cli.main.list_runs", Broken(error))
+    assert main(["runs"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_help_states_every_exit_status(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for part in ("0 when all was done", "1 when", "2 for wrong usage", "70 for a bug", "130 after"):
+        assert part in shown
 
 
 # ---- many samples

@@ -45,7 +45,7 @@ def likelihood_regret(
         features: the encoder's h of these images, (B, F), where it is known already.
 
     Raises:
-        ValueError: if the images are not of the model's shape.
+        InvalidArgument: if the images are not of the model's shape.
     """
     parts = list(_parts(model, x.to(model.device), seed, features))
     columns = zip(*(vars(part).values() for part in parts), strict=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.views.train.pace import Kept, rest
+from app.views.train.panels import Kept, rest
 from vae_core.runs.run import Status
 
 

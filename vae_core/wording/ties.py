@@ -18,9 +18,3 @@ def leaders(values: Sequence[tuple[float, float]]) -> list[int]:
     order = sorted(range(len(values)), key=lambda i: -values[i][0])
     top, error = values[order[0]]
     return [i for i in order if not clearly(top - values[i][0], error, values[i][1])]
-
-
-def named(names: Sequence[str]) -> str:
-    """Names as a sentence lists them, in bold: A, B and C."""
-    bold = [f"**{name}**" for name in names]
-    return bold[0] if len(bold) == 1 else f"{', '.join(bold[:-1])} and {bold[-1]}"

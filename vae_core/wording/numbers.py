@@ -1,0 +1,28 @@
+"""Numbers as people read them: a minus sign, decimals by the standard error, a unit."""
+
+import math
+
+
+def typeset(value: float, spec: str) -> str:
+    """Format a number as :func:`format` does, with a minus sign for the hyphen.
+
+    ``typeset(-1.5, ".2f")`` is ``"−1.50"``. A negative number that rounds to zero has no sign.
+    """
+    text = format(value, spec)
+    is_zero = not text.strip("-0.,")
+    return text.removeprefix("-") if is_zero else text.replace("-", "−")
+
+
+def number(value: float, se: float | None = None, unit: str = "nats") -> str:
+    """Format a figure with its error and unit: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
+
+    As many decimals as the standard error's first digit warrants; four digits without one.
+    """
+    unit = f" {unit}" if unit else ""
+    if not math.isfinite(value):
+        return ("not a number" if math.isnan(value) else f"{'−' if value < 0 else ''}∞") + unit
+    if se is None or not math.isfinite(se) or se <= 0:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) > 1e-9 else 0
+        return typeset(value, f",.{min(decimals, 6)}f") + unit
+    decimals = max(0, -math.floor(math.log10(float(f"{se:.0e}"))))
+    return f"{typeset(value, f',.{decimals}f')} ± {se:,.{decimals}f}{unit}"
