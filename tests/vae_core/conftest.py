@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.paths import data_folder, pretrained_folder
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.model.vae import VAE
@@ -86,7 +86,7 @@ def finished_model(finished: Run) -> VAE:
 @pytest.fixture(scope="session")
 def calibration(finished: Run, finished_model: VAE, digits: Dataset) -> Calibration:
     """That of the finished run, by 200 images."""
-    return finish(calibrate_steps(finished, finished_model, digits))
+    return result_of(calibrate_steps(finished, finished_model, digits))
 
 
 @pytest.fixture

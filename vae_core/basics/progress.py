@@ -4,11 +4,12 @@ A state is frozen, says by ``share`` how much is done, 0 to 1, and the last one 
 result. Whoever drives the iterator can do other things between two states, show them, or stop.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 OnProgress = Callable[[float], None]
 
 
@@ -65,3 +66,15 @@ def result_of(steps: Iterable[Step[T]], on_progress: OnProgress | None = None) -
     if result is None:
         raise ValueError("A computation ended without a result.")
     return result
+
+
+def mapped(steps: Iterable[Step[T]], function: Callable[[T], R]) -> Iterator[Step[R]]:
+    """The same steps with another result: ``function`` of theirs."""
+    for step in steps:
+        yield Step(step.share, None if step.result is None else function(step.result))
+
+
+def part_of(steps: Iterable[Step[T]], start: float, end: float) -> Iterator[Step[T]]:
+    """The same steps as a part of a longer computation, from one share of it to another."""
+    for step in steps:
+        yield Step(start + (end - start) * step.share, step.result)

@@ -46,7 +46,7 @@ def add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
 def calibrate(given: argparse.Namespace) -> int:
     """Measure held-out images and keep the figures beside the run."""
     run, model = open_model(given)
-    from vae_core.basics.progress import finish
+    from vae_core.basics.progress import result_of
     from vae_core.data.datasets import load_dataset
     from vae_core.data.decode import printable
     from vae_core.runs.judging import fewest, new_calibration_steps
@@ -60,7 +60,7 @@ def calibrate(given: argparse.Namespace) -> int:
             f"{smallest} or more."
         )
     steps = new_calibration_steps(run, model, data, given.limit, given.seed)
-    kept = finish(steps, report_share)
+    kept = result_of(steps, report_share)
     if kept.not_kept:
         say(f"error: the calibration could not be written: {kept.not_kept}")
         return NOT_ALL_DONE
@@ -91,7 +91,7 @@ def current_calibration(run: Run, model: Any) -> "Calibration":
         DataError, DownloadError: if the images that it takes are not on this computer.
         RunError: if the calibration is damaged.
     """
-    from vae_core.basics.progress import finish
+    from vae_core.basics.progress import result_of
     from vae_core.data.datasets import load_dataset
     from vae_core.runs.judging import new_calibration_steps
     from vae_core.runs.records import CALIBRATION_FILE, calibration_of
@@ -101,7 +101,7 @@ def current_calibration(run: Run, model: Any) -> "Calibration":
         return found
     data = load_dataset(run.config.dataset)
     say("No calibration: making one.")
-    kept = finish(new_calibration_steps(run, model, data), report_share)
+    kept = result_of(new_calibration_steps(run, model, data), report_share)
     if kept.not_kept:
         say(f"Used this time and not kept beside the run: {kept.not_kept}")
     else:

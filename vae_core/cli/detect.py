@@ -45,7 +45,7 @@ def add_detect(commands: Any) -> None:
 def detect(given: argparse.Namespace) -> int:
     """Hold the scorer against images that are not of the model's kind."""
     run, model = open_model(given)
-    from vae_core.basics.progress import finish
+    from vae_core.basics.progress import result_of
     from vae_core.data.datasets import load_dataset
     from vae_core.runs.judging import new_detection_steps
     from vae_core.runs.records import DETECTION_FILE, calibration_of
@@ -55,7 +55,7 @@ def detect(given: argparse.Namespace) -> int:
         say("No calibration: making one.")
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
     steps = new_detection_steps(run, model, data, given.limit, given.seed, own_kinds)
-    kept = finish(steps, report_share)
+    kept = result_of(steps, report_share)
     if given.json:
         print_json({"run": str(given.run)} | dataclasses.asdict(kept.record))
     else:

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from vae_core.analysis.evaluation import evaluate
 from vae_core.basics.errors import is_out_of_memory, sentence_of
 from vae_core.basics.files import replace_file
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
@@ -329,7 +329,7 @@ class _Execution:
         replace_file(self.run.folder / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")
-        write_calibration(finish(steps, report), self.run.folder)
+        write_calibration(result_of(steps, report), self.run.folder)
 
     def _report_share(self, phase: str, share: float) -> None:
         if self._is_time("status", _STATUS_SECONDS):

@@ -3,12 +3,13 @@
 Used by the commands ``score``, ``calibrate`` and ``detect`` and by the Score page.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from torch import Tensor
 
+from vae_core.basics.progress import Step, mapped, part_of
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.records import calibrate_steps, calibration_of, write_record
@@ -39,7 +40,7 @@ def new_calibration_steps(
     images: int = CALIBRATION_IMAGES,
     seed: int = 0,
     weights: str | None = None,
-) -> Generator[float, None, Kept[Calibration]]:
+) -> Iterator[Step[Kept[Calibration]]]:
     """Calibrate a run and keep the calibration beside it, in place of any other.
 
     Args:
@@ -48,16 +49,16 @@ def new_calibration_steps(
         weights: ``run.checkpoint_digest()`` when the model was loaded, if that was not just now.
 
     Yields:
-        The share that is done, 0 to 1.
+        The share that is done; with the last step the record.
     """
-    weights = weights or run.checkpoint_digest()
-    found = yield from calibrate_steps(run, model, data, images, seed)
-    return Kept(found, _keep(found, run, weights))
+    known = weights or run.checkpoint_digest()
+    steps = calibrate_steps(run, model, data, images, seed)
+    return mapped(steps, lambda found: Kept(found, _keep(found, run, known)))
 
 
 def current_calibration_steps(
     run: Run, model: VAE, data: Dataset, weights: str | None = None
-) -> Generator[float, None, Kept[Calibration]]:
+) -> Iterator[Step[Kept[Calibration]]]:
     """Read the calibration of a run; where there is no current one, make it and keep it.
 
     Args, Yields: as for :func:`new_calibration_steps`.
@@ -67,8 +68,8 @@ def current_calibration_steps(
     """
     found = calibration_of(run)
     if found is not None:
-        return Kept(found)
-    return (yield from new_calibration_steps(run, model, data, weights=weights))
+        return iter([Step(1.0, Kept(found))])
+    return new_calibration_steps(run, model, data, weights=weights)
 
 
 def new_detection_steps(
@@ -79,7 +80,7 @@ def new_detection_steps(
     seed: int = 0,
     own_kinds: Mapping[str, Tensor] | None = None,
     weights: str | None = None,
-) -> Generator[float, None, Kept[DetectionReport]]:
+) -> Iterator[Step[Kept[DetectionReport]]]:
     """Try the scores of a run on foreign images, and keep the report beside the run.
 
     A run that has no current calibration is calibrated first.
@@ -90,28 +91,27 @@ def new_detection_steps(
         weights: as for :func:`new_calibration_steps`.
 
     Yields:
-        The share that is done, 0 to 1.
+        The share that is done; with the last step the record.
 
     Raises:
         RunError: if the calibration is damaged.
     """
-    weights = weights or run.checkpoint_digest()
+    known = weights or run.checkpoint_digest()
     begin = _CALIBRATING if calibration_of(run) is None else 0.0
-    calibrating = current_calibration_steps(run, model, data, weights)
-    calibration = (yield from _part(calibrating, 0.0, begin)).record
+    calibration: Calibration | None = None
+    for step in part_of(current_calibration_steps(run, model, data, known), 0.0, begin):
+        if step.result is None:
+            yield Step(step.share)
+        else:
+            calibration = step.result.record
+    assert calibration is not None
     detecting = detection_steps(model, data, calibration, images, seed, own_kinds)
-    report = yield from _part(detecting, begin, 1.0)
-    return Kept(report, _not_to_keep(report, data, own_kinds) or _keep(report, run, weights))
 
+    def kept(report: DetectionReport) -> Kept[DetectionReport]:
+        why_not = _not_to_keep(report, data, own_kinds) or _keep(report, run, known)
+        return Kept(report, why_not)
 
-def _part(steps: Generator[float, None, T], start: float, end: float) -> Generator[float, None, T]:
-    """Run steps as a part of the whole, from one share of it to another."""
-    while True:
-        try:
-            share = next(steps)
-        except StopIteration as last:
-            return last.value
-        yield start + (end - start) * share
+    yield from mapped(part_of(detecting, begin, 1.0), kept)
 
 
 def fewest(wanted: int, data: Dataset, split: Split) -> int:

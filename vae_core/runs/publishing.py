@@ -20,7 +20,7 @@ from torch import Tensor
 from vae_core.analysis.evaluation import evaluate
 from vae_core.analysis.neighbours import posterior_means
 from vae_core.basics.files import replace_file
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
@@ -85,9 +85,9 @@ def publish(
     replace_file(staged / HELD_OUT_FILE, save(held_out))
     replace_file(staged / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
     published = Run.open(staged)
-    calibration = finish(calibrate_steps(published, model, data))
+    calibration = result_of(calibrate_steps(published, model, data))
     write_calibration(calibration, staged)
-    detection = finish(detection_steps(model, data, calibration, FOREIGN_IMAGES))
+    detection = result_of(detection_steps(model, data, calibration, FOREIGN_IMAGES))
     write_detection(detection, staged)
     _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
     trained = Training(status.best_epoch, status.seconds, status.device)

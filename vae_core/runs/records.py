@@ -6,7 +6,7 @@ Every file may be damaged, or be of other weights or of another version of the p
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from torch import Tensor
 from vae_core.analysis.classification import LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.files import replace_file
+from vae_core.basics.progress import Step, mapped
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.run import (
@@ -68,17 +69,21 @@ def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
 
 def calibrate_steps(
     run: Run, model: VAE, data: Dataset, images: int = IMAGES, seed: int = 0
-) -> Generator[float, None, Calibration]:
+) -> Iterator[Step[Calibration]]:
     """Calibrate a finished run, binarised as in training; see
     :func:`vae_core.scoring.calibration.calibration_steps`.
 
-    Returns:
-        The calibration, whose protocol names the weights in the run's folder.
+    Yields:
+        The share that is done; with the last step the calibration, whose protocol names the weights
+        in the run's folder.
     """
+
+    def of_this_run(found: Calibration) -> Calibration:
+        protocol = {**found.protocol, "model": model_digest(run.folder)}
+        return dataclasses.replace(found, protocol=protocol)
+
     binarisation = run.config.train.binarisation
-    found = yield from calibration_steps(model, data, binarisation, images, seed)
-    protocol = {**found.protocol, "model": model_digest(run.folder)}
-    return dataclasses.replace(found, protocol=protocol)
+    return mapped(calibration_steps(model, data, binarisation, images, seed), of_this_run)
 
 
 def calibration_of(run: Run) -> Calibration | None:

@@ -5,7 +5,7 @@ Computed once for a model: the figures of validation images, and the latents of 
 """
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from vae_core.analysis.classification import ClassProbabilities, LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
+from vae_core.basics.blocks import join
+from vae_core.basics.progress import Step
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import SETTINGS
@@ -146,7 +148,7 @@ def calibration_steps(
     binarisation: Binarisation,
     images: int = IMAGES,
     seed: int = 0,
-) -> Generator[float, None, Calibration]:
+) -> Iterator[Step[Calibration]]:
     """Measure held-out images in small steps, to compare the scores of a model with.
 
     The caller can do other things between two steps, or never come back. A 2×200 MLP with d = 50
@@ -158,14 +160,12 @@ def calibration_steps(
         images: how many validation images, at most.
 
     Yields:
-        The share that is done, 0 to 1.
-
-    Returns:
-        The calibration; :func:`vae_core.runs.records.write_calibration` keeps it.
+        The share that is done; with the last step the calibration, which
+        :func:`vae_core.runs.records.write_calibration` keeps.
     """
     seen, labels = evaluation_images(data, "train", binarisation, seed, _TRAINING_IMAGES)
     latents = TrainingLatents.of(model, seen, labels, seed)
-    yield _LATENTS_SHARE
+    yield Step(_LATENTS_SHARE)
     x, held_out_labels = evaluation_images(data, _SPLIT, binarisation, seed, images)
     parts: list[Measured] = []
     classes: list[Tensor] = []
@@ -175,8 +175,8 @@ def calibration_steps(
         if model.class_head is not None:
             classes.append(block.class_probabilities[0].argmax(1))
         done = (start + len(block.x)) / len(x)
-        yield _LATENTS_SHARE + (1 - _LATENTS_SHARE) * done
-    held_out = _joined(parts)
+        yield Step(_LATENTS_SHARE + (1 - _LATENTS_SHARE) * done)
+    held_out = join(parts)
     classifier = LatentClassifier.fitted(
         latents.points, latents.labels, held_out.whitened, held_out_labels
     )
@@ -184,7 +184,7 @@ def calibration_steps(
     if classes:
         right = (torch.cat(classes) == held_out_labels.cpu()).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
-    return Calibration(held_out, latents, classifier, protocol)
+    yield Step(1.0, Calibration(held_out, latents, classifier, protocol))
 
 
 def _protocol(
@@ -200,8 +200,3 @@ def _protocol(
         "training_images": training_images,
         **CALIBRATION_FORMAT,
     }
-
-
-def _joined(parts: list[Measured]) -> Measured:
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
-    return Measured(*(torch.cat(column) for column in columns))

@@ -7,7 +7,7 @@ validation images, so the test images are new to it.
 """
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_core.basics.progress import Step
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
@@ -118,7 +119,7 @@ def detection_steps(
     images: int = IMAGES,
     seed: int = 0,
     own_kinds: Mapping[str, Tensor] | None = None,
-) -> Generator[float, None, DetectionReport]:
+) -> Iterator[Step[DetectionReport]]:
     """Hold the scores of a model against every kind of foreign images.
 
     Args:
@@ -127,7 +128,7 @@ def detection_steps(
         own_kinds: more kinds by name, uint8, (N, C, H, W).
 
     Yields:
-        The share that is done, 0 to 1.
+        The share that is done; with the last step the report.
     """
     test = data.split("test")[0]
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
@@ -140,9 +141,9 @@ def detection_steps(
         for block in binarise(pixels, calibration.binarisation, draw).split(_AT_ONCE):
             parts.append(calibration.measure(model, block).table)
             done += len(block)
-            yield done / total
+            yield Step(done / total)
         figures[name] = torch.cat(parts)
-    return _report(calibration, figures, seed)
+    yield Step(1.0, _report(calibration, figures, seed))
 
 
 def _foreign(data: Dataset, test: Tensor, seed: int) -> dict[str, Tensor]:

@@ -1,12 +1,13 @@
 """The whole score report of an image: what its log p̂(x) is worth, and a verdict."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from vae_core.analysis.classification import ClassProbabilities
 from vae_core.analysis.neighbours import Neighbours
+from vae_core.basics.progress import Step, mapped
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration, table
 from vae_core.scoring.context import ImageContext
@@ -89,7 +90,7 @@ def report_steps(
     importance_samples: int,
     judge: Judge | Calibration | None = None,
     seed: int = 0,
-) -> Generator[float, None, tuple[Report, Convergence]]:
+) -> Iterator[Step[tuple[Report, Convergence]]]:
     """Report on one image x (1, C, H, W) in small steps, as
     :func:`vae_core.scoring.score.convergence_steps` has them.
 
@@ -98,9 +99,9 @@ def report_steps(
     """
     judge = as_judge(judge)
     images = judge.context(model, x, importance_samples, seed)
-    convergence = yield from convergence_steps(images)
-    (report,) = _reports(images, judge)
-    return report, convergence
+    yield from mapped(
+        convergence_steps(images), lambda convergence: (_reports(images, judge)[0], convergence)
+    )
 
 
 def _reports(images: ImageContext, judge: Judge) -> list[Report]:

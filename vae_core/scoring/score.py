@@ -1,11 +1,12 @@
 """Scores of images: log p̂(x) with its diagnostics, and its place among held-out images."""
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from vae_core.basics.progress import Step
 from vae_core.inference.pareto import trustworthy
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
@@ -107,24 +108,22 @@ class Convergence:
     se: tuple[float, ...]
 
 
-def convergence_steps(images: ImageContext) -> Generator[float, None, Convergence]:
+def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
     """Estimate log p(x) of one image in small steps; it is then known to the context.
 
     The caller can do other things between two steps, or never come back.
 
     Yields:
-        The share that is done, 0 to 1.
-
-    Returns:
-        How the estimate went with the number of samples.
+        The share that is done; with the last step the estimates at growing numbers of samples.
     """
     stops = _stops(images.importance_samples)
     course: list[tuple[int, float, float]] = []
     for running in images.estimate_steps(stops):
         if running.samples in stops:
             course.append((running.samples, running.log_px.item(), running.se.item()))
-        yield running.samples / images.importance_samples
-    return Convergence(*zip(*course, strict=True))
+        if running.share < 1:
+            yield Step(running.share)
+    yield Step(1.0, Convergence(*zip(*course, strict=True)))
 
 
 def _stops(most: int) -> set[int]:

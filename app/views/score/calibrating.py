@@ -11,10 +11,11 @@ from app.services.models import Choice
 from app.services.work import Task
 from app.shell import errors
 from app.views.score import on_request
-from app.views.score.on_request import Making
 from vae_core.runs.run import UNFINISHED
 
 if TYPE_CHECKING:
+    from vae_core.basics.progress import Step
+    from vae_core.runs.judging import Kept
     from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.judge import Judge
 
@@ -76,7 +77,7 @@ def _say_where_it_is(choice: Choice) -> None:
         st.caption(f"The calibration is kept until the app ends: {errors.plain(made.not_kept)}")
 
 
-def _task(choice: Choice) -> "Task[Making[Calibration]]":
+def _task(choice: Choice) -> "Task[Step[Kept[Calibration]]]":
     return Task(
         ("calibration", *choice.weights()),
         "Scoring validation images",
@@ -85,10 +86,8 @@ def _task(choice: Choice) -> "Task[Making[Calibration]]":
     )
 
 
-def _calibrated(choice: Choice) -> "Iterator[Making[Calibration]]":
+def _calibrated(choice: Choice) -> "Iterator[Step[Kept[Calibration]]]":
     from vae_core.runs.judging import new_calibration_steps
 
     model, images = models.model(choice), data.dataset(choice.run.config.dataset)
-    return on_request.states(
-        new_calibration_steps(choice.run, model, images, weights=choice.digest)
-    )
+    return new_calibration_steps(choice.run, model, images, weights=choice.digest)

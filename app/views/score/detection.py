@@ -14,10 +14,11 @@ from app.services.work import Task
 from app.shell import errors
 from app.views.score import on_request
 from app.views.score.desk import desk
-from app.views.score.on_request import Making
 from vae_core.runs.run import UNFINISHED, RunError
 
 if TYPE_CHECKING:
+    from vae_core.basics.progress import Step
+    from vae_core.runs.judging import Kept
     from vae_core.scoring.detection import DetectionReport
 
 _log = logging.getLogger("elbo_room")
@@ -72,7 +73,7 @@ def _find_out(choice: Choice) -> None:
         )
 
 
-def _task(choice: Choice) -> "Task[Making[DetectionReport]]":
+def _task(choice: Choice) -> "Task[Step[Kept[DetectionReport]]]":
     return Task(
         ("detection", *choice.weights()),
         "Scoring test images and foreign ones",
@@ -81,13 +82,11 @@ def _task(choice: Choice) -> "Task[Making[DetectionReport]]":
     )
 
 
-def _evaluated(choice: Choice) -> "Iterator[Making[DetectionReport]]":
+def _evaluated(choice: Choice) -> "Iterator[Step[Kept[DetectionReport]]]":
     from vae_core.runs.judging import new_detection_steps
 
     model, data = models.model(choice), data_.dataset(choice.run.config.dataset)
-    for state in on_request.states(
-        new_detection_steps(choice.run, model, data, weights=choice.digest)
-    ):
-        yield state
-        if state.kept is not None and state.kept.not_kept:
-            _log.warning("Not kept beside the run %s: %s", choice.run.id, state.kept.not_kept)
+    for step in new_detection_steps(choice.run, model, data, weights=choice.digest):
+        yield step
+        if step.result is not None and step.result.not_kept:
+            _log.warning("Not kept beside the run %s: %s", choice.run.id, step.result.not_kept)

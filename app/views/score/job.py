@@ -1,6 +1,6 @@
 """Scoring many images a slice at a time, so that the page stays alive meanwhile."""
 
-from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -10,6 +10,7 @@ from app.services import models, results, work
 from app.services.models import Choice
 from app.views.score import calibrating
 from app.views.score.inputs import Given, Upload
+from vae_core.basics.progress import Step, mapped
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import PrepareOptions
 from vae_core.model.vae import VAE
@@ -74,13 +75,11 @@ class Scorer:
         """Whether the pixels are drawn, so that another seed gives another image."""
         return self.binarisation == "dynamic"
 
-    def steps(self, pixels: Tensor) -> Generator[float, None, Scored]:
-        """The report of pixels (C, H, W) in small steps; yields the share done."""
+    def steps(self, pixels: Tensor) -> Iterator[Step[Scored]]:
+        """Report on pixels (C, H, W) in small steps."""
         x = model_input(pixels, self.binarisation, SEED)
-        report, convergence = yield from report_steps(
-            self.model, x, self.importance_samples, self.judge, SEED
-        )
-        return Scored(report, convergence, x)
+        steps = report_steps(self.model, x, self.importance_samples, self.judge, SEED)
+        return mapped(steps, lambda found: Scored(*found, x))
 
 
 class Known(work.Known[Scored]):
@@ -178,13 +177,10 @@ class Job(work.Sliced):
         key = each.digest, self.scorer.key
         scored = self._known.get(key)
         if scored is None:
-            steps = self.scorer.steps(each.pixels)
-            while scored is None:
-                try:
-                    self._within = next(steps)
-                    yield
-                except StopIteration as end:
-                    scored = end.value
+            for step in self.scorer.steps(each.pixels):
+                self._within, scored = step.share, step.result
+                yield
+            assert scored is not None
             self._known.put(key, scored)
         self._scored[each.label] = scored
         self._within = 0.0

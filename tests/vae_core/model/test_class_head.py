@@ -7,7 +7,7 @@ import torch
 
 from vae_core.analysis import classification
 from vae_core.analysis.classification import class_posterior
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.elbo import elbo_terms_at
@@ -189,7 +189,7 @@ def test_its_calibration_knows_how_often_it_is_right_and_reports_say_so(run: Run
 
 
 def test_a_model_without_a_head_is_asked_by_logistic_regression(finished, finished_model, digits):
-    calibration = finish(calibrate_steps(finished, finished_model, digits, 40))
+    calibration = result_of(calibrate_steps(finished, finished_model, digits, 40))
     assert "class_head_accuracy" not in calibration.protocol
     x = evaluation_images(digits, "test", "dynamic", 0)[0][:1]
     (report,) = report_images(finished_model, x, 50, calibration)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.vae_core.handmade import change_weights
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.runs import judging
 from vae_core.runs.judging import (
     current_calibration_steps,
@@ -33,17 +33,17 @@ def run(finished: Run, tmp_path: Path) -> Run:
 
 def test_a_calibration_is_made_once_and_then_read(run, finished_model, digits):
     shares: list[float] = []
-    made = finish(new_calibration_steps(run, finished_model, digits, 40), shares.append)
+    made = result_of(new_calibration_steps(run, finished_model, digits, 40), shares.append)
     assert made.not_kept == ""
     assert shares == sorted(shares)
     assert made.record.protocol["images"] == 40
-    read = finish(current_calibration_steps(run, finished_model, digits), shares.clear)
+    read = result_of(current_calibration_steps(run, finished_model, digits), shares.clear)
     assert (read.record.protocol["images"], read.not_kept) == (40, "")
 
 
 def test_where_it_cannot_be_written_it_is_used_all_the_same(run, finished_model, digits):
     (run.folder / CALIBRATION_FILE).mkdir()  # which no file can take the place of
-    made = finish(new_calibration_steps(run, finished_model, digits, 40))
+    made = result_of(new_calibration_steps(run, finished_model, digits, 40))
     assert made.record.protocol["images"] == 40
     assert CALIBRATION_FILE in made.not_kept
 
@@ -52,8 +52,8 @@ def test_it_is_not_kept_beside_other_weights(run, finished_model, digits):
     steps = new_calibration_steps(run, finished_model, digits, 40)
     next(steps)
     change_weights(run.folder / "model.safetensors")
-    assert finish(steps).not_kept == "the run has other weights by now."
-    loaded_before = finish(
+    assert result_of(steps).not_kept == "the run has other weights by now."
+    loaded_before = result_of(
         new_calibration_steps(run, finished_model, digits, 40, weights="those before")
     )
     assert loaded_before.not_kept
@@ -63,7 +63,7 @@ def test_it_is_not_kept_beside_other_weights(run, finished_model, digits):
 def test_a_detection_calibrates_first_and_both_are_kept(run, finished_model, digits, monkeypatch):
     monkeypatch.setattr(judging, "FEWEST_IMAGES", 5)
     shares: list[float] = []
-    found = finish(new_detection_steps(run, finished_model, digits, 5), shares.append)
+    found = result_of(new_detection_steps(run, finished_model, digits, 5), shares.append)
     assert found.not_kept == ""
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -77,10 +77,10 @@ def test_a_report_of_few_images_or_of_folders_of_ones_own_is_not_kept(
     run, finished_model, digits, calibration
 ):
     write_calibration(calibration, run.folder)
-    few = finish(new_detection_steps(run, finished_model, digits, 5))
+    few = result_of(new_detection_steps(run, finished_model, digits, 5))
     assert few.not_kept == "it is of 5 own images, not 50 or more."
     mine = {"mine": digits.split("test")[0][:5]}
-    own = finish(new_detection_steps(run, finished_model, digits, 5, own_kinds=mine))
+    own = result_of(new_detection_steps(run, finished_model, digits, 5, own_kinds=mine))
     assert "mine" in own.record.kinds
     assert "your own" in own.not_kept
     assert not (run.folder / DETECTION_FILE).exists()

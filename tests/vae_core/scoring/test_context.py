@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.vae_core.scoring.test_score import run_to_the_end
 from vae_core.analysis.neighbours import TrainingLatents, posterior_means
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset
 from vae_core.inference import proposals
 from vae_core.inference.proposals import refined_log_density
@@ -37,7 +37,7 @@ def model(request: pytest.FixtureRequest) -> VAE:
 
 @pytest.fixture(scope="module")
 def judging(model: VAE, digits: Dataset) -> Calibration:
-    return finish(calibration_steps(model, digits, "dynamic", images=20))
+    return result_of(calibration_steps(model, digits, "dynamic", images=20))
 
 
 @dataclass
@@ -90,7 +90,7 @@ def test_measuring_as_held_out_images_encodes_twice_and_refines_once(
 
 
 def test_calibrating_refines_each_held_out_image_once(model, counted, digits):
-    finish(calibration_steps(model, digits, "dynamic", images=10))
+    result_of(calibration_steps(model, digits, "dynamic", images=10))
     assert counted.refined == 10
     training = len(digits.split("train")[0])
     assert counted.encoded == 2 * training + 2 * 10, "draws and means of training images"
@@ -150,7 +150,7 @@ def test_a_new_figure_is_one_entry(finished_model, digits, test_digits, monkeypa
     """Calibration, report and verdict follow the table."""
     ink = Figure("ink", "ink", "pixels", lambda images: images.x.flatten(1).sum(1).double().cpu())
     monkeypatch.setitem(FIGURES, "ink", ink)
-    calibration = finish(calibration_steps(finished_model, digits, "dynamic", images=40))
+    calibration = result_of(calibration_steps(finished_model, digits, "dynamic", images=40))
     blotted = torch.ones_like(test_digits[:1])
     (report,) = report_images(finished_model, blotted, 20, calibration)
     assert report.values["ink"] == 64

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.scoring.detection import SCORES, detection_steps, separation
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
 
@@ -74,7 +74,7 @@ def test_every_kind_is_measured_by_every_score(finished_model, calibration, digi
     mine = {"mine": digits.split("train")[0][:30]}
     steps = detection_steps(finished_model, digits, calibration, images=60, own_kinds=mine)
     shares: list[float] = []
-    report = finish(steps, shares.append)
+    report = result_of(steps, shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert set(report.kinds) == {*KINDS, "mine"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.vae_core.handmade import change_weights
-from vae_core.basics.progress import finish
+from vae_core.basics.progress import result_of
 from vae_core.runs.records import (
     DETECTION_FILE,
     calibration_of,
@@ -33,7 +33,7 @@ from vae_core.wording.detection import findings, misled
 
 @pytest.fixture(scope="module")
 def report(finished_model, calibration, digits) -> DetectionReport:
-    return finish(detection_steps(finished_model, digits, calibration, images=20))
+    return result_of(detection_steps(finished_model, digits, calibration, images=20))
 
 
 @pytest.fixture

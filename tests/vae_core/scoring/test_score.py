@@ -21,13 +21,9 @@ def place(values, log_px: float) -> Place:
 
 
 def run_to_the_end(steps):
-    """What a generator yields and what it returns."""
-    yielded = []
-    while True:
-        try:
-            yielded.append(next(steps))
-        except StopIteration as end:
-            return yielded, end.value
+    """Shares of all steps, and the result of the last."""
+    taken = list(steps)
+    return [step.share for step in taken], taken[-1].result
 
 
 # ---- the place among held-out images
