@@ -49,7 +49,7 @@ def held_out_figure(
     """
     axis = _axis(held_out)
     bars = _bars(held_out, -np.inf if chosen is None else log_px[chosen])
-    top = float(max(bars.y))
+    top = float(np.max(np.asarray(bars.y)))
     marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, top)
     x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
     base = layout("Among held-out images", x_title, "Images", height=height, legend=False)

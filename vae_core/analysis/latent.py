@@ -54,8 +54,9 @@ def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -
 
     mean, variance, *other = map_blocks(moments, x, at_once=_ENCODE_AT_ONCE)
     halves = (mean, variance), (other[0], other[1])
-    prior = (each.detach().cpu() for each in model.prior.moments())
-    return Encoded((mean + other[0]) / 2, (variance + other[1]) / 2, halves, tuple(prior))
+    centre, scale = (each.detach().cpu() for each in model.prior.moments())
+    whole = (mean + other[0]) / 2, (variance + other[1]) / 2
+    return Encoded(*whole, halves, prior=(centre, scale))
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -108,7 +109,7 @@ def _reports(images: ImageContext, judge: Judge) -> list[Report]:
     values = {name: figure.measure(images) for name, figure in FIGURES.items()}
     errors = {name: figure.se(images) for name, figure in FIGURES.items() if figure.se}
     return [
-        Report(score, code_bits, _at(i, values), _at(i, errors), *placed)
+        Report(score, code_bits, _at(i, values), _at(i, errors), **placed)
         for i, (score, code_bits, placed) in enumerate(
             zip(
                 scores_of(images, judge),
@@ -124,18 +125,14 @@ def _at(index: int, columns: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: column[index].item() for name, column in columns.items()}
 
 
-def _placed(
-    images: ImageContext, calibration: Calibration | None
-) -> list[tuple[Neighbours, ClassProbabilities, Judgement] | tuple[()]]:
-    """Compare images with training images and with held-out ones."""
+def _placed(images: ImageContext, calibration: Calibration | None) -> list[dict[str, Any]]:
+    """Compare images with training images and with held-out ones: fields of a report."""
     if calibration is None:
-        return [()] * len(images.x)
+        return [{}] * len(images.x)
     figures = table(calibration.comparable(images))
-    return list(
-        zip(
-            calibration.latents.nearest(images.whitened),
-            calibration.classes(images),
-            calibration.reference.judge(figures),
-            strict=True,
-        )
-    )
+    columns = {
+        "neighbours": calibration.latents.nearest(images.whitened),
+        "classes": calibration.classes(images),
+        "judgement": calibration.reference.judge(figures),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
