@@ -16,19 +16,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from app.shell import errors
+from app.shell import errors, imports
 from app.shell.navigation import MOVED
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
 NEEDED = (
+    *imports.LOOKED_UP,  # first, because every page waits for them
     "app.parts.widgets",
     "vae_core.model.vae",
     "vae_core.data.datasets",
     "vae_core.inference.importance",
 )
-# Tables are pandas'; counting a model's work loads torch._dynamo
-NEEDED_LATER = ("pandas", "vae_core.training.cost", "torch._dynamo")
+NEEDED_LATER = ("vae_core.training.cost", "torch._dynamo")  # which counting a model's work loads
 LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
 
 

@@ -1,7 +1,8 @@
 """The router. Streamlit runs this file for every page; the pages are in ``app/views``."""
 
-from app.shell import errors, frame
+from app.shell import errors, frame, imports
 
 page = frame.open_page()
 with errors.guard():
+    imports.finish()
     page.run()
