@@ -5,11 +5,13 @@ import gc
 import importlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -40,10 +42,20 @@ def main() -> None:
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
     go_home()
+    sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
     app = st.App(
         ROOT / "app" / "main.py", lifespan=_announce(port), on_script_error=errors.report_uncaught
     )
-    app.run(config={"server.port": port})
+    app.run(config=settings_for(port))
+
+
+def settings_for(port: int) -> dict[str, Any]:
+    """Name the settings that do not come from .streamlit/config.toml.
+
+    ``streamlit run`` reads ``STREAMLIT_SERVER_ADDRESS`` from the environment, ``st.App`` does not.
+    """
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS")
+    return {"server.port": port} | ({"server.address": address} if address else {})
 
 
 def free_port(first: int) -> int | None:
@@ -70,7 +82,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def go_home() -> None:
-    """Go where .streamlit/config.toml is looked for; folders that were given stay what they are."""
+    """Go to the project's root, where Streamlit finds .streamlit/config.toml.
+
+    Folders that were given relative to where the app was started stay the same folders.
+    """
     for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).resolve())

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vae_core.basics.files import replace_file
+from vae_core.basics.paths import run_folder
 from vae_core.model.vae import VAE
 from vae_core.settings.config import ModelConfig
 from vae_core.settings.fields import ConfigError
@@ -27,13 +28,16 @@ def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = No
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
-    """The model of a run folder (or of one ``.safetensors`` file), ready to evaluate.
+    """Load the model of a run, ready to evaluate.
+
+    Args:
+        folder: a run's folder, ``pretrained/NAME``, the id of a run, or a ``.safetensors`` file.
 
     Raises:
         FileNotFoundError: if there is no ``model.safetensors``.
         ModelFileError: if the file is damaged or does not fit this version.
     """
-    path = Path(folder)
+    path = run_folder(folder)
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"No trained model at {path}: train first, or choose another run.")

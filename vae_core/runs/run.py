@@ -21,6 +21,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from vae_core.basics.files import replace_file
+from vae_core.basics.paths import run_folder
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
 
@@ -84,12 +85,16 @@ class Run:
         return self.config.name
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
-        """The run in a folder.
+    def open(cls, folder: str | Path) -> "Run":
+        """Open the run in a folder.
+
+        Args:
+            folder: the folder, ``pretrained/NAME``, or the id of a run in the run store.
 
         Raises:
             RunError: if it is not a run folder or its files are damaged.
         """
+        folder = run_folder(folder)
         try:
             config = RunConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
         except FileNotFoundError as error:
