@@ -19,6 +19,10 @@ from app.shell import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
+FROM_ENVIRONMENT = {  # which ``streamlit run`` reads and ``st.App`` does not
+    "STREAMLIT_SERVER_ADDRESS": "server.address",
+    "STREAMLIT_BROWSER_SERVER_ADDRESS": "browser.serverAddress",
+}
 NEEDED = (
     "app.parts.widgets",
     "vae_core.model.vae",
@@ -50,12 +54,9 @@ def main() -> None:
 
 
 def settings_for(port: int) -> dict[str, Any]:
-    """Name the settings that do not come from .streamlit/config.toml.
-
-    ``streamlit run`` reads ``STREAMLIT_SERVER_ADDRESS`` from the environment, ``st.App`` does not.
-    """
-    address = os.environ.get("STREAMLIT_SERVER_ADDRESS")
-    return {"server.port": port} | ({"server.address": address} if address else {})
+    """Name the settings that override .streamlit/config.toml: the port and the environment's."""
+    given = {option: os.environ.get(name) for name, option in FROM_ENVIRONMENT.items()}
+    return {"server.port": port} | {option: value for option, value in given.items() if value}
 
 
 def free_port(first: int) -> int | None:

@@ -1,5 +1,6 @@
 """The one step of building a wheel that pyproject.toml cannot describe; nothing runs it later."""
 
+import shutil
 from pathlib import Path
 
 from setuptools.command.build_py import build_py
@@ -15,7 +16,13 @@ class BuildWithSettings(build_py):
     """
 
     def run(self) -> None:
-        """Build the packages, then copy the settings; an editable install reads the originals."""
+        """Build the packages afresh, then copy the settings.
+
+        What an earlier build left behind would go into the wheel too. An editable install builds
+        nothing and reads the original settings.
+        """
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib, "app", SETTINGS)

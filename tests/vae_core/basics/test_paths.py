@@ -15,13 +15,11 @@ MODEL = "pretrained/digits-full-d2"
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in an empty folder, with an empty run store."""
     monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    return here
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
 
 
 def test_a_pretrained_model_has_its_name_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +30,7 @@ def test_a_pretrained_model_has_its_name_everywhere(capsys: pytest.CaptureFixtur
     assert Path("drawn.png").is_file(), capsys.readouterr().err
 
 
-def test_a_folder_that_exists_comes_before_the_models_of_the_program(elsewhere: Path) -> None:
+def test_a_folder_that_exists_comes_before_the_models_of_the_program() -> None:
     own = Path(MODEL)
     own.mkdir(parents=True)
     assert run_folder(MODEL) == own
