@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.shared import (
     ALL_DONE,
+    NOT_ALL_DONE,
     a_positive,
     a_seed,
     open_model,
     print_json,
     report_share,
+    say,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.data_sets import Split
@@ -19,6 +21,7 @@ from vae_core.settings.fields import ConfigError
 if TYPE_CHECKING:
     from vae_core.data.datasets import Dataset
     from vae_core.scoring.calibration import Calibration
+    from vae_core.scoring.detection import DetectionReport
 
 
 # ---- calibrate
@@ -47,11 +50,10 @@ def add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
 
 
 def calibrate(given: argparse.Namespace) -> int:
-    """Measure held-out images and keep the figures beside the run."""
+    """Measure held-out images and keep the figures beside the run, if its folder can be written."""
     run, model = open_model(given)
     from vae_core.data.datasets import load_dataset
     from vae_core.data.decode import printable
-    from vae_core.runs.records import write_calibration
     from vae_core.scoring.calibration import FEWEST_IMAGES
 
     data = load_dataset(run.config.dataset)
@@ -62,13 +64,25 @@ def calibrate(given: argparse.Namespace) -> int:
             f"{smallest} or more."
         )
     calibration = calibrated(run, model, data, given.limit, given.seed)
-    write_calibration(calibration, run.folder)
+    kept = keep(calibration, run.folder)
     accuracy = calibration.classifier.accuracy
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
     else:
         print(f"{printable(run.name)}: {_calibration_words(calibration)}")
-    return ALL_DONE
+    return ALL_DONE if kept else NOT_ALL_DONE
+
+
+def keep(found: "Calibration | DetectionReport", folder: Path) -> bool:
+    """Write a record beside its run; say so if that cannot be done, and return whether it was."""
+    from vae_core.runs.records import write_record
+
+    try:
+        write_record(found, folder)
+    except OSError as error:
+        say(f"Not kept beside the run: {error}")
+        return False
+    return True
 
 
 def fewest(wanted: int, data: "Dataset", split: Split) -> int:

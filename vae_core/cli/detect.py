@@ -17,9 +17,8 @@ from vae_core.runs.run import Run
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
-from vae_core.cli.calibrate import add_own_images, calibrated, fewest
+from vae_core.cli.calibrate import add_own_images, calibrated, fewest, keep
 
 # ---- detect
 
@@ -58,7 +57,7 @@ def detect(given: argparse.Namespace) -> int:
     if calibration is None:
         say("No calibration: making one.")
         calibration = calibrated(run, model, data, IMAGES, 0)
-        _keep(calibration, run.folder)
+        keep(calibration, run.folder)
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
     steps = detection_steps(model, data, calibration, given.limit, given.seed, own_kinds)
     report = finish(steps, report_share)
@@ -70,21 +69,9 @@ def detect(given: argparse.Namespace) -> int:
         say("Not kept beside the run: it says something of your folders.")
     elif report.own_images < (smallest := fewest(FEWEST_IMAGES, data, "test")):
         say(f"Not kept beside the run: of {report.own_images} own images, not {smallest} or more.")
-    elif _keep(report, run.folder):
+    elif keep(report, run.folder):
         say(f"Kept as {run.folder / DETECTION_FILE}; the Score page shows it.")
     return ALL_DONE
-
-
-def _keep(found: "Calibration | DetectionReport", folder: Path) -> bool:
-    """Write it beside the run; whether that could be done, which is no reason to lose it."""
-    from vae_core.runs.records import write_record
-
-    try:
-        write_record(found, folder)
-    except OSError as error:
-        say(f"Not kept beside the run: {error}")
-        return False
-    return True
 
 
 def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":

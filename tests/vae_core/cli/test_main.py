@@ -256,6 +256,16 @@ def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
     assert not (calibrated / "detection.json").exists(), "it is of somebody's own folders"
 
 
+def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(run, folder)
+    (folder / "calibration.safetensors").mkdir()  # which no file can take the place of
+    assert main(["calibrate", str(folder), "--limit", "100", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["images"] == 100
+    assert "Not kept beside the run" in printed.err
+
+
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
     (calibrated / "detection.json").mkdir()  # which no file can take the place of
     assert main(["detect", str(calibrated), "--limit", "50"]) == 0
