@@ -40,7 +40,9 @@ def add_calibrate(commands: Any) -> None:
 
 
 def add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
-    parser.add_argument("run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME")
+    parser.add_argument(
+        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+    )
     parser.add_argument(
         "--limit", type=a_positive, default=500, help=f"{split} images, at most (default 500)"
     )

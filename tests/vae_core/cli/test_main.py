@@ -259,6 +259,7 @@ def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
 def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
+    (folder / "calibration.safetensors").unlink(missing_ok=True)
     (folder / "calibration.safetensors").mkdir()  # which no file can take the place of
     assert main(["calibrate", str(folder), "--limit", "100", "--json"]) == 1
     printed = capsys.readouterr()
