@@ -1,7 +1,7 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
 # make test        run every test (ARGS="-k latent" for some)
 # make check       lint, formatting, types, imports
-# make benchmarks  the measurements behind the figures in the README (ARGS="training scoring" for some)
+# make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
 
 PYTHON ?= python3
