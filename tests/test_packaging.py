@@ -22,6 +22,8 @@ from websockets.sync.client import connect
 
 from tests.app.shell.test_start_up import health, said_address
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("app", "vae_core", "pretrained")
 SETTINGS = ".streamlit/config.toml"

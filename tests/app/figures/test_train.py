@@ -266,6 +266,7 @@ def test_times_are_easy_to_read(seconds: float, text: str) -> None:
 # ---- the code
 
 
+@pytest.mark.slow
 def test_the_lines_that_are_shown_train_the_same_model(tmp_path: Path) -> None:
     config = RunConfig.from_settings({"epochs": 2, "hidden_size": 8, "posterior": "planar"})
     lines = "\n".join(panels.code_of(config))

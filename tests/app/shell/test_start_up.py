@@ -61,6 +61,7 @@ def test_the_environment_opens_it_to_others(monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
+@pytest.mark.slow
 def test_it_starts_from_any_folder_and_prints_the_address_it_answers_at(tmp_path: Path) -> None:
     with listening() as busy:
         process = subprocess.Popen(

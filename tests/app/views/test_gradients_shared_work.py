@@ -48,6 +48,7 @@ def tick(app: AppTest) -> None:
     app.run()
 
 
+@pytest.mark.slow
 def test_a_new_window_goes_on_with_the_estimates_of_the_last() -> None:
     query = {"gradient-r": "1000", "gradient-upto": "128"}
     first = window(**query)

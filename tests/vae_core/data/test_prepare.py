@@ -301,6 +301,7 @@ def test_reading_never_changes_the_warning_filters_which_other_threads_have_too(
     assert all(seen)
 
 
+@pytest.mark.slow
 def test_odd_metadata_is_read_over_without_a_warning(tmp_path: Path) -> None:
     """In a program of its own, where every other warning is an error."""
     data = packed(drawing(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # which is cut off
@@ -382,6 +383,7 @@ def test_a_photographed_mnist_digit_comes_back_nearly_as_it_was(mnist: Dataset) 
         assert error < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_for_the_8_by_8_digits_ink_is_laid_out_as_theirs(mnist: Dataset, digits: Dataset) -> None:
     """Prepared from MNIST's images, the average digit looks like that of the data set."""

@@ -88,6 +88,7 @@ def test_the_gaps_add_up_to_the_whole(digit_gap):
     torch.testing.assert_close(digit_gap.approximation + digit_gap.amortisation, whole)
 
 
+@pytest.mark.slow
 def test_a_richer_family_has_a_smaller_approximation_gap():
     x, brisk = ONE_PIXEL[:2], Schedule(rate=0.02, most_steps=500)
     families: list[PosteriorName] = ["mean-field", "full", "planar", "iaf"]
@@ -100,6 +101,7 @@ def test_a_richer_family_has_a_smaller_approximation_gap():
         assert (each.approximation > -3 * each.approximation_se).all()
 
 
+@pytest.mark.slow
 def test_the_approximation_gap_of_a_linear_model_is_the_known_one():
     truth = linear_gaussian(d=3, pixels=6)
     x, _ = simulated(truth, 2)
@@ -115,6 +117,7 @@ def test_the_approximation_gap_of_a_linear_model_is_the_known_one():
         assert (error < 3 * parts.approximation_se + 5e-3).all(), family
 
 
+@pytest.mark.slow
 def test_no_image_depends_on_the_others():
     """Nor on how long they take: some stop early here and some do not."""
     model = ridge_model("planar")
@@ -155,6 +158,7 @@ def test_q_against_itself_has_no_amortisation_gap_and_no_error():
     assert (parts.amortisation_se == 0).all()
 
 
+@pytest.mark.slow
 def test_a_measured_elbo_is_not_flattered_by_the_noise_of_the_fit(generator):
     """Fitted to two draws, which it comes to know by heart."""
     model, x = ridge_model("full"), ONE_PIXEL[:1]

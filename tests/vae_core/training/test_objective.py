@@ -162,6 +162,7 @@ def test_noise_falls_with_the_number_of_samples(test_digits):
     assert one / nine == pytest.approx(9, rel=0.35)
 
 
+@pytest.mark.slow
 def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
     model = small_model("full")
     estimators: tuple[GradientName, ...] = ("pathwise", "score-function")
