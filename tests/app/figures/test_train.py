@@ -222,6 +222,7 @@ def trained(folder: Path, config: RunConfig, seconds: float, epoch: int = 11) ->
     return run
 
 
+@pytest.mark.slow
 def test_the_time_goes_by_a_run_with_the_same_settings(tmp_path: Path) -> None:
     config = RunConfig.from_settings({"device": "cpu", "epochs": 100})
     earlier = trained(tmp_path / "a", config, seconds=11 * 7.0)

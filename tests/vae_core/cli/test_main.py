@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import refined_log_density
 from vae_core.runs.checkpoint import load_model
+
+pytestmark = pytest.mark.slow
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
 
@@ -45,7 +48,6 @@ def output(capsys: pytest.CaptureFixture[str]) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.slow
 def test_the_whole_program_prints_one_json_object(run):
     command = [sys.executable, "-m", "vae_core", "evaluate", str(run), "--json",
                "--importance-samples", "50", "--split", "test", "--limit", "20"]  # fmt: skip
@@ -88,7 +90,6 @@ def test_a_limit_takes_the_first_images_of_the_same_draw(run, capsys):
     assert first_score("1") == first_score("1") != first_score("2")
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     folder = tmp_path / "run"
     command = [*TRAIN, "--epochs", "500", "--run", str(folder), "--json"]
@@ -97,6 +98,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     ) as process:
         while not (folder / "metrics.jsonl").is_file() or not _epochs(folder):
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(2)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -107,6 +109,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     with subprocess.Popen(short, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while len(_epochs(folder)) < before + 3:
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(2)
     assert _epochs(folder) == list(range(1, len(_epochs(folder)) + 1))
     assert "epochs = 500" in capsys.readouterr().err
@@ -220,7 +223,6 @@ def test_a_table_that_was_cut_goes_on_to_the_same_end(run, pictures, tmp_path, c
     assert list(csv.DictReader(path.read_text().splitlines())) == again
 
 
-@pytest.mark.slow
 def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp_path):
     folder, path = tmp_path / "many", tmp_path / "scores.csv"
     folder.mkdir()
@@ -231,6 +233,7 @@ def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not path.is_file() or path.read_bytes().count(b"\n") < 10:
             assert process.poll() is None
+            time.sleep(0.02)
         process.kill()
     before = path.read_bytes()
     assert before.count(b"\n") < 150
@@ -240,7 +243,6 @@ def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp
     assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
 
 
-@pytest.mark.slow
 def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
     command = ["detect", str(calibrated), "--limit", "25", "--folder", str(pictures)]
     assert main([*command, "--json"]) == 0
@@ -271,7 +273,6 @@ def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_pa
     assert "Not kept beside the run" in printed.err
 
 
-@pytest.mark.slow
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
     (calibrated / "detection.json").mkdir()  # which no file can take the place of
     assert main(["detect", str(calibrated), "--limit", "50"]) == 0
@@ -280,7 +281,6 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
     assert "Not kept beside the run" in printed.err
 
 
-@pytest.mark.slow
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
@@ -300,7 +300,6 @@ def test_samples_are_a_picture(run, tmp_path):
     assert np.asarray(Image.open(out)).std() > 0
 
 
-@pytest.mark.slow
 def test_runs_lists_the_store(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path))
     assert main([*TRAIN, "--epochs", "1", "--title", "mine"]) == 0
@@ -389,7 +388,6 @@ def test_a_checkpoint_of_no_use_is_named_and_the_model_kept(run, tmp_path, capsy
     assert main(["evaluate", str(copy), "--limit", "2", "--importance-samples", "5"]) == 0
 
 
-@pytest.mark.slow
 def test_damaged_figures_are_named_and_the_list_is_whole(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path))
     assert main([*TRAIN, "--epochs", "1"]) == 0
@@ -402,7 +400,6 @@ def test_damaged_figures_are_named_and_the_list_is_whole(tmp_path, monkeypatch, 
     assert "evaluation.json" in row["error"]
 
 
-@pytest.mark.slow
 def test_a_preset_is_a_start_that_other_options_change(tmp_path, capsys):
     folder = str(tmp_path / "run")
     assert main([*TRAIN, "--preset", "quick", "--epochs", "1", "--run", folder]) == 0

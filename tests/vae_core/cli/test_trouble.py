@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
 def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tmp_path):
     path = tmp_path / "scores.csv"
     command = [sys.executable, "-m", "vae_core", "score", str(run), str(pictures), "--csv",
-               str(path), "--importance-samples", "10000"]  # fmt: skip
+               str(path), "--importance-samples", "2000"]  # fmt: skip
     with subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -137,6 +138,7 @@ def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tm
     ) as process:
         while not path.is_file() or path.read_bytes().count(b"\n") < 10:
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -341,6 +341,7 @@ def test_a_digit_in_any_disguise_goes_through_unchanged(digits: Dataset) -> None
             assert torch.equal(prepare(data, "a", DIGITS_SHAPE).pixels, digit)
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_an_mnist_image_goes_through_unchanged(mnist: Dataset) -> None:
     for digit in mnist.split("test")[0][:300]:
@@ -365,6 +366,7 @@ def scanned(digit: torch.Tensor, source: np.random.RandomState, form: str) -> by
     return packed((picture.clip(0, 1) * 255).astype(np.uint8), form)
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_a_photographed_mnist_digit_comes_back_nearly_as_it_was(mnist: Dataset) -> None:
     """Its box is 20 pixels high or wide, its centre of mass in pixel (14, 14), as MNIST's is."""

@@ -65,6 +65,7 @@ def test_moments_of_a_refitted_gaussian_are_exact():
         torch.testing.assert_close(own, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_few_steps_raise_the_elbo_of_every_family(family):
     states = refit(ridge_model(family), ONE_PIXEL, Schedule(most_steps=40))
@@ -171,6 +172,7 @@ def test_a_measured_elbo_is_not_flattered_by_the_noise_of_the_fit(generator):
     assert few.elbo > elbo + 10 * se
 
 
+@pytest.mark.slow
 def test_a_fit_says_whether_it_converged():
     model, x = ridge_model("full"), ONE_PIXEL[:1]
     short = last(refit(model, x, Schedule(most_steps=30)))
