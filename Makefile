@@ -1,7 +1,8 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
 # make test        run every test (ARGS="-k latent" for some)
+# make test-fast   the tests without a browser that take less than a second each
 # make check       lint, formatting, types, imports
-# make benchmarks  the measurements behind the figures in the README (ARGS="training scoring" for some)
+# make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: app test check benchmarks
+.PHONY: app test test-fast check benchmarks
 .DELETE_ON_ERROR:
 
 app: $(VENV)/installed
@@ -19,6 +20,9 @@ app: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest tests/browser $(ARGS) || [ $$? -eq 5 ]
+
+test-fast: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/browser $(ARGS)
 
 check: $(VENV)/installed-test
 	$(BIN)/python -m ruff check

@@ -5,11 +5,13 @@ import gc
 import importlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
@@ -21,6 +23,10 @@ from app.shell.navigation import MOVED
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
+FROM_ENVIRONMENT = {  # which ``streamlit run`` reads and ``st.App`` does not
+    "STREAMLIT_SERVER_ADDRESS": "server.address",
+    "STREAMLIT_BROWSER_SERVER_ADDRESS": "browser.serverAddress",
+}
 NEEDED = (
     *imports.LOOKED_UP,  # first, because every page waits for them
     "app.parts.widgets",
@@ -44,13 +50,20 @@ def main() -> None:
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
     go_home()
+    sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
     app = st.App(
         ROOT / "app" / "main.py",
         routes=[Route(f"/{old}", _redirect) for old in MOVED],
         lifespan=_announce(port),
         on_script_error=errors.report_uncaught,
     )
-    app.run(config={"server.port": port})
+    app.run(config=settings_for(port))
+
+
+def settings_for(port: int) -> dict[str, Any]:
+    """Name the settings that override .streamlit/config.toml: the port and the environment's."""
+    given = {option: os.environ.get(name) for name, option in FROM_ENVIRONMENT.items()}
+    return {"server.port": port} | {option: value for option, value in given.items() if value}
 
 
 async def _redirect(request: Request) -> RedirectResponse:
@@ -87,7 +100,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def go_home() -> None:
-    """Go where .streamlit/config.toml is looked for; folders that were given stay what they are."""
+    """Go to the project's root, where Streamlit finds .streamlit/config.toml.
+
+    Folders that were given relative to where the app was started stay the same folders.
+    """
     for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).resolve())

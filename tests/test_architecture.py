@@ -23,6 +23,7 @@ def sources(folder: str) -> list[Path]:
     return sorted(p for p in (ROOT / folder).rglob("*.py") if "__pycache__" not in p.parts)
 
 
+@pytest.mark.slow
 def test_every_import_points_the_way_that_pyproject_allows() -> None:
     check = "from importlinter.cli import lint_imports_command as check; check()"
     done = subprocess.run(
@@ -89,6 +90,7 @@ def test_files_stay_short_enough_to_read(folder: str, limit: int) -> None:
     assert not {str(path): n for path, n in lengths.items() if n > limit}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

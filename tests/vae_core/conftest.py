@@ -25,6 +25,15 @@ from vae_core.training.trainer import Training
 torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
 
 FAMILIES = POSTERIORS
+SLOW_FIXTURES = {  # that train or score for longer than a second
+    "trained", "calibration", "digit_gap", "gaussian_chains", "report", "states",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -27,5 +27,29 @@ def data_folder() -> Path | None:
 
 
 def pretrained_folder() -> Path:
-    """The finished models that come with the program."""
+    """The finished models that come with the program, beside ``vae_core``: in the source tree and
+    where a wheel is installed."""
     return Path(__file__).resolve().parents[2] / "pretrained"
+
+
+def run_folder(name: str | Path) -> Path:
+    """Find the folder of a run.
+
+    Args:
+        name: a path; else ``pretrained/NAME``, in whatever folder one stands; else the id of a run
+            in the run store. A path that exists comes first.
+
+    Returns:
+        The folder. A name that no folder has is returned as it was given.
+    """
+    path = Path(name)
+    match path.parts:
+        case _ if path.exists():
+            return path
+        case ("pretrained", model):
+            found = pretrained_folder() / model
+        case (run_id,):
+            found = runs_folder() / run_id
+        case _:
+            return path
+    return found if found.is_dir() else path

@@ -57,7 +57,9 @@ def add_gap(commands: Any) -> None:
 
 
 def _add_split_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+    )
     parser.add_argument("--split", choices=get_args(Split), default="test", help="which images")
     parser.add_argument(
         "--limit", type=a_positive, default=None, help="use only the first so many images"

@@ -25,7 +25,9 @@ _TILE = 56  # smaller images are enlarged to about as many pixels
 
 def add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="draw images from the model")
-    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+    )
     parser.add_argument(
         "--count",
         type=an_image_count,

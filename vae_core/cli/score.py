@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 def add_score(commands: Any) -> None:
     parser = commands.add_parser("score", help="log p(x) of images of your own, and a verdict")
-    parser.add_argument("run", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+    )
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
+from vae_core.basics.paths import run_folder
 from vae_core.model.vae import VAE
 from vae_core.runs.run import WEIGHTS_FILE
 from vae_core.settings.config import ModelConfig
@@ -29,13 +30,16 @@ def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = No
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
-    """The model of a run folder (or of one ``.safetensors`` file), ready to evaluate.
+    """Load the model of a run, ready to evaluate.
+
+    Args:
+        folder: a run's folder, ``pretrained/NAME``, the id of a run, or a ``.safetensors`` file.
 
     Raises:
         NoModel: if there is no ``model.safetensors``; a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
     """
-    path = Path(folder)
+    path = run_folder(folder)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
         raise NoModel(f"No trained model at {path}: train first, or choose another run.")

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
+from vae_core.basics.paths import run_folder
 from vae_core.runs.metrics import Reader
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
@@ -104,12 +105,16 @@ class Run:
         return self.config.name
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
-        """The run in a folder.
+    def open(cls, folder: str | Path) -> "Run":
+        """Open the run in a folder.
+
+        Args:
+            folder: the folder, ``pretrained/NAME``, or the id of a run in the run store.
 
         Raises:
             RunError: if it is not a run folder or its files are damaged.
         """
+        folder = run_folder(folder)
         try:
             config = RunConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
         except FileNotFoundError as error:

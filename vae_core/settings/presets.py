@@ -1,6 +1,6 @@
 """Whole sets of settings by name, for those who would rather not choose.
 
-What they reach on MNIST is in the README.
+tests/benchmarks/README.md says what they reach on MNIST.
 """
 
 from collections.abc import Mapping

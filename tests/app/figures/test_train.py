@@ -189,6 +189,7 @@ def trained(folder: Path, config: RunConfig, seconds: float, epoch: int = 11) ->
     return run
 
 
+@pytest.mark.slow
 def test_the_time_goes_by_a_run_with_the_same_settings(tmp_path: Path) -> None:
     config = RunConfig.from_settings({"device": "cpu", "epochs": 100})
     earlier = trained(tmp_path / "a", config, seconds=11 * 7.0)
@@ -233,6 +234,7 @@ def test_times_are_easy_to_read(seconds: float, text: str) -> None:
 # ---- the code
 
 
+@pytest.mark.slow
 def test_the_lines_that_are_shown_train_the_same_model(tmp_path: Path) -> None:
     config = RunConfig.from_settings({"epochs": 2, "hidden_size": 8, "posterior": "planar"})
     lines = "\n".join(panels.code_of(config))

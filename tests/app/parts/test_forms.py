@@ -53,6 +53,7 @@ def test_an_untouched_form_is_the_default_run_as_its_data_set_suggests() -> None
     assert set(app.session_state["values"]) <= set(RunConfig().settings())
 
 
+@pytest.mark.slow
 def test_another_data_set_brings_its_suggestions_but_leaves_what_was_chosen() -> None:
     app = opened()
     app.selectbox(key="new_dataset").select("mnist").run()

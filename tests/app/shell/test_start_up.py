@@ -48,6 +48,20 @@ def test_folders_given_relative_to_where_it_was_started_stay_what_they_are(
     assert "VAE_DATA_DIR" not in os.environ
 
 
+def test_the_environment_opens_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in start.FROM_ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    assert start.settings_for(9000) == {"server.port": 9000}  # config.toml has the address
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
+    monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", "host.example")
+    assert start.settings_for(9000) == {
+        "server.port": 9000,
+        "server.address": "0.0.0.0",
+        "browser.serverAddress": "host.example",
+    }
+
+
+@pytest.mark.slow
 def test_it_starts_from_any_folder_and_prints_the_address_it_answers_at(tmp_path: Path) -> None:
     with listening() as busy:
         process = subprocess.Popen(

@@ -48,6 +48,7 @@ def tick(app: AppTest) -> None:
     app.run()
 
 
+@pytest.mark.slow
 def test_a_new_window_goes_on_with_the_estimates_of_the_last() -> None:
     query = {"gradient-r": "1000", "gradient-upto": "128"}
     first = window(**query)
@@ -60,6 +61,7 @@ def test_a_new_window_goes_on_with_the_estimates_of_the_last() -> None:
     assert made(again) > made(first)
 
 
+@pytest.mark.slow
 def test_stop_in_one_window_leaves_the_other_at_work() -> None:
     query = {"gradient-r": "1000", "gradient-upto": "128"}
     one, other = window(**query), window(**query)

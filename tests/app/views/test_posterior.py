@@ -251,6 +251,7 @@ def test_a_refit_is_never_worse_than_the_encoder(pretrained: Choice, x: Tensor) 
     assert float(regret.best_elbo) < data.exact(subject(pretrained, x))[0]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_only_an_image_with_a_known_latent_is_bounded_from_above(tmp_path: Path, x: Tensor) -> None:
     choice = untrained(tmp_path / "few", latent_size=3)
     below = done(tasks.anneal_task(subject(choice, x), 20))

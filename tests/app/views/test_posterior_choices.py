@@ -174,6 +174,7 @@ def test_of_several_flows_the_first_is_taken_until_another_is_chosen() -> None:
 # ---- the distances
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "estimated"),
     [("pretrained/digits-full-d2", False), ("pretrained/digits-mean-field-d16", True)],

@@ -120,6 +120,7 @@ def test_an_archive_that_holds_nothing_is_named(content: bytes) -> None:
     assert "a.zip" in given.error
 
 
+@pytest.mark.slow
 def test_more_files_than_the_page_takes_end_with_a_sentence() -> None:
     many = archive({f"{i}.png": b"no image" for i in range(inputs.MAX_IMAGES)})
     given = read(("many.zip", many), ("one more.png", picture()))
@@ -152,6 +153,7 @@ def test_examples_are_of_the_data_sets_shape_and_differ(images: torch.Tensor) ->
 # ---- the job
 
 
+@pytest.mark.slow
 def test_a_job_scores_everything_it_can_and_ranks_it(run: Run, images: torch.Tensor) -> None:
     given = [*examples.examples(images), Given("bad", error="bad cannot be read.")]
     job = job_on(given, scorer(run))
@@ -195,6 +197,7 @@ def test_the_first_steps_do_not_say_how_long_the_rest_takes(
     assert job.seconds_left == pytest.approx(3.5 * (1 - job.share) / job.share)
 
 
+@pytest.mark.slow
 def test_a_stopped_job_keeps_its_scores_and_can_go_on(run: Run, images: torch.Tensor) -> None:
     job = job_on(list(examples.examples(images)), scorer(run))
     while not job.ranked():
@@ -210,6 +213,7 @@ def test_a_stopped_job_keeps_its_scores_and_can_go_on(run: Run, images: torch.Te
     assert len(job.ranked()) == len(EXAMPLES)
 
 
+@pytest.mark.slow
 def test_nothing_is_scored_twice(run: Run, images: torch.Tensor) -> None:
     known, by = Known(), scorer(run)
     first = job_on(list(examples.examples(images)), by, known)
@@ -242,6 +246,7 @@ def test_a_job_without_images_is_done(run: Run) -> None:
 # ---- to take away
 
 
+@pytest.mark.slow
 def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Tensor) -> None:
     given = [*examples.examples(images), Given("bad", error="bad cannot be read.")]
     job = job_on(given, scorer(run))
@@ -260,6 +265,7 @@ def test_the_table_holds_scores_failures_and_protocol(run: Run, images: torch.Te
     assert all(row["binarisation"] == "dynamic" and row["invert"] == "auto" for row in rows)
 
 
+@pytest.mark.slow
 def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) -> None:
     job = job_on(list(examples.examples(images)), scorer(run))
     job.advance(60)
@@ -305,6 +311,7 @@ def assert_same(one: Report, other: Report) -> None:
     assert report_sentence(one) == report_sentence(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [scorer, uncalibrated])
 def test_the_code_of_every_example_gives_its_report(
     run: Run, images: torch.Tensor, by: Callable[[Run], Scorer]

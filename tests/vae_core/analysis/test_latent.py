@@ -34,6 +34,7 @@ def gaussian(model: VAE, x: Tensor) -> MultivariateNormal:
     return MultivariateNormal(q.mean.double(), scale_tril=q.scale_tril.double())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_contour_holds_the_mass_it_is_said_to_hold(
     family: PosteriorName, trained: Trained, test_digits: Tensor
@@ -84,6 +85,7 @@ def test_the_kl_of_an_image_is_that_of_its_gaussian(
     torch.testing.assert_close(kl.double(), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_moments_and_kl_agree_with_many_draws(
     family: PosteriorName, trained: Trained, test_digits: Tensor

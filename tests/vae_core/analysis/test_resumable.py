@@ -60,6 +60,7 @@ def test_it_goes_on_where_it_was_cut_off(tmp_path: Path, scored: list[int]):
     assert same(found, log_density(model(), x, 60, 0))
 
 
+@pytest.mark.slow
 def test_refined_proposals_are_kept_apart(tmp_path: Path, scored: list[int]):
     x, kept = images(20), tmp_path / "kept"
     refined = kept_log_density(model(), x, 40, 0, kept, proposal="refined")

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import ESTIMATES_TO, refined_log_density
 from vae_core.runs.checkpoint import load_model
+
+pytestmark = pytest.mark.slow
 
 TRAIN = ["train", "--dataset", "digits", "--hidden-size", "32", "--samples", "1", "--seed", "0"]
 
@@ -120,6 +123,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     ) as process:
         while not (folder / "metrics.jsonl").is_file() or not _epochs(folder):
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(2)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -130,6 +134,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     with subprocess.Popen(short, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while len(_epochs(folder)) < before + 3:
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(2)
     assert _epochs(folder) == list(range(1, len(_epochs(folder)) + 1))
     assert "epochs = 500" in capsys.readouterr().err
@@ -253,6 +258,7 @@ def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not path.is_file() or path.read_bytes().count(b"\n") < 10:
             assert process.poll() is None
+            time.sleep(0.02)
         process.kill()
     before = path.read_bytes()
     assert before.count(b"\n") < 150
@@ -279,6 +285,17 @@ def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
     assert "AUROC" in printed
     assert "Raw log p(x)" in printed
     assert not (calibrated / "detection.json").exists(), "it is of somebody's own folders"
+
+
+def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(run, folder)
+    (folder / "calibration.safetensors").unlink(missing_ok=True)
+    (folder / "calibration.safetensors").mkdir()  # which no file can take the place of
+    assert main(["calibrate", str(folder), "--limit", "100", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["images"] == 100
+    assert "Not kept beside the run" in printed.err
 
 
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def pictures(digits: Dataset, tmp_path: Path) -> Path:
 # ---- a terminal that lacks a character
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_a_character_that_stdout_lacks_does_not_end_the_scores(calibrated, pictures, encoding):
     """Sentences hold σ and −; names hold anything, even what is no text."""
@@ -112,6 +114,7 @@ class ImpatientTerminal(io.StringIO):
         return super().write(text)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize("command", ["evaluate", "gap", "score", "calibrate", "detect"])
 def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypatch):
@@ -123,10 +126,11 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
     assert not list(run.glob("detection*"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tmp_path):
     path = tmp_path / "scores.csv"
     command = [sys.executable, "-m", "vae_core", "score", str(run), str(pictures), "--csv",
-               str(path), "--importance-samples", "10000"]  # fmt: skip
+               str(path), "--importance-samples", "2000"]  # fmt: skip
     with subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -137,6 +141,7 @@ def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tm
     ) as process:
         while not path.is_file() or path.read_bytes().count(b"\n") < 10:
             assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -244,6 +249,7 @@ def test_a_calibration_of_few_images_does_not_take_the_place_of_a_good_one(calib
     assert (calibrated / "calibration.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_all_the_images_of_a_small_data_set_are_enough(run, monkeypatch, capsys):
     monkeypatch.setattr(calibrating, "FEWEST_IMAGES", 1000)  # of which the digits have 200
     assert main(["calibrate", str(run), "--limit", "199"]) == 2
@@ -252,6 +258,7 @@ def test_all_the_images_of_a_small_data_set_are_enough(run, monkeypatch, capsys)
     assert "200 images of digits validation; a logistic regression" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_evaluation_by_few_images_is_printed_and_a_good_one_is_kept(calibrated, capsys):
     report = calibrated / "detection.json"
     report.write_text("the one before")
@@ -307,6 +314,7 @@ def test_a_folder_for_a_table_is_refused_in_a_sentence(run, pictures, tmp_path, 
     assert "Errno" not in said
 
 
+@pytest.mark.slow
 def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
     folder = tmp_path / "run"
     command = ["train", "--class-head", "linear", "--hidden-size", "16", "--epochs", "2"]

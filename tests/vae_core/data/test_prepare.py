@@ -300,6 +300,7 @@ def test_reading_never_changes_the_warning_filters_which_other_threads_have_too(
     assert all(seen)
 
 
+@pytest.mark.slow
 def test_odd_metadata_is_read_over_without_a_warning(tmp_path: Path) -> None:
     """In a program of its own, where every other warning is an error."""
     data = packed(drawing(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # which is cut off
@@ -339,6 +340,7 @@ def test_a_digit_in_any_disguise_goes_through_unchanged(digits: Dataset) -> None
             assert torch.equal(prepare(data, "a", DIGITS_SHAPE).pixels, digit)
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_an_mnist_image_goes_through_unchanged(mnist: Dataset) -> None:
     for digit in mnist.split("test")[0][:300]:
@@ -363,6 +365,7 @@ def scanned(digit: torch.Tensor, source: np.random.RandomState, form: str) -> by
     return packed((picture.clip(0, 1) * 255).astype(np.uint8), form)
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_a_photographed_mnist_digit_comes_back_nearly_as_it_was(mnist: Dataset) -> None:
     """Its box is 20 pixels high or wide, its centre of mass in pixel (14, 14), as MNIST's is."""
@@ -381,6 +384,7 @@ def test_a_photographed_mnist_digit_comes_back_nearly_as_it_was(mnist: Dataset) 
         assert error < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_for_the_8_by_8_digits_ink_is_laid_out_as_theirs(mnist: Dataset, digits: Dataset) -> None:
     """Prepared from MNIST's images, the average digit looks like that of the data set."""

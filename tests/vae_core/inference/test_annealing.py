@@ -66,6 +66,7 @@ def test_the_weights_are_unbiased_forwards():
     assert (estimate.log_px - running.log_w.mean(0) > 10 * estimate.se).all()
 
 
+@pytest.mark.slow
 def test_the_inverse_weights_are_unbiased_backwards(generator):
     """From exact posterior samples: the mean of 1/w is 1/p(x)."""
     truth = linear_gaussian(2, 4, scale=2.0)
@@ -78,6 +79,7 @@ def test_the_inverse_weights_are_unbiased_backwards(generator):
     assert abs(-mean - truth.log_px(x).item()) < 4 * se
 
 
+@pytest.mark.slow
 def test_bounds_and_importance_sampling_bracket_the_exact_value():
     truth = linear_gaussian(4, 12)
     model, (x, z) = linear_vae(truth), simulated(truth, 16)
@@ -91,6 +93,7 @@ def test_bounds_and_importance_sampling_bracket_the_exact_value():
     assert (importance.elbo < exact).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits-full-d2", "digits-mean-field-d16"])
 def test_the_sandwich_of_a_trained_model_is_narrow_and_holds_importance_sampling(name, generator):
     model = load_model(pretrained_folder() / name)
@@ -105,6 +108,7 @@ def test_the_sandwich_of_a_trained_model_is_narrow_and_holds_importance_sampling
     assert ((sandwich.upper.acceptance - 0.75).abs() < 0.15).all()
 
 
+@pytest.mark.slow
 def test_more_temperatures_narrow_the_sandwich():
     truth = linear_gaussian(4, 25)
     model, (x, z) = linear_vae(truth), simulated(truth, 30)
@@ -134,6 +138,7 @@ def test_it_can_be_watched_and_left_at_any_time():
         running.estimate()
 
 
+@pytest.mark.slow
 def test_many_images_go_in_groups():
     truth = linear_gaussian(2, 6)
     model, (x, z) = linear_vae(truth), simulated(truth, 7)

@@ -44,6 +44,7 @@ def test_its_estimate_of_the_elbo_is_near_the_true_one(states):
     assert abs(states[-1].accuracy - 0.5) < 0.1
 
 
+@pytest.mark.slow
 def test_it_bends_where_a_gaussian_cannot():
     x = torch.zeros(1, 1, 1, 1).double()
     model = ridge_model("full")
@@ -58,6 +59,7 @@ def test_it_bends_where_a_gaussian_cannot():
     assert ((state.z.T.cov() - covariance) / (sd[:, None] * sd)).abs().max() < 0.3
 
 
+@pytest.mark.slow
 def test_progress_is_reported_and_the_same_seed_gives_the_same_draws():
     settings = AvbSettings(steps=30, closing_steps=10, report_every=10, report_draws=7)
     model = linear_model(TRUTH, "full")
@@ -73,6 +75,7 @@ def test_it_takes_one_image():
         next(avb(linear_model(TRUTH, "full"), X.expand(2, -1, -1, -1)))
 
 
+@pytest.mark.slow
 def test_the_same_seed_begins_alike_whatever_other_threads_draw():
     stop, before = threading.Event(), sys.getswitchinterval()
 

@@ -65,6 +65,7 @@ def test_moments_of_a_refitted_gaussian_are_exact():
         torch.testing.assert_close(own, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_few_steps_raise_the_elbo_of_every_family(family):
     states = refit(ridge_model(family), ONE_PIXEL, Schedule(most_steps=40))
@@ -88,6 +89,7 @@ def test_the_gaps_add_up_to_the_whole(digit_gap):
     torch.testing.assert_close(digit_gap.approximation + digit_gap.amortisation, whole)
 
 
+@pytest.mark.slow
 def test_a_richer_family_has_a_smaller_approximation_gap():
     x, brisk = ONE_PIXEL[:2], Schedule(rate=0.02, most_steps=500)
     families: list[PosteriorName] = ["mean-field", "full", "planar", "iaf"]
@@ -100,6 +102,7 @@ def test_a_richer_family_has_a_smaller_approximation_gap():
         assert (each.approximation > -3 * each.approximation_se).all()
 
 
+@pytest.mark.slow
 def test_the_approximation_gap_of_a_linear_model_is_the_known_one():
     truth = linear_gaussian(d=3, pixels=6)
     x, _ = simulated(truth, 2)
@@ -115,6 +118,7 @@ def test_the_approximation_gap_of_a_linear_model_is_the_known_one():
         assert (error < 3 * parts.approximation_se + 5e-3).all(), family
 
 
+@pytest.mark.slow
 def test_no_image_depends_on_the_others():
     """Nor on how long they take: some stop early here and some do not."""
     model = ridge_model("planar")
@@ -155,6 +159,7 @@ def test_q_against_itself_has_no_amortisation_gap_and_no_error():
     assert (parts.amortisation_se == 0).all()
 
 
+@pytest.mark.slow
 def test_a_measured_elbo_is_not_flattered_by_the_noise_of_the_fit(generator):
     """Fitted to two draws, which it comes to know by heart."""
     model, x = ridge_model("full"), ONE_PIXEL[:1]
@@ -167,6 +172,7 @@ def test_a_measured_elbo_is_not_flattered_by_the_noise_of_the_fit(generator):
     assert few.elbo > elbo + 10 * se
 
 
+@pytest.mark.slow
 def test_a_fit_says_whether_it_converged():
     model, x = ridge_model("full"), ONE_PIXEL[:1]
     short = last(refit(model, x, Schedule(most_steps=30)))

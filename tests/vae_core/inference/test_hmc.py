@@ -63,6 +63,7 @@ def test_every_image_finds_its_own_step_size(gaussian_chains):
     assert math.isclose(wide / narrow, 20, rel_tol=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.6, 0.9])
 def test_the_acceptance_follows_the_target(target):
     start = MEANS.expand(8, 2, 3)
@@ -166,6 +167,7 @@ def test_the_step_size_rises_when_too_much_is_accepted():
     assert step.value[0] > 1 > step.value[1]
 
 
+@pytest.mark.slow
 def test_the_posterior_of_a_linear_model_is_sampled_right():
     truth = linear_gaussian(3, 12)
     x, _ = simulated(truth, 4)

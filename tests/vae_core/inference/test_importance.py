@@ -33,6 +33,7 @@ def log_p_by_quadrature(model: VAE, x: Tensor, half_width: float = 7.0, size: in
     return torch.logsumexp(log_likelihood + log_prior + log_cell, dim=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_importance_sampling_agrees_with_quadrature(family, trained, test_digits):
     model, x = trained(family), test_digits[:6]
@@ -182,6 +183,7 @@ def test_no_images_give_no_scores(trained):
     assert log_density(trained("full"), torch.zeros(0, 1, 8, 8), 10).log_px.shape == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads Linux's own accounts")
 @pytest.mark.parametrize(("images", "samples"), [(1200, 300), (1, 300_000)])
 def test_memory_grows_neither_with_images_nor_with_samples(images, samples):

@@ -8,6 +8,8 @@ from tests.vae_core.linear import linear_gaussian, simulated
 from vae_core.inference.methods import METHODS, State, available, infer
 from vae_core.model.linear_gaussian import LinearGaussian
 
+pytestmark = pytest.mark.slow
+
 TRUTH = linear_gaussian(d=2, pixels=4)
 X, _ = simulated(TRUTH, 1)
 FITTED = [name for name in METHODS if name != "amortised"]

@@ -26,6 +26,8 @@ from vae_core.runs.checkpoint import load_model
 from vae_core.scoring.foreign import foreign_images
 from vae_core.settings.config import ModelConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def mnist_digits(mnist: Dataset) -> Tensor:

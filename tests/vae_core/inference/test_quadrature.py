@@ -14,6 +14,7 @@ from vae_core.model.linear_gaussian import LinearGaussian
 from vae_core.runs.checkpoint import load_model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits-full-d2", "digits-iaf-d2"])
 def test_it_agrees_with_a_plain_fine_grid(name, test_digits):
     model, x = load_model(pretrained_folder() / name), test_digits[:4]
@@ -24,6 +25,7 @@ def test_it_agrees_with_a_plain_fine_grid(name, test_digits):
     assert ((exact.log_px - plain).abs() <= 1e-3).all()
 
 
+@pytest.mark.slow
 def test_annealing_which_knows_no_grid_agrees(test_digits):
     model, x = load_model(pretrained_folder() / "digits-full-d2"), test_digits[:4]
     annealed = ais(model, x, Annealing(chains=24, temperatures=500, leapfrog_steps=5))
@@ -31,6 +33,7 @@ def test_annealing_which_knows_no_grid_agrees(test_digits):
     assert ((exact.log_px - annealed.log_px).abs() <= 4 * annealed.se + 0.02).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 2])
 @pytest.mark.parametrize("scale", [3.0, 0.5, 0.05])
 def test_it_finds_wide_and_narrow_posteriors(d, scale):
@@ -53,6 +56,7 @@ def test_it_follows_a_posterior_that_lies_outside_the_first_grid(d):
     assert ((exact.log_px - truth.log_px(x)).abs() < 1e-3).all()
 
 
+@pytest.mark.slow
 def test_the_error_it_claims_is_at_least_the_error_it_makes(generator):
     """A thin oblique posterior, on grids that are too coarse for it."""
     column = torch.randn(20, 1, generator=generator, dtype=torch.float64)

@@ -17,6 +17,7 @@ def model() -> VAE:
     return load_model(pretrained_folder() / "digits-full-d2")
 
 
+@pytest.mark.slow
 def test_every_image_reaches_the_error_asked_for_or_it_is_said(model, test_digits):
     x, wanted = test_digits[:20], 0.01
     result = log_density_to(model, x, wanted, most=40_000)
@@ -30,6 +31,7 @@ def test_every_image_reaches_the_error_asked_for_or_it_is_said(model, test_digit
     assert torch.equal(done, rest)
 
 
+@pytest.mark.slow
 def test_it_is_the_estimate_of_as_many_samples(model, test_digits):
     x = test_digits[:12]
     result = log_density_to(model, x, 0.015, most=20_000)
@@ -46,6 +48,7 @@ def test_it_is_the_estimate_of_as_many_samples(model, test_digits):
                 )
 
 
+@pytest.mark.slow
 def test_a_smaller_error_takes_more_samples(model, test_digits):
     coarse, fine = (log_density_to(model, test_digits[:6], se, most=30_000) for se in (0.03, 0.01))
     assert (fine.samples >= coarse.samples).all()

@@ -9,6 +9,8 @@ from vae_core.inference.fitting import Fit, Schedule
 from vae_core.inference.svi import SCHEDULE, svi
 from vae_core.model.posteriors import GaussianPosterior
 
+pytestmark = pytest.mark.slow
+
 
 def last(states) -> Fit:
     *_, final = states

@@ -75,6 +75,7 @@ def test_the_loss_is_the_bound_on_the_image_and_its_class(images):
     assert terms.log_px_z.mean().item() == pytest.approx(again.log_px_z.mean().item(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_every_estimator_follows_the_class_too(images):
     """Of many draws, the gradients for q, the decoder and the head are all the same."""
     model, found = small_model(), {}
@@ -124,6 +125,7 @@ def test_class_probabilities_are_those_of_the_true_posterior(images):
         assert ((found - exact).abs() < 5 * error + 1e-3).all()
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_the_spread_over_seeds(images):
     model = small_model()
     tries = [class_posterior(model, images, 200, seed) for seed in range(60)]
@@ -161,18 +163,21 @@ def test_an_image_gets_the_same_probabilities_whatever_it_is_scored_with(images)
 # ---- training and scoring
 
 
+@pytest.mark.slow
 def test_a_trained_model_tells_the_classes_of_new_images(run: Run, digits: Dataset):
     x, labels = evaluation_images(digits, "test", "dynamic", 0)
     probabilities, _ = class_posterior(load_model(run.folder), x[:200], 100)
     assert (probabilities.argmax(1) == labels[:200]).double().mean() > 0.75
 
 
+@pytest.mark.slow
 def test_every_epoch_says_how_often_the_class_is_right(run: Run):
     course = [row["validation"]["class_accuracy"] for row in run.metrics()]
     assert course[0] < course[-1]
     assert course[-1] > 0.7
 
 
+@pytest.mark.slow
 def test_its_calibration_knows_how_often_it_is_right_and_reports_say_so(run: Run, digits: Dataset):
     model, calibration = load_model(run.folder), calibration_of(run)
     assert calibration is not None
@@ -188,6 +193,7 @@ def test_its_calibration_knows_how_often_it_is_right_and_reports_say_so(run: Run
     assert list(report.classes.se) == pytest.approx(expected[1][0].tolist())
 
 
+@pytest.mark.slow
 def test_a_model_without_a_head_is_asked_by_logistic_regression(finished, finished_model, digits):
     calibration = result_of(calibrate_steps(finished, finished_model, digits, 40))
     assert "class_head_accuracy" not in calibration.protocol
@@ -200,6 +206,7 @@ def test_a_model_without_a_head_is_asked_by_logistic_regression(finished, finish
 # ---- settings
 
 
+@pytest.mark.slow
 def test_the_number_of_classes_is_that_of_the_data_and_survives_the_file(run: Run):
     assert run.config.model.classes == 10
     assert load_model(run.folder).config == run.config.model

@@ -31,6 +31,7 @@ def test_every_recipe_has_its_model_and_all_are_small():
     assert sum(path.stat().st_size for path in files) < 25 * MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_tells_figures_that_can_be_measured_again(name, request):
     run = find_run(f"pretrained/{name}")

@@ -19,6 +19,8 @@ from vae_core.runs.publishing import publish
 from vae_core.runs.records import calibration_of, held_out_of
 from vae_core.runs.run import Run
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "calibration.safetensors", "card.md", "config.json", "detection.json", "evaluation.json",
     "held_out.safetensors", "latents.npz", "metrics.jsonl", "model.safetensors", "status.json",

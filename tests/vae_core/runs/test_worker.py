@@ -16,7 +16,10 @@ from vae_core.runs.store import RunStore, create_run
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="uses POSIX signals"),
+]
 
 LONG = {"epochs": 400, "hidden_size": 16, "importance_every": 0, "batch_size": 32}
 SHORT = {**LONG, "epochs": 8}

@@ -56,6 +56,7 @@ def test_the_protocol_is_in_the_file_and_no_image_is(run):
     assert not [name for name, shape in shapes.items() if 64 in shape or 8 in shape]
 
 
+@pytest.mark.slow
 def test_held_out_figures_are_those_of_validation_images(finished_model, calibration, digits):
     from vae_core.data.pixels import evaluation_images
 

@@ -183,6 +183,7 @@ def test_what_the_verdict_misses_is_named(shares, said):
     assert last.endswith(said)
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_the_spread_over_samples():
     rng, own, foreign = np.random.default_rng(0), 80, 50
     found = [

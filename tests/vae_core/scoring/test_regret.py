@@ -1,5 +1,6 @@
 """Likelihood regret: what q gains by being made for one image."""
 
+import pytest
 import torch
 
 from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
@@ -53,6 +54,7 @@ def test_images_of_another_kind_are_regretted_more(finished_model, digits, test_
     assert foreign.median() > own.quantile(0.95)
 
 
+@pytest.mark.slow
 def test_every_family_has_a_regret(test_digits):
     for run in (each for each in pretrained_runs() if each.config.dataset == "digits"):
         found = likelihood_regret(load_model(run.folder), test_digits[:8])

@@ -63,6 +63,7 @@ def test_steps_lead_to_the_same_report(finished_model, calibration, test_digits)
     assert shares[-1] == 1
 
 
+@pytest.mark.slow
 def test_digits_are_typical_and_other_pictures_are_not(
     finished_model, calibration, digits, test_digits
 ):
@@ -100,6 +101,7 @@ def test_another_seed_changes_the_estimate_and_not_what_is_compared(
         assert one.judgement == other.judgement
 
 
+@pytest.mark.slow
 def test_the_nearest_training_images_are_mostly_of_the_same_digit(
     finished_model, calibration, digits, test_digits
 ):
@@ -144,6 +146,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_are_scored(
     json.dumps(rows)
 
 
+@pytest.mark.slow
 def test_a_file_of_a_test_image_scores_as_the_image_does(finished_model, digits):
     pixels = digits.split("test")[0][:40]
     files = [(f"{i}.png", png(image[0])) for i, image in enumerate(pixels)]

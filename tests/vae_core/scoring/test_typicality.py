@@ -60,6 +60,7 @@ def test_tails_are_counted_with_the_image_itself():
     assert found.percentiles["latent_distance"] == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [UNLIKE, UNUSUAL, 0.3])
 def test_images_of_the_data_are_flagged_as_often_as_the_level_says(level):
     """Over calibrations, whatever the figures' dependence and ties."""

@@ -19,6 +19,8 @@ from vae_core.settings.fields import ConfigError
 from vae_core.training.objective import GRADIENTS
 from vae_core.training.trainer import EpochDone, Training
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"hidden_size": 32, "batch_size": 64, "importance_every": 0, "learning_rate": 5e-3}
 LEARNS = 30  # epochs after which a d = 2 model of the digits has left the mean image behind
 

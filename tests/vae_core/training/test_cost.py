@@ -42,6 +42,7 @@ def test_products_are_counted_as_pytorch_counts_them(settings: dict) -> None:
     assert work.flops == counter.get_total_flops() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("latent_size", [1, 2, 16])
 def test_every_family_takes_work_that_grows_with_its_samples(
@@ -90,6 +91,7 @@ def test_the_speed_of_this_computer_is_plausible() -> None:
     assert speed.seconds(cost.Work(flops=1e9)) == pytest.approx(1e9 * speed.flop)
 
 
+@pytest.mark.slow
 def test_another_thread_may_take_gradients_meanwhile():
     """A page counts the work of a form while another one's score is computed."""
     model = VAE(ModelConfig(latent_size=2, hidden_size=8, image_shape=(1, 8, 8)))

@@ -2,6 +2,7 @@
 
 import logging
 
+import pytest
 import torch
 
 from vae_core.settings.config import RunConfig
@@ -30,6 +31,7 @@ def trained(digits, replays: list[str] | None) -> Training:
     return training
 
 
+@pytest.mark.slow
 def test_training_by_replay_is_training(digits) -> None:
     replays: list[str] = []
     plain, replayed = trained(digits, None), trained(digits, replays)

@@ -63,6 +63,7 @@ def assert_same_mean(first: GradientNoise, second: GradientNoise) -> None:
     assert away.square().mean() < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["mean-field", "full", "planar", "iaf", "spline"])
 @pytest.mark.parametrize("gradient", ELBO_ESTIMATORS)
 def test_all_estimators_of_the_elbo_have_one_mean(gradient, family, images):
@@ -126,6 +127,7 @@ def test_dreg_leaves_the_decoder_the_gradient_of_the_iwae_bound(images):
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.slow
 def test_variances_order_as_theory_says_near_the_optimum(test_digits):
     """Score function ≫ with a baseline > pathwise > sticking the landing."""
     model = load_model(PRETRAINED / "digits-full-d2")
@@ -153,6 +155,7 @@ def test_sticking_the_landing_has_no_noise_where_q_is_the_true_posterior():
     assert last(model, x, "pathwise", 1, repeats=5).total_variance > 0.1
 
 
+@pytest.mark.slow
 def test_noise_falls_with_the_number_of_samples(test_digits):
     model = load_model(PRETRAINED / "digits-full-d2")
     one, nine = (
@@ -162,6 +165,7 @@ def test_noise_falls_with_the_number_of_samples(test_digits):
     assert one / nine == pytest.approx(9, rel=0.35)
 
 
+@pytest.mark.slow
 def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
     model = small_model("full")
     estimators: tuple[GradientName, ...] = ("pathwise", "score-function")

@@ -77,6 +77,7 @@ def test_bfloat16_rounds_factors_and_keeps_float32_results(generator) -> None:
     torch.testing.assert_close((a @ b).double(), exact, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_denormal_numbers_are_zero_while_a_run_is_worked_on_and_only_then(tmp_path) -> None:
     def are_zero() -> bool:
         return bool((torch.tensor([1e-39]) * 0.5 == 0).all())

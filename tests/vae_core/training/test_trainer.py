@@ -29,6 +29,7 @@ def training_of(digits, **settings) -> Training:
     return Training(RunConfig.from_settings({**QUICK, **settings}), digits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["full", "iaf"])
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others(digits, family):
     first, second, other = (
@@ -38,6 +39,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(digits, fa
     assert [r["validation"]["elbo"] for r in first] != [r["validation"]["elbo"] for r in other]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave_at", [1, 7, 11, 12, 25])  # 11 steps an epoch
 def test_leaving_at_any_step_and_going_on_changes_nothing(digits, leave_at, tmp_path):
     whole = rows(training_of(digits))
@@ -55,6 +57,7 @@ def test_leaving_at_any_step_and_going_on_changes_nothing(digits, leave_at, tmp_
     assert done + rows(second) == whole
 
 
+@pytest.mark.slow
 def test_the_elbo_improves_and_the_best_weights_are_kept(digits):
     training = training_of(digits, epochs=8, learning_rate=3e-3, hidden_size=200)
     events = [e for e in training.events() if isinstance(e, EpochDone)]
@@ -101,6 +104,7 @@ def test_rows_carry_their_protocol_and_count_epochs_from_one(digits):
     assert found[-1]["importance"]["log_px"] > found[-1]["importance"]["elbo"]
 
 
+@pytest.mark.slow
 def test_bfloat16_reaches_the_same_quality(digits):
     elbos = [
         rows(training_of(digits, epochs=10, learning_rate=5e-3, precision=precision))[-1]
