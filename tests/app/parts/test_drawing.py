@@ -18,6 +18,7 @@ from app.views.score.desk import Desk
 from app.views.score.inputs import DRAWING, Given, Upload
 from app.views.score.job import Job, Known, Reading, Scorer
 from vae_core.data.prepare import PrepareOptions
+from vae_core.scoring.judge import Judge
 
 BAR = Stroke(0.1, (0.25, 0.5, 0.75, 0.5))
 AUTO = PrepareOptions()
@@ -130,7 +131,7 @@ def jobs() -> Callable[[Stroke, int], Job]:
 
     def job(stroke: Stroke, samples: int) -> Job:
         uploads = [upload(stroke)]
-        scorer = Scorer(samples, model, None, "dynamic", samples)
+        scorer = Scorer(samples, model, Judge.of(None, "dynamic"), samples)
         return Job(Reading(hash(stroke), iter(read(uploads)), AUTO, uploads), scorer, Known())
 
     return job

@@ -38,7 +38,7 @@ class TwoHills(Prior):
     def log_prob(self, z: Tensor) -> Tensor:
         factor = torch.linalg.cholesky(self.covariance)  # type: ignore
         inverse = torch.linalg.inv(factor)
-        whitened = (z[..., None, :] - self.means) @ inverse.mT  # (..., 2, d)
+        whitened = (z[..., None, :] - self.means) @ inverse.mT  # type: ignore  # (..., 2, d)
         constant = math.log(2) + factor.diagonal().log().sum()
         return standard_normal_log_prob(whitened).logsumexp(-1) - constant
 

@@ -37,7 +37,7 @@ def test_a_calibration_is_made_once_and_then_read(run, finished_model, digits):
     assert made.not_kept == ""
     assert shares == sorted(shares)
     assert made.record.protocol["images"] == 40
-    read = result_of(current_calibration_steps(run, finished_model, digits), shares.clear)
+    read = result_of(current_calibration_steps(run, finished_model, digits))
     assert (read.record.protocol["images"], read.not_kept) == (40, "")
 
 

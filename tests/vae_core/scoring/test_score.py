@@ -2,10 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
+from typing import TypeVar
 
 import pytest
 import torch
 
+from vae_core.basics.progress import Step, result_of
 from vae_core.data.pixels import evaluation_images, model_input
 from vae_core.inference.importance import log_density, log_density_steps
 from vae_core.inference.proposals import refine, refined_log_density
@@ -15,15 +18,17 @@ from vae_core.scoring.place import Place
 from vae_core.scoring.score import Score, convergence_steps, score_images
 from vae_core.scoring.typicality import verdict_of
 
+T = TypeVar("T")
+
 
 def place(values, log_px: float) -> Place:
     return Place.among(torch.as_tensor(values, dtype=torch.float64), log_px)
 
 
-def run_to_the_end(steps):
+def run_to_the_end(steps: Iterable[Step[T]]) -> tuple[list[float], T]:
     """Shares of all steps, and the result of the last."""
     taken = list(steps)
-    return [step.share for step in taken], taken[-1].result
+    return [step.share for step in taken], result_of(taken)
 
 
 # ---- the place among held-out images
@@ -163,8 +168,7 @@ def test_the_estimate_on_the_way_is_that_of_fewer_samples(trained, test_digits):
 
 def test_work_can_be_left_unfinished(trained, test_digits):
     steps = convergence_steps(ImageContext(trained("full"), test_digits[:1], 1_000_000))
-    assert next(steps) <= 0.001
-    steps.close()
+    assert next(steps).share <= 0.001
 
 
 def test_a_number_of_samples_out_of_range_is_refused(trained, test_digits):
