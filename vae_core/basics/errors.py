@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-_NO_MEMORY = ("out of memory", "can't allocate memory")  # CUDA and MPS; the processor
+_GPUS = ("CUDA", "HIP", "MPS")
+_NO_MEMORY = ("out of memory", "can't allocate memory")  # a GPU; the processor
 
 
 class UserError(Exception):
@@ -38,9 +39,10 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if is_out_of_memory(error):
+        device = "GPU" if any(each in str(error) for each in _GPUS) else "computer"
         return (
-            f"There was not enough memory ({str(error).split('.')[0] or 'MemoryError'}). Fewer "
-            "samples, a smaller batch or a smaller network needs less."
+            f"The {device} ran out of memory. Fewer samples, a smaller batch or a smaller network "
+            "needs less."
         )
     return _of_the_system(error) if isinstance(error, OSError) else None
 

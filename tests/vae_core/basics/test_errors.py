@@ -109,10 +109,15 @@ def test_memory_that_ran_out_has_a_sentence_of_its_own_on_every_device() -> None
         torch.empty(10**15)
     cuda = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 …")
     apple = RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)")
-    for error in (processor.value, cuda, apple, MemoryError()):
+    for error, device in (
+        (processor.value, "computer"),
+        (MemoryError(), "computer"),
+        (cuda, "GPU"),
+        (apple, "GPU"),
+    ):
         said = sentence_of(error)
         assert said is not None
-        assert said.startswith("There was not enough memory (")
+        assert said.startswith(f"The {device} ran out of memory.")
         assert "smaller batch" in said
 
 

@@ -385,7 +385,7 @@ def test_a_bug_ends_the_whole_program_with_status_70():
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory. Tried."), 1, "memory (CUDA out of memory)"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried."), 1, "The GPU ran out of memory."),
         (InvalidArgument("K must be smaller."), 1, "error: K must be smaller."),
         (ConfigError("Not like this."), 2, "error: Not like this."),
         (PermissionError(13, "Permission denied", "a.png"), 1, "'a.png': Permission denied."),

@@ -37,8 +37,8 @@ def break_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         (InvalidArgument("A sentence."), "A sentence."),
         (
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
-            "There was not enough memory (CUDA out of memory). Fewer samples, a smaller batch or a "
-            "smaller network needs less. The last checkpoint was kept.",
+            "The GPU ran out of memory. Fewer samples, a smaller batch or a smaller network needs "
+            "less. The last checkpoint was kept.",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device"),
@@ -87,7 +87,7 @@ def test_memory_that_runs_out_at_a_checkpoint_does_not_pass_for_damage(
     (run.folder / "resume.pt").write_bytes(b"a checkpoint")
     monkeypatch.setattr(execution.torch, "load", load)
     assert execute(run) == "failed"
-    assert run.status().error.startswith("There was not enough memory")
+    assert run.status().error.startswith("The GPU ran out of memory.")
 
 
 # ---- in a process of its own
