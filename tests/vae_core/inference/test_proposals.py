@@ -125,13 +125,13 @@ def test_the_draws_of_the_estimate_are_not_those_of_the_fit(test_digits, trained
 def test_the_mode_that_the_encoder_did_not_look_at_is_found(digits):
     """Digits turned to their negative, for a model that knows none: exact by quadrature."""
     model = load_model(pretrained_folder() / "digits-full-d2")
-    pixels = foreign_images("inverted", digits.split("test")[0][:40], 0)
+    pixels = foreign_images("inverted", digits.split("test")[0][:20], 0)
     x = binarise(pixels, "dynamic", torch.Generator().manual_seed(0))
     exact, found = quadrature(model, x).log_px, refined_log_density(model, x, 1000)
     pairs = zip(found.pareto_k.tolist(), found.ess.tolist(), strict=True)
     trusted = torch.tensor([trustworthy(*pair) for pair in pairs])
-    assert trusted.sum() > 30
-    assert ((exact - found.log_px)[trusted] < 1).sum() >= trusted.sum() - 3
+    assert trusted.sum() > 15
+    assert ((exact - found.log_px)[trusted] < 1).sum() >= trusted.sum() - 1
 
 
 def test_a_mode_is_missed_only_if_several_draws_of_the_other_say_so():
