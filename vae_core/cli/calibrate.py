@@ -1,14 +1,13 @@
 """``calibrate``: measure held-out images, with which scores are compared."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
-    a_positive,
-    a_seed,
+    add_run,
     open_model,
     print_json,
     report_share,
@@ -16,6 +15,7 @@ from vae_core.cli.shared import (
 )
 from vae_core.runs.run import Run
 from vae_core.settings.fields import ConfigError
+from vae_core.settings.options import CalibrateOptions
 
 if TYPE_CHECKING:
     from vae_core.scoring.calibration import Calibration
@@ -29,20 +29,9 @@ def add_calibrate(commands: Any) -> None:
         description=f"{about.capitalize()}, and keep it beside the run, as "
         "calibration.safetensors. It takes 100 validation images or more, where there are so many.",
     )
-    add_own_images(parser, "validation")
+    add_run(parser)
+    add_settings(parser, CalibrateOptions)
     parser.set_defaults(command=calibrate)
-
-
-def add_own_images(parser: argparse.ArgumentParser, split: str) -> None:
-    parser.add_argument(
-        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
-    )
-    parser.add_argument(
-        "--limit", type=a_positive, default=500, help=f"{split} images, at most (default 500)"
-    )
-    parser.add_argument("--seed", type=a_seed, default=0, help="of every draw (default 0)")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def calibrate(given: argparse.Namespace) -> int:

@@ -5,15 +5,17 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_core.cli.calibrate import add_own_images
+from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
+    add_run,
     open_model,
     print_json,
     report_share,
     say,
 )
 from vae_core.runs.run import Run
+from vae_core.settings.options import DetectOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +32,8 @@ def add_detect(commands: Any) -> None:
         "more, are kept beside the run, as detection.json, and the Score page of the app shows "
         "them.",
     )
-    add_own_images(parser, "test")
+    add_run(parser)
+    add_settings(parser, DetectOptions)
     parser.add_argument(
         "--folder",
         type=Path,

@@ -1,85 +1,51 @@
 """``evaluate`` and ``gap``: figures of a model on a split of its data."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
+from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
-    a_positive,
-    a_standard_error,
-    add_scoring_options,
+    add_run,
     binarisation_of,
     open_model,
     print_json,
     report_share,
 )
 from vae_core.runs.run import Run
-from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
-from vae_core.settings.data_sets import Split
+from vae_core.settings.options import EvaluateOptions, GapOptions
 from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
 
 T = TypeVar("T")
 
 
-# ---- evaluate
-
-
 def add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="figures of a model on a split of its data")
-    _add_split_options(parser)
-    parser.add_argument(
-        "--proposal",
-        choices=get_args(ProposalName),
-        default="encoder",
-        help="what to draw importance samples from: the encoder's q(z|x), or one refined for each "
-        "image, which brings log p(x) and its error closer to the truth (default encoder)",
-    )
-    add_scoring_options(parser, 500)
-    parser.add_argument(
-        "--se",
-        type=a_standard_error,
-        metavar="NATS",
-        help="draw until the standard error of log p(x) of every image is at most this many nats, "
-        f"instead of K samples each; at most {MAX_IMPORTANCE_SAMPLES:,} samples an image",
-    )
+    add_run(parser)
+    add_settings(parser, EvaluateOptions)
     parser.set_defaults(command=evaluate)
 
 
 def add_gap(commands: Any) -> None:
     parser = commands.add_parser("gap", help="log p(x) - ELBO as approximation and amortisation")
-    _add_split_options(parser)
-    add_scoring_options(parser, 5000)
+    add_run(parser)
+    add_settings(parser, GapOptions)
     parser.set_defaults(command=gap)
-
-
-def _add_split_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
-    )
-    parser.add_argument("--split", choices=get_args(Split), default="test", help="which images")
-    parser.add_argument(
-        "--limit", type=a_positive, default=None, help="use only the first so many images"
-    )
-    parser.add_argument(
-        "--binarisation",
-        choices=get_args(Binarisation),
-        default=None,
-        help="protocol (default: the one it was trained with)",
-    )
 
 
 def evaluate(given: argparse.Namespace) -> int:
     """ELBO, its terms and log p̂(x) on a split, with their protocol."""
     from vae_core.analysis.evaluation import evaluate as measure
 
-    if given.se is not None:
-        given.importance_samples = MAX_IMPORTANCE_SAMPLES
-    how = {"proposal": given.proposal, "se": given.se}
-    run, (figures, _) = _on_split(given, partial(measure, **how))
+    options = options_of(given, EvaluateOptions)
+    if options.se is not None:
+        options = dataclasses.replace(options, importance_samples=MAX_IMPORTANCE_SAMPLES)
+    how = {"proposal": options.proposal, "se": options.se}
+    run, (figures, _) = _on_split(given, options, partial(measure, **how))
     if given.json:
         print_json(figures)
     else:
@@ -91,7 +57,7 @@ def gap(given: argparse.Namespace) -> int:
     """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
     from vae_core.analysis.gap_evaluation import evaluate_gap
 
-    run, figures = _on_split(given, evaluate_gap)
+    run, figures = _on_split(given, options_of(given, GapOptions), evaluate_gap)
     if given.json:
         print_json(figures)
     else:
@@ -99,18 +65,20 @@ def gap(given: argparse.Namespace) -> int:
     return ALL_DONE
 
 
-def _on_split(given: argparse.Namespace, measure: Callable[..., T]) -> tuple[Run, T]:
-    """The run, and what is measured of its model on the images that the command names."""
+def _on_split(
+    given: argparse.Namespace, options: EvaluateOptions | GapOptions, measure: Callable[..., T]
+) -> tuple[Run, T]:
+    """Measure the model of a run on the images that the options name."""
     run, model = open_model(given)
     from vae_core.data.datasets import load_dataset
 
     return run, measure(
         model,
         load_dataset(run.config.dataset),
-        given.split,
-        binarisation_of(given, run),
-        given.importance_samples,
-        given.limit,
-        given.seed,
+        options.split,
+        binarisation_of(options.binarisation, run),
+        options.importance_samples,
+        options.limit,
+        options.seed,
         report_share,
     )

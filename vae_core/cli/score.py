@@ -5,20 +5,21 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.calibrate import current_calibration
+from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
-    add_scoring_options,
+    add_run,
     binarisation_of,
     open_model,
     print_json_rows,
     say,
 )
 from vae_core.runs.run import Run
-from vae_core.settings.choices import Binarisation
+from vae_core.settings.options import ScoreOptions
 
 if TYPE_CHECKING:
     from vae_core.cli.table import ScoreTable
@@ -29,21 +30,11 @@ if TYPE_CHECKING:
 
 def add_score(commands: Any) -> None:
     parser = commands.add_parser("score", help="log p(x) of images of your own, and a verdict")
-    parser.add_argument(
-        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
-    )
+    add_run(parser)
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
     )
-    for step, does in (("invert", "turn dark ink light"), ("contrast", "black ground, white ink"),
-                       ("crop", "cut to the ink"), ("centre", "centre the ink")):  # fmt: skip
-        parser.add_argument(f"--{step}", choices=("auto", "yes", "no"), default="auto", help=does)
-    parser.add_argument(
-        "--binarisation",
-        choices=get_args(Binarisation),
-        default=None,
-        help="protocol (default: the one it was trained with; others have no percentiles)",
-    )
+    add_settings(parser, ScoreOptions)
     parser.add_argument(
         "--csv",
         type=Path,
@@ -56,7 +47,6 @@ def add_score(commands: Any) -> None:
         help="with --json or --csv: also what the model saw, its reconstruction and the "
         "log-likelihood of every pixel, row by row",
     )
-    add_scoring_options(parser, 1000)
     parser.set_defaults(command=score)
 
 
@@ -67,17 +57,18 @@ def score(given: argparse.Namespace) -> int:
     from vae_core.data.prepare import PrepareOptions
     from vae_core.scoring.files import score_files
 
-    judge = _judge(given, run, model)
-    options = PrepareOptions(given.invert, given.contrast, given.crop, given.centre)
-    table = _table(given, run, judge, options)
+    options = options_of(given, ScoreOptions)
+    judge = _judge(options, run, model)
+    prepared = PrepareOptions(options.invert, options.contrast, options.crop, options.centre)
+    table = _table(given, run, judge, prepared)
     files = iter_files(given.images)
     results = score_files(
         model,
         files if table is None else table.missing(files),
-        given.importance_samples,
+        options.importance_samples,
         judge,
-        options,
-        given.seed,
+        prepared,
+        options.seed,
         run.config.dataset,
         given.pixel_maps and (given.json or table is not None),
     )
@@ -95,7 +86,7 @@ def score(given: argparse.Namespace) -> int:
     return ALL_DONE if tally.rows and not tally.failed else NOT_ALL_DONE
 
 
-def _judge(given: argparse.Namespace, run: Run, model: Any) -> "Judge":
+def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
     """The binarisation asked for, with the run's calibration, which is made if need be.
 
     A calibration is of the binarisation that the run was trained with: with another one, images get
@@ -105,7 +96,7 @@ def _judge(given: argparse.Namespace, run: Run, model: Any) -> "Judge":
     from vae_core.scoring.judge import Judge
     from vae_core.settings.data_sets import DataError
 
-    binarisation = binarisation_of(given, run)
+    binarisation = binarisation_of(options.binarisation, run)
     if binarisation != run.config.train.binarisation:
         return Judge(binarisation)
     try:

@@ -5,25 +5,23 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation, pixels_as
-from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
+from vae_core.settings.options import binarisation_asked_for
 
 ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 """Exit statuses of the command line; 70 is EX_SOFTWARE of sysexits.h."""
 MAX_SAMPLED_IMAGES = 10_000  # in one picture
 
 
-def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int) -> None:
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that opens the model of a run."""
     parser.add_argument(
-        "--importance-samples",
-        type=a_sample_count,
-        default=importance_samples,
-        help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
+        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
     )
-    parser.add_argument("--seed", type=a_seed, default=0, help="of every draw (default 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -36,13 +34,13 @@ def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
     return run, load_model(run.folder, resolve_device(given.device))
 
 
-def binarisation_of(given: argparse.Namespace, run: Run) -> Binarisation:
-    """The protocol asked for, or the run's own.
+def binarisation_of(option: str, run: Run) -> Binarisation:
+    """The binarisation that an option means for the model of a run.
 
     Raises:
         ConfigError: if the model does not take such pixels.
     """
-    chosen = given.binarisation or run.config.train.binarisation
+    chosen: Any = binarisation_asked_for(option, run.config.train.binarisation)
     pixels_as(chosen, run.config.model.likelihood)
     return chosen
 
@@ -54,10 +52,6 @@ def a_positive(text: str) -> int:
     return value
 
 
-def a_sample_count(text: str) -> int:
-    return _at_most(MAX_IMPORTANCE_SAMPLES, text)
-
-
 def an_image_count(text: str) -> int:
     return _at_most(MAX_SAMPLED_IMAGES, text)
 
@@ -66,16 +60,6 @@ def a_seed(text: str) -> int:
     value = _whole(text)
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f"must be 0 to {2**31 - 1:,}, not {text}")
-    return value
-
-
-def a_standard_error(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a number of nats, not {text!r}") from error
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
     return value
 
 

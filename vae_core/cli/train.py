@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
@@ -13,7 +14,7 @@ from vae_core.cli.shared import (
 from vae_core.runs.run import Run, Status
 from vae_core.runs.store import RunExists, RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.fields import ConfigError, Setting, settings_of
+from vae_core.settings.fields import ConfigError, settings_of
 from vae_core.settings.presets import PRESETS
 from vae_core.wording.evaluation import evaluation_sentence
 
@@ -28,17 +29,8 @@ def add_train(commands: Any) -> None:
     presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"settings to start from. {presets}")
     for kind in (RunConfig, ModelConfig, TrainConfig):
-        for each in settings_of(kind):
-            parser.add_argument(f"--{each.name.replace('_', '-')}", **_argument_of(each))
+        add_settings(parser, kind, only_given=True)
     parser.set_defaults(command=train)
-
-
-def _argument_of(about: Setting) -> dict[str, Any]:
-    described = f"{about.help} Default: {about.default or 'none'}.".replace("%", "%%")
-    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": described, "type": about.kind}
-    if about.choices:
-        options["choices"] = about.choices
-    return options
 
 
 def train(given: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from vae_core.basics.errors import UserError
@@ -104,10 +105,18 @@ def settings_of(config: type) -> tuple[Setting, ...]:
         if about is None:
             continue
         hint = hints[each.name]
+        hint = _without_none(hint)
         choices = get_args(hint) if get_origin(hint) is Literal else None
         kind = type(choices[0]) if choices else hint
         found.append(Setting(each.name, kind, each.default, fixed_choices=choices, **about))
     return tuple(found)
+
+
+def _without_none(hint: Any) -> Any:
+    """The type of a setting that may also be None."""
+    if isinstance(hint, UnionType):
+        (hint,) = (each for each in get_args(hint) if each is not type(None))
+    return hint
 
 
 def checked(about: Setting, value: Any) -> Any:
@@ -116,6 +125,8 @@ def checked(about: Setting, value: Any) -> Any:
     Raises:
         ConfigError: if the setting cannot have this value.
     """
+    if value is None and about.default is None:
+        return None
     if about.choices is not None:
         if value not in about.choices:
             options = ", ".join(map(str, about.choices))
@@ -138,5 +149,11 @@ def _number(about: Setting, value: Any) -> Any:
     if about.bounds is not None:
         low, high = about.bounds
         if not low <= value <= high:  # also refuses NaN
-            raise ConfigError(f"{about.label} must be from {low:g} to {high:g}; it was {value:g}.")
+            bounds = f"from {_shown(low)} to {_shown(high)}"
+            raise ConfigError(f"{about.label} must be {bounds}; it was {_shown(value)}.")
     return about.kind(value)
+
+
+def _shown(number: float) -> str:
+    """A number for reading: 1,000,000 and 0.001."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

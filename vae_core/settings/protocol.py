@@ -13,7 +13,7 @@ HELD_OUT_IMAGES = 1000
 HELD_OUT_SAMPLES = 200
 """K of their log p̂(x)."""
 
-_DRAWN_FROM: Mapping[ProposalName, str] = {
+DRAWN_FROM: Mapping[ProposalName, str] = {
     "encoder": "the encoder's q(z|x)",
     "refined": "a q refined for each image",
 }
@@ -62,7 +62,7 @@ class Protocol:
         where = f"{dataset_titles().get(self.dataset, self.dataset)}, {self.split}"
         draws = "" if self.importance_samples is None else f"K = {self.importance_samples:,}"
         if draws and self.proposal:
-            draws += f" from {_DRAWN_FROM[self.proposal]}"
+            draws += f" from {DRAWN_FROM[self.proposal]}"
         parts = (
             where if self.images is None else f"{self.images:,} images of {where}",
             pixels,

@@ -1,10 +1,11 @@
 """Sentences about the figures that a model has on a data set."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from vae_core.settings.choices import LikelihoodName, pixels_as
-from vae_core.settings.protocol import Protocol
+from vae_core.settings.protocol import DRAWN_FROM, Protocol
 
 
 def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
@@ -36,15 +37,18 @@ def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
 
 
 def _protocol(figures: Mapping[str, Any], likelihood: LikelihoodName, *notes: str) -> str:
-    pixels = pixels_as(figures["binarisation"], likelihood)
-    return Protocol.from_dict(figures).text(*notes, pixels=pixels)
+    protocol = Protocol.from_dict(figures)
+    if notes:  # which say how many samples there were
+        protocol = dataclasses.replace(protocol, importance_samples=None)
+    return protocol.text(*notes, pixels=pixels_as(figures["binarisation"], likelihood))
 
 
 def _reached(figures: Mapping[str, Any]) -> str:
     """How many samples it took to reach the standard error asked for, and where it was missed."""
     missed = figures["images_not_reached"]
     return (
-        f"K = {figures['importance_samples_mean']:.0f} on average until the standard error of an "
+        f"K = {figures['importance_samples_mean']:.0f} on average from "
+        f"{DRAWN_FROM[figures['proposal']]} until the standard error of an "
         f"image is {figures['se_wanted']:g} nats, {missed or 'no'} "
         f"{'image' if missed == 1 else 'images'} short of it"
     )

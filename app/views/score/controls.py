@@ -1,7 +1,7 @@
 """The controls of the score page: model, number of samples, preparation of images."""
 
 from collections.abc import Collection
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
@@ -11,17 +11,12 @@ from app.services.models import Choice
 from app.shell import errors
 from app.views.score import give
 from vae_core.settings.choices import BINARY, Binarisation
-from vae_core.settings.config import explain
+from vae_core.settings.fields import settings_of
+from vae_core.settings.options import AS_TRAINED, ScoreOptions
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
-STEPS = {
-    "invert": ("Invert", "Makes dark ink on a light ground light ink on a dark one."),
-    "contrast": ("Contrast", "Makes the ground black and the ink white."),
-    "crop": ("Crop", "Cuts to the ink and gives it the size it has in the training images."),
-    "centre": ("Centre", "Moves the ink to where it is in the training images."),
-}
-PREPARED = ("auto", "yes", "no")
-AS_TRAINED = "as trained"
+_OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
+STEPS = ("invert", "contrast", "crop", "centre")
 
 
 def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
@@ -31,11 +26,11 @@ def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
     with left:
         choice = pickers.pick_model()
     samples = middle.select_slider(
-        "Importance samples K",
+        _OPTIONS["importance_samples"].label,
         SAMPLES,
-        value=1000,
+        value=_OPTIONS["importance_samples"].default,
         key="K",
-        help="More samples bring the estimate closer to log p(x), from below; they take longer.",
+        help=_OPTIONS["importance_samples"].help,
         **IN_URL,
     )
     changed = any(name in st.query_params for name in (*STEPS, "binarisation"))
@@ -48,9 +43,8 @@ def _refuse_unknown() -> None:
     """Say which settings of a link do not exist; their widgets take the defaults instead."""
     known: dict[str, Collection[str]] = {
         "K": tuple(map(str, SAMPLES)),
-        "binarisation": (AS_TRAINED, *get_args(Binarisation)),
         "way": give.WAYS,
-        **dict.fromkeys(STEPS, PREPARED),
+        **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }
     linked = {name: st.query_params[name] for name in known if name in st.query_params}
     wrong = [f"{name} = {each}" for name, each in linked.items() if each not in known[name]]
@@ -64,24 +58,24 @@ def _refuse_unknown() -> None:
 
 def preparation(choice: Choice) -> tuple[dict[str, Any], Binarisation]:
     """How a file becomes the model's pixels."""
-    chosen: dict[str, Any] = {
-        step: st.segmented_control(
-            label, PREPARED, default="auto", required=True, key=step, help=does,
-            **IN_URL,
-        )
-        for step, (label, does) in STEPS.items()
-    }  # fmt: skip
+    chosen = {step: _choice(step) for step in STEPS}
     config = choice.run.config
     trained = config.train.binarisation
     if config.model.likelihood not in BINARY:  # takes grey values and nothing else
         return chosen, trained
-    binarisation: Any = st.segmented_control(
-        "Binarisation",
-        (AS_TRAINED, *get_args(Binarisation)),
-        default=AS_TRAINED,
+    binarisation = _choice("binarisation", f" This model was trained with {trained}.")
+    return chosen, trained if binarisation == AS_TRAINED else binarisation
+
+
+def _choice(name: str, more: str = "") -> Any:
+    """The control of one option."""
+    about = _OPTIONS[name]
+    return st.segmented_control(
+        about.label,
+        about.choices or (),
+        default=about.default,
         required=True,
-        key="binarisation",
-        help=f"{explain('binarisation').help} This model was trained with {trained}.",
+        key=name,
+        help=about.help + more,
         **IN_URL,
     )
-    return chosen, trained if binarisation == AS_TRAINED else binarisation

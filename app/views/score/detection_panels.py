@@ -1,6 +1,5 @@
 """The evaluation of a model's scores as it is shown: sentences, map, verdict and protocol."""
 
-import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,7 +12,9 @@ from app.parts.text import shown_path
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.options import DetectOptions
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.command import command
 from vae_core.wording.detection import SCORE_NAMES, findings, kind_name, misled
 
 if TYPE_CHECKING:
@@ -137,11 +138,8 @@ def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
 
 
 def _command(report: "DetectionReport", choice: Choice) -> str:
-    from vae_core.scoring.detection import IMAGES
-
-    command = ["python", "-m", "vae_core", "detect", shown_path(choice.run.folder)]
-    if report.own_images != min(IMAGES, find_dataset(choice.run.config.dataset).sizes["test"]):
-        command += ["--limit", str(report.own_images)]
-    if report.seed:
-        command += ["--seed", str(report.seed)]
-    return shlex.join(command)
+    sizes = find_dataset(choice.run.config.dataset).sizes
+    all_there_are = report.own_images == min(DetectOptions.limit, sizes["test"])
+    limit = DetectOptions.limit if all_there_are else report.own_images
+    options = DetectOptions(limit=limit, seed=report.seed)
+    return command("detect", [shown_path(choice.run.folder)], options)

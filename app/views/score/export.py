@@ -1,6 +1,5 @@
 """Scores to take away: a table of everything, and the lines that make them again."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,8 @@ from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
 from vae_core.scoring.files import FileScore
 from vae_core.settings.choices import Binarisation
+from vae_core.settings.options import ScoreOptions
+from vae_core.wording.command import command
 
 
 def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -117,11 +118,10 @@ def _command(
     given: Given,
     options: PrepareOptions,
 ) -> str:
-    command = ["python", "-m", "vae_core", "score", shown_path(folder), _file_name(given)]
-    command += ["--importance-samples", str(importance_samples), "--binarisation", binarisation]
-    for step, choice in _changed(options).items():
-        command += [f"--{step}", choice]
-    return shlex.join(command)
+    chosen = ScoreOptions(
+        importance_samples=importance_samples, binarisation=binarisation, **asdict(options)
+    )
+    return command("score", [shown_path(folder), _file_name(given)], chosen)
 
 
 def _changed(options: PrepareOptions) -> dict[str, str]:

@@ -90,15 +90,18 @@ def test_it_draws_until_a_standard_error_is_reached(run, capsys, proposal):
     assert figures["importance_samples_mean"] == expected.samples.double().mean()
     assert (figures["se_wanted"], figures["images_not_reached"]) == (0.05, 0)
     assert main(arguments) == 0
-    mean = f"K = {figures['importance_samples_mean']:.0f} on average until the standard error"
-    assert f"{mean} of an image is 0.05 nats, no images short of it" in capsys.readouterr().out
+    mean = f"K = {figures['importance_samples_mean']:.0f} on average from the encoder's q(z|x)"
+    assert (
+        f"{mean} until the standard error of an image is 0.05 nats, no images short of it"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_standard_error_out_of_reach_is_said(run, capsys, monkeypatch):
     monkeypatch.setattr("vae_core.cli.evaluate.MAX_IMPORTANCE_SAMPLES", 1200)
     assert main(["evaluate", str(run), "--se", "1e-5", "--limit", "3"]) == 0
-    expected = "K = 1200 on average until the standard error of an image is 1e-05 nats, 3 images"
-    assert f"{expected} short of it" in capsys.readouterr().out
+    expected = "K = 1200 on average from the encoder's q(z|x) until the standard error of an image"
+    assert f"{expected} is 1e-05 nats, 3 images short of it" in capsys.readouterr().out
 
 
 def test_training_leaves_a_whole_run(run):

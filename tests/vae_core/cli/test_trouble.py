@@ -278,8 +278,8 @@ def test_an_evaluation_by_few_images_is_printed_and_a_good_one_is_kept(calibrate
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["calibrate", ".", "--limit", "abc"], "--limit: must be a whole number, not 'abc'"),
-        (["detect", ".", "--seed", "1.5"], "--seed: must be a whole number, not '1.5'"),
+        (["calibrate", ".", "--limit", "abc"], "must be a whole number; it was 'abc'"),
+        (["detect", ".", "--seed", "1.5"], "--seed: Seed must be a whole number"),
         (["sample", ".", "--out", "x.png", "--count", "100000000000"], "must be at most 10,000"),
         (["sample", ".", "--out", "x.png", "--count", "0"], "must be 1 or more"),
         (["train", "--class-head", "linear", "--decoder-of", "x"], "cannot learn a class head"),

@@ -1,0 +1,56 @@
+"""Options of a command, made from a class of settings."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from vae_core.settings.fields import Checked, ConfigError, Setting, checked, settings_of
+
+C = TypeVar("C", bound=Checked)
+
+
+def add_settings(parser: argparse.ArgumentParser, kind: type, *, only_given: bool = False) -> None:
+    """Add an option ``--some-name`` for each setting of a class.
+
+    Args:
+        only_given: leave options that were not given out of the result, instead of giving them
+            their default.
+    """
+    for each in settings_of(kind):
+        parser.add_argument(
+            f"--{each.name.replace('_', '-')}",
+            default=argparse.SUPPRESS if only_given else each.default,
+            type=_parser_of(each),
+            choices=each.choices,
+            metavar=None if each.choices else each.name.upper(),
+            help=f"{each.help} Default: {_default(each)}.".replace("%", "%%"),
+        )
+
+
+def options_of(given: argparse.Namespace, kind: type[C]) -> C:
+    """The options of a class that a command was given."""
+    return kind(**{each.name: getattr(given, each.name) for each in settings_of(kind)})
+
+
+def _default(about: Setting) -> str:
+    return "none" if about.default in (None, "") else str(about.default)
+
+
+def _parser_of(about: Setting) -> Callable[[str], Any]:
+    """Turn a text of the command line into a value of the setting, or refuse it with its reason."""
+
+    def parse(text: str) -> Any:
+        try:
+            return checked(about, _number(about.kind, text))
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse if about.kind in (int, float) else str
+
+
+def _number(kind: type, text: str) -> int | float | str:
+    """The number that a text says; the text itself where it says none, to be refused as it is."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text

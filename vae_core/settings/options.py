@@ -1,0 +1,130 @@
+"""Every option of the commands that measure a trained model.
+
+The command line, the controls of the pages and "Show the code" are made from these classes, as
+forms are from :mod:`vae_core.settings.config`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vae_core.settings.choices import ProposalName
+from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
+from vae_core.settings.data_sets import Split
+from vae_core.settings.fields import Checked, setting
+
+AS_TRAINED = "as trained"
+Preparation = Literal["auto", "yes", "no"]
+BinarisationOption = Literal["as trained", "dynamic", "threshold", "none"]
+
+_SAMPLES = (1, MAX_IMPORTANCE_SAMPLES)
+_SEEDS = (0, 2**31 - 1)
+_COUNTS = (1, 10**9)
+_MORE_SAMPLES = "More samples bring the estimate closer to log p(x), from below; they take longer."
+_BINARISATION = (
+    "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared."
+)
+
+
+def _binarisation(more: str = "") -> BinarisationOption:
+    return setting(AS_TRAINED, "Binarisation", f"{_BINARISATION}{more}")
+
+
+def _samples(default: int) -> int:
+    return setting(default, "Importance samples K", _MORE_SAMPLES, bounds=_SAMPLES)
+
+
+def _limit() -> int | None:
+    return setting(
+        None,
+        "Number of images",
+        "Use the first images of the split, at most this many.",
+        bounds=(1, 10**9),
+    )
+
+
+def _seed() -> int:
+    return setting(0, "Seed", "The same seed gives the same draws.", bounds=_SEEDS)
+
+
+def _step(label: str, help: str) -> Preparation:
+    return setting("auto", label, f"{help} Auto does so where the picture needs it.")
+
+
+@dataclass(frozen=True)
+class ScoreOptions(Checked):
+    """How images of one's own are prepared and scored."""
+
+    importance_samples: int = _samples(1000)
+    binarisation: BinarisationOption = _binarisation(" Only the one of training gives a verdict.")
+    invert: Preparation = _step(
+        "Invert", "Makes dark ink on a light ground light ink on a dark one."
+    )
+    contrast: Preparation = _step("Contrast", "Makes the ground black and the ink white.")
+    crop: Preparation = _step(
+        "Crop", "Cuts to the ink and gives it the size it has in the training images."
+    )
+    centre: Preparation = _step("Centre", "Moves the ink to where it is in the training images.")
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Checked):
+    """Which images a model is evaluated on, and how log p(x) is estimated."""
+
+    split: Split = setting("test", "Split", "Which part of the data set.")
+    limit: int | None = _limit()
+    binarisation: BinarisationOption = _binarisation()
+    importance_samples: int = _samples(500)
+    proposal: ProposalName = setting(
+        "encoder",
+        "Proposal",
+        "What importance samples are drawn from: the encoder's q(z|x), or a Gaussian refined for "
+        "each image, which brings log p(x) and its error closer to the truth.",
+    )
+    se: float | None = setting(
+        None,
+        "Standard error (nats)",
+        "Draw until the standard error of log p(x) of every image is at most this many nats, "
+        f"instead of K samples each; at most {MAX_IMPORTANCE_SAMPLES:,} samples an image.",
+        bounds=(1e-9, 1e9),
+    )
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class GapOptions(Checked):
+    """Which images the gap log p(x) − ELBO is measured on, and how log p(x) is estimated."""
+
+    split: Split = setting("test", "Split", "Which part of the data set.")
+    limit: int | None = _limit()
+    binarisation: BinarisationOption = _binarisation()
+    importance_samples: int = _samples(5000)
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class CalibrateOptions(Checked):
+    """Which held-out images the scores of a run are calibrated by."""
+
+    limit: int = setting(
+        500, "Number of images", "Validation images, at most this many.", bounds=(1, 10**9)
+    )
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class DetectOptions(Checked):
+    """Which images the scores of a run are tried on."""
+
+    limit: int = setting(
+        500,
+        "Number of images",
+        "Test images, and as many of each foreign kind, at most this many.",
+        bounds=(1, 10**9),
+    )
+    seed: int = _seed()
+
+
+def binarisation_asked_for(option: str, trained: str) -> str:
+    """The binarisation that an option means for a model trained with ``trained``."""
+    return trained if option == AS_TRAINED else option
