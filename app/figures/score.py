@@ -48,8 +48,9 @@ def held_out_figure(
         chosen: which of them to stress.
     """
     axis = _axis(held_out)
-    bars = _bars(held_out, -np.inf if chosen is None else log_px[chosen])
-    top = float(max(bars.y))
+    counts, edges = np.histogram(held_out, _bins(held_out))
+    bars = _bars(counts, edges, -np.inf if chosen is None else log_px[chosen])
+    top = float(counts.max())
     marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, top)
     x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
     base = layout("Among held-out images", x_title, "Images", height=height, legend=False)
@@ -68,15 +69,14 @@ def _axis(held_out: np.ndarray) -> tuple[float, float]:
     return low - spare, max(min(high + spare, 0.0), high + spare / 7)
 
 
-def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
+def _bars(counts: np.ndarray, edges: np.ndarray, chosen: float) -> go.Bar:
     """A histogram of the held-out scores, in colour below the score of the chosen image."""
-    counts, edges = np.histogram(held_out, _bins(held_out))
     centres = (edges[:-1] + edges[1:]) / 2
     return go.Bar(
         x=centres,
         y=counts,
         width=np.diff(edges),
-        name=f"{len(held_out):,} held-out images",
+        name=f"{counts.sum():,} held-out images",
         marker={
             "color": [LOG_PX.colour if c < chosen else faint(NEUTRAL, 0.55) for c in centres],
             "opacity": 0.75,

@@ -1,7 +1,7 @@
 """The whole score report of an image: what its log p̂(x) is worth, and a verdict."""
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -106,35 +106,27 @@ def report_steps(
 def _reports(images: ImageContext, judge: Judge) -> list[Report]:
     values = {name: figure.measure(images) for name, figure in FIGURES.items()}
     errors = {name: figure.se(images) for name, figure in FIGURES.items() if figure.se}
-    return [
-        Report(score, code_bits, _at(i, values), _at(i, errors), *placed)
-        for i, (score, code_bits, placed) in enumerate(
-            zip(
-                scores_of(images, judge),
-                images.code_bits.tolist(),
-                _placed(images, judge.calibration),
-                strict=True,
-            )
-        )
+    reports = [
+        Report(score, images.code_bits[i].item(), _at(i, values), _at(i, errors))
+        for i, score in enumerate(scores_of(images, judge))
     ]
+    return reports if judge.calibration is None else _judged(reports, images, judge.calibration)
 
 
 def _at(index: int, columns: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: column[index].item() for name, column in columns.items()}
 
 
-def _placed(
-    images: ImageContext, calibration: Calibration | None
-) -> list[tuple[Neighbours, ClassProbabilities, Judgement] | tuple[()]]:
-    """Compare images with training images and with held-out ones."""
-    if calibration is None:
-        return [()] * len(images.x)
-    figures = table(calibration.comparable(images))
-    return list(
-        zip(
-            calibration.latents.nearest(images.whitened),
-            calibration.classes(images),
-            calibration.reference.judge(figures),
-            strict=True,
-        )
+def _judged(reports: list[Report], images: ImageContext, calibration: Calibration) -> list[Report]:
+    """Add what a comparison with training images and with held-out ones says."""
+    columns = zip(
+        reports,
+        calibration.latents.nearest(images.whitened),
+        calibration.classes(images),
+        calibration.reference.judge(table(calibration.comparable(images))),
+        strict=True,
     )
+    return [
+        replace(report, neighbours=near, classes=classes, judgement=judgement)
+        for report, near, classes, judgement in columns
+    ]

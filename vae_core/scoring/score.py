@@ -80,21 +80,25 @@ def score_images(
 def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
     """Score a batch of images, with their places among held-out images."""
     estimate, encoder = images.estimate(), images.elbo_terms
-    columns = (
-        estimate.log_px,
-        estimate.se,
-        estimate.ess,
-        estimate.pareto_k,
-        estimate.bits_per_dim(images.model.config.pixels),
-        encoder.elbo,
-        encoder.expected_log_likelihood,
-        encoder.kl,
-    )
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    fitted, places = images.proposal.is_fitted.tolist(), judge.places(images)
+    columns = {
+        "log_px": estimate.log_px,
+        "se": estimate.se,
+        "ess": estimate.ess,
+        "pareto_k": estimate.pareto_k,
+        "bits_per_dim": estimate.bits_per_dim(images.model.config.pixels),
+        "elbo": encoder.elbo,
+        "expected_log_likelihood": encoder.expected_log_likelihood,
+        "kl": encoder.kl,
+    }
+    fitted = images.proposal.is_fitted
     return [
-        Score(*row, images.importance_samples, refined, place)
-        for row, refined, place in zip(rows, fitted, places, strict=True)
+        Score(
+            **{name: column[i].item() for name, column in columns.items()},
+            importance_samples=images.importance_samples,
+            refined=bool(fitted[i]),
+            place=place,
+        )
+        for i, place in enumerate(judge.places(images))
     ]
 
 
