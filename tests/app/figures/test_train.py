@@ -209,6 +209,7 @@ def test_runs_that_tell_nothing_are_not_gone_by(tmp_path: Path) -> None:
     assert 0 < known.seconds < 1e4
 
 
+@pytest.mark.slow
 def test_twice_the_epochs_take_about_twice_the_time() -> None:
     short, long = (
         estimate(RunConfig.from_settings({"device": "cpu", "epochs": n}), []).seconds

@@ -169,6 +169,7 @@ def test_a_job_scores_everything_it_can_and_ranks_it(run: Run, images: torch.Ten
     assert all(scored.score.place is not None for _, scored in ranked)
 
 
+@pytest.mark.slow
 def test_a_slice_is_short_and_what_was_done_is_kept(run: Run, images: torch.Tensor) -> None:
     job = job_on(list(examples.examples(images)), scorer(run, 1_000_000))
     start = time.monotonic()
@@ -181,6 +182,7 @@ def test_a_slice_is_short_and_what_was_done_is_kept(run: Run, images: torch.Tens
     assert 0 < before < job.share < 1
 
 
+@pytest.mark.slow
 def test_the_first_steps_do_not_say_how_long_the_rest_takes(
     run: Run, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +237,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert known.get(5999) is not None
 
 
+@pytest.mark.slow
 def test_a_job_without_images_is_done(run: Run) -> None:
     job = job_on([], scorer(run))
     job.advance(1)
@@ -279,6 +282,7 @@ def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) ->
     assert table["sentence"] == [report_sentence(report) for report in reports]
 
 
+@pytest.mark.slow
 def test_a_table_of_failures_alone_has_them(run: Run) -> None:
     job = job_on([Given("bad", error="no")], scorer(run))
     job.advance(1)
@@ -322,6 +326,7 @@ def test_the_code_of_every_example_gives_its_report(
         assert_same(report_of(lines_of(run, job, given)), scored.report)
 
 
+@pytest.mark.slow
 def test_the_code_and_the_command_of_a_file_give_its_score(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
