@@ -12,6 +12,7 @@ import io
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from vae_core.basics.errors import sentence_of
@@ -59,8 +60,13 @@ def _explain(error: Exception) -> int:
     return NOT_ALL_DONE
 
 
+def _program() -> str:
+    """The words that started this command line: ``vae`` where it is installed as a program."""
+    return "vae" if Path(sys.argv[0]).stem == "vae" else "python -m vae_core"
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_program(), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_train(commands)
     add_evaluate(commands)

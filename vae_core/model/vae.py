@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from vae_core.basics.errors import InvalidArgument
-from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.named import load
 from vae_core.model.likelihoods.base import Likelihood
 from vae_core.model.networks import build_class_head, build_decoder, build_encoder
@@ -40,7 +39,6 @@ class VAE(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        keep_freed_memory()
         self.config = config
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)

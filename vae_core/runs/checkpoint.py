@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
+from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.paths import run_folder
 from vae_core.model.vae import VAE
 from vae_core.runs.run import WEIGHTS_FILE
@@ -39,6 +40,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         NoModel: if there is no ``model.safetensors``; a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
     """
+    keep_freed_memory()
     path = run_folder(folder)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.devices import resolve_device
+from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.errors import UserError
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
@@ -98,6 +99,7 @@ class Training:
         Raises:
             ConfigError: if that decoder is of another architecture.
         """
+        keep_freed_memory()
         self.config = config
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
