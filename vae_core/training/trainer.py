@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.devices import resolve_device
-from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.errors import UserError
+from vae_core.basics.memory import keep_freed_memory
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
