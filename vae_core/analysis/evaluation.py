@@ -1,10 +1,8 @@
 """Figures of a model on held-out images, each with its protocol. All in nats per image."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from vae_core.analysis.resumable import kept_log_density
 from vae_core.basics.errors import check_choice
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
@@ -16,6 +14,8 @@ from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.data_sets import Split
 from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
+Estimate = Callable[..., LogDensity]
+
 
 def evaluate(
     model: VAE,
@@ -26,7 +26,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = EVALUATION_SEED,
     on_progress: Callable[[float], None] | None = None,
-    kept: Path | None = None,
+    estimate: Estimate | None = None,
     proposal: ProposalName = "encoder",
     se: float | None = None,
 ) -> tuple[dict[str, Any], LogDensity]:
@@ -35,13 +35,15 @@ def evaluate(
     Standard errors are those of the mean over images. ``log_px`` estimates log p(x) from below.
 
     Args:
-        kept: a file from which an evaluation that was cut off goes on.
+        estimate: computes log p̂(x) in another way, called as
+            ``estimate(model, x, K, seed, on_progress=…)``, such as
+            :func:`vae_core.analysis.resumable.kept_log_density` with its file.
         proposal: what importance samples are drawn from: the encoder's q(z|x), whose ELBO and KL
             are among the figures, or one refined for each image
             (:mod:`vae_core.inference.proposals`), with
             which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
         se: the standard error wanted for every image, in nats. Each image then gets as many
-            samples as that takes, ``importance_samples`` at most; ``kept`` is not used.
+            samples as that takes, ``importance_samples`` at most; ``estimate`` is not used.
 
     Raises:
         InvalidArgument: for an unknown split, binarisation or proposal, a limit below 1, K out of
@@ -54,10 +56,9 @@ def evaluate(
     if se is not None:
         found = ESTIMATES_TO[proposal](model, x, se, importance_samples, seed, on_progress)
         result, reaching = found.density, _reaching(found, se)
-    elif kept is None:
-        result = ESTIMATES[proposal](model, x, importance_samples, seed, on_progress)
     else:
-        result = kept_log_density(model, x, importance_samples, seed, kept, on_progress, proposal)
+        chosen = estimate or ESTIMATES[proposal]
+        result = chosen(model, x, importance_samples, seed, on_progress=on_progress)
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)
     known = result.pareto_k[~result.pareto_k.isnan()]

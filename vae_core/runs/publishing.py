@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from vae_core.analysis.evaluation import evaluate
 from vae_core.analysis.neighbours import posterior_means
+from vae_core.analysis.resumable import kept_log_density
 from vae_core.basics.files import replace_file
 from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset, load_dataset
@@ -112,7 +114,7 @@ def _evaluate(
         binarisation,
         IMPORTANCE_SAMPLES,
         images,
-        kept=kept,
+        estimate=partial(kept_log_density, kept=kept, proposal=proposal),
         proposal=proposal,
     )
 
