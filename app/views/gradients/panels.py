@@ -62,7 +62,7 @@ def about() -> None:
 
 
 def choose_point(request: MeasurementRequest) -> tuple[int, int, bool]:
-    """Choose the L and the coordinate to look at closely: (L, dimension, widest axis?)."""
+    """Choose the L and the coordinate to show: (L, dimension, whether the axis is wide)."""
     steps = grid(request.largest)
     default = min(8, request.largest)
     if st.session_state.get("gradient-l", default) not in steps:
@@ -73,7 +73,7 @@ def choose_point(request: MeasurementRequest) -> tuple[int, int, bool]:
     with st.container(key="gradient-point"):
         samples = st.select_slider(
             "At L", steps, value=default, key="gradient-l",
-            help="The L at which the text compares the estimators; grey in the other charts.", **IN_URL,
+            help="The L at which the estimators are compared; grey in the other charts.", **IN_URL,
         )  # fmt: skip
         dimension = st.number_input(
             f"Latent dimension, 1 to {d}", 1, d, 1, key="gradient-z",

@@ -15,13 +15,13 @@ _STEPS = 11
 
 @st.fragment
 def interpolate(view: View, index: int) -> None:
-    """Interpolate between the posterior means of two images: line, arc and pixels."""
+    """Interpolate between two images: on a line, on an arc, and in pixels."""
     about, plots = st.columns([3, 10], gap="medium")
     with about:
         other = selection.pick_other(view, index)
         st.caption(
-            "**Straight**: z on the line between the two posterior means.  \n**Spherical**: z on an "
-            "arc around the origin, so its length stays typical for the prior.  \n**Pixels**: "
+            "**Straight**: z on the line between the two posterior means.  \n**Spherical**: z on "
+            "an arc around the origin, so its length stays typical for the prior.  \n**Pixels**: "
             "one reconstruction fades into the other, so both are visible at once."
             + ("  \nFor d = 1 there is no arc: both paths are the same." if view.d == 1 else "")
         )
