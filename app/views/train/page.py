@@ -106,8 +106,8 @@ def show(found: Sequence[Entry], chosen: str) -> None:
     entry = next((e for e in found if e.id == chosen), None)
     if entry is None:
         st.warning(
-            f"The run {errors.plain(chosen)} does not exist here. Its folder was removed or renamed "
-            "or the link is from another computer. Choose another run in the list."
+            f"The run {errors.plain(chosen)} does not exist here. Its folder was removed or "
+            "renamed, or the link is from another computer. Choose another run in the list."
         )
         return
     if entry.run is None or entry.status is None:
