@@ -102,7 +102,7 @@ def test_a_gaussian_has_no_steps_and_says_so(app_server: App, page: Page) -> Non
         f"{app_server.url}/posterior",
         {"model": MODEL, "tab": "Flow+steps", "families": "Full+covariance"},
     )
-    expect(page.get_by_text("there is nothing to follow")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("this tab has nothing to show")).to_be_visible(timeout=SLOW)
 
 
 def test_the_gap_is_taken_apart(app_server: App, page: Page) -> None:

@@ -61,8 +61,8 @@ def _nested(bars: Sequence[GapBar], error: float) -> str:
     if not clearly(ahead, _own_error(small, error), _own_error(large, error)):
         return ""
     return (
-        f"{large.name} contains {small.name.lower()}, so its best q cannot be worse. Its fit is lower "
-        "here because the gradient steps ended in a local optimum."
+        f"{large.name} contains {small.name.lower()}, so its best q cannot be worse. Its fit is "
+        "lower here because the gradient steps ended in a local optimum."
     )
 
 

@@ -7,8 +7,8 @@ import streamlit as st
 from app.parts import charts, missing_data, pickers, widgets
 
 LEAD = (
-    "Which z could have produced this image? The true posterior p(z|x) is the answer. The encoder's "
-    "q(z|x) only approximates it, and log p(x) − ELBO measures the error in nats."
+    "Which z could have produced this image? The true posterior p(z|x) is the answer. The "
+    "encoder's q(z|x) only approximates it, and log p(x) − ELBO measures the error in nats."
 )
 TABS = ("Posterior", "Ruler", "Gap", "Flow steps", "Weights", "Methods")
 

@@ -1,7 +1,7 @@
 """Arrays for the pictures of q(z|x) and its flow steps, and the importance weights.
 
 Works for every family of q: the shape is computed from where the noise goes. The map from ε to z is
-invertible, so the image of the circle ‖ε‖ = r contains the mass 1 − exp(−r²/2) of q.
+invertible, so the mapped circle ‖ε‖ = r contains the mass 1 − exp(−r²/2) of q.
 """
 
 import math

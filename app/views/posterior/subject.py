@@ -25,8 +25,8 @@ from vae_core.settings.data_sets import find_dataset
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
 WITHOUT_DATA = (
-    "Test images are part of the data. Your own file, or an image that the model draws itself, needs "
-    "no download: choose one above."
+    "Test images are part of the data. Your own file, or an image that the model draws itself, "
+    "needs no download: choose one above."
 )
 _FIRST = 0  # a digit whose true posterior has two modes
 _UPLOADER = "posterior-file"
@@ -138,7 +138,7 @@ def _from_file(choice: Choice) -> Subject:
         "Your image",
         key=_UPLOADER,
         on_change=_store_file,
-        help=f"Any picture of a single shape. It is first converted to look like the training images. {PRIVACY}",
+        help=f"Any picture of a single shape. It is converted like the training images. {PRIVACY}",
     )
     kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase

@@ -170,7 +170,7 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     least = (
         ""
         if exact
-        else f" On average {hat} is below log p(x), so each true distance is at least as large as shown."
+        else f" On average {hat} is below log p(x), so each true distance is at least as shown."
     )
     st.caption(
         f"{hat}: {how}.{least} ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the "
@@ -205,7 +205,7 @@ def _about_chains(state: State | None) -> str:
     told = f"HMC: {notes.diagnostics(state.diagnostics)}."
     if notes.mixed(state.diagnostics):
         return told
-    return f"{told} R̂ is above {notes.MIXED}: the chains have not mixed well. Do not trust the grey draws."
+    return f"{told} R̂ above {notes.MIXED}: the chains have not mixed well. Do not trust the grey draws."
 
 
 def _accuracy(subject: Subject) -> str:

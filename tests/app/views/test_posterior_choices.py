@@ -183,4 +183,4 @@ def test_a_distance_from_an_estimate_is_the_least_there_is(model: str, estimated
     app = opened(a_table, model=model)
     table = app.get("html")[0].proto.body  # type: ignore[attr-defined]
     assert ("KL(q ‖ p), at least" in table) == estimated
-    assert ("each distance is at least what is shown" in said(app)) == estimated
+    assert ("each true distance is at least as shown" in said(app)) == estimated
