@@ -147,7 +147,7 @@ def test_a_file_is_looked_at_and_a_broken_one_is_named(app_server: App, page: Pa
     chooser.set_input_files(
         [{"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"}]
     )
-    expect(page.get_by_text("A test image is shown until you give another file.")).to_be_visible()
+    expect(page.get_by_text("A test image is shown until you upload another file.")).to_be_visible()
     picture, out = Image.new("L", (60, 60), "white"), io.BytesIO()
     ImageDraw.Draw(picture).ellipse((15, 8, 45, 52), outline="black", width=8)
     picture.save(out, "PNG")

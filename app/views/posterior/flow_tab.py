@@ -174,8 +174,8 @@ def _said(member: Member, steps: Steps, step: int) -> str:
     if step == 0:
         text = (
             "**t = 0**: the Gaussian base z₀ from the encoder. Each step then moves every draw. "
-            "Where it stretches space (log |det| above 0), the density of q falls; where it squeezes "
-            "space, the density rises."
+            "Where it stretches space (log |det| above 0), the density of q falls. Where it "
+            "squeezes space, the density rises."
         )
     else:
         here = steps.log_abs_dets[step - 1]

@@ -205,7 +205,8 @@ def _about_chains(state: State | None) -> str:
     told = f"HMC: {notes.diagnostics(state.diagnostics)}."
     if notes.mixed(state.diagnostics):
         return told
-    return f"{told} R̂ above {notes.MIXED}: the chains have not mixed well. Do not trust the grey draws."
+    doubt = f"R̂ above {notes.MIXED}: the chains have not mixed well. Do not trust the grey draws."
+    return f"{told} {doubt}"
 
 
 def _accuracy(subject: Subject) -> str:

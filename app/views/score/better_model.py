@@ -23,8 +23,9 @@ def note(choice: Choice) -> None:
     told = " and ".join(f"{share:.0%} of {kind}" for kind, share in noticed.items())
     with st.container(key="score-better", border=True, gap="xsmall"):
         st.markdown(
-            f":orange[:material/visibility_off:] **This model overlooks many foreign images.** It calls "
-            f"{told} unlike its training data, so *typical* says little about your own picture."
+            f":orange[:material/visibility_off:] **This model overlooks many foreign images.** "
+            f"It calls {told} unlike its training data, so *typical* says little about your own "
+            "picture."
         )
         better = _best()
         if better is not None:
@@ -34,7 +35,7 @@ def note(choice: Choice) -> None:
                 on_click=partial(st.session_state.update, model=better.key),
                 key="score-better-use",
                 icon=":material/arrow_forward:",
-                help="Scores the same images with a model whose verdict notices more foreign images.",
+                help="Scores the same images with a model that notices more foreign images.",
             )
             if pressed:
                 st.rerun()  # the choice of the model is outside this fragment

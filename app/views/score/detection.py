@@ -72,8 +72,8 @@ def _offer_evaluation(choice: Choice) -> None:
         )
     else:
         st.markdown(
-            "The scores of this model have not been evaluated yet. The evaluation needs the data set "
-            "that is missing (see above)."
+            "The scores of this model have not been evaluated yet. The evaluation needs the data "
+            "set that is missing (see above)."
         )
 
 

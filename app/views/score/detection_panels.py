@@ -76,8 +76,8 @@ def _map(report: "DetectionReport") -> None:
         default="AUROC",
         required=True,
         key="separation",
-        help="What the map shows for each score: how well it ranks images (AUROC, AUPR), or how many "
-        "false alarms it needs to find nearly all foreign images (FPR at 95 % TPR).",
+        help="What the map shows for each score: how well it ranks images (AUROC, AUPR), or how "
+        "many false alarms it makes when it finds nearly all foreign images (FPR at 95 % TPR).",
         **IN_URL,
     )
     about = METRICS[chosen]

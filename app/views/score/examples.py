@@ -67,7 +67,7 @@ EXAMPLES = (
         "Blank",
         lambda images: torch.zeros_like(images[0]),
         "torch.zeros_like(images[0])",
-        "No ink at all. If ink is rare in the data, a blank image scores higher than most real images.",
+        "No ink at all. Where ink is rare, a blank image scores higher than most real images.",
     ),
     Example(
         "Noise",

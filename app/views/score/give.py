@@ -36,7 +36,7 @@ class PadPanels(NamedTuple):
 
 
 def give(mine: Desk, choice: Choice) -> PadPanels | None:
-    """Draw the choice of a way and its widgets. Return containers to fill later if it is the pad."""
+    """Draw the choice of a way and its widgets. For the pad, return containers to fill later."""
     st.html(Path(__file__).with_name("style.css"))
     with st.container(key="score-give"):
         left, right = st.columns([4, 7], gap="medium")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vae_core.settings.choices import Binarisation
 
 WITHOUT_DATA = (
-    "Only the examples need the data, because they are made from its test images. Your own images get "
-    "their full score and verdict without it: give one above."
+    "Only the examples need the data, because they are made from its test images. Your own images "
+    "get their full score and verdict without the data: give one above."
 )
 
 

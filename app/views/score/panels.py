@@ -30,8 +30,8 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         failures(job)
         if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
             st.caption(
-                f":orange[{report_texts.short(unknown)} is not among these images. Uploads are visible "
-                f"only to the person who made them. Shown instead: {errors.plain(chosen)}.]"
+                f":orange[{report_texts.short(unknown)} is not among these images. Uploads are "
+                f"visible only to the person who made them. Shown instead: {errors.plain(chosen)}.]"
             )
     if not found:
         return

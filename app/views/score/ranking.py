@@ -53,7 +53,7 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
     )
     if job.working and len(job.scored()) > len(listed):
         st.caption(
-            f"The first {len(listed)} images. All images are ranked when the work is done or stopped."
+            f"The first {len(listed)} images. All are ranked when the work is done or stopped."
         )
     config = choice.run.config
     how = export.protocol(choice.key, config.dataset, job.scorer.binarisation, job.reading.options)

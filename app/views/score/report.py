@@ -59,7 +59,8 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     st.caption(
         "Do not judge an image by log p̂(x) alone: plain images often score higher than every real "
         "image. The percentile says how usual the score is for images like the training data. "
-        f"Both very low and very high percentiles are atypical.{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
+        "Both very low and very high percentiles are atypical."
+        f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
 
@@ -120,9 +121,7 @@ def figures(report: Report, job: Job) -> None:
     else:
         st.subheader("More about the image", anchor=False)
         st.markdown(_unjudged(report))
-        st.caption(
-            "High values are atypical. How high is too high is known after the scores are calibrated."
-        )
+        st.caption("High values are atypical. Calibration shows which values are too high.")
 
 
 def likeness(report: Report, choice: Choice) -> None:
@@ -189,7 +188,7 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
 
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
-    """Show the training images with the nearest latents; only as text if the data set is missing."""
+    """Show the training images with the nearest latents, as text if the data set is missing."""
     dataset = choice.run.config.dataset
     names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
     away = (value_with_unit("latent_distance", each) for each in neighbours.distances)
