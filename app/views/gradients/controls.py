@@ -47,7 +47,7 @@ _HELP = {
 
 @dataclass(frozen=True)
 class MeasurementRequest:
-    """What the user wants to measure.
+    """A measurement that the user requests.
 
     Attributes:
         images: the images to choose from; ``protocol`` says which of them are used.

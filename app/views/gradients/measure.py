@@ -87,7 +87,7 @@ class Measurement(Sliced):
 
     @property
     def protocol(self) -> Protocol:
-        """What is measured, and how."""
+        """Protocol of the measurement."""
         return self._all.protocol
 
     def want(self, cells: Sequence[Cell]) -> None:

@@ -1,4 +1,4 @@
-"""How well a model's scores detect foreign images: the report, or a button that makes it."""
+"""Evaluation of a model's scores on foreign images: the report, or a button that makes it."""
 
 import logging
 from collections.abc import Iterator
