@@ -1,1 +1,1 @@
-"""One folder a page: its script, its parts, its words, its style."""
+"""One folder per page: its script, its parts, its texts and its style."""

@@ -17,7 +17,7 @@ def lab(page: Page, app: App, **query: str) -> None:
 
 def measured(page: Page) -> None:
     """Wait until all is measured and drawn."""
-    expect(page.get_by_text(re.compile(r"All [\d,]+ estimates are made"))).to_be_visible(
+    expect(page.get_by_text(re.compile(r"All [\d,]+ estimates are done"))).to_be_visible(
         timeout=SLOW
     )
     settle(page)

@@ -102,7 +102,7 @@ def test_a_gaussian_has_no_steps_and_says_so(app_server: App, page: Page) -> Non
         f"{app_server.url}/posterior",
         {"model": MODEL, "tab": "Flow+steps", "families": "Full+covariance"},
     )
-    expect(page.get_by_text("there is nothing to follow")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("this tab has nothing to show")).to_be_visible(timeout=SLOW)
 
 
 def test_the_gap_is_taken_apart(app_server: App, page: Page) -> None:
@@ -147,7 +147,7 @@ def test_a_file_is_looked_at_and_a_broken_one_is_named(app_server: App, page: Pa
     chooser.set_input_files(
         [{"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"}]
     )
-    expect(page.get_by_text("A test image is shown until you give another file.")).to_be_visible()
+    expect(page.get_by_text("A test image is shown until you upload another file.")).to_be_visible()
     picture, out = Image.new("L", (60, 60), "white"), io.BytesIO()
     ImageDraw.Draw(picture).ellipse((15, 8, 45, 52), outline="black", width=8)
     picture.save(out, "PNG")

@@ -112,13 +112,13 @@ def test_without_files_a_score_is_there_at_once(models: App, page: Page) -> None
     score_page(page, models)
     expect_report(page, "Test image 0: log p̂(x) = −")
     expect(page.get_by_text(re.compile(r"^Percentile \d"))).to_be_visible()
-    expect(page.get_by_text("Do not read log p̂(x) alone")).to_be_visible()
+    expect(page.get_by_text("Do not judge an image by log p̂(x) alone")).to_be_visible()
     for title in ("Among held-out images", "Convergence in K"):
         # A chart that another replaced stays in the page, hidden, until the script is done
         expect(page.get_by_text(title, exact=True).filter(visible=True)).to_be_visible()
     for caption in (
         "Given",
-        "The model saw",
+        "Model input",
         "Reconstruction",
         "log p(x|z) by pixel: bright is surprising",
     ):
@@ -358,4 +358,4 @@ def test_a_damaged_calibration_is_said_and_its_repair_is_seen(models: App, page:
     finally:
         file.write_bytes(whole)
     page.reload()
-    expect(page.get_by_text("What the verdict rests on")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Figures behind the verdict")).to_be_visible(timeout=SLOW)

@@ -257,7 +257,7 @@ def test_a_photo_is_scored_until_it_is_cleared(app_server: App, filmed: Page) ->
 def test_a_camera_that_is_refused_is_said(app_server: App, page: Page) -> None:
     open_way(page, app_server, "Camera")
     expect(page.get_by_text("This app would like to use your camera")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("The browser asks first")).to_be_visible()
+    expect(page.get_by_text("The browser asks for permission")).to_be_visible()
 
 
 # ---- the clipboard

@@ -80,8 +80,8 @@ def test_where_it_cannot_be_kept_it_is_shown_until_the_app_ends(
     (model / "calibration.safetensors").unlink()
     shown = section(page, app_server, model)
     start(shown)
-    expect(shown.get_by_text("kept until the app ends")).to_be_visible(timeout=SLOW)
+    expect(shown.get_by_text("kept only until the app ends")).to_be_visible(timeout=SLOW)
     assert (model / "calibration.safetensors").is_file(), "which it rests on, and could be written"
     page.reload()
     settle(page)
-    expect(shown.get_by_text("kept until the app ends")).to_be_visible(timeout=SLOW)
+    expect(shown.get_by_text("kept only until the app ends")).to_be_visible(timeout=SLOW)

@@ -61,7 +61,7 @@ def test_a_first_visitor_reads_what_this_is_and_sees_an_image_walk_through(
     drawn(page)
     for alt in ("as the model sees it", r"E\[x\|z\]"):
         expect(page.get_by_alt_text(re.compile(alt))).to_be_visible()
-    for way_on in ("Train a model of your own", "See the whole latent space", "Score images of"):
+    for way_on in ("Train your own model", "See the whole latent space", "Score your own images"):
         expect(page.get_by_role("link", name=way_on)).to_be_visible()
 
 

@@ -105,7 +105,7 @@ def test_a_run_is_started_watched_refreshed_and_finished(app_server: App, page: 
     assert epochs(run) == list(range(1, 251))
     settle(page)
     expect(page.locator(".st-key-chart-kl")).to_contain_text("of 2 active")
-    for link in ("Walk an image", "See its latent space", "Score images with it"):
+    for link in ("Send an image", "See its latent space", "Score images with it"):
         expect(page.get_by_role("link", name=link)).to_have_attribute(
             "href", re.compile(rf"model={run.id}")
         )
@@ -146,7 +146,9 @@ def test_pause_resume_and_finish(app_server: App, page: Page) -> None:
     wait_for_epochs(run, 5)
     page.get_by_role("button", name="Pause", exact=True).click()
     expect_state(page, "paused")
-    expect(page.locator(".st-key-run-panels")).to_contain_text("Resume” goes on from exactly here")
+    expect(page.locator(".st-key-run-panels")).to_contain_text(
+        "Resume” continues from exactly here"
+    )
     kept = epochs(run)
     assert len(kept) < 200
     page.wait_for_timeout(1000)
@@ -256,7 +258,7 @@ def test_a_run_outlives_the_app_and_is_found_again(
 @pytest.mark.parametrize("run_id", ["20200101-000000-gone", "../../etc", "*", "%00"])
 def test_a_run_that_is_not_there_is_said_to_be_so(app_server: App, page: Page, run_id: str) -> None:
     visit(page, f"{app_server.url}/train", {"run": run_id})
-    expect(page.get_by_role("alert")).to_contain_text("is not here")
+    expect(page.get_by_role("alert")).to_contain_text("does not exist here")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
 
@@ -266,7 +268,9 @@ def test_a_run_folder_deleted_while_it_is_watched(app_server: App, page: Page) -
     wait_for_epochs(run, 2)
     pid = run.status().pid
     run.folder.rename(run.folder.parent.parent / "taken-away")
-    expect(page.get_by_role("alert")).to_contain_text("is not here", timeout=1000 * PATIENCE)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "does not exist here", timeout=1000 * PATIENCE
+    )
     expect_no_exception(page)
     wait_for(lambda: not is_alive(pid), "its process gone")
     assert not run.folder.exists()
@@ -292,7 +296,7 @@ def test_damaged_and_failed_runs_are_listed_and_can_be_removed(app_server: App, 
 
     page.locator(".st-key-run-more [data-testid=stPopoverButton]").first.click()
     page.get_by_role("button", name="Remove from the list").click()
-    expect(page.get_by_text("Taken off the list.")).to_be_visible()
+    expect(page.get_by_text("Removed from the list.")).to_be_visible()
     expect(page.locator(f".st-key-pick-{damaged.id}")).to_have_count(0)
     (kept,) = (store.folder / ".removed").iterdir()
     assert (kept / "model.safetensors").is_file()

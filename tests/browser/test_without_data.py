@@ -114,7 +114,7 @@ def test_a_file_gets_its_whole_report(offline: App, page: Page, model: str) -> N
     expect(page.get_by_text("ring.png: log p̂(x) =")).to_be_visible(timeout=SLOW)
     settle(page)
     expect(page.locator("strong", has_text=re.compile(r"Percentile \d"))).to_be_visible()
-    for said in ("What the verdict rests on", "p(y|x), if it is of the data at all"):
+    for said in ("Figures behind the verdict", "p(y|x), if the image is like the data at all"):
         expect(page.get_by_text(said)).to_be_visible()
     nearest = page.get_by_text("Classes of the training images with the nearest latents")
     expect(nearest).to_contain_text(re.compile(r"\d, \d+\.\d+ σ"))

@@ -1,1 +1,1 @@
-"""The lab of gradient estimators."""
+"""The Gradients page: a lab for gradient estimators."""

@@ -1,4 +1,4 @@
-"""What the Gradient lab is asked to measure: model, images, estimators, how much work."""
+"""Controls of the Gradient lab: the model, the images, the estimators and the amount of work."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,30 +27,30 @@ LARGEST = (8, 32, 128, 512)
 REPEATS = (30, 100, 300, 1000)
 MOST_IMAGES = 256
 WITHOUT_DATA = (
-    "Without it, gradients are measured for images that the model draws itself; with it, for those "
-    "it learnt from or was tested on."
+    "Without the data, gradients are measured on images that the model draws itself. With the "
+    "data, they are measured on training, validation or test images."
 )
 _TITLES = explain("gradient").titles
 _HELP = {
-    "pathwise": "z = μ + Lε is moved along with μ and L: the slope of log p(x,z) − log q(z|x) is "
-    "followed through z. This is what training uses unless told otherwise.",
-    "sticking-the-landing": "Pathwise, without a part whose mean is zero: its noise vanishes where "
-    "q(z|x) is the true posterior.",
-    "dreg": "For the bound with K samples inside the logarithm: reparameterised twice, so that the "
-    "gradient keeps its strength as K grows.",
-    "score-function": "Draws z, looks how well it did, and makes good draws more probable. It "
-    "needs no slope of log p(x|z), and pays for that with noise.",
-    "score-function-baseline": "The score function, comparing each sample with the mean of the "
-    "others instead of with zero; it takes L of at least 2.",
+    "pathwise": "z = μ + Lε moves with μ and L, so the derivative of log p(x,z) − log q(z|x) is "
+    "taken through z. Training uses this estimator by default.",
+    "sticking-the-landing": "The pathwise gradient without one part whose mean is zero. Its noise "
+    "vanishes where q(z|x) is the true posterior.",
+    "dreg": "For the bound with K samples inside the logarithm. It is reparameterised twice, so "
+    "that the gradient does not get weaker as K grows.",
+    "score-function": "Draws z, measures how good each draw is, and makes good draws more "
+    "probable. It needs no derivative of log p(x|z), but it is noisier.",
+    "score-function-baseline": "The score function, but each sample is compared with the mean of "
+    "the others instead of with zero. It needs L of at least 2.",
 }
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be measured.
+class MeasurementRequest:
+    """A measurement that the user requests.
 
     Attributes:
-        images: of which some are taken.
+        images: the images to choose from; ``protocol`` says which of them are used.
         largest: the largest L.
         gradients: the estimators that are shown.
     """
@@ -66,8 +66,8 @@ class Asked:
         return self.images.x(self.protocol.first, self.protocol.count)
 
 
-def ask() -> Asked:
-    """The controls at the head of the page."""
+def read_request() -> MeasurementRequest:
+    """Draw the controls at the top of the page and return the choices."""
     with st.container(key="gradient-choice"):
         choice = pickers.pick_model()
         inside = st.select_slider(
@@ -75,48 +75,48 @@ def ask() -> Asked:
             INSIDE,
             value=1,
             key="gradient-k",
-            help="K = 1 is the ELBO; more make it the tighter IWAE bound, which only the pathwise "
-            "and the DReG gradient are for.",
+            help="K = 1 is the ELBO. A larger K gives the tighter IWAE bound, which only the "
+            "pathwise and the DReG gradient can estimate.",
             **IN_URL,
         )
         largest = st.select_slider(
-            "Samples L, up to",
+            "Largest number of samples L",
             LARGEST,
             value=32,
             key="gradient-upto",
-            help="How far the curves go: an estimate averages over L draws of z for each image.",
+            help="The largest L in the charts. An estimate averages over L draws of z per image.",
             **IN_URL,
         )
         with widgets.more("Images and effort", "gradient-effort"):
             images, first, count = _images(choice)
             repeats = st.select_slider(
-                "Estimates a point, R",
+                "Estimates per point, R",
                 REPEATS,
                 value=100,
                 key="gradient-r",
-                help="How often each gradient is estimated to see how far it scatters; more make "
-                "the error bars shorter and take longer.",
+                help="How often each gradient is estimated to measure its noise. A larger R makes "
+                "the error bars shorter but takes longer.",
                 **IN_URL,
             )
             _show_images(images, first, count)
     if images.split is None:
         missing_data.panel(choice, WITHOUT_DATA)
     protocol = Protocol(choice.weights(), images.origin, first, count, inside, repeats)
-    return Asked(choice, images, protocol, largest, _estimators(inside))
+    return MeasurementRequest(choice, images, protocol, largest, _estimators(inside))
 
 
 def _images(choice: Choice) -> tuple[Images, int, int]:
-    """Which images the gradient is taken for."""
+    """Choose the images for which the gradient is computed: (images, first, count)."""
     images = Images(choice, None if data.missing(choice) else _split())
     size = images.count
-    _within("gradient-first", 0, size - 1)
+    _reset_if_outside("gradient-first", 0, size - 1)
     first = st.number_input(
         f"First image, 0 to {size - 1:,}", 0, size - 1, 0, key="gradient-first",
-        help="Where the row of images starts whose gradient is measured.", **IN_URL,
+        help="The number of the first image of the batch whose gradient is measured.", **IN_URL,
     )  # fmt: skip
     count = st.number_input(
         "Number of images", 1, MOST_IMAGES, 16, key="gradient-count",
-        help="How many images the gradient is averaged over, as a batch is in training.", **IN_URL,
+        help="How many images the gradient is averaged over, like a batch in training.", **IN_URL,
     )  # fmt: skip
     return images, int(first), int(min(count, size - first))
 
@@ -126,13 +126,13 @@ def _split() -> Split:
         "Images",
         SPLITS,
         key="split",
-        help="Which part of the data the images are from; those of the test were never trained on.",
+        help="Part of the data that the images come from. Test images were never trained on.",
         **IN_URL,
     )
 
 
-def _within(key: str, low: int, high: int) -> None:
-    """Another data set may have fewer images than the one before."""
+def _reset_if_outside(key: str, low: int, high: int) -> None:
+    """Reset a widget whose value is out of range, for example after a change of data set."""
     if not low <= (st.session_state.get(key) or low) <= high:
         st.session_state[key] = low
 
@@ -144,7 +144,7 @@ def _show_images(images: Images, first: int, count: int) -> None:
 
 
 def _estimators(inside: int) -> tuple[GradientName, ...]:
-    """A box to tick for each estimator; those that cannot be used are grey, and it says why."""
+    """Draw a checkbox for each estimator. Those that cannot be used are grey, with the reason."""
     shown: list[GradientName] = []
     refused: dict[str, list[str]] = {}
     with st.container(key="gradient-estimators", horizontal=True, gap="medium"):
@@ -173,8 +173,8 @@ def _ticked(gradient: GradientName) -> bool:
     )
 
 
-def look() -> None:
-    """A dot before each name, in the estimator's colour."""
+def show_colours() -> None:
+    """Put a dot in the estimator's colour before each name."""
     rules = "\n".join(
         f".st-key-gradient-look-{name} label p::before {{ background: {style.colour}; }}"
         for name, style in LOOKS.items()

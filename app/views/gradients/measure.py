@@ -1,4 +1,4 @@
-"""Measuring gradient noise a slice at a time, so that the page stays alive meanwhile."""
+"""Measure gradient noise in small time slices, so that the page stays responsive."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,17 @@ from vae_core.model.vae import VAE
 from vae_core.settings.choices import GradientName
 from vae_core.training.gradient_noise import GradientNoise, measure_noise
 
-_BLOCK = 4  # estimates of a point in a round: all are seen soon, and their times are comparable
+_BLOCK = 4  # estimates of a point per round: every point appears soon, and times are comparable
 
 Cell = tuple[GradientName, int]
 
 
 class Estimates:
-    """The points of a protocol as far as they are measured, for all sessions that ask for them.
+    """The points of one protocol that are measured so far. All sessions share them.
 
     Attributes:
         protocol: what is measured, and how.
-        points: finished or not.
+        points: the points so far, finished or not.
     """
 
     def __init__(self, protocol: Protocol, model: VAE, x: Tensor, known: Known[Point]) -> None:
@@ -32,29 +32,32 @@ class Estimates:
         self._turn = threading.Lock()  # two sessions may want one point
 
     def recall(self, cells: Sequence[Cell]) -> None:
-        """Take up those points that were finished before."""
+        """Load the points that were finished earlier."""
         for cell in cells:
             point = self._known.get((self.protocol, cell))
             if point is not None:
                 self.points[cell] = point
 
     def repeats(self, cell: Cell) -> int:
-        """How many estimates of a point there are."""
+        """Number of estimates of a point so far."""
         point = self.points.get(cell)
         return point.repeats if point else 0
 
     def missing(self, cell: Cell) -> int:
-        """How many there will be yet."""
+        """Number of estimates of a point that are still to be made."""
         return self.protocol.repeats - self.repeats(cell)
 
     def add_to(self, cell: Cell) -> float:
-        """Make one more estimate of a point, unless it is finished; its median time in seconds."""
+        """Make one more estimate of a point and return the median time of an estimate in seconds.
+
+        Returns 0 if the point is finished.
+        """
         with self._turn:
             return self._add_to(cell) if self.missing(cell) > 0 else 0.0
 
     def _add_to(self, cell: Cell) -> float:
         gradient, samples = cell
-        running = self._under_way.pop(cell, None)  # what fails is not gone on with
+        running = self._under_way.pop(cell, None)  # after an error, start again
         if running is None:
             running = measure_noise(
                 self._model, self._x, gradient, samples, self.protocol.repeats,
@@ -73,22 +76,22 @@ class Estimates:
 
 
 class Measurement(Sliced):
-    """What one session wants of the estimates, made a gradient a step."""
+    """The estimates that one session wants. One step computes one gradient."""
 
     def __init__(self, estimates: Estimates) -> None:
         self._wanted: list[Cell] = []
         self._all = estimates
-        self._worked = 0.0  # seconds in estimates made here, as their medians have it
+        self._worked = 0.0  # seconds spent on estimates here, as the sum of their medians
         self._shown: tuple[list[Cell], int, Table] = [], 0, {}
         super().__init__(self._steps)
 
     @property
     def protocol(self) -> Protocol:
-        """What is measured, and how."""
+        """Protocol of the measurement."""
         return self._all.protocol
 
     def want(self, cells: Sequence[Cell]) -> None:
-        """From now on, these are to be measured; what else is known is kept."""
+        """Set the points to measure from now on. Other points that are known are kept."""
         with self.turn:
             if list(cells) != self._wanted:
                 self._wanted, self.error = list(cells), None
@@ -114,8 +117,10 @@ class Measurement(Sliced):
         }
 
     def shown(self) -> Table:
-        """:attr:`table`, but while the work goes on only as often as there are twice as many
-        estimates: a chart that changes is put up anew by the browser, which is seen."""
+        """:attr:`table`, updated during the work only when the number of estimates has doubled.
+
+        The browser draws a changed chart from scratch, which flickers.
+        """
         made, _ = self.estimates
         wanted, before, _ = self._shown
         if not self.working or wanted != self._wanted or made >= 2 * before:
@@ -124,30 +129,33 @@ class Measurement(Sliced):
 
     @property
     def estimates(self) -> tuple[int, int]:
-        """How many estimates of the wanted points are made, and how many there will be."""
+        """Number of estimates of the wanted points: made so far, and in total."""
         made = sum(self._all.repeats(cell) for cell in self._wanted)
         return made, self.protocol.repeats * len(self._wanted)
 
     @property
     def share(self) -> float:
-        """How much of the work is done, by its time, 0 to 1."""
+        """Share of the working time that is done, 0 to 1."""
         done = sum(self._all.repeats(cell) * self._seconds(cell) for cell in self._wanted)
         return min(1.0, done / (done + self._left)) if done else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """At the speed so far; None before every point has been tried."""
+        """Seconds left at the speed so far. None until every point has at least one estimate."""
         if not self._worked or any(cell not in self._all.points for cell in self._wanted):
             return None
         return self._left * self._spent / self._worked
 
     @property
     def _left(self) -> float:
-        """Seconds of estimates that are missing."""
+        """Time of the missing estimates in seconds."""
         return sum(self._all.missing(cell) * self._seconds(cell) for cell in self._wanted)
 
     def _seconds(self, cell: Cell) -> float:
-        """The time of one estimate; while it is unknown, as if it were that of the most samples."""
+        """Time of one estimate in seconds.
+
+        While it is unknown, it is guessed from the slowest known point, scaled to this L.
+        """
         point = self._all.points.get(cell)
         points = list(self._all.points.values())  # another session may add to them meanwhile
         known = [p.seconds * cell[1] / p.samples for p in points]
@@ -159,6 +167,6 @@ class Measurement(Sliced):
             yield
 
     def _next(self) -> Cell | None:
-        """The point to go on with: rounds over all of them."""
+        """The next point to work on. All points take turns."""
         missing = [cell for cell in self._wanted if self._all.missing(cell) > 0]
         return min(missing, key=lambda cell: self._all.repeats(cell) // _BLOCK, default=None)

@@ -1,4 +1,4 @@
-"""Gradients: how noisy each estimator of the ELBO's gradient is, and what samples buy."""
+"""Gradients page: how noisy each estimator of the ELBO gradient is, and what samples change."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from app.parts import live, widgets
 from app.services import models
 from app.shell import errors, frame
 from app.views.gradients import controls
-from app.views.gradients.controls import Asked
+from app.views.gradients.controls import MeasurementRequest
 from app.views.gradients.table import cells
 
 if TYPE_CHECKING:
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
     from app.views.gradients.table import Point
 
 LEAD = (
-    "All estimators of the ELBO's gradient aim at the same one. How far do they scatter, and what "
-    "do more samples buy?"
+    "All these estimators have the same mean: the gradient of the ELBO. How noisy is each of them, "
+    "and how much do more samples help?"
 )
 REMEMBERED = 2000  # points
-UNDER_WAY = 8  # protocols whose unfinished points are kept: each point has a model of its own
+UNDER_WAY = 8  # protocols whose unfinished points are kept; each point holds its own model
 
 
 @st.cache_resource(show_spinner=False)
 def shared() -> "tuple[Known[Point], Known[Estimates]]":
-    """Points, and what is under way: of the server, so that a reload goes on with its work."""
+    """Finished points and running estimates, kept on the server so that a reload continues them."""
     from app.services.work import Known
 
     return Known(REMEMBERED), Known(UNDER_WAY)
 
 
-def measurement_for(asked: Asked) -> "Measurement":
-    """The measurement of what is asked for: the one under way, where there is one."""
+def measurement_for(request: MeasurementRequest) -> "Measurement":
+    """Return the running measurement of this request, or start one."""
     from app.views.gradients.measure import Measurement
 
     mine: Measurement | None = st.session_state.get("gradient-measurement")
-    if mine is None or mine.protocol != asked.protocol:
-        mine = st.session_state["gradient-measurement"] = Measurement(estimates_for(asked))
-    mine.want(cells(asked.gradients, asked.largest, asked.protocol.inside))
+    if mine is None or mine.protocol != request.protocol:
+        mine = st.session_state["gradient-measurement"] = Measurement(estimates_for(request))
+    mine.want(cells(request.gradients, request.largest, request.protocol.inside))
     return mine
 
 
-def estimates_for(asked: Asked) -> "Estimates":
-    """The estimates that all sessions share which ask for the same."""
+def estimates_for(request: MeasurementRequest) -> "Estimates":
+    """Return the estimates for this request. Sessions with the same request share them."""
     from app.views.gradients.measure import Estimates
 
     points, under_way = shared()
-    found = under_way.get(asked.protocol)
+    found = under_way.get(request.protocol)
     if found is None:
-        model = models.model(asked.choice)
-        x = asked.x().to(model.device)
-        fresh = Estimates(asked.protocol, model, x, points)
-        found = under_way.setdefault(asked.protocol, fresh)
+        model = models.model(request.choice)
+        x = request.x().to(model.device)
+        fresh = Estimates(request.protocol, model, x, points)
+        found = under_way.setdefault(request.protocol, fresh)
     return found
 
 
 def progress(measurement: "Measurement") -> None:
-    """How far the work is, and a way to stop it."""
+    """Draw the progress of the work, with a button to stop it."""
     made, whole = measurement.estimates
     if measurement.done:
-        st.caption(f":material/check: All {whole:,} estimates are made.")
+        st.caption(f":material/check: All {whole:,} estimates are done.")
         return
     text = f"{made:,} of {whole:,} estimates"
     if measurement.error is not None:
@@ -70,44 +70,44 @@ def progress(measurement: "Measurement") -> None:
     live.control(measurement, text, "gradient")
 
 
-def results(asked: Asked, measurement: "Measurement") -> None:
-    """Everything measured, as far as it is."""
+def results(request: MeasurementRequest, measurement: "Measurement") -> None:
+    """Draw everything that is measured so far."""
     from app.views.gradients import panels
 
     with st.container(key="gradient-progress"):
         progress(measurement)
     text = st.container(key="gradient-said", gap="xsmall")
     first, second = st.columns(2, gap="medium")
-    # Before an audience the charts come sooner.
+    # In presentation mode the charts come first.
     more = st.container(key="gradient-more") if frame.presenting() else text
     with st.container(key="gradient-below"):
         third, fourth = st.columns(2, gap="medium")
     with third:
-        samples, dimension, wide = panels.choose_point(asked)
+        samples, dimension, wide = panels.choose_point(request)
     table = measurement.shown()
     with text:
         panels.compared(table, samples)
     with more:
         panels.explained(table, samples, dimension)
     with first:
-        panels.variance(asked, table, samples)
+        panels.variance(request, table, samples)
     with second:
-        panels.signal_to_noise(asked, table, samples)
+        panels.signal_to_noise(request, table, samples)
     with third:
-        panels.coordinate(asked, table, samples, dimension, wide)
+        panels.coordinate(request, table, samples, dimension, wide)
     with fourth:
-        panels.cost(asked, table, samples)
+        panels.cost(request, table, samples)
     panels.about()
-    panels.code(asked, samples, dimension)
+    panels.code(request, samples, dimension)
 
 
 st.html(Path(__file__).with_name("style.css"))
-controls.look()
+controls.show_colours()
 widgets.header("Gradients", LEAD)
-asked = controls.ask()
-if not asked.gradients:
+request = controls.read_request()
+if not request.gradients:
     st.info("Tick an estimator to see how noisy its gradient is.", icon=":material/info:")
 else:
     with st.spinner("Loading the model"):
-        measurement = measurement_for(asked)
-    live.watch(measurement, lambda: results(asked, measurement))
+        measurement = measurement_for(request)
+    live.watch(measurement, lambda: results(request, measurement))

@@ -1,4 +1,4 @@
-"""What the Gradient lab shows of its measurements."""
+"""Charts and texts of the Gradient lab."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from app.figures.gradients import LOOKS, Curve
 from app.parts import charts, widgets
 from app.parts.widgets import IN_URL
 from app.views.gradients import sentences
-from app.views.gradients.controls import Asked
+from app.views.gradients.controls import MeasurementRequest
 from app.views.gradients.table import Point, Table, at, grid, seed_of, signal
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import number
@@ -19,129 +19,133 @@ from vae_core.wording.numbers import number
 _ROOT = Path(__file__).resolve().parents[3]
 _AXES = {"widest": "Fit the widest", "narrowest": "Fit the narrowest"}
 _ABOUT = r"""
-Training climbs along the gradient of the ELBO. The ELBO is an average over $z \sim q(z|x)$ that
-cannot be computed, so its gradient $g$ is *estimated* from $L$ draws of $z$ per image. Here that is
-done $R$ times over, for the same images and the same weights of the encoder, so that one sees how
-far the estimates scatter.
+Training follows the gradient of the ELBO upwards. The ELBO is an average over $z \sim q(z|x)$ that
+cannot be computed exactly, so its gradient $g$ is *estimated* from $L$ draws of $z$ per image. This
+page makes the estimate $R$ times, for the same images and the same weights of the encoder, to show
+how much the estimates vary.
 
-- **Variance** is the mean squared distance of an estimate from the mean of all, summed over the
-  weights of the encoder. An average over $L$ independent draws has $1/L$ of the variance of one.
-- **Signal-to-noise** is the length of the true gradient over the root of that variance. Below 1, a
-  single step points more by chance than by the data.
+- **Variance** is the mean squared distance of an estimate from the mean of all estimates, summed
+  over the weights of the encoder. An average over $L$ independent draws has $1/L$ of the variance
+  of one draw.
+- **Signal-to-noise** is the length of the true gradient divided by the root of that variance. Below
+  1, the direction of a single step depends more on chance than on the data.
 - All estimators have the same mean. The **score function**
-  $\log w\,\nabla_\phi \log q_\phi(z|x)$ only asks how good each draw was; the **pathwise**
-  gradient also asks in which direction $z$ should have been: $z$ moves with the posterior that it
-  is drawn from. **Sticking the landing** leaves out a part with mean zero; **leave-one-out**
-  compares each draw with the others; **DReG** is for the bound with $K$ draws inside the logarithm.
-- **Variance × time** says what a second buys. Where it falls with $L$, more samples pay; where it
-  is flat, as many more steps would do as much.
+  $\log w\,\nabla_\phi \log q_\phi(z|x)$ only uses how good each draw is. The **pathwise**
+  gradient also uses in which direction a better $z$ lies, because $z$ moves with the posterior that
+  it is drawn from. **Sticking the landing** leaves out a part with mean zero. **Leave-one-out**
+  compares each draw with the others. **DReG** is for the bound with $K$ draws inside the logarithm.
+- **Variance × time** shows how much noise remains for a given computing time. Where it falls with
+  $L$, more samples are worth their time. Where it is flat, more training steps would help as
+  much.
 """
 
 
 def compared(table: Table, samples: int) -> None:
-    """What the numbers say of the estimators at one L."""
+    """Say in a sentence how the estimators compare at one L."""
     head = sentences.headline(table, samples)
     if head:
         st.markdown(f"**{head}**")
     elif not sentences.enough(table):
-        st.markdown(f"With {sentences.ENOUGH} estimates a point there is something to say.")
+        st.markdown(f"A comparison appears here after {sentences.ENOUGH} estimates per point.")
 
 
 def explained(table: Table, samples: int, dimension: int) -> None:
-    """What they say of more samples, and of the mean that all estimators have."""
+    """Say what more samples change, and whether the means of the estimators agree."""
     rest = [sentences.of_samples(table), sentences.of_means(table, samples, dimension)]
     st.markdown(" ".join(filter(None, rest)))
 
 
 def about() -> None:
-    """The terms, for those who meet them for the first time."""
+    """Explain the terms, for readers who are new to them."""
     with st.expander("What is measured here", icon=":material/school:", type="compact"):
         st.markdown(_ABOUT)
 
 
-def choose_point(asked: Asked) -> tuple[int, int, bool]:
-    """Which L and which coordinate are looked at closely, and how wide."""
-    steps = grid(asked.largest)
-    default = min(8, asked.largest)
+def choose_point(request: MeasurementRequest) -> tuple[int, int, bool]:
+    """Choose the L and the coordinate to show: (L, dimension, whether the axis is wide)."""
+    steps = grid(request.largest)
+    default = min(8, request.largest)
     if st.session_state.get("gradient-l", default) not in steps:
         st.session_state["gradient-l"] = default
-    d = asked.choice.run.config.model.latent_size
+    d = request.choice.run.config.model.latent_size
     if not 1 <= (st.session_state.get("gradient-z") or 1) <= d:
         st.session_state["gradient-z"] = 1
     with st.container(key="gradient-point"):
         samples = st.select_slider(
             "At L", steps, value=default, key="gradient-l",
-            help="Which L the text compares the estimators at; grey in the other charts.", **IN_URL,
+            help="The L at which the estimators are compared; grey in the other charts.", **IN_URL,
         )  # fmt: skip
         dimension = st.number_input(
             f"Latent dimension, 1 to {d}", 1, d, 1, key="gradient-z",
-            help="The coordinate shown is the slope of the bound as the posterior mean of this "
-            "dimension moves, for all images alike.", **IN_URL,
+            help="Shows the derivative of the bound with respect to the posterior mean of this "
+            "dimension, moved by the same amount for all images.", **IN_URL,
         )  # fmt: skip
         axis = st.segmented_control(
             "Axis", list(_AXES), default="widest", required=True, key="gradient-axis",
             format_func=lambda each: _AXES[each].removeprefix("Fit the "),
-            help="Whether the axis fits the estimator that scatters most, or the quietest one.",
+            help="Whether the axis fits the noisiest estimator or the least noisy one.",
             **IN_URL,
         )  # fmt: skip
     return samples, int(dimension), axis == "widest"
 
 
-def variance(asked: Asked, table: Table, samples: int) -> None:
-    """Variance against L."""
+def variance(request: MeasurementRequest, table: Table, samples: int) -> None:
+    """Draw the variance against L."""
     figure = figures.samples_figure(
         _curves(table, lambda p: (p.variance, p.variance_error)),
-        grid(asked.largest),
+        grid(request.largest),
         "Variance of the gradient",
         "Variance (nats²)",
         slope=(-1.0, "∝ 1/L"),
         chosen=samples,
-        uirevision=_revision(asked),
+        uirevision=_revision(request),
     )
     alt = "Variance of each gradient estimator against the number of samples L, both logarithmic."
     charts.chart(figure, "gradient-variance", alt, _columns(table))
-    _protocol(asked, "bars: ± 1 standard error")
+    _protocol(request, "bars: ± 1 standard error")
 
 
-def signal_to_noise(asked: Asked, table: Table, samples: int) -> None:
-    """Signal-to-noise against L."""
+def signal_to_noise(request: MeasurementRequest, table: Table, samples: int) -> None:
+    """Draw the signal-to-noise ratio against L."""
     square, error = signal(table)
 
-    def of(point: Point) -> tuple[float, float]:
+    def ratio(point: Point) -> tuple[float, float]:
         if not point.variance > 0:
             return float("nan"), 0.0
         value = (square / point.variance) ** 0.5
         return value, 0.5 * value * point.variance_error / point.variance
 
     figure = figures.samples_figure(
-        _curves(table, of),
-        grid(asked.largest),
+        _curves(table, ratio),
+        grid(request.largest),
         "Signal-to-noise",
         "‖E g‖ / √variance",
         slope=(0.5, "∝ √L"),
         chosen=samples,
         level=(1.0, "signal = noise"),
-        uirevision=_revision(asked),
+        uirevision=_revision(request),
     )
-    alt = "Signal-to-noise ratio of each estimator against L: it rises as the square root of L."
+    alt = "Signal-to-noise ratio of each estimator against L. It grows like the square root of L."
     charts.chart(figure, "gradient-signal", alt, _columns(table))
     if not math.isfinite(square):
         return  # nothing is measured yet
     length = square**0.5
     known = number(length, 0.5 * error / length if length else None)
-    _protocol(asked, f"‖E g‖ = {known}, from the least noisy point")
+    _protocol(request, f"‖E g‖ = {known}, from the least noisy point")
 
 
-def coordinate(asked: Asked, table: Table, samples: int, dimension: int, wide: bool) -> None:
-    """How one coordinate scatters."""
+def coordinate(
+    request: MeasurementRequest, table: Table, samples: int, dimension: int, wide: bool
+) -> None:
+    """Draw histograms of the estimates of one coordinate."""
     draws = {p.gradient: p.coordinates[:, dimension - 1] for p in at(table, samples)}
     figure = figures.coordinate_figure(
         {str(name): each for name, each in draws.items()},
         dimension,
         samples,
-        bound="ELBO" if asked.protocol.inside == 1 else "IWAE bound",
+        bound="ELBO" if request.protocol.inside == 1 else "IWAE bound",
         wide=wide,
-        uirevision=f"{_revision(asked)} {samples} {dimension} {wide}",
+        uirevision=f"{_revision(request)} {samples} {dimension} {wide}",
     )
     alt = (
         f"Histograms of the estimates of one coordinate of the gradient at L = {samples}, a row "
@@ -149,38 +153,38 @@ def coordinate(asked: Asked, table: Table, samples: int, dimension: int, wide: b
     )
     csv = {LOOKS[name].label: each for name, each in draws.items()}
     charts.chart(figure, "gradient-coordinate", alt, csv)
-    _protocol(asked, "diamonds: mean ± 2 standard errors · dashed: mean of all", samples)
+    _protocol(request, "diamonds: mean ± 2 standard errors · dashed: mean of all", samples)
 
 
-def cost(asked: Asked, table: Table, samples: int) -> None:
-    """The time of a gradient, and what variance a given time leaves."""
+def cost(request: MeasurementRequest, table: Table, samples: int) -> None:
+    """Draw the time of a gradient, and variance times time."""
     figure = figures.cost_figure(
         _curves(table, lambda p: (1e3 * p.seconds, 1e3 * p.seconds_error)),
         _curves(
             table, lambda p: (1e3 * p.seconds * p.variance, 1e3 * p.seconds * p.variance_error)
         ),
-        grid(asked.largest),
+        grid(request.largest),
         chosen=samples,
-        uirevision=_revision(asked),
+        uirevision=_revision(request),
     )
     alt = "Above, the time of one gradient against L; below, variance times time, lower is better."
     charts.chart(figure, "gradient-cost", alt, _columns(table))
     _protocol(
-        asked,
-        "median time for the encoder, there and back, ± 1 standard error · below, lower is better",
+        request,
+        "median time, encoder forward and backward, ± 1 standard error · below, lower is better",
     )
 
 
-def code(asked: Asked, samples: int, dimension: int) -> None:
-    """The lines that measure what is shown at one L."""
-    protocol = asked.protocol
-    imports, making = asked.images.code(protocol.first, protocol.count)
-    folder = asked.choice.run.folder.resolve()
+def code(request: MeasurementRequest, samples: int, dimension: int) -> None:
+    """Show the Python lines that measure what is shown at one L."""
+    protocol = request.protocol
+    imports, making = request.images.code(protocol.first, protocol.count)
+    folder = request.choice.run.folder.resolve()
     place = folder.relative_to(_ROOT) if folder.is_relative_to(_ROOT) else folder
-    seeds = ", ".join(f'"{name}": {seed_of(name, samples)}' for name in asked.gradients)
+    seeds = ", ".join(f'"{name}": {seed_of(name, samples)}' for name in request.gradients)
     widgets.code(
         [
-            *([] if asked.images.split else ["import torch", ""]),
+            *([] if request.images.split else ["import torch", ""]),
             "from vae_core import load_model",
             *imports,
             "from vae_core.training.gradient_noise import measure_noise",
@@ -205,7 +209,7 @@ def _curves(table: Table, of: Callable[[Point], tuple[float, float]]) -> list[Cu
 
 
 def _columns(table: Table) -> dict[str, list[float | int | str]]:
-    """Everything measured, a row a point."""
+    """All measurements, one row per point, for the CSV file."""
     points = [point for row in table.values() for point in row]
     return {
         "estimator": [p.gradient for p in points],
@@ -221,19 +225,19 @@ def _columns(table: Table) -> dict[str, list[float | int | str]]:
     }
 
 
-def _revision(asked: Asked) -> str:
-    """Keeps a zoom while the same thing is measured."""
-    return str((asked.protocol, asked.largest))
+def _revision(request: MeasurementRequest) -> str:
+    """Key that keeps the zoom of a chart while the same thing is measured."""
+    return str((request.protocol, request.largest))
 
 
-def _protocol(asked: Asked, note: str, samples: int | None = None) -> None:
-    cells = asked.protocol
+def _protocol(request: MeasurementRequest, note: str, samples: int | None = None) -> None:
+    cells = request.protocol
     last = cells.first + cells.count - 1
     protocol = Protocol(
-        asked.choice.run.config.dataset if asked.images.split else "the model itself",
-        f"{asked.images.split or 'draws'} {cells.first:,} to {last:,}",
+        request.choice.run.config.dataset if request.images.split else "the model itself",
+        f"{request.images.split or 'draws'} {cells.first:,} to {last:,}",
         images=cells.count,
         samples=samples,
         importance_samples=cells.inside,
     )
-    widgets.protocol(protocol, f"R = {cells.repeats:,}", note, pixels=asked.images.pixels)
+    widgets.protocol(protocol, f"R = {cells.repeats:,}", note, pixels=request.images.pixels)

@@ -1,4 +1,4 @@
-"""What the numbers of a measurement say, in words: no more than their errors allow."""
+"""Sentences about a measurement. They claim no more than the standard errors allow."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from vae_core.settings.choices import GradientName
 from vae_core.wording.lists import listed
 from vae_core.wording.numbers import number
 
-ENOUGH = 16  # estimates of a point before anything is said of it
-_APART = 2.0  # standard errors that make a difference
-_MEANS_APART = 3.0  # the same for means, of which several are looked at
-_FEW = 3  # good L that are worth naming
-_SILENT = 1e-18  # of the largest variance: what is left there is rounding
+ENOUGH = 16  # estimates per point before a sentence mentions the point
+_APART = 2.0  # a difference counts from this many standard errors
+_MEANS_APART = 3.0  # the same for means; larger because several are compared
+_FEW = 3  # at most this many equally good L are named
+_SILENT = 1e-18  # share of the largest variance below which only rounding is left
 _NAMES = {
     "pathwise": "the pathwise gradient",
     "sticking-the-landing": "sticking the landing",
@@ -28,19 +28,19 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times another's variance a variance is, with its standard error."""
+    """Ratio of two variances, with its standard error."""
 
     value: float
     error: float
 
     @property
     def tied(self) -> bool:
-        """Whether it may be 1 for all one knows."""
+        """Whether the ratio cannot be distinguished from 1."""
         return not abs(self.value - 1) > _APART * self.error
 
     @property
     def root(self) -> "Ratio":
-        """How many times less signal-to-noise that leaves."""
+        """Ratio of the signal-to-noise ratios: the square root."""
         value = self.value**0.5
         return Ratio(value, self.error / (2 * value))
 
@@ -52,7 +52,7 @@ class Ratio:
 
 
 def ratio(one: Point, other: Point) -> Ratio:
-    """The variance of one estimator over that of another."""
+    """Variance of one estimator divided by the variance of another."""
     if other.variance <= 0:
         return Ratio(math.inf, 0.0)
     value = one.variance / other.variance
@@ -63,17 +63,17 @@ def ratio(one: Point, other: Point) -> Ratio:
 
 
 def enough(table: Table) -> bool:
-    """Whether there is a point with estimates enough to say something of it."""
+    """Whether at least one point has enough estimates for a sentence."""
     return any(_ready(row) for row in table.values())
 
 
 def name(point: Point) -> str:
-    """What a sentence calls the estimator."""
+    """Name of the estimator in a sentence."""
     return _NAMES[point.gradient]
 
 
 def headline(table: Table, samples: int) -> str:
-    """The estimators at one L compared: the noisiest first, then the others with the quietest."""
+    """Compare the estimators at one L: the noisiest first, then the others."""
     points = sorted(_ready(at(table, samples)), key=lambda point: -point.variance)
     if len(points) < 2:
         return ""
@@ -81,7 +81,7 @@ def headline(table: Table, samples: int) -> str:
     if quietest.variance <= _SILENT * loudest.variance:
         return (
             f"At L = {samples:,} {name(quietest)} has no noise at all: q(z|x) is the true "
-            "posterior, so that every draw gives the same gradient."
+            "posterior, so every draw gives the same gradient."
         )
     standard = next((p for p in points if p.gradient == "pathwise"), quietest)
     if standard is loudest:
@@ -93,13 +93,15 @@ def _extreme(loudest: Point, standard: Point) -> str:
     compared = ratio(loudest, standard)
     start = f"At L = {loudest.samples:,}, {name(loudest)}"
     if compared.tied:
-        return f"{start} and {name(standard)} are equally noisy, as far as can be told."
+        return f"{start} and {name(standard)} are equally noisy within the measurement errors."
     said = (
-        f"{start} has {compared} times the variance of {name(standard)}, so that its "
+        f"{start} has {compared} times the variance of {name(standard)}, so its "
         f"signal-to-noise is {compared.root} times lower"
     )
     if loudest.gradient == "score-function-baseline":
-        return f"{said}."  # with few samples its baseline is poor, so that 1/L is no rule for it
+        return (
+            f"{said}."  # with few samples its baseline is poor, so its variance does not follow 1/L
+        )
     return f"{said}: for the same noise, {name(loudest)} needs {compared} times the samples."
 
 
@@ -114,14 +116,14 @@ def _others(points: Sequence[Point], loudest: Point, standard: Point) -> list[st
     if tied:
         estimates = min(p.repeats for p in points)
         said.append(
-            f"{_capital(listed(tied))} cannot be told from {name(standard)} by {estimates:,} "
-            "estimates."
+            f"{_capital(listed(tied))} cannot be distinguished from {name(standard)} with "
+            f"{estimates:,} estimates."
         )
     return said
 
 
 def of_samples(table: Table) -> str:
-    """What more samples buy, and what they cost, for one estimator."""
+    """Say what more samples gain and what they cost, for one estimator."""
     gradient = "pathwise" if "pathwise" in table else next(iter(table), None)
     row = _ready(table[gradient]) if gradient else []
     if len(row) < 2 or row[-1].variance <= 0 or row[0].seconds <= 0:
@@ -130,10 +132,10 @@ def of_samples(table: Table) -> str:
     fall = ratio(first, last)
     times = last.samples // first.samples
     law = Ratio(fall.value / times, fall.error / times)
-    verdict = "as" if law.tied else "where"
+    verdict = "as" if law.tied else "while"
     said = (
         f"From L = {first.samples:,} to {last.samples:,} the variance of {name(first)} falls by a "
-        f"factor of {fall}, {verdict} averaging promises {times:,}, and a gradient takes "
+        f"factor of {fall}, {verdict} averaging predicts {times:,}. A gradient takes "
         f"{_how_long(first, last)}."
     )
     return f"{said} {_best_buy(row)}"
@@ -150,7 +152,7 @@ def _how_long(first: Point, last: Point) -> str:
 
 
 def _best_buy(row: Sequence[Point]) -> str:
-    """At which L a given time yields the least variance."""
+    """Say which L leaves the least variance for a given computing time."""
     best = min(row, key=lambda point: point.effort)
     good = [
         point.samples
@@ -159,14 +161,16 @@ def _best_buy(row: Sequence[Point]) -> str:
         > _APART * math.hypot(point.effort_error, best.effort_error)
     ]
     if len(good) > _FEW:
-        return "Which L is the best buy for a given time cannot be told."
-    verb, doubt = ("leaves", "") if len(good) == 1 else ("leave", ", as far as can be told")
+        return "The best L for a given computing time cannot be determined from this measurement."
+    verb, doubt = (
+        ("leaves", "") if len(good) == 1 else ("leave", "; the errors do not separate them")
+    )
     names = listed([f"{samples:,}" for samples in good])
-    return f"For a given time, L = {names} {verb} the least variance{doubt}."
+    return f"For a given computing time, L = {names} {verb} the least variance{doubt}."
 
 
 def of_means(table: Table, samples: int, dimension: int) -> str:
-    """Whether the estimators agree on a coordinate of the gradient; ``dimension`` from 1."""
+    """Say whether the estimators agree on one coordinate of the gradient; ``dimension`` from 1."""
     draws: dict[GradientName, np.ndarray] = {
         p.gradient: p.coordinates[:, dimension - 1]
         for p in _ready(at(table, samples))
@@ -181,13 +185,13 @@ def of_means(table: Table, samples: int, dimension: int) -> str:
     }
     error = sum(len(each) / each.var(ddof=1) for each in draws.values()) ** -0.5
     known = number(middle, float(error))
-    coordinate = f"At L = {samples:,}, the slope by the mean of z{subscript(dimension)}"
+    coordinate = f"At L = {samples:,}, the derivative by the mean of z{subscript(dimension)}"
     far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANS_APART]
     if far:
         return (
-            f"{coordinate} is {known} by all estimators together, but the mean of {listed(far)} "
-            "lies more than three standard errors from that. All have the same mean in theory: "
-            "measure with more estimates."
+            f"{coordinate} is {known} for all estimators together, but the mean of {listed(far)} "
+            "is more than three standard errors away from it. In theory all have the same mean: "
+            "measure again with more estimates."
         )
     return f"{coordinate} is {known}: all means agree within their errors{_scatter(draws)}."
 
@@ -198,7 +202,7 @@ def _scatter(draws: Mapping[GradientName, np.ndarray]) -> str:
     wider = spreads[widest] / spreads[narrowest]
     if wider < 2:
         return ""
-    return f"; {_NAMES[widest]} scatters {wider:,.0f} times as far as {_NAMES[narrowest]}"
+    return f"; {_NAMES[widest]} varies {wider:,.0f} times as much as {_NAMES[narrowest]}"
 
 
 def _ready(points: Sequence[Point]) -> list[Point]:

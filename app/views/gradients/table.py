@@ -1,4 +1,4 @@
-"""What was measured, as numbers that need no torch: a point for each estimator and L."""
+"""Measured numbers of the Gradient lab, without torch: a point for each estimator and L."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,13 +16,13 @@ ESTIMATORS: tuple[GradientName, ...] = get_args(GradientName)
 
 @dataclass(frozen=True)
 class Protocol:
-    """What decides a measurement, besides the estimator and L.
+    """Everything that determines a measurement, besides the estimator and L.
 
     Attributes:
-        model: what names the model and its weights.
+        model: identifies the model and its weights.
         split, first, count: which images, of a split or drawn by the model.
         inside: K, the samples inside the logarithm; 1 for the ELBO.
-        repeats: R, estimates a point.
+        repeats: R, the estimates per point.
     """
 
     model: Hashable
@@ -40,10 +40,10 @@ class Point:
     Attributes:
         repeats: estimates so far.
         variance: trace of the covariance of one estimate, in nats².
-        variance_error: its standard error; NaN while unknown.
-        signal: ‖E g‖² as these estimates have it, in nats².
-        seconds, seconds_error: the time of one estimate, the median, and its standard error.
-        coordinates: the estimates of the derivative by the mean of each latent dimension, (R, d).
+        variance_error: standard error of ``variance``; NaN while unknown.
+        signal: ‖E g‖² estimated from these estimates, in nats².
+        seconds, seconds_error: median time of one estimate, and its standard error.
+        coordinates: estimates of the derivative by the mean of each latent dimension, (R, d).
     """
 
     gradient: GradientName
@@ -58,22 +58,22 @@ class Point:
 
     @property
     def effort(self) -> float:
-        """Variance × time, in nats² s: the lower, the less noise a given time leaves."""
+        """Variance × time, in nats² s. Lower means less noise for a given computing time."""
         return self.variance * self.seconds
 
     @property
     def effort_error(self) -> float:
-        """The standard error of :attr:`effort`; NaN while unknown."""
+        """Standard error of :attr:`effort`; NaN while unknown."""
         return math.hypot(self.variance_error * self.seconds, self.variance * self.seconds_error)
 
 
-Table = Mapping[GradientName, Sequence[Point]]  # by L, rising
+Table = Mapping[GradientName, Sequence[Point]]  # each row sorted by L
 
 
 def refusal(gradient: GradientName, samples: int, inside: int) -> str:
-    """Why an estimator does not take that L and K; empty if it does."""
+    """Reason why an estimator cannot be used with this L and K; empty if it can."""
     if gradient == "dreg" and inside == 1:
-        return "With K = 1 the DReG gradient is sticking the landing; choose K of at least 2."
+        return "With K = 1 the DReG gradient equals sticking the landing. Choose K of at least 2."
     try:
         TrainConfig(gradient=gradient, samples=samples, iwae_samples=inside)
     except ConfigError as error:
@@ -82,19 +82,19 @@ def refusal(gradient: GradientName, samples: int, inside: int) -> str:
 
 
 def seed_of(gradient: GradientName, samples: int) -> int:
-    """A seed for each point: with one for all, points would share noise and err alike."""
+    """A different seed for each point. With the same seed, points would share noise and errors."""
     return 1000 * ESTIMATORS.index(gradient) + samples
 
 
 def grid(largest: int) -> list[int]:
-    """The L that are measured: powers of two."""
+    """Values of L that are measured: powers of two up to ``largest``."""
     return [2**power for power in range(largest.bit_length())]
 
 
 def cells(
     gradients: Sequence[GradientName], largest: int, inside: int
 ) -> list[tuple[GradientName, int]]:
-    """Every estimator at every L it takes, cheap ones first."""
+    """Every estimator at every L that it supports, cheap ones first."""
     return [
         (gradient, samples)
         for samples in grid(largest)
@@ -104,10 +104,10 @@ def cells(
 
 
 def signal(table: Table) -> tuple[float, float]:
-    """‖E g‖² in nats² and its standard error at most.
+    """‖E g‖² in nats² and an upper bound of its standard error.
 
-    The mean is the same for all estimators and L, so that the least noisy point knows it best. The
-    error of a squared length is at most that of noise all along it.
+    The mean is the same for all estimators and L, so the least noisy point gives the best estimate.
+    The error of a squared length is largest if all noise points in the direction of the mean.
     """
     points = [
         point
@@ -122,5 +122,5 @@ def signal(table: Table) -> tuple[float, float]:
 
 
 def at(table: Table, samples: int) -> list[Point]:
-    """The points at one L."""
+    """Points at one L."""
     return [point for row in table.values() for point in row if point.samples == samples]

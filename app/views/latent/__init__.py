@@ -1,1 +1,1 @@
-"""The page of the latent space."""
+"""The Latent space page."""

@@ -1,4 +1,4 @@
-"""The lines of ``vae_core`` behind each tab of the Latent space page."""
+"""Example code: the ``vae_core`` lines that compute each tab of the Latent space page."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ _ENCODE = "encoded = latent.encode(model, x)\nmeans = encoded.mean.double().nump
 
 _TABS = {
     "Map": """
-plane = latent.plane_of(means)                  # d = 2 as it is, else its principal plane
+plane = latent.plane_of(means)                  # for d > 2 the principal plane
 points = plane.project(means)                   # (N, 2)
 image = latent.decode(model, means[{index}])    # the reconstruction of an image
 z = latent.posterior_path(model, x[{index}:{after}], 500).z    # draws of its posterior
-near = latent.nearest(means, means[{index}], 9) # itself, then its neighbours
+near = latent.nearest(means, means[{index}], 9) # the image itself, then its neighbours
 """,
     "Decode": """
 z = means[{index}].copy()
@@ -44,7 +44,7 @@ z = latent.aggregate_draws(model, x)            # (N, d), to compare with the pr
 
 
 def lines(tab: str, view: View, index: int = 0, other: int = 0) -> str:
-    """Runnable Python that computes what a tab shows, of the chosen image and a second one."""
+    """Runnable Python that computes what a tab shows, for the chosen image and a second one."""
     config = view.choice.run.config
     folder = view.choice.run.folder.resolve()
     place = folder.relative_to(_ROOT) if folder.is_relative_to(_ROOT) else folder

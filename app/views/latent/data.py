@@ -1,4 +1,4 @@
-"""What the Latent space page shows, as arrays, cached by the model's weights and the split."""
+"""Arrays for the Latent space page, cached by the model's weights and the split."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ def kl_of_cloud(view: View) -> Floats:
 
 @st.cache_resource(max_entries=8, show_spinner="Drawing from the posteriors", hash_funcs=_BY_VIEW)
 def aggregate(view: View) -> Floats:
-    """About 5,000 draws, as many from the posterior of each image of the cloud, (n, d)."""
+    """About 5,000 draws, the same number from the posterior of each image of the cloud, (n, d)."""
     x, _ = view.images()
     index = cloud(view).index
     return latent.aggregate_draws(view.model, x[index], SEED, max(1, MAX_POINTS // len(index)))
@@ -48,14 +48,14 @@ class Point:
     """One image and its posterior.
 
     Attributes:
-        original: its picture, with the levels of the data set.
-        seen: a picture of what the model sees of it.
-        reconstruction: a picture of E[x|z] at the posterior's mean.
-        mean: that mean, (d,).
+        original: picture of the image, with the levels of the data set.
+        seen: picture of the image as the model sees it.
+        reconstruction: picture of E[x|z] at the posterior mean.
+        mean: the posterior mean, (d,).
         draws: z ~ q(z|x) in the plane of the cloud, (n, 2).
-        contours: closed curves in that plane, at 1, 2 and 3 σ.
-        figures: what, mean and standard error of its numbers, in nats.
-        neighbours: which images of the cloud have the nearest means, by their place in it.
+        contours: closed curves in the plane of the cloud, at 1, 2 and 3 σ.
+        figures: numbers by name, each with its mean and standard error, in nats.
+        neighbours: positions in the cloud of the images with the nearest means.
     """
 
     index: int
@@ -72,7 +72,7 @@ class Point:
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_VIEW)
 def point(view: View, index: int) -> Point:
-    """An image of the split, with all that the page says of it."""
+    """One image of the split, with everything that the page shows about it."""
     model, around = view.model, cloud(view)
     images, labels = view.images()
     x = images[index : index + 1]
@@ -95,7 +95,7 @@ def point(view: View, index: int) -> Point:
 
 
 def _contours(model: VAE, x: torch.Tensor, draws: Floats) -> list[Floats]:
-    """Exact for d = 2; above, those of the Gaussian with the moments of the draws."""
+    """Contours of the posterior: exact for d = 2; above, of a Gaussian fitted to the draws."""
     d = model.config.latent_size
     if d == 1:
         return []

@@ -1,4 +1,4 @@
-"""The tabs that go through the latent space: decode a point, from one image to another, by axis."""
+"""The Decode tab: move a point z and see its decoded image."""
 
 import numpy as np
 import streamlit as st
@@ -9,7 +9,7 @@ from app.figures.latent_map import axis_titles, dimension_name
 from app.figures.pictures import as_picture
 from app.parts import widgets
 from app.parts.components import latent_walk
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.data import Point
@@ -29,7 +29,7 @@ _WALK = "latent-walk"
 
 @st.fragment
 def decode(view: View, index: int) -> None:
-    """z under the user's hand: whatever it is moved to is decoded at once."""
+    """Let the user move z, and show the decoded image at once."""
     point = data.point(view, index)
     anchor = _anchor(view, index)
     z, number = _position(view, point, anchor)
@@ -47,27 +47,30 @@ def decode(view: View, index: int) -> None:
         _pad(view),
         max(_REACH, float(np.abs(point.mean).max())),
     )
-    _name_the_dead(view)
+    _caption(view)
     widgets.code(code.lines("Decode", view, index))
 
 
 def _anchor(view: View, index: int) -> str:
-    """Names what a position belongs to: it is lost with another image or other weights."""
+    """Key of the image and weights that a position of z belongs to.
+
+    The position is dropped when the key changes.
+    """
     return "/".join((*view.identity(), str(index)))
 
 
 def go_to(view: View, index: int, z: Floats) -> None:
-    """Have the Decode tab open at z, as in a callback."""
+    """Open the Decode tab at z. Call it in a callback."""
     st.session_state["tab"] = "Decode"
     st.session_state["latent-anchor"] = _anchor(view, index)
     _to_address(z, data.point(view, index).mean)
 
 
 def _position(view: View, point: Point, anchor: str) -> tuple[Floats, int]:
-    """Where z stands: as last moved, else as in the URL, else at the chosen image."""
+    """Position of z: where it was last moved, else from the URL, else at the chosen image."""
     z, settled, number = latent_walk.answer(_WALK, anchor, view.d)
     if st.session_state.get("latent-anchor", anchor) != anchor:
-        st.query_params.pop("z", None)  # it belonged to another image or model
+        st.query_params.pop("z", None)  # the z in the URL belonged to another image or model
     st.session_state["latent-anchor"] = anchor
     if z is None:
         return _from_address(view.d, point.mean), number
@@ -92,7 +95,7 @@ def _to_address(z: Floats, start: Floats) -> None:
 
 
 def _sliders(view: View) -> list[latent_walk.Slider]:
-    dims = latent_.cloud(view).dimensions
+    dims = latent_service.cloud(view).dimensions
     return [
         latent_walk.Slider(
             int(i),
@@ -122,7 +125,7 @@ def _readouts(view: View, index: int, z: Floats) -> list[tuple[str, str, str]]:
 def _pad(view: View) -> latent_walk.Pad | None:
     if view.d == 1:
         return None
-    around = latent_.cloud(view)
+    around = latent_service.cloud(view)
     some = slice(None, None, max(1, len(around.index) // _PAD_POINTS))
     plane = around.plane
     return latent_walk.Pad(
@@ -135,18 +138,20 @@ def _pad(view: View) -> latent_walk.Pad | None:
     )
 
 
-def _name_the_dead(view: View) -> None:
-    dims = latent_.cloud(view).dimensions
+def _caption(view: View) -> None:
+    dims = latent_service.cloud(view).dimensions
     hidden = view.d - min(view.d, MAX_SLIDERS)
-    parts = ["log p(x|z) is that of the chosen image, as the model sees it, at this z."]
+    parts = ["log p(x|z) is for the chosen image, as the model sees it, at this z."]
     if hidden:
-        parts.append(f"The {hidden} dimensions with less KL stay where the chosen image has them.")
+        parts.append(
+            f"The {hidden} dimensions with less KL keep their values from the chosen image."
+        )
     if dims.dead.any():
-        parts.append(f"Dead, since E[z|x] hardly moves with the image: {dead_names(dims.dead)}.")
+        parts.append(f"Dead, because E[z|x] hardly depends on the image: {dead_names(dims.dead)}.")
     st.caption(" ".join(parts))
 
 
 def dead_names(dead: np.ndarray) -> str:
-    """The dead dimensions (d,) by name, or how many there are where the names would fill a page."""
+    """Names of the dead dimensions (d,), or only their number if the names would be too long."""
     names = [dimension_name(int(i)) for i in np.flatnonzero(dead)]
     return ", ".join(names) if len(names) <= 20 else f"{len(names)} of {len(dead)}"

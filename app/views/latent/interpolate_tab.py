@@ -1,4 +1,4 @@
-"""The path between two images in latent space."""
+"""The Interpolate tab: the path between two images in latent space."""
 
 import numpy as np
 import streamlit as st
@@ -13,20 +13,17 @@ from vae_core.analysis import latent
 _STEPS = 11
 
 
-# ---- from one image to another
-
-
 @st.fragment
 def interpolate(view: View, index: int) -> None:
-    """Between the posterior means of two images: straight, along an arc, and in the pixels."""
+    """Interpolate between two images: on a line, on an arc, and in pixels."""
     about, plots = st.columns([3, 10], gap="medium")
     with about:
         other = selection.pick_other(view, index)
         st.caption(
-            "**Straight**: z on the line between the two posterior means.  \n**Spherical**: on the "
-            "arc around the origin, which keeps to lengths that the prior has.  \n**Pixels**: the "
-            "two reconstructions faded into each other, which lays one over the other."
-            + ("  \nFor d = 1 there is no arc: both ways are the same." if view.d == 1 else "")
+            "**Straight**: z on the line between the two posterior means.  \n**Spherical**: z on "
+            "an arc around the origin, so its length stays typical for the prior.  \n**Pixels**: "
+            "one reconstruction fades into the other, so both are visible at once."
+            + ("  \nFor d = 1 there is no arc: both paths are the same." if view.d == 1 else "")
         )
     first, last = data.point(view, index), data.point(view, other)
     paths = {
@@ -50,13 +47,13 @@ def interpolate(view: View, index: int) -> None:
             figure,
             "latent-interpolation",
             f"Three rows of {_STEPS} images from image {index}, class {names[0]}, to image {other},"
-            f" class {names[1]}: decoded on a straight line, on an arc, and faded in the pixels.",
+            f" class {names[1]}: decoded on a straight line, on an arc, and faded in pixels.",
             lambda: sheets.sheet_csv(images),
         )
         lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
         charts.chart(
             sheets.length_figure(lengths, view.d),
             "latent-lengths",
-            "How far from the origin both paths run; the straight one comes nearer to it.",
+            "Distance of both paths from the origin. The straight path comes nearer to the origin.",
         )
     widgets.code(code.lines("Interpolate", view, index, other))

@@ -1,4 +1,4 @@
-"""The tabs that show the latent space as a whole: the manifold, and the prior met or missed."""
+"""The Manifold tab: decoded images on a grid over the latent space."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +8,7 @@ from app.figures import latent_sheets as sheets
 from app.figures.latent_map import axis_titles
 from app.figures.pictures import as_picture
 from app.parts import charts, widgets
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services.latent import View
 from app.views.latent import code
 from app.views.latent.decode_tab import MAX_IN_ADDRESS, go_to
@@ -17,27 +17,27 @@ from vae_core.basics.arrays import Floats
 from vae_core.wording.numbers import typeset
 
 SIZES = (10, 15, 20, 25, 30)
-_LINES = 4  # in which the one dimension of d = 1 is laid out
+_LINES = 4  # for d = 1, the single dimension is split into this many rows
 _SHEET = "latent-manifold"
-_GO = "Click an image to go on from there under Decode."
+_GO = "Click an image to open its z in the Decode tab."
 
 
 @st.fragment
 def manifold(view: View, index: int) -> None:
-    """What the decoder draws all over the prior, or all over the plane of the map."""
+    """Show decoded images all over the prior, or all over the plane of the map."""
     plot, about = st.columns([10, 3], gap="medium")
     with about:
         size = st.select_slider(
-            "Images a side",
+            "Images per side",
             SIZES,
             value=20,
             key="side",
             bind="query-params",
             persist_state="session",
-            help="How finely the latent space is sampled; more images, each of them smaller.",
+            help="How finely the latent space is sampled. More images, each of them smaller.",
         )
         st.caption(_what_is_shown(view))
-    plane, prior = latent_.cloud(view).plane, view.model.prior
+    plane, prior = latent_service.cloud(view).plane, view.model.prior
     grid = latent.quantile_grid(prior, size, plane)
     if view.d == 1:
         grid = latent.quantile_grid(prior, size * _LINES, plane)[0].reshape(_LINES, size, 2)
@@ -53,12 +53,12 @@ def manifold(view: View, index: int) -> None:
             on_select=lambda: _go_to_clicked(view, index, z.reshape(-1, view.d)),
         )
     if st.session_state.get("tab") == "Decode":
-        st.rerun()  # it was clicked
+        st.rerun()  # an image was clicked
     widgets.code(code.lines("Manifold", view))
 
 
 def _sheet(view: View, images: np.ndarray, grid: Floats) -> go.Figure:
-    x_title, y_title = axis_titles(view.d, latent_.cloud(view).plane.explained.tolist())
+    x_title, y_title = axis_titles(view.d, latent_service.cloud(view).plane.explained.tolist())
     places = grid.reshape(-1, 2)[:, : min(view.d, 2)]
     hover = [", ".join(typeset(v, ".2f") for v in place) for place in places]
     flat = view.d == 1
@@ -82,17 +82,17 @@ def _go_to_clicked(view: View, index: int, z: Floats) -> None:
 
 
 def tick_labels(values: Floats) -> list[str]:
-    """About seven of these values, for the ticks."""
+    """Labels for about seven of these values; the other labels are empty."""
     every = max(1, round(len(values) / 7))
     return [typeset(v, ".2f") if i % every == 0 else "" for i, v in enumerate(values)]
 
 
 def _what_is_shown(view: View) -> str:
-    spacing = "spaced so that each image stands for an equal share of the prior (its quantiles)"
+    spacing = "spaced so that each image stands for an equal share of the prior (by quantiles)"
     if view.d <= 2:
         return f"E[x|z] at latents {spacing}; Kingma & Welling 2014, appendix A. {_GO}"
     return (
         f"E[x|z] at latents in the plane of the first two principal components of the posterior "
-        f"means, {spacing}. The other {view.d - 2} directions stay at the mean: a section through "
-        f"{view.d} dimensions, not all of them. {_GO}"
+        f"means, {spacing}. The other {view.d - 2} directions stay at the mean, so this is only a "
+        f"slice through the {view.d} dimensions. {_GO}"
     )

@@ -1,4 +1,4 @@
-"""The map tab: posterior means of the data, and the chosen one of them at close range."""
+"""The Map tab: posterior means of the data, and a close look at the chosen image."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ _THUMBNAIL = 40  # pixels
 
 
 def show(view: View, index: int) -> None:
-    """The map beside the chosen image. After a click the map itself stays as it is."""
+    """Show the map beside the chosen image. A click does not redraw the map."""
     plot, detail = st.columns([13, 11], gap="medium")
     with plot:
         show_map(view, index)
@@ -43,12 +43,12 @@ def show_map(view: View, index: int) -> None:
         key="colour",
         bind="query-params",
         persist_state="session",
-        help="Class, how many nats q(z|x) is away from the prior, or how probable an image is.",
+        help="By class, by the KL of q(z|x) to the prior in nats, or by log p(x) in nats.",
     )
     scores = latent.held_out(view)
     if colour == "log p(x)" and scores is None:
         st.caption(
-            "log p(x) is known of test images once a training is done; until then, by class."
+            "log p(x) is known only for test images of a finished run. The colours show the class."
         )
         colour = "class"
     around = latent.cloud(view, scored=colour == "log p(x)")
@@ -72,7 +72,7 @@ def show_map(view: View, index: int) -> None:
         figure,
         _MAP,
         f"Scatter plot: posterior means of {len(around.index):,} images, coloured by {colour}. "
-        "The number input chooses one of them as a click does.",
+        "The number input chooses an image, like a click.",
         lambda: _csv(view, around, scale),
         on_select=_take_click,
     )
@@ -107,7 +107,7 @@ def _csv(view: View, around: Cloud, scale: figures.Scale | None) -> str:
 
 
 def _place(view: View, around: Cloud, index: int) -> np.ndarray:
-    """Where an image is on the map, be it one of those shown or not."""
+    """Position of an image on the map, whether or not the map shows the image."""
     here = np.flatnonzero(around.index == index)
     if len(here):
         return around.points[here[0]]
@@ -115,7 +115,7 @@ def _place(view: View, around: Cloud, index: int) -> np.ndarray:
 
 
 def _clicked() -> int | None:
-    """The image whose point is selected in the browser."""
+    """Index of the image whose point is selected in the browser; None if none is."""
     state = st.session_state.get(_MAP) or {}
     points = (state.get("selection") or {}).get("points") or []
     found = points[0].get("customdata") if points else None
@@ -125,17 +125,17 @@ def _clicked() -> int | None:
 
 def _take_click() -> None:
     clicked = _clicked()
-    if clicked is None:  # the second click of two quick ones takes the selection away
+    if clicked is None:  # the second of two quick clicks clears the selection
         selection.keep()
     else:
         selection.choose(clicked)
 
 
 def _drawn_as_chosen(what: tuple[Any, ...], index: int) -> int:
-    """The point that the figure itself shows as chosen.
+    """Index of the point that the figure marks as chosen.
 
-    As long as clicks alone move the choice it stays: a figure that changes is drawn anew, and
-    would lose its zoom and its selection.
+    It stays the same while the user only clicks: a changed figure is drawn from scratch and loses
+    its zoom and its selection.
     """
     before, drawn = st.session_state.get("latent-drawn", (None, index))
     if before != what or _clicked() != index:
@@ -153,7 +153,7 @@ def show_point(view: View, point: Point) -> None:
             name = view.classes[point.label]
             charts.image(point.original, "image", 84, alt=f"Image {point.index}, class {name}")
             if view.binarisation != "none":
-                charts.image(point.seen, "as seen", 84, alt="The image, black and white")
+                charts.image(point.seen, "model input", 84, alt="The image, black and white")
             charts.image(point.reconstruction, "decoded", 84, alt="E[x|z] at the posterior mean")
         st.html(_table(view, point))
     show_posterior(view, point)
@@ -174,7 +174,7 @@ def show_posterior(view: View, point: Point) -> None:
     mean = around.plane.project(point.mean)
     if view.d == 1:
         figure = figures.density_figure(
-            point.draws[:, 0], mean[0], around.points[:, 0], title="Its posterior q(z|x)"
+            point.draws[:, 0], mean[0], around.points[:, 0], title="Posterior q(z|x)"
         )
         what = "Histogram of draws of z."
     else:
@@ -185,7 +185,7 @@ def show_posterior(view: View, point: Point) -> None:
             around.points,
             around.labels,
             titles=figures.axis_titles(view.d, around.plane.explained.tolist()),
-            title="Its posterior q(z|x), enlarged",
+            title="Posterior q(z|x), enlarged",
         )
         what = "Draws of z and contours at 1, 2 and 3 σ, among the means of other images."
     charts.chart(figure, "latent-posterior", f"The posterior of image {point.index}. {what}")
@@ -202,12 +202,12 @@ def show_neighbours(view: View, point: Point) -> None:
         format_func=pictures.__getitem__,
         key="latent-neighbour",
         on_change=_take_neighbour,
-        help="The images whose posterior means are nearest, nearest first; a click chooses one.",
+        help="The images with the nearest posterior means, nearest first. Click one to choose it.",
     )
     if view.split == "test":
         navigation.link(
             "start",
-            "Walk this image through the VAE",
+            "Send this image through the VAE",
             model=view.choice.key,
             image=str(point.index),
         )
@@ -215,7 +215,7 @@ def show_neighbours(view: View, point: Point) -> None:
 
 def _thumbnail(view: View, index: int, label: int) -> str:
     pixels = latent.original(view, index)
-    scale = max(1, _THUMBNAIL // pixels.shape[1])  # where it is put, it is not enlarged
+    scale = max(1, _THUMBNAIL // pixels.shape[1])  # the browser does not enlarge it
     picture = base64.b64encode(charts.png(pixels, scale)).decode()
     return f"![class {view.classes[label]}](data:image/png;base64,{picture})"
 

@@ -1,4 +1,4 @@
-"""Latent space: where the images lie in z, and what any point of it decodes to."""
+"""Latent space page: where the images lie in z, and what any point z decodes to."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def explore() -> None:
     chosen = st.container(key="latent-choice")
     with chosen:
         choice = pickers.pick_model()
-    # What is imported here brings torch along.
+    # The imports below load torch.
     if data.missing(choice):
         from app.views.latent import without_data
 

@@ -1,10 +1,10 @@
-"""The aggregate posterior beside the prior, and what each dimension carries."""
+"""The Prior tab: the aggregate posterior beside the prior, and the KL of each dimension."""
 
 import streamlit as st
 
 from app.figures import latent_sheets as sheets
 from app.parts import charts, widgets
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.decode_tab import dead_names
@@ -15,8 +15,8 @@ MAX_HISTOGRAMS = 9
 
 
 def prior(view: View, _index: int) -> None:
-    """What each dimension carries, and whether the data fill the prior."""
-    dims = latent_.cloud(view).dimensions
+    """Show how much each dimension carries, and whether the data cover the prior."""
+    dims = latent_service.cloud(view).dimensions
     draws = data.aggregate(view)
     left, right = st.columns([5, 7], gap="medium")
     with left:
@@ -26,11 +26,11 @@ def prior(view: View, _index: int) -> None:
             f"Bars: KL of {view.d} latent dimensions, largest first; "
             f"{int(dims.dead.sum())} of them are dead.",
         )
-        st.markdown(_what_is_carried(view))
+        st.markdown(_summary(view))
         st.caption(
-            "KL(q(zᵢ|x) ‖ N(0, 1)), averaged over images; for flows, that of Gaussians with the "
+            "KL(q(zᵢ|x) ‖ N(0, 1)), averaged over images; for flows, the KL of Gaussians with the "
             "same moments. A dimension is dead if the variance of E[zᵢ|x] over images is at most "
-            "0.01 (Burda et al. 2016): the decoder has learnt to do without it."
+            "0.01 (Burda et al. 2016): the decoder has learnt to ignore it."
         )
     with right:
         shown = dims.order[:MAX_HISTOGRAMS].tolist()
@@ -42,18 +42,18 @@ def prior(view: View, _index: int) -> None:
             {f"z{i + 1}": draws[:, i] for i in range(view.d)},
         )
         st.caption(
-            "Draws z ~ q(z|x), as many for each image: together the aggregate posterior, with mean "
-            "± standard deviation. Where it differs from the prior, 0 ± 1, samples from the prior "
-            "decode to what no image is like."
+            "Draws z ~ q(z|x), the same number for each image. Together they are the aggregate "
+            "posterior; the numbers are mean ± standard deviation. Where it differs from the prior "
+            "(0 ± 1), samples from the prior decode to images unlike the data."
         )
-    images = len(latent_.cloud(view).index)
-    protocol = Protocol(view.data_info.name, view.split, images=images, seed=latent_.SEED)
+    images = len(latent_service.cloud(view).index)
+    protocol = Protocol(view.data_info.name, view.split, images=images, seed=latent_service.SEED)
     widgets.protocol(protocol, f"{len(draws):,} draws of z", pixels=view.pixels)
     widgets.code(code.lines("Prior", view))
 
 
-def _what_is_carried(view: View) -> str:
-    dims = latent_.cloud(view).dimensions
+def _summary(view: View) -> str:
+    dims = latent_service.cloud(view).dimensions
     kl = data.kl_of_cloud(view)
     active = int((~dims.dead).sum())
     text = f"**{active} of {view.d} dimensions are active.**"
@@ -64,5 +64,5 @@ def _what_is_carried(view: View) -> str:
         f"the bars add up to {dims.kl.sum():.2f}."
     )
     if kl.mean() - dims.kl.sum() > 0.05 * kl.mean():
-        text += " The rest is in how q(z|x) ties dimensions together."
+        text += " The rest comes from dependence between the dimensions of q(z|x)."
     return text

@@ -1,4 +1,4 @@
-"""Which images the Latent space page looks at: the split, the chosen one, and a second one."""
+"""Controls of the Latent space page: the split, the chosen image and a second image."""
 
 import streamlit as st
 
@@ -11,11 +11,11 @@ _SECONDS = 2.0
 
 
 def follow(choice: Choice) -> None:
-    """Say that the run is under way and, if asked to, show its newer weights as they come."""
+    """Say that the run is still training and, if the user wants it, load newer weights."""
     try:
         under_way = choice.run.status().state in UNFINISHED
     except RunError:
-        st.warning("The run of this model is gone. What is shown was kept in memory.")
+        st.warning("The run of this model was removed. This page shows what is still in memory.")
         return
     if under_way:
         with st.container(key="latent-follow"):
@@ -32,36 +32,36 @@ def _watch(choice: Choice) -> None:
         key="follow",
         bind="query-params",
         persist_state="session",
-        help="Draws everything anew whenever the run has better weights; off, it stays as it is.",
+        help="On: the page is updated whenever the run has better weights. Off: it stays as it is.",
     )
     newer = choice.run.checkpoint_digest() != choice.digest
     if status.state not in UNFINISHED or (newer and keep_up):
         st.rerun()
     epochs = choice.run.config.train.epochs
     note = f"In training, epoch {status.epoch} of {epochs}. "
-    note += "There are better weights than these." if newer else "These are its best weights."
+    note += "Better weights than these exist." if newer else "These are its best weights."
     st.caption(note)
 
 
-_LATEST = "latent-latest"  # the chosen image, as the server knows it
+_LATEST = "latent-latest"  # session key of the chosen image, as the server knows it
 SPLITS: tuple[Split, ...] = ("test", "validation", "train")
 
 
 def pick_view(choice: Choice) -> View:
-    """A select box of the splits: what the page looks at through the choice's model."""
+    """Draw the select box of the splits and return the view of the chosen one."""
     split = st.selectbox(
         "Images",
         SPLITS,
         key="split",
         bind="query-params",
         persist_state="session",
-        help="Which images are laid out: those of the test were never seen in training.",
+        help="Which images are shown. Test images were never used in training.",
     )
     return View(choice, split)
 
 
 def pick_point(view: View) -> int:
-    """A number input: the chosen image of the split. A click on the map sets it too."""
+    """Draw the number input of the chosen image. A click on the map sets it too."""
     first = view.data_info.showcase if view.split == "test" else 0
     if "point" not in st.session_state and "point" not in st.query_params and view.split == "test":
         st.session_state["point"] = st.session_state.get("image", first)  # from another page
@@ -76,29 +76,29 @@ def pick_point(view: View) -> int:
         key="point",
         bind="query-params",
         persist_state="session",
-        help="The image that is looked at closely; on the map, a click on a point chooses it.",
+        help="The image to look at closely. You can also click its point on the map.",
     )
     st.session_state[_LATEST] = first if chosen is None else chosen
     return st.session_state[_LATEST]
 
 
 def choose(index: int) -> None:
-    """Make this the chosen image; to be called before :func:`pick_point`, as in a callback."""
+    """Make this the chosen image. Call it before :func:`pick_point`, for example in a callback."""
     st.session_state["point"] = st.session_state[_LATEST] = index
 
 
 def keep() -> None:
-    """Leave the chosen image as it is, also where the browser does not know of it yet.
+    """Keep the chosen image, even if the browser does not know it yet.
 
-    Every message of the browser brings all its values along, and one that was sent before the
-    last answer came would bring the image chosen before.
+    Every message of the browser contains all widget values. A message sent before the last
+    answer arrived would bring back the image chosen before.
     """
     if _LATEST in st.session_state:
         choose(st.session_state[_LATEST])
 
 
 def pick_other(view: View, index: int) -> int:
-    """A number input: a second image, which is the next one of another class if none is given."""
+    """Draw the number input of the second image. If empty, take the next one of another class."""
     if (st.session_state.get("to") or 0) >= view.count:
         st.session_state["to"] = None
     given = st.number_input(
@@ -111,7 +111,7 @@ def pick_other(view: View, index: int) -> int:
         placeholder="one of another class",
         bind="query-params",
         persist_state="session",
-        help="Where the way through the latent space ends; left empty, an image of another class.",
+        help="The image at the end of the path. If empty, an image of another class is used.",
     )
     return _of_another_class(view, index) if given is None else given
 

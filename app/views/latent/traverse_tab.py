@@ -1,4 +1,4 @@
-"""One latent dimension moved at a time."""
+"""The Traverse tab: move one latent dimension at a time."""
 
 import numpy as np
 import streamlit as st
@@ -7,7 +7,7 @@ from app.figures import latent_sheets as sheets
 from app.figures.latent_map import dimension_name
 from app.figures.pictures import as_picture
 from app.parts import charts, widgets
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services.latent import View
 from app.views.latent import code, data
 from app.views.latent.interpolate_tab import _STEPS
@@ -18,13 +18,10 @@ MAX_ROWS = 10
 _FEW_ROWS = 4
 
 
-# ---- one dimension at a time
-
-
 def traverse(view: View, index: int) -> None:
-    """The dimensions with the most KL, one a row, each moved while the others stay."""
+    """Show the dimensions with the most KL, one per row, moved while the others stay fixed."""
     point = data.point(view, index)
-    dims = latent_.cloud(view).dimensions
+    dims = latent_service.cloud(view).dimensions
     rows = dims.order[:MAX_ROWS].tolist()
     values = np.linspace(-3, 3, _STEPS + 2)
     images = as_picture(latent.decode(view.model, latent.traversals(point.mean, rows, values)))
@@ -47,7 +44,7 @@ def traverse(view: View, index: int) -> None:
         )
     st.caption(
         f"Every row starts from the posterior mean of image {point.index} and moves one dimension. "
-        "Rows are in order of KL, averaged over the images shown on the map; a dead dimension "
+        "Rows are sorted by KL, averaged over the images shown on the map. A dead dimension "
         "changes nothing."
     )
     widgets.code(code.lines("Traverse", view, point.index))

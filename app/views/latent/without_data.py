@@ -1,4 +1,4 @@
-"""What a latent space shows without any image of the data: the decoder's side, and kept latents."""
+"""The Latent space page without the data: decoder images and stored latents."""
 
 import numpy as np
 import streamlit as st
@@ -10,7 +10,7 @@ from app.figures import latent_sheets as sheets
 from app.figures.pictures import as_picture
 from app.parts import charts, missing_data, widgets
 from app.parts.text import shown_path
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services import models
 from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
@@ -24,16 +24,16 @@ _SAMPLES = (8, 10)  # rows and columns
 _ROWS, _STEPS = 8, 13
 _HEIGHT = 460
 WITHOUT_DATA = (
-    "A closer look at its images, and the ways from one to another, need it. Where training images "
-    "lie, and what the decoder makes of any z, are below."
+    "A close look at single images and the paths between them need the data. Below you see where "
+    "the training images lie, and what the decoder draws for any z."
 )
 
 
 def show(choice: Choice) -> None:
-    """The panel that says what is missing, and all that can be seen meanwhile."""
+    """Show the panel about the missing data, and everything that works without the data."""
     missing_data.panel(choice, WITHOUT_DATA)
     d = choice.run.config.model.latent_size
-    places = latent_.training_places(choice)
+    places = latent_service.training_places(choice)
     left, right = st.columns(2, gap="medium")
     with right if places else st.container():
         if d == 2:
@@ -48,7 +48,7 @@ def show(choice: Choice) -> None:
     widgets.code(_code(choice))
 
 
-def _map(choice: Choice, places: latent_.Places) -> None:
+def _map(choice: Choice, places: latent_service.Places) -> None:
     d = choice.run.config.model.latent_size
     info = find_dataset(choice.run.config.dataset)
     figure = figures.map_figure(
@@ -64,8 +64,8 @@ def _map(choice: Choice, places: latent_.Places) -> None:
     alt = f"Scatter plot: posterior means of {len(places.index):,} training images, by class."
     charts.chart(figure, "latent-map", alt)
     st.caption(
-        f"{len(places.index):,} training images of {info.title}: their latents come with the "
-        "model, their pictures do not. Dotted: 1, 2, 3 σ of the prior."
+        f"{len(places.index):,} training images of {info.title}. Their latents are stored "
+        "with the model, their pictures are not. Dotted: 1, 2, 3 σ of the prior."
     )
 
 
@@ -83,7 +83,7 @@ def _manifold(choice: Choice) -> None:
     alt = f"A sheet of {_SIDE} by {_SIDE} decoded images, from one end of the prior to the other."
     charts.chart(figure, "latent-manifold", alt)
     st.caption(
-        "Each image stands for an equal share of the prior (its quantiles); Kingma & Welling 2014, "
+        "Each image stands for an equal share of the prior (by quantiles); Kingma & Welling 2014, "
         "appendix A."
     )
 
@@ -91,7 +91,7 @@ def _manifold(choice: Choice) -> None:
 def _samples(choice: Choice) -> None:
     rows, columns = _SAMPLES
     prior = models.model(choice).prior
-    generator = torch.Generator(prior.origin.device).manual_seed(latent_.SEED)
+    generator = torch.Generator(prior.origin.device).manual_seed(latent_service.SEED)
     figure = sheets.sheet_figure(
         _decoded(choice, prior.sample((rows, columns), generator)),
         [""] * columns,
@@ -99,13 +99,13 @@ def _samples(choice: Choice) -> None:
         title="E[x|z], z drawn from the prior",
         height=_HEIGHT,
     )
-    alt = f"{rows * columns} images that the model makes up, from draws of the prior."
+    alt = f"{rows * columns} images that the model generates from draws of the prior."
     charts.chart(figure, "latent-samples", alt)
-    st.caption(f"{rows * columns} draws z ~ p(z), decoded; seed {latent_.SEED}.")
+    st.caption(f"{rows * columns} draws z ~ p(z), decoded; seed {latent_service.SEED}.")
 
 
 def _traversals(choice: Choice) -> None:
-    """From z = 0, the dimensions that move the picture most, one a row."""
+    """Move single dimensions from z = 0: those that change the image most, one per row."""
     d = choice.run.config.model.latent_size
     ends = _decoded(choice, latent.traversals(np.zeros(d), range(d), np.array([-2.0, 2.0])))
     moved = np.abs(ends[:, 1] - ends[:, 0]).reshape(d, -1).sum(1)
@@ -121,7 +121,7 @@ def _traversals(choice: Choice) -> None:
     )
     alt = f"{len(dims)} rows of decoded images; in each, one latent dimension goes from −3 to 3."
     charts.chart(figure, "latent-traversals", alt)
-    st.caption("The dimensions whose change alters the picture most, the strongest first.")
+    st.caption("The dimensions that change the image most, strongest first.")
 
 
 def _code(choice: Choice) -> list[str]:
@@ -143,7 +143,7 @@ def _code(choice: Choice) -> list[str]:
         "samples = latent.decode(model, z)",
         f"values = np.linspace(-3, 3, {_STEPS})",
         f"rows = latent.traversals(np.zeros({d}), range({d}), values)",
-        "images = latent.decode(model, rows)  # a row for each dimension",
+        "images = latent.decode(model, rows)  # one row per dimension",
     ]
 
 

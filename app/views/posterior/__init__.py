@@ -1,1 +1,1 @@
-"""The lab of the posterior: q(z|x) beside the true p(z|x)."""
+"""The Posterior lab: q(z|x) beside the true p(z|x)."""

@@ -1,4 +1,4 @@
-"""The lines of ``vae_core`` behind each tab of the Posterior lab."""
+"""Example code: the ``vae_core`` lines that compute each tab of the Posterior lab."""
 
 from app.parts.text import shown_path
 from app.views.posterior.subject import SEED, Subject
@@ -20,7 +20,7 @@ from vae_core.analysis.latent import posterior_contours
 
 grid = posterior_grid(model, x)                 # p(z|x) on a grid, and log p(x)
 print(grid.log_px, grid.error, grid.moments())
-curves = posterior_contours(model, x)           # where q(z|x) carries |ε| = 1, 2, 3
+curves = posterior_contours(model, x)           # where q(z|x) maps |ε| = 1, 2, 3
 """
 
 _TRUTH_MANY = """
@@ -31,7 +31,7 @@ for chains in posterior_steps(model, x, chains=4, draws=250, warmup=300, seed={s
     pass
 print(chains.draws.shape, chains.r_hat(), chains.acceptance)
 z, _ = model.posterior(x).rsample_and_log_prob(4096)
-plane = narrowest_plane_of(z[:, 0].double().numpy())       # what the picture shows
+plane = narrowest_plane_of(z[:, 0].double().numpy())       # the plane of the picture
 print(plane.project(chains.draws.double().numpy()).shape)
 """
 
@@ -80,10 +80,10 @@ for method in available(model):
 
 
 def lines(tab: str, subject: Subject, samples: int = 1000, temperatures: int = 500) -> str:
-    """Runnable Python that computes what a tab shows of the image under the chosen model."""
+    """Runnable Python that computes what a tab shows for the image and the chosen model."""
     body = _TABS.get(tab) or (_TRUTH if subject.d <= 2 else _TRUTH_MANY)
     drawn = subject.z is not None
-    asked = {
+    options = {
         field: getattr(SCHEDULE, field)
         for field in ("samples", "check_every", "check_samples", "patience", "rates", "most_steps")
     }
@@ -96,7 +96,7 @@ def lines(tab: str, subject: Subject, samples: int = 1000, temperatures: int = 5
         call=f"bdmc(model, x, z, annealing, seed={SEED})"
         if drawn
         else f"ais(model, x, annealing, seed={SEED})",
-        schedule=f"Schedule({', '.join(f'{k}={v}' for k, v in asked.items())})",
+        schedule=f"Schedule({', '.join(f'{k}={v}' for k, v in options.items())})",
         exact=_reference(subject),
         draws=GAP_DRAWS,
         methods=METHOD_DRAWS,

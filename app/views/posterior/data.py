@@ -1,4 +1,4 @@
-"""What the Posterior lab shows at once, cached by the models' weights and the image."""
+"""Fast results of the Posterior lab, cached by the model's weights and the image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,17 +21,19 @@ from vae_core.analysis.latent import Plane, narrowest_plane_of
 from vae_core.inference.methods import METHODS, infer
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
 
-LINES = {1: 801, 2: 181}  # of the grid that is drawn
+LINES = {1: 801, 2: 181}  # grid lines per dimension, by d
 ELBO_SAMPLES = 1000
 REFERENCE_SAMPLES = 10_000
-PLANE_DRAWS = 4096  # that its directions be those of q and not of chance
+PLANE_DRAWS = 4096  # enough draws that the directions of the plane depend on q, not on chance
 _CLOSED_FORM = "closed-form"
 _BY_SUBJECT: dict[str | type[Any], Any] = {Subject: Subject.identity}
 
 
 def prepare(subject: Subject, members: Sequence[Member] = ()) -> None:
-    """Compute the truth, and :func:`reference` if members are given, behind a spinner that has a
-    place of its own: nothing below it moves."""
+    """Compute :func:`truth`, or :func:`reference` if members are given, with a spinner.
+
+    The spinner has its own container, so nothing below it moves.
+    """
     with st.container():
         if members:
             reference(subject, members)
@@ -51,7 +53,7 @@ def _truth(subject: Subject) -> PosteriorGrid:
 
 
 def shape(subject: Subject, member: Member) -> Shape:
-    """How a member's q(z|x) is drawn."""
+    """Shape of a member's q(z|x), for drawing."""
     return _shape(subject.on(member.choice))
 
 
@@ -62,7 +64,7 @@ def _shape(subject: Subject) -> Shape:
 
 
 def plane(subject: Subject, member: Member) -> Plane:
-    """What d > 2 is drawn in: where a member's q(z|x) is narrowest against the prior."""
+    """Plane for pictures with d > 2: where a member's q(z|x) is narrowest against the prior."""
     return _plane(subject.on(member.choice))
 
 
@@ -74,7 +76,7 @@ def _plane(subject: Subject) -> Plane:
 
 
 def steps(subject: Subject, member: Member) -> Steps:
-    """A member's flow, stage by stage."""
+    """Stages of a member's flow."""
     return _steps(subject.on(member.choice))
 
 
@@ -96,10 +98,10 @@ def exact(subject: Subject) -> tuple[float, float] | None:
 
 
 def reference(subject: Subject, members: Sequence[Member]) -> tuple[float, float, bool]:
-    """log p(x) to hold everything against, its error in nats, and whether it is exact.
+    """Reference value of log p(x), its error in nats, and whether the value is exact.
 
-    Where it is not known, it is estimated by importance sampling with the member whose weights have
-    the largest effective sample size.
+    If the exact value is not available, log p(x) is estimated by importance sampling with the
+    member whose weights have the largest effective sample size.
     """
     known = exact(subject)
     if known is not None:
@@ -109,12 +111,12 @@ def reference(subject: Subject, members: Sequence[Member]) -> tuple[float, float
 
 
 def reference_samples(subject: Subject) -> int | None:
-    """K of :func:`reference`; None where log p(x) is exact."""
+    """K of :func:`reference`; None if log p(x) is exact."""
     return None if exact(subject) is not None else REFERENCE_SAMPLES
 
 
 def weighed(subject: Subject, member: Member, samples: int) -> Weights:
-    """log w at draws of a member's q(z|x): where there are few, and no progress bar is needed."""
+    """log w at draws of a member's q(z|x), for few draws that need no progress bar."""
     return _weighed(subject.on(member.choice), samples)
 
 
@@ -126,10 +128,10 @@ def _weighed(subject: Subject, samples: int) -> Weights:
 
 
 def density(grid: PosteriorGrid) -> Floats:
-    """p(z|x) on the grid, (n,) or (n, n) as the grid has it."""
+    """p(z|x) on the grid, (n,) for d = 1 or (n, n) for d = 2."""
     return grid.density.numpy()
 
 
 def axes(grid: PosteriorGrid) -> list[Floats]:
-    """z of the grid lines by dimension."""
+    """Positions of the grid lines, one array per dimension."""
     return [axis.numpy() for axis in grid.axes]

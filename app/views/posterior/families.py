@@ -1,4 +1,4 @@
-"""The families of q(z|x) that can be laid over one true posterior, and their colours."""
+"""The families of q(z|x) that share one decoder, and so one true posterior; their colours."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,60 +19,60 @@ _PALETTE = (
     "#8C4DC8", "#AB649A",
 )  # fmt: skip
 COLOURS: dict[PosteriorName, str] = dict(zip(POSTERIORS, itertools.cycle(_PALETTE), strict=False))
-"""Drawn as lines, so with a contrast of at least 3 on the light and on the dark ground. Mean-field,
-full and spline are shown first, and differ most."""
+"""Line colours with a contrast of at least 3 on the light and on the dark background. Mean-field,
+full and spline, which are shown first, differ most."""
 _AT_FIRST: tuple[PosteriorName, ...] = ("mean-field", "spline")  # beside the model's own family
 _KEY = "families"
 
 
 def colour_of(family: PosteriorName) -> str:
-    """The colour that a family has in every panel."""
+    """Colour of a family, the same in every panel."""
     return COLOURS[family]
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model whose q(z|x) is looked at; all members of a page share one decoder."""
+    """A model whose q(z|x) is shown. All members on the page share one decoder."""
 
     choice: Choice
 
     @property
     def family(self) -> PosteriorName:
-        """Its family."""
+        """Family of the posterior."""
         return self.choice.run.config.model.posterior
 
     @property
     def name(self) -> str:
-        """What pages call it."""
+        """Short name of the family."""
         return POSTERIORS[self.family].short
 
     @property
     def title(self) -> str:
-        """Its full name."""
+        """Full name of the family."""
         return (explain("posterior").titles or {})[self.family]
 
     @property
     def colour(self) -> str:
-        """The colour of its family."""
+        """Colour of the family."""
         return colour_of(self.family)
 
     @property
     def is_flow(self) -> bool:
-        """Whether it bends a Gaussian, step by step."""
+        """Whether the family is a flow, which transforms a Gaussian step by step."""
         return self.family in FLOWS
 
 
 def companions(choice: Choice) -> list[Choice]:
-    """The models with the choice's decoder, so with the same true posteriors; one of each family.
+    """Models with the same decoder as the choice, so with the same true posteriors; one per family.
 
-    They stand in the order of the families. Of several models of a family the choice itself is
-    taken, else the first that lists name and that can be read.
+    Sorted in the order of the families. If a family has several models, the choice itself is used,
+    or else the first readable model in the list.
     """
     return _companions(choice)[0]
 
 
 def _companions(choice: Choice) -> tuple[list[Choice], list[Choice]]:
-    """The companions, and those left out because they cannot be read."""
+    """The companions, and the models left out because they cannot be read."""
     found: dict[PosteriorName, Choice] = {choice.run.config.model.posterior: choice}
     unreadable = []
     for other in models.companions(choice).values():
@@ -99,7 +99,7 @@ def _readable(choice: Choice) -> bool:
 
 
 def pick_members(choice: Choice) -> list[Member]:
-    """Pills of the families there are for this decoder; the choice alone if none is picked."""
+    """Draw pills for the families with this decoder. If none is picked, use the choice alone."""
     found, unreadable = _companions(choice)
     members = {Member(each).name: Member(each) for each in found}
     own = Member(choice).name
@@ -111,12 +111,12 @@ def pick_members(choice: Choice) -> list[Member]:
     if unreadable:
         st.caption(_left_out(unreadable))
     if not picked:
-        st.caption(f"No family is chosen: what is shown is {own}, the model's own.")
+        st.caption(f"No family is chosen, so the page shows the model's own family, {own}.")
     return [members[name] for name in members if name in picked] or [members[own]]
 
 
 def _pills(members: Mapping[str, Member], own: str) -> list[str]:
-    """The names that are picked."""
+    """Draw the pills and return the picked names."""
     names = list(members)
     if _KEY in st.session_state:  # another decoder has other companions
         st.session_state[_KEY] = [n for n in st.session_state[_KEY] or [] if n in members]
@@ -130,18 +130,18 @@ def _pills(members: Mapping[str, Member], own: str) -> list[str]:
         key=_KEY,
         bind="query-params",
         persist_state="session",
-        help="Each family's encoder was trained for one and the same decoder, so all of them aim "
-        "at the same true posterior; each keeps its colour in all panels.",
+        help="All these encoders were trained for the same decoder, so they approximate the same "
+        "true posterior. Each family has the same colour in all panels.",
     )
 
 
 def _left_out(unreadable: Sequence[Choice]) -> str:
     names = (f"{Member(each).name} ({errors.plain(each.run.name)})" for each in unreadable)
-    return f"Left out, as the weights cannot be read: {', '.join(names)}."
+    return f"Left out because the weights cannot be read: {', '.join(names)}."
 
 
 def _colour_pills(colours: list[str]) -> None:
-    """A dot of the family's colour in each pill."""
+    """Put a dot in the family's colour in each pill."""
     rules = "".join(
         f".st-key-{_KEY} button:nth-of-type({i}) p::before {{ background: {colour}; }}"
         for i, colour in enumerate(colours, 1)

@@ -1,4 +1,4 @@
-"""A flow's steps one by one: how each bends what the last one left."""
+"""The Flow steps tab: how each step of a flow transforms the draws."""
 
 from collections.abc import Sequence
 
@@ -18,16 +18,16 @@ from app.views.posterior.subject import Subject
 from app.views.posterior.truth_tab import GREY, ground_of, plane_titles
 from vae_core.wording.numbers import typeset
 
-_ORDERED = ("iaf",)
+_ORDER_REVERSING = ("iaf",)
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab; a sentence where no flow is chosen."""
+    """Draw the tab, or an explanation if no flow is chosen."""
     flows = {member.name: member for member in members if member.is_flow}
     if not flows:
         st.info(
-            "A Gaussian q(z|x) is made in one step, z = μ + Lε: there is nothing to follow. Choose "
-            "a flow among the families above, or a model with one.",
+            "A Gaussian q(z|x) has a single step, z = μ + Lε, so this tab has nothing to show. "
+            "Choose a flow among the families above, or a model with a flow.",
             icon=":material/info:",
         )
         navigation.link("train", "Train a flow")
@@ -47,7 +47,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         key="step",
         bind="query-params",
         persist_state="session",
-        help="0 is the Gaussian that the encoder gives; each step is one map z_t = f_t(z_{t−1}).",
+        help="0 is the Gaussian from the encoder. Each step is one map z_t = f_t(z_{t−1}).",
     )
     plot, about = st.columns([10, 6], gap="medium")
     with about:
@@ -56,7 +56,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
             key="still",
             bind="query-params",
             persist_state="session",
-            help="Shows how far the draws move and shrink; off, each step fills the picture.",
+            help="On: shows how far the draws move and shrink. Off: each step fills the picture.",
         )
     with plot:
         _stage(subject, member, steps, step, still)
@@ -69,7 +69,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
 
 
 def _pick_flow(names: Sequence[str]) -> str:
-    """Which flow to take apart; a control only where there are several."""
+    """Choose the flow to show. A control appears only if several flows are chosen."""
     if len(names) == 1:
         return names[0]
     if st.session_state.get("flow") not in names:  # another decoder has other flows
@@ -80,7 +80,7 @@ def _pick_flow(names: Sequence[str]) -> str:
         default=names[0],
         required=True,
         key="flow",
-        help="Which of the chosen flows to take apart.",
+        help="Which of the chosen flows to show step by step.",
         **widgets.IN_URL,
     )
 
@@ -119,18 +119,18 @@ def _stage(subject: Subject, member: Member, steps: Steps, step: int, still: boo
 
 
 def _reading(subject: Subject, member: Member, step: int) -> str:
-    """What is seen of a stage."""
+    """Caption of a stage."""
     drawn = f"draws of z{_sub(step)}"
     if subject.d == 1:
         return f"{GREY[0]} Line: the density of {drawn}."
     dots = f"Dots: {drawn}, " + (
-        "coloured by log |det| of this step there." if step else "before any step."
+        "coloured by log |det| of this step at each draw." if step else "before any step."
     )
     if subject.d == 2:
         return f"{GREY[1]} {dots} Lines: where the circles |ε| = 1 and 2 are now."
     return (
-        f"{dots} The plane is the one in which the last stage of {member.name} is narrowest "
-        f"against the prior, whose sd is 1; the other {subject.d - 2} directions are not seen."
+        f"{dots} The picture shows the plane in which the last stage of {member.name} is narrowest "
+        f"compared with the prior (sd 1). The other {subject.d - 2} directions are not shown."
     )
 
 
@@ -141,7 +141,7 @@ def _around(points: Floats) -> tuple[Floats, Floats]:
 
 
 def _both(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """The corners of what holds both windows."""
+    """Corners of the smallest window that contains both windows."""
     return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
 
 
@@ -173,28 +173,28 @@ def _said(member: Member, steps: Steps, step: int) -> str:
     total = steps.log_abs_dets[:step].sum(0)
     if step == 0:
         text = (
-            "**t = 0**: the Gaussian base, z₀, which the encoder gives. Each step then "
-            "moves every draw; where it stretches space (log |det| above 0), q gets thinner, and "
-            "where it squeezes, denser."
+            "**t = 0**: the Gaussian base z₀ from the encoder. Each step then moves every draw. "
+            "Where it stretches space (log |det| above 0), the density of q falls. Where it "
+            "squeezes space, the density rises."
         )
     else:
         here = steps.log_abs_dets[step - 1]
         does = "stretches" if here.mean() > 0 else "squeezes"
         spread = here.std()
-        bends = (
-            f"by a factor that differs from place to place (sd {spread:.2f} nats)"
+        how = (
+            f"by a factor that differs between draws (sd {spread:.2f} nats)"
             if spread > 0.05
             else "by nearly the same factor everywhere"
         )
         text = (
             f"**t = {step}**: this step {does} space, by {typeset(here.mean(), '+.2f')} nats on "
-            f"average, {bends}. So far log q has changed by {typeset(-total.mean(), '+.2f')} nats "
+            f"average, {how}. So far log q has changed by {typeset(-total.mean(), '+.2f')} nats "
             "on average."
         )
-    if member.family in _ORDERED and 0 < step < len(steps.log_abs_dets):
+    if member.family in _ORDER_REVERSING and 0 < step < len(steps.log_abs_dets):
         text += (
-            " An autoregressive step, but for the last, also reverses the order of the dimensions, "
-            "which shows as a mirror image about the diagonal."
+            " Every autoregressive step except the last also reverses the order of the dimensions. "
+            "The picture is then mirrored at the diagonal."
         )
     return text
 

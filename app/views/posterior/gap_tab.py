@@ -1,4 +1,4 @@
-"""The gap between log p(x) and the ELBO, taken apart for every family."""
+"""The Gap tab: the two parts of the gap between log p(x) and the ELBO, for every family."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,11 @@ from vae_core.wording.numbers import number
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab."""
+    """Draw the tab."""
     st.caption(
-        "log p(x) − ELBO = KL(q(z|x) ‖ p(z|x)) has two parts. **Approximation**: what even the "
-        "best q of the family, q*, fitted to this image alone, leaves. **Amortisation**: what the "
-        "encoder, which must answer for all images, loses against q*. "
+        "log p(x) − ELBO = KL(q(z|x) ‖ p(z|x)) has two parts. **Approximation**: the gap that "
+        "remains with the best q of the family, q*, fitted to this image alone. **Amortisation**: "
+        "the additional gap of the encoder, which must serve all images. "
         "(Cremer, Li & Duvenaud 2018.)"
     )
     data.prepare(subject, members)
@@ -32,7 +32,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         subject,
         K=data.reference_samples(subject),
         L=GAP_DRAWS,
-        note="fits by Adam, measured on fresh noise",
+        note="fitted with Adam, measured on new noise",
     )
     widgets.code(code.lines("gap", subject))
 
@@ -61,7 +61,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
             )
         )
         done = bench.finished(tasks[name])
-        how = "converged" if state.converged else "not converged" if done else "under way"
+        how = "converged" if state.converged else "not converged" if done else "in progress"
         fits.append(f"{name} {how} after {state.steps} steps")
     left, right = st.columns([6, 5], gap="medium")
     with left:
@@ -84,6 +84,4 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
         head = ("nats", "ELBO[q]", "ELBO[q*]", "approximation", "amortisation")
         st.html(notes.table(head, rows, [b.colour for b in bars]))
         st.markdown(about_gap(bars, exact, error))
-        st.caption(
-            f"± is one standard error, the lines in the chart are two. Fits: {'; '.join(fits)}."
-        )
+        st.caption(f"± is one standard error; lines in the chart are two. Fits: {'; '.join(fits)}.")

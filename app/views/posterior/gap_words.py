@@ -1,4 +1,4 @@
-"""What the gap taken apart says, in sentences that claim no more than was measured."""
+"""Sentences about the parts of the gap. They claim no more than was measured."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from vae_core.wording.ties import clearly, leaders
 
 
 def about_gap(bars: Sequence[GapBar], exact: bool, error: float = 0.0) -> str:
-    """What is seen, in a few sentences.
+    """Describe the chart of the gap in a few sentences.
 
     Args:
-        exact: whether log p(x) is known, or estimated from below.
-        error: of log p(x), in nats, which all bars share.
+        exact: True if log p(x) is exact, False if it is estimated from below.
+        error: error of log p(x) in nats, which all bars share.
     """
     if not bars:
         return ""
@@ -33,8 +33,8 @@ def _nearest(bars: Sequence[GapBar], exact: bool, error: float) -> str:
     elif len(lead) == 1:
         does = f"comes nearest: {left} remain"
     else:
-        does = f"come nearest, too close to tell apart: {left} remain"
-    return f"Fitted to this image alone, {names} {does}, which no encoder could save."
+        does = f"come nearest, with no clear difference: {left} remain"
+    return f"Fitted to this image alone, {names} {does}, which no encoder could avoid."
 
 
 def _encoder(bars: Sequence[GapBar]) -> str:
@@ -48,11 +48,11 @@ def _encoder(bars: Sequence[GapBar]) -> str:
     else:
         families = listed_in_bold(bars[i].name for i in lead)
         how = f"most for {families}: {'up to ' * (len(lead) > 1)}"
-    return f"The encoder costs {how}{lost} that a better one would win back."
+    return f"The encoder loses {how}{lost}, which a better encoder could regain."
 
 
 def _nested(bars: Sequence[GapBar], error: float) -> str:
-    """Why a smaller family may come out ahead of one that contains it."""
+    """Explain why a smaller family can have a better result than one that contains it."""
     found = {bar.name: bar for bar in bars}
     small, large = found.get(POSTERIORS["mean-field"].short), found.get(POSTERIORS["full"].short)
     if small is None or large is None:
@@ -61,24 +61,24 @@ def _nested(bars: Sequence[GapBar], error: float) -> str:
     if not clearly(ahead, _own_error(small, error), _own_error(large, error)):
         return ""
     return (
-        f"{large.name} contains {small.name.lower()}, so its best q is no worse: that its refit "
-        "stands lower is a local optimum, in which the gradient steps ended."
+        f"{large.name} contains {small.name.lower()}, so its best q cannot be worse. Its fit is "
+        "lower here because the gradient steps ended in a local optimum."
     )
 
 
 def _own_error(bar: GapBar, shared: float) -> float:
-    """The error of ELBO[q*]: that of log p(x) moves all bars alike, and decides no order."""
+    """Error of ELBO[q*] alone. The error of log p(x) moves all bars together, not their order."""
     return math.sqrt(max(0.0, bar.approximation_se**2 - shared**2))
 
 
 def _found(exact: bool) -> str:
     text = (
-        "q* is the best q that gradient steps have found: a better one would move some of the "
-        "approximation part to amortisation."
+        "q* is the best q that gradient steps have found. A better q would move some of the "
+        "approximation part to the amortisation part."
     )
     if exact:
         return text
     return (
-        f"{text} As log p(x) is itself estimated from below here, the whole gap is at least what "
-        "is shown, but for the errors."
+        f"{text} Here log p(x) is estimated from below, so the true gap is at least as large as "
+        "shown, apart from the errors."
     )

@@ -1,4 +1,4 @@
-"""Methods of inference side by side: their draws over the true posterior, value and time."""
+"""The Methods tab: compare inference methods by their draws, their value and their time."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from app.views.posterior.families import Member, colour_of
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import METHOD_DRAWS, method_task
 from app.views.posterior.truth_tab import ground_of, true_draws
-from vae_core.inference import methods as methods_
+from vae_core.inference import methods as inference_methods
 from vae_core.inference.methods import State
 from vae_core.wording.numbers import number
 
@@ -29,26 +29,26 @@ _AT_FIRST = (
 )  # fmt: skip
 _SHOWN = 500  # draws
 _HEIGHT = 210
-_KINDS: dict[methods_.Kind, tuple[str, Kind]] = {
+_KINDS: dict[inference_methods.Kind, tuple[str, Kind]] = {
     "bound": ("a lower bound on log p(x)", "lower"),
     "estimate": ("an estimate, which may exceed log p(x)", "estimate"),
     "exact": ("log p(x) itself", "exact"),
-    "draws": ("draws alone, no value", "estimate"),
+    "draws": ("draws only, no value", "estimate"),
 }
 
 
 class Entry(NamedTuple):
-    """A method as it is run here: for the amortised one, once a family."""
+    """A method to run. The amortised method is run once per family."""
 
     title: str
     colour: str
-    method: methods_.Method
+    method: inference_methods.Method
     task: Task[State]
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab."""
-    usable = {method.title: method for method in methods_.available(subject.model)}
+    """Draw the tab."""
+    usable = {method.title: method for method in inference_methods.available(subject.model)}
     if "methods" in st.session_state:
         kept = [t for t in st.session_state["methods"] or [] if t in usable]
         st.session_state["methods"] = kept
@@ -60,8 +60,8 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         key="methods",
         bind="query-params",
         persist_state="session",
-        help="All look for p(z|x) of this one image and this one decoder. Adversarial inference "
-        "takes the longest.",
+        help="All methods approximate p(z|x) for this image and this decoder. Adversarial "
+        "inference takes the longest.",
     )
     chosen = entries(subject, members, [usable[title] for title in usable if title in picked])
     if not chosen:
@@ -69,14 +69,14 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         return
     tasks = [entry.task for entry in chosen]
     live.panel(tasks, lambda bench: _drawn(subject, chosen, bench), "methods")
-    notes.protocol(subject, L=METHOD_DRAWS, note="times are those of this computer, just now")
+    notes.protocol(subject, L=METHOD_DRAWS, note="times were measured on this computer just now")
     widgets.code(code.lines("methods", subject))
 
 
 def entries(
-    subject: Subject, members: Sequence[Member], methods: Sequence[methods_.Method]
+    subject: Subject, members: Sequence[Member], methods: Sequence[inference_methods.Method]
 ) -> list[Entry]:
-    """What is run: the amortised q of every family chosen, the other methods once."""
+    """List what to run: the amortised q for every chosen family, the other methods once."""
     own = Member(subject.choice)
     colours = {
         "refitted": own.colour,
@@ -108,15 +108,15 @@ def _drawn(subject: Subject, chosen: Sequence[Entry], bench: Bench) -> None:
     states = [(entry, bench.latest(entry.task)) for entry in chosen]
     picture = _canvas(subject, bench)
     with st.container(key="posterior-cards"):
-        for number_, (entry, state) in enumerate(states):
-            with st.container(key=f"posterior-card-{number_}", gap=None):
+        for position, (entry, state) in enumerate(states):
+            with st.container(key=f"posterior-card-{position}", gap=None):
                 _card(entry, state, picture)
     room = sum(entry.method.kind != "draws" for entry in chosen)
     _values(subject, [(e, s) for e, s in states if s is not None], room)
 
 
 class _Canvas(NamedTuple):
-    """Draws a method's draws, (n, d), in its colour over the true posterior."""
+    """Makes figures of a method's draws, (n, d), over the true posterior."""
 
     subject: Subject
     truth: np.ndarray | None
@@ -174,7 +174,7 @@ def _said(entry: Entry, state: State) -> str:
 
 
 def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) -> None:
-    """The values on one ruler."""
+    """Draw the values of all methods on one axis."""
     exact = data.exact(subject)
     marks = [
         Mark(e.title, e.colour, s.value, s.error or 0.0, _KINDS[e.method.kind][1])
@@ -197,7 +197,7 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
         posterior_values.ruler_figure(
             marks,
             exact[0] if exact else None,
-            title="What each method says of log p(x)",
+            title="log p(x) by each method",
             room=room,
         ),
         "posterior-methods",
@@ -206,14 +206,16 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
     )
     doubtful = [e.title for e, s in states if s.share == 1 and not notes.mixed(s.diagnostics)]
     grey = (
-        "coloured dots the draws of a method"
+        "coloured dots are the draws of a method"
         if subject.d <= 2
-        else "as HMC, once chosen, draws it, in the plane of the Posterior tab"
+        else "drawn by HMC if HMC is chosen, in the plane of the Posterior tab"
     )
     text = (
-        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle an estimate "
-        "that may lie above log p(x), a diamond the exact value; lines are ± 2 standard errors."
+        f"Grey is the true posterior, {grey}. A triangle is a lower bound, a circle is an estimate "
+        "that may lie above log p(x), a diamond is the exact value. Lines are ± 2 standard errors."
     )
     if doubtful:
-        text += f" R̂ above {notes.MIXED}: the chains of {', '.join(doubtful)} have not mixed well."
+        text += (
+            f" R̂ is above {notes.MIXED}: the chains of {', '.join(doubtful)} have not mixed well."
+        )
     st.caption(text)

@@ -1,4 +1,4 @@
-"""How the figures of the Posterior lab were made, and whether to trust them."""
+"""Protocols of the Posterior lab, and texts that say whether a number can be trusted."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from vae_core.inference.pareto import TRUSTED_PARETO_K, trustworthy
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import typeset
 
-_LIGHT = 0.5  # below it the weights have a variance
+_LIGHT = 0.5  # below this k̂ the weights have a finite variance
 MIXED = 1.05
 _FINE = 0.001
 _DIAGNOSTICS = {
@@ -33,7 +33,7 @@ def protocol(
     L: int | None = None,  # noqa: N803
     note: str = "",
 ) -> None:
-    """The line under a figure that says how it was measured."""
+    """Draw the line under a figure that says how it was measured."""
     config = subject.choice.run.config
     pixels = config.pixels if subject.z is None else "z from p(z), pixels from p(x|z)"
     protocol = Protocol(config.dataset, subject.origin, samples=L, importance_samples=K, seed=SEED)
@@ -41,42 +41,42 @@ def protocol(
 
 
 def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest: float) -> str:
-    """What the importance weights of a family say of log p̂(x), in a sentence or two.
+    """Say in a sentence or two whether the importance weights of a family give a good log p̂(x).
 
     Args:
         samples: K.
         ess: effective sample size.
-        pareto_k: of their tail.
-        largest: the share of the largest weight in all, 0 to 1.
+        pareto_k: shape of the tail of the weights.
+        largest: share of the largest weight in the sum, 0 to 1.
     """
     k = f"k̂ = {typeset(pareto_k, '.2f')}" if math.isfinite(pareto_k) else "no k̂"
     first = (
-        f"**{name}**: {samples:,} draws are worth {ess:,.0f} of the true posterior (ESS); the "
-        f"heaviest draw holds {largest:.2%} of the weight; {k}: "
+        f"**{name}**: {samples:,} draws are worth {ess:,.0f} draws of the true posterior (ESS); "
+        f"the largest weight is {largest:.2%} of the sum; {k}: "
     )
     return (
         first
         + {
             "too few draws": "too few draws to judge the tail.",
-            "trust": "a light tail, log p̂(x) and its error can be trusted.",
-            "good enough": "a heavier tail, still good enough; more draws help slowly.",
+            "trust": "a light tail, so log p̂(x) and its error can be trusted.",
+            "good enough": "a heavier tail, but still good enough. More draws help only slowly.",
             "do not trust": _HEAVY if pareto_k > TRUSTED_PARETO_K else _FEW,
         }[verdict(ess, pareto_k)]
     )
 
 
 _HEAVY = (
-    "too heavy a tail. Somewhere q falls off faster than the true posterior, and a rare draw from "
-    "there may outweigh all others: do not trust log p̂(x) or its error."
+    "the tail is too heavy. Somewhere q falls off faster than the true posterior, and a rare draw "
+    "from there may outweigh all others. Do not trust log p̂(x) or its error."
 )
 _FEW = (
-    "a few draws decide everything, from where q hardly ever looks and the true posterior is. "
-    "Whatever k̂ says, do not trust log p̂(x) or its error."
+    "a few draws carry almost all the weight. They lie where the true posterior is large but q is "
+    "small. Whatever k̂ is, do not trust log p̂(x) or its error."
 )
 
 
 def verdict(ess: float, pareto_k: float) -> Verdict:
-    """How far log p̂(x) can be trusted, by the effective sample size and the weights' tail."""
+    """Verdict on log p̂(x), by the effective sample size and the tail of the weights."""
     if math.isnan(pareto_k):
         return "too few draws"
     if not trustworthy(pareto_k, ess):
@@ -85,7 +85,7 @@ def verdict(ess: float, pareto_k: float) -> Verdict:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str]) -> str:
-    """An HTML table of numbers, its rows marked with colours; the first column names them."""
+    """HTML table of numbers. The first column is the name of the row, marked with its colour."""
     dots = [f"<i style='background:{colour}'></i>" if colour else "" for colour in colours]
     lines = "".join(
         f"<tr><td>{dot}{row[0]}</td>{''.join(f'<td>{cell}</td>' for cell in row[1:])}</tr>"
@@ -99,7 +99,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[
 
 
 def diagnostics(found: Mapping[str, float]) -> str:
-    """What tells whether to trust a method, in a line."""
+    """Diagnostics of a method in one line."""
     return " · ".join(
         _DIAGNOSTICS.get(name, name + " {:.3g}").format(value)
         for name, value in found.items()
@@ -108,12 +108,12 @@ def diagnostics(found: Mapping[str, float]) -> str:
 
 
 def mixed(found: Mapping[str, float]) -> bool:
-    """Whether R̂, where there is one, says that chains have come together."""
+    """Whether the chains have mixed, by R̂. True if the method has no R̂."""
     return not found.get("R̂", 1.0) > MIXED
 
 
 def at_most(error: float) -> str:
-    """A bound on an error in nats, rounded up to a digit that can be read at a glance."""
+    """Upper bound of an error in nats, rounded up to one digit."""
     if error < _FINE:
         return f"below {_FINE} nats"
     digits = -math.floor(math.log10(error))

@@ -1,4 +1,4 @@
-"""Posterior lab: the true posterior of one image, and how near every q(z|x) comes to it."""
+"""Posterior lab: the true posterior of one image, and how close every q(z|x) comes to it."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import streamlit as st
 from app.parts import charts, missing_data, pickers, widgets
 
 LEAD = (
-    "What z could this image have come from? The true posterior p(z|x) knows; q(z|x) is a guess, "
-    "and log p(x) − ELBO is what the guess costs."
+    "Which z could have produced this image? The true posterior p(z|x) is the answer. The "
+    "encoder's q(z|x) only approximates it, and log p(x) − ELBO measures the error in nats."
 )
 TABS = ("Posterior", "Ruler", "Gap", "Flow steps", "Weights", "Methods")
 
@@ -17,7 +17,7 @@ TABS = ("Posterior", "Ruler", "Gap", "Flow steps", "Weights", "Methods")
 def explore() -> None:
     with st.container(key="posterior-choice"):
         choice = pickers.pick_model()
-        # These bring torch along.
+        # The imports below load torch.
         from app.views.posterior import (
             data,
             flow_tab,

@@ -1,4 +1,4 @@
-"""The ruler: every bound on log p(x) and estimate of it, on one axis of nats."""
+"""The Ruler tab: all bounds and estimates of log p(x) on one axis in nats."""
 
 from collections.abc import Sequence
 
@@ -20,11 +20,11 @@ from vae_core.wording.numbers import number
 SAMPLES = (100, 1000, 10_000, 100_000)
 TEMPERATURES = (100, QUICK, 500, 1000, 2000)
 QUOTED = 500
-_ANNEALING = "Fewer than 500 temperatures are a quick look, not a figure to quote."
+_ANNEALING = "Fewer than 500 temperatures give a quick look, not a value to publish."
 
 
 def pick_samples() -> int:
-    """K of the importance samples, the same on all tabs."""
+    """Draw the slider of K, the number of importance samples, the same on all tabs."""
     return st.select_slider(
         "Importance samples K",
         SAMPLES,
@@ -33,24 +33,24 @@ def pick_samples() -> int:
         key="samples",
         bind="query-params",
         persist_state="session",
-        help="How many draws of each q(z|x) are weighed: more bring log p̂(x) up to log p(x).",
+        help="Number of draws from each q(z|x). More draws bring log p̂(x) closer to log p(x).",
     )
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab."""
+    """Draw the tab."""
     left, middle, right = st.columns([4, 3, 4], gap="medium", vertical_alignment="bottom")
     with left:
         samples = pick_samples()
     both = subject.z is not None
     annealed = middle.toggle(
-        "Anneal" + (" both ways (BDMC)" if both else " (AIS)"),
+        "Anneal" + (" in both directions (BDMC)" if both else " (AIS)"),
         value=subject.d > 2,
         key="anneal-both" if both else "anneal" if subject.d > 2 else "anneal-too",
         bind="query-params",
         persist_state="session",
-        help="Carries chains from the prior to the posterior: a lower bound on log p(x). For an "
-        "image that the model drew itself, chains also run backwards and bound it from above.",
+        help="Moves chains from the prior to the posterior, which gives a lower bound on log p(x). "
+        "For an image that the model drew itself, reverse chains also give an upper bound.",
     )
     temperatures = right.select_slider(
         "Temperatures",
@@ -60,7 +60,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         disabled=not annealed,
         bind="query-params",
         persist_state="session",
-        help=f"Steps from prior to posterior: more tighten the bounds and take longer. "
+        help=f"Steps from prior to posterior. More steps give tighter bounds but take longer. "
         f"{_ANNEALING}",
     )
     tasks: list[AnyTask] = [weights_task(subject, m, samples) for m in members]
@@ -102,7 +102,10 @@ def _drawn(
     with left:
         charts.chart(
             figures.ruler_figure(
-                marks, exact[0] if exact else None, title="The ruler of log p(x)", room=room
+                marks,
+                exact[0] if exact else None,
+                title="Bounds and estimates of log p(x)",
+                room=room,
             ),
             "posterior-ruler",
             "On one axis of nats: "
@@ -118,10 +121,10 @@ def _drawn(
         _iwae(weighed, exact, bounds)
     st.markdown(about_ruler(weighed, exact[0] if exact else None, bounds))
     st.caption(
-        "A triangle is a bound and points to where log p(x) lies; a dot is an importance sampling "
-        "(IS) estimate, below log p(x) on average; lines are ± 2 standard errors. The IWAE bound "
-        "with K samples starts at the ELBO (K = 1) and rises to log p(x); each K uses all samples, "
-        "in groups of K." + (f" {_ANNEALING}" if 0 < temperatures < QUOTED else "")
+        "A triangle is a bound and points towards log p(x). A dot is an importance sampling (IS) "
+        "estimate, on average below log p(x). Lines are ± 2 standard errors. The IWAE bound with K "
+        "samples starts at the ELBO (K = 1) and rises to log p(x). Each K uses all samples, in "
+        "groups of K." + (f" {_ANNEALING}" if 0 < temperatures < QUOTED else "")
     )
 
 
@@ -130,7 +133,7 @@ def _iwae(
     exact: tuple[float, float] | None,
     bounds: Sequence[Mark],
 ) -> None:
-    """The IWAE curves, with what is known of log p(x)."""
+    """Draw the IWAE curves, with the exact value or the bounds of log p(x)."""
     curves = [IwaeCurve(m.name, m.colour, *w.curve) for m, w in weighed]
     sandwich = None
     if len(bounds) == 2:

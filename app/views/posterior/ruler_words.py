@@ -1,4 +1,4 @@
-"""What the ruler of log p(x) says, in sentences that claim no more than was measured."""
+"""Sentences about the bounds and estimates of log p(x). They claim no more than was measured."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from vae_core.wording.ties import clearly, leaders
 def about_ruler(
     weighed: Sequence[tuple[Member, Weights]], log_px: float | None, bounds: Sequence[Mark]
 ) -> str:
-    """What is seen, in a few sentences.
+    """Describe the chart in a few sentences.
 
     Args:
-        weighed: the importance weights of each family.
-        log_px: log p(x) where it is known, in nats.
-        bounds: of annealing: none, the lower one, or both.
+        weighed: importance weights of each family.
+        log_px: exact log p(x) in nats, if known.
+        bounds: bounds from annealing: none, the lower one, or both.
     """
     parts = []
     if weighed:
@@ -27,16 +27,16 @@ def about_ruler(
     if len(bounds) == 2:
         parts.append(about_sandwich(*bounds))
     elif bounds:
-        parts.append("AIS is a lower bound in expectation, made without q(z|x).")
+        parts.append("AIS gives a lower bound in expectation, and does not use q(z|x).")
     return " ".join(filter(None, parts))
 
 
 def about_elbos(elbos: Sequence[tuple[str, float, float]], log_px: float | None) -> str:
-    """Whose ELBO is the highest, as far as the errors tell.
+    """Say which family has the highest ELBO, as far as the errors allow.
 
     Args:
         elbos: families with their ELBO and its standard error, in nats.
-        log_px: log p(x) where it is known.
+        log_px: exact log p(x) in nats, if known.
     """
     lead = leaders([(value, error) for _, value, error in elbos])
     name, value, error = elbos[lead[0]]
@@ -44,10 +44,10 @@ def about_elbos(elbos: Sequence[tuple[str, float, float]], log_px: float | None)
     if len(elbos) == 1:
         return f"The ELBO of **{name}** is {below or number(value, error)}."
     if len(lead) == 1:
-        return f"The highest ELBO is that of **{name}**{', ' * bool(below)}{below}."
+        return f"**{name}** has the highest ELBO{', ' * bool(below)}{below}."
     names = listed_in_bold([elbos[i][0] for i in lead])
     best = f"; the best is {below}" if below else ""
-    return f"The highest ELBOs, those of {names}, are too close to tell apart{best}."
+    return f"{names} have the highest ELBOs, with no clear difference{best}."
 
 
 def _doubts(weighed: Sequence[tuple[Member, Weights]]) -> str:
@@ -55,23 +55,23 @@ def _doubts(weighed: Sequence[tuple[Member, Weights]]) -> str:
     if not names:
         return ""
     return (
-        f"Do not trust the importance sampling of {', '.join(names)}: a few draws hold most of the "
-        "weight, or may (see Weights), so that its error is too small."
+        f"Do not trust the importance sampling of {', '.join(names)}: a few draws carry, or may "
+        "carry, most of the weight (see Weights), so the reported error is too small."
     )
 
 
 def about_sandwich(lower: Mark, upper: Mark) -> str:
-    """What annealing both ways leaves between its bounds, or that they cross."""
+    """Say how far apart the two bounds of annealing are, or that they cross."""
     width = upper.value - lower.value
     if clearly(-width, lower.error, upper.error):
         return (
             f"The two bounds of annealing cross by {number(-width)}, more than their errors "
-            "explain: these are too small, as a few of the chains carry the weight. More "
-            "temperatures are needed before either bound can be trusted."
+            "explain. The errors are too small because a few chains carry the weight. Use more "
+            "temperatures before you trust either bound."
         )
     if width <= 0:
         return (
-            "The two bounds of annealing cross, by no more than chance does within their errors: "
-            "more temperatures make these smaller."
+            "The two bounds of annealing cross, but only within their errors. "
+            "More temperatures make the errors smaller."
         )
-    return f"Annealing both ways leaves {number(width)} between its two bounds on log p(x)."
+    return f"The two bounds on log p(x) from annealing are {number(width)} apart."

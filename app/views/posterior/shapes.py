@@ -1,7 +1,7 @@
-"""What is drawn of q(z|x) and of the true posterior, as arrays; and the importance weights.
+"""Arrays for the pictures of q(z|x) and its flow steps, and the importance weights.
 
-Nothing here asks for the family of q: its shape is read off where noise goes. The circle
-‖ε‖ = r goes through the invertible map from ε to z, so it holds the mass 1 − exp(−r²/2) of q.
+Works for every family of q: the shape is computed from where the noise goes. The map from ε to z is
+invertible, so the mapped circle ‖ε‖ = r contains the mass 1 − exp(−r²/2) of q.
 """
 
 import math
@@ -24,7 +24,7 @@ from vae_core.model.vae import VAE
 
 RADII = (1.0, 2.0)
 MASSES = tuple(1 - math.exp(-(r**2) / 2) for r in RADII)
-"""The mass of q inside each circle: 39% and 86%."""
+"""Mass of q inside each circle: 39% and 86%."""
 DRAWS = 600
 _CIRCLE = 145
 _LINE = 401  # points of a density on a line
@@ -37,8 +37,8 @@ class Shape:
 
     Attributes:
         draws: (n, d).
-        curves: for d = 2, where the circles of ``RADII`` go, (m, 2) each.
-        line: for d = 1, z and q(z|x) there, (n,) each.
+        curves: for d = 2, the images of the circles of ``RADII``, (m, 2) each.
+        line: for d = 1, values of z and q(z|x) at them, (n,) each.
     """
 
     draws: Floats
@@ -48,7 +48,7 @@ class Shape:
 
 @torch.no_grad()
 def shape_of(model: VAE, x: Tensor, q: Posterior, seed: int) -> Shape:
-    """What is drawn of q(z|x) for the one image x (1, C, H, W)."""
+    """Compute the shape of q(z|x) for one image x (1, C, H, W)."""
     draws = draws_of(model, x, q, DRAWS, seed)
     if model.config.latent_size == 1:
         epsilon = torch.linspace(-_REACH, _REACH, _LINE, dtype=x.dtype, device=x.device)
@@ -64,12 +64,12 @@ def shape_of(model: VAE, x: Tensor, q: Posterior, seed: int) -> Shape:
 
 @torch.no_grad()
 def draws_of(model: VAE, x: Tensor, q: Posterior, n: int, seed: int) -> Floats:
-    """n draws of q(z|x) for the one image x (1, C, H, W), (n, d)."""
+    """n draws of q(z|x) for one image x (1, C, H, W), (n, d)."""
     return _rows(q.path(fresh_noise(model, x, n, seed)).z)
 
 
 def _circles(x: Tensor) -> Tensor:
-    """The noise on the circles of ``RADII``, one after the other, (n, 1, 2)."""
+    """Noise on the circles of ``RADII``, one circle after the other, (n, 1, 2)."""
     angle = torch.linspace(0, 2 * math.pi, _CIRCLE, dtype=x.dtype, device=x.device)
     circle = torch.stack([angle.cos(), angle.sin()], -1)
     return torch.cat([r * circle for r in RADII])[:, None]
@@ -77,11 +77,11 @@ def _circles(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Steps:
-    """A flow, stage by stage.
+    """The stages of a flow.
 
     Attributes:
         points: z_0, …, z_T of the same draws, (T + 1, n, d).
-        curves: for d = 2, where the circles of ``RADII`` are at each stage.
+        curves: for d = 2, the images of the circles of ``RADII`` at each stage.
         log_abs_dets: log |det ∂z_t/∂z_{t−1}| of each draw, (T, n), in nats.
     """
 
@@ -92,7 +92,7 @@ class Steps:
 
 @torch.no_grad()
 def steps_of(model: VAE, x: Tensor, seed: int) -> Steps:
-    """The way of some draws through the flow steps of q(z|x), for one image x (1, C, H, W)."""
+    """Follow some draws through the flow steps of q(z|x), for one image x (1, C, H, W)."""
     q = model.posterior(x)
     path = q.path(fresh_noise(model, x, DRAWS, seed))
     curves: tuple[tuple[Floats, ...], ...] = ()
@@ -106,11 +106,11 @@ def steps_of(model: VAE, x: Tensor, seed: int) -> Steps:
 
 @dataclass(frozen=True)
 class Weights:
-    """log w = log p(x, z) − log q(z|x) at draws of q(z|x), which all estimates come from.
+    """log w = log p(x, z) − log q(z|x) at draws of q(z|x), the basis of all estimates.
 
     Attributes:
-        log_w: those drawn so far, (n,), float64, in nats.
-        most: K, how many there will be.
+        log_w: values drawn so far, (n,), float64, in nats.
+        most: K, the final number of draws.
     """
 
     log_w: Floats
@@ -118,12 +118,12 @@ class Weights:
 
     @property
     def share(self) -> float:
-        """How much is drawn, 0 to 1."""
+        """Share of the draws that is done, 0 to 1."""
         return len(self.log_w) / self.most
 
     @cached_property
     def estimate(self) -> LogDensity:
-        """log p̂(x) from all of them, its error, ESS and k̂, as ``log_density`` gives them."""
+        """log p̂(x) from all draws, with error, ESS and k̂, the same as from ``log_density``."""
         running = RunningDensity(self.most)
         log_w = torch.from_numpy(self.log_w)[:, None]
         running.add(log_w, torch.zeros_like(log_w), torch.zeros_like(log_w))
@@ -131,23 +131,23 @@ class Weights:
 
     @cached_property
     def elbo(self) -> tuple[float, float]:
-        """The mean of log w and its standard error."""
+        """Mean of log w and its standard error."""
         mean, se = monte_carlo(torch.from_numpy(self.log_w)[:, None])
         return float(mean), float(se)
 
     @cached_property
     def log_px(self) -> tuple[float, float]:
-        """log p̂(x) from all of them and its standard error."""
+        """log p̂(x) from all draws and its standard error."""
         return float(self.estimate.log_px), float(self.estimate.se)
 
     @property
     def ess(self) -> float:
-        """The effective sample size, 1 to n."""
+        """Effective sample size, 1 to n."""
         return float(self.estimate.ess)
 
     @property
     def pareto_k(self) -> float:
-        """The shape of the weights' tail."""
+        """Shape of the tail of the weights."""
         return float(self.estimate.pareto_k)
 
     @cached_property
@@ -162,14 +162,15 @@ class Weights:
         return iwae_curve(self.log_w)
 
 
-_FEWEST_GROUPS = 8  # of which a standard error is made
+_FEWEST_GROUPS = 8  # smallest number of groups for a standard error
 
 
 def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
-    """The IWAE bounds (Burda et al. 2016) with K = 1, 2, 4, … samples from log w (n,).
+    """IWAE bounds (Burda et al. 2016) with K = 1, 2, 4, … samples from log w (n,).
 
-    All n weights are used for each K, in n/K groups; the error is that of their mean. Where fewer
-    than 8 groups are left, it is that of log p̂(x) by the delta method, for the groups together.
+    All n weights are used for each K, in n/K groups; the error is the standard error of the mean
+    over groups. With fewer than 8 groups, it is the error of log p̂(x) from all weights, by the
+    delta method.
 
     Returns:
         K, the bounds and their standard errors, float64, in nats; the last K is n.
@@ -194,7 +195,7 @@ def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
 
 @torch.no_grad()
 def stream_weights(model: VAE, x: Tensor, most: int, seed: int) -> Iterator[Weights]:
-    """log w at K = ``most`` draws, the very ones that ``log_density`` takes with that seed."""
+    """Yield log w at K = ``most`` draws, the same draws as in ``log_density`` with that seed."""
     q, generators = model.posterior(x), [generator_of(x[0], seed, model.device)]
     log_w = np.empty(most)
     done, block = 0, samples_at_once(model)
@@ -207,5 +208,5 @@ def stream_weights(model: VAE, x: Tensor, most: int, seed: int) -> Iterator[Weig
 
 
 def _rows(values: Tensor) -> Floats:
-    """Values (n, 1, …) of the one image as float64 (n, …), on the CPU."""
+    """Convert values (n, 1, …) of one image to float64 (n, …) on the CPU."""
     return values[:, 0].cpu().double().numpy()

@@ -1,4 +1,4 @@
-"""The image that the Posterior lab looks at: from the data, from a file, or the model's own."""
+"""The image of the Posterior lab: from the data, from a file, or drawn by the model."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from torch import Tensor
 from app.figures.pictures import Picture, as_picture
 from app.parts import pickers, preparation
 from app.parts.text import PRIVACY
-from app.services import data as data_
+from app.services import data as data_service
 from app.services import models
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
@@ -25,12 +25,12 @@ from vae_core.settings.data_sets import find_dataset
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
 WITHOUT_DATA = (
-    "Test images are part of it. A file of yours, or an image that the model draws itself, needs "
-    "no download: choose one above."
+    "Test images are part of the data. Your own file, or an image that the model draws itself, "
+    "needs no download: choose one above."
 )
-_FIRST = 0  # of the digits, one whose true posterior has two modes
+_FIRST = 0  # a digit whose true posterior has two modes
 _UPLOADER = "posterior-file"
-_KEPT = "posterior-file-kept"  # as going to another page empties the uploader
+_KEPT = "posterior-file-kept"  # a copy, because opening another page empties the uploader
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Subject:
     Attributes:
         choice: the model.
         x: the image as the model sees it, (1, C, H, W) in [0, 1], on the CPU.
-        label: what it is called.
-        origin: the split it is from, or where else it came from.
-        code: how to make ``x`` for ``model`` in Python.
-        z: the latent that the model drew it from, (d,), where it did.
-        prepared: how it was made from a file, where it was.
+        label: name of the image.
+        origin: the split of the image, or another source.
+        code: Python lines that make ``x`` for ``model``.
+        z: latent that the model drew the image from, (d,); None for other images.
+        prepared: how the image was made from a file; None for other images.
     """
 
     choice: Choice
@@ -57,21 +57,21 @@ class Subject:
 
     @property
     def model(self) -> VAE:
-        """The model of the choice."""
+        """Loaded model of the choice."""
         return models.model(self.choice)
 
     @property
     def d(self) -> int:
-        """How many latent dimensions there are."""
+        """Number of latent dimensions."""
         return self.choice.run.config.model.latent_size
 
     @property
     def picture(self) -> Picture:
-        """The image as it is drawn."""
+        """Picture of the image as the model sees it."""
         return as_picture(self.x[0])
 
     def identity(self) -> tuple[str, str, str]:
-        """What decides everything that is computed here."""
+        """Cache key: everything that the results on this page depend on."""
         digest = hashlib.sha256(self.x.numpy().tobytes()).hexdigest()
         return self.choice.key, self.choice.digest, digest
 
@@ -81,11 +81,11 @@ class Subject:
 
 
 def pick_subject(choice: Choice) -> Subject | None:
-    """Where the image comes from, and which one; each source has one more widget.
+    """Draw the choice of the source and of the image, and return the image.
 
-    None for a test image where the data set is missing.
+    Returns None for a test image if the data set is missing.
     """
-    missing = data_.missing(choice)
+    missing = data_service.missing(choice)
     source = st.segmented_control(
         "Image",
         SOURCES,
@@ -94,8 +94,8 @@ def pick_subject(choice: Choice) -> Subject | None:
         key="source",
         bind="query-params",
         persist_state="session",
-        help="A held-out image, one of yours, or one that the model draws itself: only for those "
-        "can log p(x) be bracketed from both sides whatever d is.",
+        help="A held-out image, your own image, or one that the model draws itself. Only images "
+        "drawn by the model allow bounds on log p(x) from both sides for every d.",
     )
     if source == SOURCES[1]:
         with st.container():
@@ -104,20 +104,20 @@ def pick_subject(choice: Choice) -> Subject | None:
         return _drawn(choice)
     if missing:
         return None
-    _begin()
+    _choose_first_image()
     images = Images(choice, "test")
     return _of(images, pickers.pick_image(images))
 
 
-def _begin() -> None:
-    """Where no image was chosen yet, begin with one whose true posterior is worth seeing."""
+def _choose_first_image() -> None:
+    """If no image was chosen yet, choose one with an interesting true posterior."""
     if "image" not in st.session_state and "image" not in st.query_params:
         st.session_state["image"] = _FIRST
 
 
 def _of(images: Images, index: int) -> Subject:
     _, making = images.code(index)
-    z = None if images.split else data_.drawn(images.choice, index)[1].double().numpy()
+    z = None if images.split else data_service.drawn(images.choice, index)[1].double().numpy()
     x, label = images.x(index), images.label(index)
     return Subject(images.choice, x, label, images.origin, tuple(making), z)
 
@@ -137,26 +137,26 @@ def _from_file(choice: Choice) -> Subject:
     given = st.file_uploader(
         "Your image",
         key=_UPLOADER,
-        on_change=_take,
-        help=f"Any picture of a single shape; it is made like the training images first. {PRIVACY}",
+        on_change=_store_file,
+        help=f"Any picture of a single shape. It is converted like the training images. {PRIVACY}",
     )
     kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
-        st.caption(f"{instead} until you give one.")
+        st.caption(f"{instead} until you upload one.")
         return _of(images, index)
     if given is None:
         _forget_button(kept[0])
     try:
         return subject_of_file(choice, *kept)
     except ImageError as error:
-        st.error(f"{errors.plain(str(error))} {instead} until you give another file.")
+        st.error(f"{errors.plain(str(error))} {instead} until you upload another file.")
         return _of(images, index)
 
 
-def _take() -> None:
-    """Follow the visitor, who gives a file or removes it."""
+def _store_file() -> None:
+    """Keep the uploaded file, or forget it if the user removed it."""
     given = st.session_state[_UPLOADER]
     st.session_state[_KEPT] = (given.name, given.getvalue()) if given else None
 
@@ -168,12 +168,12 @@ def _forget_button(name: str) -> None:
         key="posterior-forget",
         icon=":material/delete:",
         type="tertiary",
-        help="Removes your file from memory and goes back to a test image.",
+        help="Removes your file from memory and shows a test image again.",
     )
 
 
 def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
-    """An image file, prepared as the model's training images are.
+    """Prepare an image file like the model's training images.
 
     Raises:
         ImageError: if it cannot be read.
@@ -191,7 +191,7 @@ def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
 
 
 def show_preparation(subject: Subject) -> None:
-    """How a file became what the model sees; nothing for other images."""
+    """Show how a file became the model's input; draw nothing for other images."""
     if subject.prepared is None:
         return
     if nothing := preparation.missing_ink(subject.prepared):

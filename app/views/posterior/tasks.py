@@ -1,4 +1,4 @@
-"""The long computations of the Posterior lab, as tasks that can be watched and stopped."""
+"""Long computations of the Posterior lab, as tasks with progress that can be stopped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from vae_core.model.vae import VAE
 METHOD_DRAWS = 1000
 GAP_DRAWS = 2000
 CHAINS = 16
-QUICK = 200  # temperatures; from 500 on a figure can be quoted
+QUICK = 200  # temperatures; a value to publish needs at least 500
 SCHEDULE = Schedule(
     samples=16, check_every=10, check_samples=256, patience=4, rates=2, most_steps=400
 )
-_MEASURED_EVERY = 5  # checks of a refit
+_MEASURED_EVERY = 5  # checks of a refit between two measurements
 
 AnyTask = Task[Weights] | Task["Annealed"] | Task["Refit"] | Task[methods.State]
 
@@ -36,11 +36,11 @@ AnyTask = Task[Weights] | Task["Annealed"] | Task["Refit"] | Task[methods.State]
 
 
 def weights_task(subject: Subject, member: Member, samples: int) -> Task[Weights]:
-    """log w at ``samples`` draws of a member's q(z|x)."""
+    """Task that computes log w at ``samples`` draws of a member's q(z|x)."""
     own = subject.on(member.choice)
     return Task(
         ("weights", *own.identity(), samples, SEED),
-        f"Weighing draws: {member.name}",
+        f"Computing importance weights: {member.name}",
         lambda: stream_weights(own.model, own.x.to(own.model.device), samples, SEED),
         lambda state: state.share,
     )
@@ -51,7 +51,7 @@ def weights_task(subject: Subject, member: Member, samples: int) -> Task[Weights
 
 @dataclass(frozen=True)
 class Annealed:
-    """Where annealing stands; the bounds are there at the end of their direction.
+    """State of annealing. Each bound is set when its direction is finished.
 
     Attributes:
         lower: a lower bound on log p(x) in expectation.
@@ -65,7 +65,7 @@ class Annealed:
 
 
 def anneal_task(subject: Subject, temperatures: int) -> Task[Annealed]:
-    """AIS; in both directions (BDMC) where the image's own latent is known."""
+    """Task that runs AIS, or BDMC (both directions) if the latent of the image is known."""
     both = subject.z is not None
     return Task(
         ("anneal", *subject.identity(), temperatures, CHAINS, SEED),
@@ -96,12 +96,12 @@ def _annealed(subject: Subject, temperatures: int) -> Iterator[Annealed]:
 
 @dataclass(frozen=True)
 class Refit:
-    """Where the fit of q* stands.
+    """State of the fit of q*.
 
     Attributes:
         best: the best q so far.
-        regret: ELBO[q] and ELBO[q*], on fresh noise, as last measured.
-        converged: whether it stopped because its ELBO rose no longer.
+        regret: latest measurement of ELBO[q] and ELBO[q*] on new noise.
+        converged: whether the fit stopped because the ELBO no longer rose.
     """
 
     share: float
@@ -112,7 +112,7 @@ class Refit:
 
 
 def refit_task(subject: Subject, member: Member) -> Task[Refit]:
-    """The best member of a family for this image alone."""
+    """Task that fits the best q of a family to this image alone."""
     own = subject.on(member.choice)
     return Task(
         ("refit", *own.identity(), SEED),
@@ -135,7 +135,7 @@ def _refitted(model: VAE, x: Tensor) -> Iterator[Refit]:
 
 
 def method_task(subject: Subject, name: str) -> Task[methods.State]:
-    """A method of inference for this image."""
+    """Task that runs an inference method for this image."""
     run = partial(methods.infer, name)
     return Task(
         ("method", name, *subject.identity(), METHOD_DRAWS, SEED),

@@ -1,4 +1,4 @@
-"""The true posterior of the image, with every family's q(z|x) over it."""
+"""The Posterior tab: the true posterior of the image, with every family's q(z|x) over it."""
 
 from collections.abc import Sequence
 
@@ -25,13 +25,13 @@ HEIGHT = 560
 _HELD = " and ".join(f"{mass:.0%}" for mass in MASSES)
 GREY = (
     "Grey: the true posterior.",
-    f"Grey: the true posterior on a grid, dotted the smallest regions that hold {_HELD} of it.",
+    f"Grey: the true posterior on a grid. Dotted: the smallest regions with {_HELD} of its mass.",
 )
-"""What is grey in a picture of one dimension, and of two."""
+"""Captions of the grey part of a picture, for one and for two dimensions."""
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab: a picture on the left, what it says on the right."""
+    """Draw the tab: the picture on the left, the numbers on the right."""
     data.prepare(subject, members)
     plot, about = st.columns([10, 5], gap="medium")
     with about:
@@ -40,8 +40,8 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
             key="refitted",
             bind="query-params",
             persist_state="session",
-            help="Adds, dashed, the best q that each family could give for this image alone: what "
-            "is left between it and the truth is the family's own limit.",
+            help="Adds the best q of each family for this image alone, as dashed lines. The "
+            "remaining distance to the true posterior is the limit of the family.",
         )
         figures_table(subject, members)
     tasks: list[AnyTask] = [refit_task(subject, m) for m in members] if refitted else []
@@ -108,7 +108,7 @@ def _shape_of_fit(subject: Subject, member: Member, best: Posterior) -> Shape:
 
 
 def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
-    """The true posterior of two dimensions as a figure takes it; thinned to every n-th line."""
+    """The true posterior for d = 2 as input of a figure, with every n-th grid line."""
     x, y = (axis[::every] for axis in data.axes(grid))
     levels = [grid.level(mass) for mass in MASSES]
     return Ground(x, y, data.density(grid)[::every, ::every], levels)
@@ -118,13 +118,13 @@ def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
 
 
 def plane_titles(plane: Plane, draws: Floats) -> tuple[str, str]:
-    """What the axes of :func:`app.views.posterior.data.plane` show, for draws of that q, (n, d)."""
+    """Axis titles for :func:`app.views.posterior.data.plane`, from draws of that q, (n, d)."""
     first, second = plane.project(draws).std(0)
     return f"narrowest direction of q, sd {first:.2g}", f"second narrowest, sd {second:.2g}"
 
 
 def true_draws(subject: Subject, bench: Bench) -> Floats | None:
-    """Draws of the true posterior by HMC, as far as there are any, (n, d)."""
+    """Draws of the true posterior by HMC, (n, d); None if none exist yet."""
     state = bench.latest(method_task(subject, "hmc"))
     return None if state is None or not len(state.draws) else state.draws.double().numpy()
 
@@ -151,11 +151,11 @@ def _in_many(
     )
 
 
-# ---- what it says
+# ---- numbers and captions
 
 
 def figures_table(subject: Subject, members: Sequence[Member]) -> None:
-    """ELBO of each family and its distance from the truth."""
+    """Draw the ELBO of each family and its distance from the true posterior."""
     log_px, error, exact = data.reference(subject, members)
     rows = []
     for member in members:
@@ -170,42 +170,43 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     least = (
         ""
         if exact
-        else f" On average {hat} lies below log p(x), so each distance is at least what is shown."
+        else f" On average {hat} is below log p(x), so each true distance is at least as shown."
     )
     st.caption(
         f"{hat}: {how}.{least} ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the "
-        "truth, the lower its bound."
+        "true posterior, the lower the ELBO."
     )
 
 
 def _reading(subject: Subject) -> str:
     if subject.d == 1:
-        return f"{GREY[0]} Lines: the density of each q(z|x), exact as well."
+        return f"{GREY[0]} Lines: the density of each q(z|x), also exact."
     if subject.d == 2:
         text = (
-            f"{GREY[1]} Lines: where each family carries the circles |ε| = 1 and 2, which "
-            f"hold {_HELD} of its q(z|x)."
+            f"{GREY[1]} Lines: where each family maps the circles |ε| = 1 and 2. They "
+            f"contain {_HELD} of its q(z|x)."
         )
     else:
         text = (
-            "Grey: draws of the true posterior by Hamiltonian Monte Carlo. The plane is the one in "
-            f"which {Member(subject.choice).name} is narrowest against the prior, whose sd is 1 "
-            "in every direction: the two directions that the image says most about, from the mean "
-            f"of q. The other {subject.d - 2} are not seen. Lines: ellipses of the draws' means "
-            "and covariances, at 1 and 2 σ."
+            "Grey: draws of the true posterior by Hamiltonian Monte Carlo. The picture shows the "
+            f"plane through the mean of q in which {Member(subject.choice).name} is narrowest "
+            "compared with the prior (sd 1 in every direction). These are the two directions that "
+            f"the image determines best. The other {subject.d - 2} directions are not shown. "
+            "Lines: ellipses from the means and covariances of the draws, at 1 and 2 σ."
         )
     cross = " The cross is the z that the image was drawn from." if subject.z is not None else ""
     return text + cross
 
 
 def _about_chains(state: State | None) -> str:
-    """Whether to trust the draws of HMC; they come with nothing else to judge them by."""
+    """Say whether the draws of HMC can be trusted, by their diagnostics."""
     if state is None or not len(state.draws):
         return "HMC: warming up."
     told = f"HMC: {notes.diagnostics(state.diagnostics)}."
     if notes.mixed(state.diagnostics):
         return told
-    return f"{told} R̂ above {notes.MIXED}: its chains have not mixed well; do not trust the grey."
+    doubt = f"R̂ above {notes.MIXED}: the chains have not mixed well. Do not trust the grey draws."
+    return f"{told} {doubt}"
 
 
 def _accuracy(subject: Subject) -> str:

@@ -1,4 +1,4 @@
-"""Importance weights: how well draws of q(z|x) stand in for draws of the true posterior."""
+"""The Weights tab: how well draws of q(z|x) can replace draws of the true posterior."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ _FEW = 3
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
-    """The open tab."""
+    """Draw the tab."""
     left, right = st.columns([4, 7], gap="medium", vertical_alignment="bottom")
     with left:
         samples = pick_samples()
     right.caption(
-        "Each draw z of q(z|x) gets the weight w = p(x, z) / q(z|x). Were q the true posterior, "
-        "all weights would equal p(x). The mean of log w is the ELBO (dashed); the log of the mean "
-        "of w is log p̂(x) (full line)."
+        "Each draw z of q(z|x) gets the weight w = p(x, z) / q(z|x). If q were the true posterior, "
+        "all weights would equal p(x). The mean of log w is the ELBO (dashed line). The log of the "
+        "mean of w is log p̂(x) (solid line)."
     )
     tasks = [weights_task(subject, m, samples) for m in members]
     live.panel(tasks, lambda bench: _drawn(subject, members, bench, samples), "weights")
@@ -59,7 +59,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
         charts.chart(
             figures.concentration_figure([(m.name, m.colour, w.normalised) for m, w in weighed]),
             "posterior-concentration",
-            f"How much of the whole weight the largest weights hold, for {names}.",
+            f"Share of the largest weights in the sum of all weights, for {names}.",
         )
     rows = [
         (
@@ -76,11 +76,11 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
     head = ("", "log p̂(x) (nats)", "ESS", "k̂", "largest weight", "Trust it?")
     left.html(notes.table(head, rows, [m.colour for m, _ in weighed]))
     left.caption(
-        "ESS, the effective sample size: how many draws of the true posterior the draws are worth. "
-        "k̂: the shape of the weights' tail (Pareto). With k̂ above 0.7 or ESS below 30 neither "
-        "log p̂(x) nor its error can be trusted."
+        "ESS (effective sample size): the number of draws of the true posterior that would be as "
+        "good. k̂: the Pareto shape of the tail of the weights. If k̂ is above 0.7 or ESS is below "
+        "30, do not trust log p̂(x) or its error."
     )
-    for member, w in _worth_a_sentence(weighed):
+    for member, w in _to_describe(weighed):
         right.markdown(
             notes.about_weights(
                 member.name, len(w.log_w), w.ess, w.pareto_k, float(w.normalised[0])
@@ -88,7 +88,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
         )
 
 
-def _worth_a_sentence(weighed: Weighed) -> Weighed:
-    """All, where they are few; else those with the best and the worst tail."""
+def _to_describe(weighed: Weighed) -> Weighed:
+    """All families if they are few; otherwise the ones with the best and the worst tail."""
     ordered = sorted(weighed, key=lambda each: each[1].pareto_k)
     return weighed if len(weighed) <= _FEW else [ordered[0], ordered[-1]]

@@ -1,1 +1,1 @@
-"""The page that scores images."""
+"""The Score images page."""

@@ -1,4 +1,4 @@
-"""A model that overlooks foreign pictures, by its own evaluation, and one that does not."""
+"""Warn if a model overlooks foreign images, and offer a model that does not."""
 
 from functools import partial
 
@@ -8,41 +8,44 @@ from app.services import models, results
 from app.services.models import Choice
 from vae_core.runs.run import RunError
 
-_PICTURES = ("scribbles", "shirts")  # kinds that a visitor's own may be of
-_FEW = 0.9  # to be said to be noticed
+_PICTURES = ("scribbles", "shirts")  # kinds that are similar to a user's own pictures
+_FEW = 0.9  # smallest share that counts as noticed
 
 
 def note(choice: Choice) -> None:
-    """Where the verdict of the choice's model notices few foreign pictures, say so by it, and offer
-    the model that came with the program and notices most."""
+    """Show a warning if the verdict of this model notices few foreign images.
+
+    Offers the bundled model that notices most.
+    """
     noticed = _noticed(choice)
     if not noticed or min(noticed.values()) >= _FEW:
         return
     told = " and ".join(f"{share:.0%} of {kind}" for kind, share in noticed.items())
     with st.container(key="score-better", border=True, gap="xsmall"):
         st.markdown(
-            f":orange[:material/visibility_off:] **This model overlooks much.** It calls {told} "
-            "unlike its training data, so *typical* says little about a picture of yours."
+            f":orange[:material/visibility_off:] **This model overlooks many foreign images.** "
+            f"It calls {told} unlike its training data, so *typical* says little about your own "
+            "picture."
         )
         better = _best()
         if better is not None:
             least = min(_noticed(better).values())
             pressed = st.button(
-                f"Use {better.label}: {least:.0%} or more of both",
+                f"Use {better.label}: it notices {least:.0%} or more of both",
                 on_click=partial(st.session_state.update, model=better.key),
                 key="score-better-use",
                 icon=":material/arrow_forward:",
-                help="Scores the same images by a model whose verdict notices more.",
+                help="Scores the same images with a model that notices more foreign images.",
             )
             if pressed:
-                st.rerun()  # with the choice of a model, which is outside of what is redrawn here
+                st.rerun()  # the choice of the model is outside this fragment
 
 
 def _noticed(choice: Choice) -> dict[str, float]:
-    """The share of each kind of picture that is called unlike the data, as far as it is known."""
+    """Share of each kind of picture that is called unlike the data. Empty if not measured."""
     try:
         report = results.detection(choice)
-    except RunError:  # which its own section says
+    except RunError:  # the evaluation section shows this error
         return {}
     if report is None:
         return {}

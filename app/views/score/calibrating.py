@@ -1,4 +1,4 @@
-"""The calibration that a model's scores are judged by: kept beside its run, or made here."""
+"""The calibration of a model's scores: read from its run folder, or made on this page."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def calibration(choice: Choice) -> "Calibration | None":
-    """The calibration beside the run, else the one that was made here."""
+    """Calibration from the run folder, or else the one that was made on this page."""
     found = results.calibration(choice)
     made = on_request.made(_task(choice))
     return found if found is not None or made is None else made.record
 
 
 def why_not(choice: Choice, judge: "Judge") -> str:
-    """Say why a score has no percentile and no verdict; empty where it has them."""
+    """Reason why a score has no percentile and no verdict; empty if it has them."""
     if judge.calibration is not None:
         return ""
     trained = choice.run.config.train.binarisation
@@ -42,39 +42,41 @@ def why_not(choice: Choice, judge: "Judge") -> str:
         return errors.sentence(damage)
     if choice.run.status().state in UNFINISHED:
         return (
-            "The run is not finished: its held-out images, with which an image is compared, are "
+            "The run is not finished. The held-out images that an image is compared with are "
             "scored at the end of training."
         )
-    return "The scores of this model have not been calibrated: no held-out image is scored yet."
+    return "The scores of this model are not calibrated yet: no held-out images have been scored."
 
 
 def offer(choice: Choice, judge: "Judge") -> None:
-    """Draw a button that calibrates the scores, where a calibration is missing and can be made."""
+    """Draw a button that calibrates the scores, if a calibration is missing and possible."""
     if judge.calibration is not None:
-        _say_where_it_is(choice)
+        _warn_if_not_stored(choice)
         return
     is_other = judge.binarisation != choice.run.config.train.binarisation
     if is_other or choice.run.status().state in UNFINISHED:
         return
     if data.missing(choice):
-        missing_data.note(choice, "To calibrate them takes images of")
+        missing_data.note(choice, "Calibration needs images of")
         return
     on_request.begin(
         _task(choice),
         "score-calibrate",
-        "That takes some seconds for a small model and a minute or two for a large one.",
+        "This takes some seconds for a small model and a minute or two for a large one.",
         "Calibrate the scores",
         ":material/balance:",
-        "Scores validation images, which every image is then compared with; the result is kept "
-        "beside the run.",
+        "Scores validation images. Every image is then compared with them. The result is stored "
+        "in the run folder.",
     )
 
 
-def _say_where_it_is(choice: Choice) -> None:
-    """Say why the calibration is not kept, where it was made here and could not be."""
+def _warn_if_not_stored(choice: Choice) -> None:
+    """Say why a calibration that was made here could not be stored."""
     made = on_request.made(_task(choice))
     if made is not None and made.not_kept and results.calibration(choice) is None:
-        st.caption(f"The calibration is kept until the app ends: {errors.plain(made.not_kept)}")
+        st.caption(
+            f"The calibration is kept only until the app ends: {errors.plain(made.not_kept)}"
+        )
 
 
 def _task(choice: Choice) -> "Task[Step[Kept[Calibration]]]":

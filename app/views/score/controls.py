@@ -1,4 +1,4 @@
-"""The controls of the score page: model, number of samples, preparation of images."""
+"""Controls of the Score page: model, number of samples, preparation of images."""
 
 from collections.abc import Collection
 from typing import Any
@@ -20,8 +20,8 @@ STEPS = ("invert", "contrast", "crop", "centre")
 
 
 def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
-    """Which model, how many samples, and how images are prepared."""
-    _refuse_unknown()
+    """Draw the controls and return model, samples, preparation steps and binarisation."""
+    _report_unknown_settings()
     left, middle, right = st.columns([4, 4, 2], gap="medium", vertical_alignment="bottom")
     with left:
         choice = pickers.pick_model()
@@ -34,13 +34,13 @@ def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
         **IN_URL,
     )
     changed = any(name in st.query_params for name in (*STEPS, "binarisation"))
-    label = "Preparation, changed" if changed else "Preparation"
+    label = "Preparation (changed)" if changed else "Preparation"
     with right, widgets.more(label, "prepare"):
         return choice, samples, *preparation(choice)
 
 
-def _refuse_unknown() -> None:
-    """Say which settings of a link do not exist; their widgets take the defaults instead."""
+def _report_unknown_settings() -> None:
+    """Say which settings of a link do not exist. Their widgets use the defaults instead."""
     known: dict[str, Collection[str]] = {
         "K": tuple(map(str, SAMPLES)),
         "way": give.WAYS,
@@ -57,11 +57,11 @@ def _refuse_unknown() -> None:
 
 
 def preparation(choice: Choice) -> tuple[dict[str, Any], Binarisation]:
-    """How a file becomes the model's pixels."""
+    """Choose how a file becomes the model's pixels."""
     chosen = {step: _choice(step) for step in STEPS}
     config = choice.run.config
     trained = config.train.binarisation
-    if config.model.likelihood not in BINARY:  # takes grey values and nothing else
+    if config.model.likelihood not in BINARY:  # this likelihood accepts grey values only
         return chosen, trained
     binarisation = _choice("binarisation", f" This model was trained with {trained}.")
     return chosen, trained if binarisation == AS_TRAINED else binarisation

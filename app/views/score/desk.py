@@ -1,6 +1,6 @@
-"""What the score page keeps for a visitor between reruns: images, scores, the work under way.
+"""Session data of the Score page: the user's images, their scores and the running work.
 
-All of it lies in the session's memory: nothing is written to disk, and it ends with the session.
+Everything is in the memory of the session. Nothing is written to disk.
 """
 
 from collections.abc import Hashable
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Desk:
-    """A visitor's images and scores.
+    """The images and scores of one session.
 
     Attributes:
-        kept: pasted images, and files from before the uploader was left, which empties it.
+        kept: pasted images, and files from an uploader that is no longer shown (and so emptied).
         now: files in the uploader.
-        strokes, drawing: what is on the pad, and that as a picture.
-        photo: the last one taken.
-        way, linked: of giving images, as chosen and as it was last in the address.
-        round: changes whenever the widgets are to be emptied.
+        strokes, drawing: strokes on the pad, and the same as a picture.
+        photo: the latest photo.
+        way, linked: way of giving images: as chosen, and as it was last in the URL.
+        round: part of widget keys; changes when the widgets must be emptied.
         known, reading, job: see :mod:`app.views.score.job`.
         seen: the job whose scores were shown last.
-        prepared: how the image that is looked at was made, and which that is.
+        prepared: key of the chosen image, and how that image was prepared.
     """
 
     kept: "list[Upload]" = field(default_factory=list)
@@ -50,20 +50,20 @@ class Desk:
 
     @property
     def uploads(self) -> "list[Upload]":
-        """All images: first the drawing, which is scored anew most often, then as given."""
+        """All images. The drawing comes first because it is scored most often."""
         single = (each for each in (self.drawing, self.photo) if each is not None)
         return [*single, *self.kept, *self.now]
 
     def key(self, widget: str) -> str:
-        """The key of a widget that takes images."""
+        """Key of a widget that receives images."""
         return f"score-{widget}-{self.round}"
 
     def take_way(self) -> None:
-        """Know of another way before it is drawn."""
+        """Callback: store the newly chosen way before the page is drawn."""
         self.way = st.session_state["way"]
 
     def take_files(self) -> None:
-        """Take over what is in the uploader, and look at what is new in it."""
+        """Callback: take the files from the uploader, and show the first new one."""
         from app.views.score.inputs import Upload
 
         files = [f for f in st.session_state[self.key("files")] if hasattr(f, "getvalue")]
@@ -71,39 +71,39 @@ class Desk:
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
         fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
-            _look_at(fresh[0])
+            _show_report_of(fresh[0])
 
     def keep_files(self) -> None:
-        """The uploader has been left, and is empty when it is next seen."""
+        """Keep the files of an uploader that is no longer shown and will be empty next time."""
         self.kept, self.now = self.kept + self.now, []
 
     def draw(self, strokes: list[Stroke]) -> None:
-        """Take over what is on the pad, and look at it."""
+        """Take the drawing from the pad and show it."""
         from app.views.score.inputs import DRAWING, Upload
 
         self.strokes, self.drawing = strokes, None
         if strokes:
             self.drawing = Upload(f"drawing-{hash(tuple(strokes))}", DRAWING, picture(strokes))
-            _look_at(self.drawing)
+            _show_report_of(self.drawing)
 
     def take_photo(self) -> None:
-        """Take over the camera's photo, and look at it; or forget it, once it is cleared."""
+        """Callback: take the camera's photo and show it, or forget it if the user cleared it."""
         from app.views.score.inputs import PHOTO, Upload
 
         file = st.session_state[self.key("camera")]
         self.photo = Upload(file.file_id, PHOTO, file.getvalue()) if file else None
         if self.photo:
-            _look_at(self.photo)
+            _show_report_of(self.photo)
 
     def take_pasted(self) -> None:
-        """Take over what was pasted, and look at it."""
+        """Callback: take the pasted images and show the last one."""
         from app.views.score.inputs import PASTED, Upload
 
         for data in pasted(self.key("paste")):
             count = sum(upload.name.startswith(PASTED) for upload in self.kept)
             name = f"{PASTED} {count + 1}" if count else PASTED
             self.kept.append(Upload(f"{name}-{self.round}", name, data))
-            _look_at(self.kept[-1])
+            _show_report_of(self.kept[-1])
 
     def clear(self) -> None:
         """Forget all images."""
@@ -112,17 +112,17 @@ class Desk:
         self.round += 1
 
     def on_screen(self, job: "Job") -> "Job":
-        """The job to show: until this one has a score, the last one by the same scorer."""
+        """Job to show. Until this job has a score, this is the last job with the same scorer."""
         seen = self.seen
         if seen is None or seen.scorer.key != job.scorer.key or job.scored() or not job.working:
             seen = self.seen = job
         return seen
 
 
-def _look_at(upload: "Upload") -> None:
+def _show_report_of(upload: "Upload") -> None:
     st.query_params["shown"] = upload.name
 
 
 def desk() -> Desk:
-    """The desk of this session."""
+    """Return the desk of this session."""
     return st.session_state.setdefault("score-desk", Desk())

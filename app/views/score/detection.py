@@ -1,4 +1,4 @@
-"""How well a model's scores tell foreign images apart: what is known, or a way to find out."""
+"""Evaluation of a model's scores on foreign images: the report, or a button that makes it."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.parts import missing_data
-from app.services import data as data_
+from app.services import data as data_service
 from app.services import models, results
 from app.services.models import Choice
 from app.services.work import Task
@@ -25,13 +25,13 @@ _log = logging.getLogger("elbo_room")
 
 
 def section(choice: Choice) -> None:
-    """The report kept beside the run or made here; without one, why not, or a button."""
+    """Show the report, or the reason why none exists, or a button that makes one."""
     with st.container(key="score-foreign"):
         st.subheader(
-            "How well do these scores tell foreign images apart?",
+            "How well do these scores detect foreign images?",
             anchor=False,
-            help="The scores themselves on trial: this model's own test images against images that "
-            "are nothing like its training data, such as noise, stripes or shuffled pixels.",
+            help="A test of the scores themselves: this model's own test images against images "
+            "unlike its training data, such as noise, stripes or shuffled pixels.",
         )
         try:
             report = results.detection(choice)
@@ -46,37 +46,41 @@ def section(choice: Choice) -> None:
 
             detection_panels.show(report, choice, kept)
         else:
-            _find_out(choice)
+            _offer_evaluation(choice)
 
 
-def _find_out(choice: Choice) -> None:
-    """The way to a report, or why there is none yet."""
+def _offer_evaluation(choice: Choice) -> None:
+    """Draw a button that makes the report, or the reason why that is not possible yet."""
     if choice.run.status().state in UNFINISHED:
-        st.markdown("The model is still training: its scores can be evaluated once that has ended.")
-    elif not data_.missing(choice):
+        st.markdown(
+            "The model is still training. Its scores can be evaluated when training is done."
+        )
+    elif not data_service.missing(choice):
         on_request.begin(
             _task(choice),
             "score-foreign",
-            "The scores of this model have not been evaluated yet. That takes half a minute for a "
-            "small model and some minutes for a large one; the rest of the page stays usable.",
+            "The scores of this model have not been evaluated yet. This takes half a minute for a "
+            "small model and some minutes for a large one. You can use the page meanwhile.",
             "Evaluate the scores",
             ":material/fact_check:",
-            "Scores test images and foreign ones, and shows which score tells which of them "
-            "apart; the result is kept beside the run.",
+            "Scores test images and foreign images, and shows which score separates them. The "
+            "result is stored in the run folder.",
         )
     elif desk().uploads:
-        missing_data.panel(choice, "The scores can be evaluated on its test images alone.")
+        missing_data.panel(
+            choice, "The scores can be evaluated only on the test images of the data set."
+        )
     else:
         st.markdown(
-            "The scores of this model have not been evaluated yet. That needs the images that are "
-            "missing above."
+            "The scores of this model have not been evaluated yet. The evaluation needs the data "
+            "set that is missing (see above)."
         )
 
 
 def _task(choice: Choice) -> "Task[Step[Kept[DetectionReport]]]":
     return Task(
         ("detection", *choice.weights()),
-        "Scoring test images and foreign ones",
+        "Scoring test images and foreign images",
         lambda: _evaluated(choice),
         lambda state: state.share,
     )
@@ -85,8 +89,10 @@ def _task(choice: Choice) -> "Task[Step[Kept[DetectionReport]]]":
 def _evaluated(choice: Choice) -> "Iterator[Step[Kept[DetectionReport]]]":
     from vae_core.runs.judging import new_detection_steps
 
-    model, data = models.model(choice), data_.dataset(choice.run.config.dataset)
+    model, data = models.model(choice), data_service.dataset(choice.run.config.dataset)
     for step in new_detection_steps(choice.run, model, data, weights=choice.digest):
         yield step
         if step.result is not None and step.result.not_kept:
-            _log.warning("Not kept beside the run %s: %s", choice.run.id, step.result.not_kept)
+            _log.warning(
+                "Could not store the report of run %s: %s", choice.run.id, step.result.not_kept
+            )

@@ -1,4 +1,4 @@
-"""The evaluation of a model's scores as it is shown: sentences, map, verdict and protocol."""
+"""Panels of the evaluation of a model's scores: sentences, map, verdict and protocol."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from vae_core.scoring.detection import DetectionReport
 
 
-class About(NamedTuple):
-    """A metric, its name in a report, and what it is in a sentence."""
+class MetricText(NamedTuple):
+    """A metric, its name in a report, and a sentence that explains it."""
 
     metric: Metric
     name: str
@@ -30,34 +30,34 @@ class About(NamedTuple):
 
 
 METRICS = {
-    "AUROC": About(
+    "AUROC": MetricText(
         Metric("AUROC", 0.5, 1),
         "auroc",
-        "How often a foreign image looks more foreign than one of the model's own, by this score: "
-        "1 is always, 0.5 a coin, and below 0.5 the score misleads.",
+        "How often this score rates a foreign image as more foreign than one of the model's own "
+        "images: 1 is always, 0.5 is chance, and below 0.5 the score misleads.",
     ),
-    "AUPR": About(
+    "AUPR": MetricText(
         Metric("AUPR", 0.5, 1),
         "aupr",
-        "Going through all images from the most foreign-looking on: what share of them is foreign, "
-        "averaged over every foreign one found. 1 is no mistake, a coin gets the share of foreign "
-        "images, about 0.5.",
+        "All images are sorted, the most foreign-looking first. AUPR is the share of foreign "
+        "images so far, averaged over all foreign images. 1 is no mistake; chance gives the share "
+        "of foreign images, about 0.5.",
     ),
-    "FPR at 95 % TPR": About(
+    "FPR at 95 % TPR": MetricText(
         Metric("FPR at 95 % TPR", 0.95, 0),
         "fpr_at_95_tpr",
-        "If 95 % of the foreign images are to be found, what share of the model's own images is "
-        "wrongly taken for foreign: 0 is none, and a coin takes 0.95.",
+        "The share of the model's own images that is wrongly called foreign when 95 % of the "
+        "foreign images are found: 0 is none; chance gives 0.95.",
     ),
 }
 
 
 @st.fragment
 def show(report: "DetectionReport", choice: Choice, kept: bool) -> None:
-    """Everything about a report.
+    """Draw everything about a report.
 
     Args:
-        kept: whether it lies beside the run, or in memory alone.
+        kept: True if the report is stored in the run folder, False if only in memory.
     """
     first, *others = findings(report)
     colour = ":orange[**{}**]" if misled(report) else "**{}**"
@@ -77,8 +77,8 @@ def _map(report: "DetectionReport") -> None:
         default="AUROC",
         required=True,
         key="separation",
-        help="Changes what the map shows of each score: how well it ranks images (AUROC, AUPR), or "
-        "what finding nearly all foreign ones costs (FPR at 95 % TPR).",
+        help="What the map shows for each score: how well it ranks images (AUROC, AUPR), or how "
+        "many false alarms it makes when it finds nearly all foreign images (FPR at 95 % TPR).",
         **IN_URL,
     )
     about = METRICS[chosen]
@@ -113,8 +113,8 @@ def _verdict(report: "DetectionReport") -> None:
         {"kind": ["own", *kinds], "images": images, "called_unlike": called},
     )
     st.caption(
-        "What the verdict makes of every image. Of own images it is made to call "
-        f"{report.level:.0%} unlike by mistake; of foreign ones it should call all."
+        "Share of images that the verdict calls unlike the training data. For own images it "
+        f"should be {report.level:.0%} (false alarms), for foreign images 100%."
     )
 
 
@@ -130,10 +130,10 @@ def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
     widgets.protocol(
         protocol,
         f"calibrated on {about['images']:,} {about['split']} images",
-        "" if kept else "kept until the app ends: the run's folder cannot be written",
+        "" if kept else "kept only until the app ends: the run folder cannot be written",
         pixels=config.pixels,
     )
-    st.caption("This makes it again; with `--folder` it tries images of your own as well:")
+    st.caption("This command repeats the evaluation. With `--folder` it also uses your own images:")
     st.code(_command(report, choice), language="bash", wrap_lines=True)
 
 

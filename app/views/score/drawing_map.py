@@ -1,4 +1,4 @@
-"""What follows the pen beside the pad: the drawing's score, and where its posterior lies."""
+"""Live panels beside the drawing pad: the score of the drawing, and its place in latent space."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +8,7 @@ from app.figures import latent_map as figures
 from app.figures import style
 from app.parts import charts
 from app.services import data
-from app.services import latent as latent_
+from app.services import latent as latent_service
 from app.services.latent import Places, View
 from app.services.models import Choice
 from app.views.score.inputs import DRAWING, Given
@@ -21,11 +21,11 @@ _POINTS, _DRAWS, _HEIGHT = 500, 100, 240
 
 
 def line(job: Job) -> None:
-    """The score in a line, for screens so narrow that the report is out of sight."""
+    """Show the score in one line, for narrow screens where the report is out of sight."""
     found = (scored.report for given, scored in job.scored() if given.label == DRAWING)
     report = next(found, None)
     if report is None:
-        st.caption("Its score appears here.")
+        st.caption("The score of your drawing appears here.")
         return
     score, place = report.score, report.score.place
     usual = f", percentile {place.percentile:.0f}: {report.verdict}" if place else ""
@@ -33,7 +33,7 @@ def line(job: Job) -> None:
 
 
 def panel(job: Job, choice: Choice) -> None:
-    """The map of the data, and on it q(z|x) of the drawing, once there is one."""
+    """Draw the map of the data, with q(z|x) of the drawing if one exists."""
     kind, around = _around(choice)
     if around is None:
         return
@@ -45,10 +45,10 @@ def panel(job: Job, choice: Choice) -> None:
 
 
 def _around(choice: Choice) -> tuple[str, Places | None]:
-    """What lies around: test images or, where there are none, training images without pictures."""
+    """Points of the map: test images, or training latents if the data set is missing."""
     if data.missing(choice):
-        return "training", latent_.training_places(choice)
-    return "test", latent_.cloud(View(choice, "test"))
+        return "training", latent_service.training_places(choice)
+    return "test", latent_service.cloud(View(choice, "test"))
 
 
 def _posterior(given: Given, job: Job, around: Places) -> tuple[np.ndarray, np.ndarray]:
@@ -74,13 +74,13 @@ def _figure(
         view.d,
         around.plane.explained.tolist(),
         around.plane.project(np.zeros(view.d)),
-        chosen=mean if view.d == 1 else None,  # which looks up its row
+        chosen=mean if view.d == 1 else None,  # for d = 1 the figure places the point itself
         height=_HEIGHT,
     )
     figure.update_traces(marker_size=4)
     figure.update_layout(title_text="Where q(z|x) lies", showlegend=False, margin_t=36)
     titles = figures.axis_titles(view.d, around.plane.explained.tolist())
-    across, up = (title.partition(",")[0] for title in titles)  # there is no room for more
+    across, up = (title.partition(",")[0] for title in titles)  # the chart is small
     figure.update_layout(xaxis_title_text=across, yaxis_title_text=up)
     if view.d > 1 and mean is not None and draws is not None:
         _mark(figure, draws, style.LOG_Q.colour, 3, "draws of q(z|x)")

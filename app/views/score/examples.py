@@ -1,4 +1,4 @@
-"""Example images, from the data set of the model or drawn by the model itself."""
+"""Example images, made from test images of the model's data set."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Example:
     """An image to try the page with.
 
     Attributes:
-        make: from test images (N, C, H, W), uint8, to its pixels (C, H, W).
-        code: the same in Python, for ``images``.
-        about: what to look out for.
+        make: function from test images (N, C, H, W), uint8, to the pixels (C, H, W).
+        code: the same as Python code, for ``images``.
+        about: what the example shows.
     """
 
     label: str
@@ -34,25 +34,25 @@ EXAMPLES = (
         "Test image 0",
         lambda images: images[0],
         "images[0]",
-        "A held-out image: of the kind the model learnt, but never seen in training.",
+        "A held-out image: like the training images, but never used in training.",
     ),
     Example(
         "Test image 1",
         lambda images: images[1],
         "images[1]",
-        "A held-out image: of the kind the model learnt, but never seen in training.",
+        "A held-out image: like the training images, but never used in training.",
     ),
     Example(
         "Upside down",
         lambda images: images[0].flip(1),
         "images[0].flip(1)",
-        "Test image 0 turned over: the strokes are still those of the data.",
+        "Test image 0 upside down. The strokes are still like those of the data.",
     ),
     Example(
         "Inverted",
         lambda images: 255 - images[0],
         "255 - images[0]",
-        "Test image 0 with light and dark swapped, and left so.",
+        "Test image 0 with light and dark swapped. The inversion is not corrected.",
     ),
     Example(
         "Shuffled pixels",
@@ -67,7 +67,7 @@ EXAMPLES = (
         "Blank",
         lambda images: torch.zeros_like(images[0]),
         "torch.zeros_like(images[0])",
-        "No ink at all. Where ink is rare, it outscores most real images: plain is probable.",
+        "No ink at all. Where ink is rare, a blank image scores higher than most real images.",
     ),
     Example(
         "Noise",
@@ -76,17 +76,17 @@ EXAMPLES = (
         ),
         "torch.randint(0, 256, images[0].shape, generator=torch.Generator().manual_seed(0), "
         "dtype=torch.uint8)",
-        "Every pixel drawn evenly from black to white.",
+        "Every pixel is drawn uniformly between black and white.",
     ),
 )
 
 
 def examples(images: Tensor) -> Iterator[Given]:
-    """The examples, made from a data set's test images (N, C, H, W), uint8."""
+    """Make the examples from a data set's test images (N, C, H, W), uint8."""
     for each in EXAMPLES:
         yield Given(each.label, each.make(images).clone())
 
 
 def example(label: str) -> Example | None:
-    """The example of that label."""
+    """Return the example with that label, or None."""
     return next((each for each in EXAMPLES if each.label == label), None)

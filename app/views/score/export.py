@@ -1,4 +1,4 @@
-"""Scores to take away: a table of everything, and the lines that make them again."""
+"""Export of scores: the CSV table, and the code that reproduces a report."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,9 +19,9 @@ from vae_core.wording.command import command
 
 
 def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Every image that was scored or could not be read, the most probable first, by column.
+    """Table of all images by column, the most probable first, and unreadable images last.
 
-    The columns are those of ``score --csv``; ``protocol`` fills some more.
+    The columns are the same as in ``score --csv``, plus those of ``protocol``.
     """
     rows = [as_row(FileScore(given.label, report=s.report)) for given, s in job.ranked()]
     rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
@@ -33,7 +33,7 @@ def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
 def protocol(
     model: str, dataset: str, binarisation: Binarisation, options: PrepareOptions
 ) -> dict[str, Any]:
-    """How the scores of a table were made."""
+    """Protocol columns of the table: how the scores were made."""
     return {
         "model": model,
         "data_set": dataset,
@@ -52,23 +52,23 @@ def code(
     given: Given,
     options: PrepareOptions,
 ) -> str:
-    """Python that makes the report of an image again, and for a file the command line as well.
+    """Python code that reproduces the report of an image; for a file also the command line.
 
     Args:
-        folder: of the run.
-        scorer: what the image was scored by.
+        folder: run folder.
+        scorer: the scorer of the image.
     """
     made_as = example(given.label) if given.place is None else None
-    against = _against(scorer)
+    calibrated = _calibration_argument(scorer)
     lines = [
-        *_imports(made_as, against),
+        *_imports(made_as, calibrated),
         "",
         f"folder = Path({shown_path(folder)!r})",
         "model = load_model(folder)",
         *(_from_example(made_as, dataset) if made_as else _from_file(given, options, dataset)),
         f'x = model_input(pixels, "{binarisation}", seed={SEED})',
-        *(["run = Run.open(folder)"] if against else []),
-        f"(report,) = report_images(model, x, {importance_samples}{against})",
+        *(["run = Run.open(folder)"] if calibrated else []),
+        f"(report,) = report_images(model, x, {importance_samples}{calibrated})",
         "print(report)",
     ]
     if made_as is None:
@@ -77,12 +77,12 @@ def code(
     return "\n".join(lines)
 
 
-def _against(scorer: Scorer) -> str:
-    """The calibration that scores are compared with, as the last argument of a call."""
+def _calibration_argument(scorer: Scorer) -> str:
+    """Code of the calibration argument, the last one of the call."""
     return "" if scorer.judge.calibration is None else ", calibration_of(run)"
 
 
-def _imports(made_as: Example | None, against: str) -> list[str]:
+def _imports(made_as: Example | None, calibrated: str) -> list[str]:
     lines = ["from pathlib import Path", ""]
     if made_as is not None and "torch." in made_as.code:
         lines += ["import torch", ""]
@@ -90,7 +90,7 @@ def _imports(made_as: Example | None, against: str) -> list[str]:
     if made_as is None:
         lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
     lines.append("from vae_core.scoring.report import report_images")
-    if against:
+    if calibrated:
         lines.append("from vae_core.runs.records import calibration_of")
         lines.append("from vae_core.runs.run import Run")
     return [*lines, "from vae_core.data.pixels import model_input"]
@@ -125,12 +125,12 @@ def _command(
 
 
 def _changed(options: PrepareOptions) -> dict[str, str]:
-    """The options that are not left to the program."""
+    """Options that differ from the default."""
     default = PrepareOptions()
     return {step: c for step, c in asdict(options).items() if c != getattr(default, step)}
 
 
 def _file_name(given: Given) -> str:
-    """The name of its file, or of the one that it would be saved as."""
+    """File name of the image, or the name under which it would be saved."""
     name = given.label.rpartition("/")[2]
     return f"{name}.png" if name.startswith(MADE_HERE) and "." not in name else name

@@ -1,4 +1,4 @@
-"""The ways to give the score page an image: files, a drawing, the camera, the clipboard."""
+"""The ways to give images to the Score page: files, a drawing, the camera, the clipboard."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from app.views.score.job import Job
 
 FILES, DRAW, CAMERA, PASTE = WAYS = ("Files", "Draw", "Camera", "Paste")
-_LARGEST_PASTE = 20  # MB, as of every image
+_LARGEST_PASTE = 20  # MB, the limit of every image
 _WORD = {
-    FILES: "Every image is scored, and ranked with the others.",
-    DRAW: "Each stroke is scored once the pen is lifted.",
-    CAMERA: "The browser asks first, and lends the camera only to a page of this computer or over "
-    "https. A dark pen on white paper works best.",
-    PASTE: "An image or a part of one, copied in another program, or a screenshot.",
+    FILES: "All images are scored and ranked.",
+    DRAW: "The drawing is scored after each stroke.",
+    CAMERA: "The browser asks for permission. It allows the camera only if the app runs on this "
+    "computer or over https. A dark pen on white paper works best.",
+    PASTE: "Paste an image, a part of an image, or a screenshot that you copied elsewhere.",
 }  # fmt: skip
 
 
-class Beside(NamedTuple):
-    """Room beside the pad for what can be drawn only once there are scores."""
+class PadPanels(NamedTuple):
+    """Containers at the drawing pad that are filled when scores exist."""
 
     line: DeltaGenerator
     map: DeltaGenerator
 
 
-def give(mine: Desk, choice: Choice) -> Beside | None:
-    """The chosen way, and what is said about it; beside a pad, room for what follows the pen."""
+def give(mine: Desk, choice: Choice) -> PadPanels | None:
+    """Draw the choice of a way and its widgets. For the pad, return containers to fill later."""
     st.html(Path(__file__).with_name("style.css"))
     with st.container(key="score-give"):
         left, right = st.columns([4, 7], gap="medium")
@@ -56,10 +56,10 @@ def give(mine: Desk, choice: Choice) -> Beside | None:
 
 
 def _choose(mine: Desk) -> str:
-    """Which way, in the address.
+    """Draw the choice of a way and return it. The URL holds the choice.
 
-    A widget with ``bind="query-params"`` falls back to its default at the browser's Back, which
-    leads to an address without it.
+    ``bind="query-params"`` is not used: after the browser's Back button leads to a URL without
+    this setting, such a widget would fall back to its default.
     """
     linked = st.query_params.get("way")
     if linked in WAYS and linked != mine.linked:
@@ -71,7 +71,7 @@ def _choose(mine: Desk) -> str:
         required=True,
         key="way",
         on_change=mine.take_way,
-        help="How to give images to score: by file, drawn here, photographed or pasted.",
+        help="How to give images: upload files, draw, take a photo, or paste.",
     )
     way = mine.way
     mine.linked = way
@@ -80,12 +80,12 @@ def _choose(mine: Desk) -> str:
     return way
 
 
-def follow(beside: Beside | None, job: "Job", shown: "Job", choice: Choice) -> None:
-    """Fill the room that :func:`give` left.
+def follow(beside: PadPanels | None, job: "Job", shown: "Job", choice: Choice) -> None:
+    """Fill the containers that :func:`give` returned.
 
     Args:
-        job: the work under way, which has the drawing as it is now.
-        shown: the job whose scores are on the screen.
+        job: the current job, which has the latest drawing.
+        shown: the job whose scores are on the page.
     """
     if beside is None:
         return
@@ -103,13 +103,13 @@ def _uploader(mine: Desk) -> None:
         accept_multiple_files=True,
         key=mine.key("files"),
         on_change=mine.take_files,
-        help="PNG, JPEG, WebP, BMP, TIFF or GIF, or a .zip of them; every image gets a score.",
+        help="PNG, JPEG, WebP, BMP, TIFF or GIF, or a .zip of them. Every image gets a score.",
     )
     if not files:
         mine.keep_files()
 
 
-def _pad(mine: Desk, choice: Choice) -> Beside:
+def _pad(mine: Desk, choice: Choice) -> PadPanels:
     left, right = st.columns([5, 6], gap="medium")
     key = mine.key("pad")
     strokes = sent_strokes(key)
@@ -118,7 +118,7 @@ def _pad(mine: Desk, choice: Choice) -> Beside:
     with left:
         drawing_pad(key, mine.strokes, brush(min(choice.run.config.model.image_shape[1:])))
         line = st.container(key="score-line")
-    return Beside(line, right.container())
+    return PadPanels(line, right.container())
 
 
 def _camera(mine: Desk) -> None:
@@ -127,7 +127,7 @@ def _camera(mine: Desk) -> None:
         key=mine.key("camera"),
         on_change=mine.take_photo,
         width=400,
-        help="Takes a photo, which is scored at once; the next one takes its place.",
+        help="Takes a photo and scores it at once. The next photo replaces it.",
     )
 
 
@@ -136,10 +136,14 @@ def _clipboard(mine: Desk) -> None:
 
 
 def _about(mine: Desk, way: str, no_examples: bool) -> None:
-    """What becomes of the images, and how to be rid of them."""
-    examples = "" if mine.uploads or no_examples else "Until you give some, examples are scored. "
+    """Say what happens to the images, and draw the button that removes them."""
+    examples = (
+        ""
+        if mine.uploads or no_examples
+        else "Examples are scored until you give your own images. "
+    )
     st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
-    removable = len(mine.uploads) > len(mine.now)  # the uploader removes its own
+    removable = len(mine.uploads) > len(mine.now)  # files in the uploader are removed there
     with st.container(horizontal=True, gap="small"):
         if way == DRAW:
             _save(mine)
@@ -151,7 +155,7 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
                 key="score-forget",
                 icon=":material/delete:",
                 type="tertiary",
-                help="Removes all that you gave from memory and goes back to the examples.",
+                help="Removes all your images from memory and shows the examples again.",
             )
 
 
@@ -166,5 +170,5 @@ def _save(mine: Desk) -> None:
         key="score-save-drawing",
         icon=":material/download:",
         type="tertiary",
-        help="Saves it as a PNG: the code below reads that file.",
+        help="Saves the drawing as a PNG file. The code below reads that file.",
     )

@@ -1,4 +1,4 @@
-"""What there is to score: a visitor's files, or examples, as the pixels that a model wants."""
+"""Images to score: uploads or examples, converted to the pixels that a model needs."""
 
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator
@@ -14,17 +14,17 @@ from vae_core.data.prepare import Prepared, PrepareOptions, prepare
 from vae_core.settings.data_sets import ImageShape
 
 MAX_IMAGES = 10_000
-"""More are left to the command line, which has no limit."""
+"""Limit of images on the page. The command line has no limit."""
 DRAWING, PHOTO, PASTED = MADE_HERE = ("your drawing", "your photo", "pasted image")
-"""What images are called that come from no file."""
+"""Names of images that do not come from a file."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it was given, in memory alone.
+    """A file as the user gave it, kept in memory only.
 
     Attributes:
-        id: differs from that of every other upload of the session.
+        id: unique in the session.
     """
 
     id: str
@@ -33,20 +33,20 @@ class Upload:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is a .zip of images."""
+        """Whether the file is a .zip of images."""
         return self.name.lower().endswith(".zip") or self.data.startswith(b"PK\x03\x04")
 
 
 @dataclass(frozen=True)
 class Given:
-    """An image to score, or why it cannot be.
+    """An image to score, or the reason why it cannot be scored.
 
     Attributes:
-        label: its name, made unique.
-        pixels: uint8, (C, H, W), before binarisation; None if it could not be read.
-        error: why not.
-        place: its place in :func:`entries`; None for an example.
-        origin: its entry and how that was prepared.
+        label: unique name of the image.
+        pixels: uint8, (C, H, W), before binarisation; None if the file could not be read.
+        error: why the file could not be read.
+        place: position in :func:`entries`; None for an example.
+        origin: the source file and its preparation, for comparison.
     """
 
     label: str
@@ -57,16 +57,16 @@ class Given:
 
     @property
     def digest(self) -> str:
-        """Names the pixels."""
+        """Digest of the pixels."""
         assert self.pixels is not None
         return hashlib.sha256(self.pixels.numpy().tobytes()).hexdigest()
 
 
-class Entry(NamedTuple):
-    """A file, or why there is none.
+class SourceFile(NamedTuple):
+    """A file, or the error that prevents reading it.
 
     Attributes:
-        source: differs from that of every other entry of the session.
+        source: unique in the session.
     """
 
     source: str
@@ -74,15 +74,15 @@ class Entry(NamedTuple):
     data: bytes | ImageError
 
 
-def entries(uploads: Iterable[Upload]) -> Iterator[Entry]:
-    """Every file among the uploads and inside their archives, unpacked when its turn comes."""
+def entries(uploads: Iterable[Upload]) -> Iterator[SourceFile]:
+    """Yield every file of the uploads and of their archives, unpacked one by one."""
     for upload in uploads:
         if not upload.is_archive:
-            yield Entry(upload.id, upload.name, upload.data)
+            yield SourceFile(upload.id, upload.name, upload.data)
             continue
         for i, (name, data) in enumerate(iter_archive(upload.data, upload.name)):
             within = name if name == upload.name else f"{upload.name}/{name}"
-            yield Entry(f"{upload.id}/{i}", within, data)
+            yield SourceFile(f"{upload.id}/{i}", within, data)
 
 
 def read(
@@ -92,10 +92,10 @@ def read(
     dataset: str,
     before: Iterable[Given] = (),
 ) -> Iterator[Given]:
-    """The uploads, prepared one by one; what cannot be read comes with the reason.
+    """Read and prepare the uploads one by one. Unreadable files come with the reason.
 
     Args:
-        before: what was read already; if it was prepared in the same way, it is not read again.
+        before: images read earlier. They are reused if their preparation is the same.
     """
     way = image_shape, options, dataset
     known = {given.origin: given for given in before}
@@ -113,12 +113,14 @@ def read(
         yield replace(given, label=label, place=place, origin=origin)
     if next(stream, None) is not None:
         reason = (
-            f"Only the first {MAX_IMAGES:,} images are scored here; the command line takes all."
+            f"Only the first {MAX_IMAGES:,} images are scored here; the command line has no limit."
         )
         yield Given("The rest", error=reason)
 
 
-def _given(entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: str) -> Given:
+def _given(
+    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str
+) -> Given:
     try:
         return Given(entry.name, _prepared(entry, image_shape, options, dataset).pixels)
     except ImageError as error:
@@ -126,7 +128,7 @@ def _given(entry: Entry, image_shape: ImageShape, options: PrepareOptions, datas
 
 
 def _prepared(
-    entry: Entry, image_shape: ImageShape, options: PrepareOptions, dataset: str
+    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str
 ) -> Prepared:
     if isinstance(entry.data, ImageError):
         raise entry.data
@@ -140,10 +142,10 @@ def prepared_again(
     options: PrepareOptions,
     dataset: str,
 ) -> Prepared:
-    """How one image came about, with every step, which :func:`read` does not keep.
+    """Prepare one image again and return every step, which :func:`read` does not keep.
 
     Raises:
-        ImageError: if it cannot be read.
+        ImageError: if the file cannot be read.
     """
     entry = next(islice(entries(uploads), place, None))
     return _prepared(entry, image_shape, options, dataset)

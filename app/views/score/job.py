@@ -1,4 +1,4 @@
-"""Scoring many images a slice at a time, so that the page stays alive meanwhile."""
+"""Score many images in small time slices, so that the page stays responsive."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ _serials = count()
 
 @dataclass(frozen=True)
 class Scored:
-    """An image that is scored.
+    """The score of an image.
 
     Attributes:
-        x: what the model saw, (1, C, H, W) in [0, 1].
+        x: model input, (1, C, H, W) in [0, 1].
     """
 
     report: Report
@@ -47,8 +47,8 @@ class Scorer:
     """A model and a protocol.
 
     Attributes:
-        key: names both; equal keys give equal scores.
-        judge: the binarisation of the pixels, and the held-out images of percentile and verdict.
+        key: cache key of both; equal keys give equal scores.
+        judge: binarisation of the pixels, and the held-out scores for percentile and verdict.
         importance_samples: K.
     """
 
@@ -59,7 +59,7 @@ class Scorer:
 
     @classmethod
     def of(cls, choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
-        """The model of a choice, with its calibration."""
+        """Scorer with the model of a choice and its calibration."""
         judge = Judge.of(calibrating.calibration(choice), binarisation)
         judged = judge.calibration is not None
         key = (*choice.weights(), binarisation, samples, judged, *results.judged_by(choice))
@@ -67,36 +67,36 @@ class Scorer:
 
     @property
     def binarisation(self) -> Binarisation:
-        """How grey pixels become what the model sees."""
+        """Binarisation that turns grey pixels into the model input."""
         return self.judge.binarisation
 
     @property
     def drawn(self) -> bool:
-        """Whether the pixels are drawn, so that another seed gives another image."""
+        """Whether the pixels are drawn at random, so that another seed gives another image."""
         return self.binarisation == "dynamic"
 
     def steps(self, pixels: Tensor) -> Iterator[Step[Scored]]:
-        """Report on pixels (C, H, W) in small steps."""
+        """Make the report of pixels (C, H, W) in small steps."""
         x = model_input(pixels, self.binarisation, SEED)
         steps = report_steps(self.model, x, self.importance_samples, self.judge, SEED)
         return mapped(steps, lambda found: Scored(*found, x))
 
 
 class Known(work.Known[Scored]):
-    """Scores of this session, so that nothing is scored twice; the oldest are forgotten."""
+    """Cache of the scores of this session. The oldest scores are dropped."""
 
     def __init__(self) -> None:
         super().__init__(_REMEMBERED)
 
 
 class Reading:
-    """Images that are read as they are asked for, and kept: another K need not read them again.
+    """Images that are read step by step and kept, so that another K does not read them again.
 
     Attributes:
-        key: names the source.
-        options: how its files are prepared.
-        uploads: those files.
-        given: what was read so far.
+        key: cache key of the source.
+        options: how the files are prepared.
+        uploads: the files.
+        given: images read so far.
     """
 
     def __init__(
@@ -113,17 +113,17 @@ class Reading:
         self._source = iter(source)
 
     def steps(self) -> Iterator[None]:
-        """Read what has not been read yet."""
+        """Read the remaining images, one per step."""
         for each in self._source:
             self.given.append(each)
             yield
 
 
 class Job(work.Sliced):
-    """Images being read, then scored. Nothing happens but in :meth:`advance`.
+    """Reads images, then scores them. All work is done in :meth:`advance`.
 
     Attributes:
-        serial: differs from that of every other job.
+        serial: unique number of the job.
         phase: "Reading" or "Scoring".
     """
 
@@ -135,34 +135,34 @@ class Job(work.Sliced):
         self.phase = "Reading"
         self._known = known
         self._scored: dict[str, Scored] = {}
-        self._within = 0.0  # of the image being scored
+        self._within = 0.0  # share of the current image that is done
 
     @property
     def key(self) -> Hashable:
-        """Names what is scored and how."""
+        """Cache key: what is scored and how."""
         return self.reading.key, self.scorer.key
 
     @property
     def readable(self) -> list[Given]:
-        """The images read so far that are images."""
+        """Images read so far without an error."""
         return [each for each in self.reading.given if each.pixels is not None]
 
     @property
     def failed(self) -> list[Given]:
-        """What could not be read, so far."""
+        """Files that could not be read so far."""
         return [each for each in self.reading.given if each.pixels is None]
 
     def scored(self) -> list[tuple[Given, Scored]]:
-        """The images scored so far, in the order in which they were given."""
+        """Images scored so far, in the order in which they were given."""
         return [(e, self._scored[e.label]) for e in self.readable if e.label in self._scored]
 
     def ranked(self) -> list[tuple[Given, Scored]]:
-        """The images scored so far, the most probable first."""
+        """Images scored so far, the most probable first."""
         return sorted(self.scored(), key=lambda pair: -pair[1].score.log_px)
 
     @property
     def share(self) -> float:
-        """How much of the scoring is done, 0 to 1."""
+        """Share of the scoring that is done, 0 to 1."""
         total = len(self.readable)
         return min(1.0, (len(self._scored) + self._within) / total) if total else 0.0
 

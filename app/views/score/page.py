@@ -1,4 +1,4 @@
-"""Score images: how probable a model finds an image, and how usual that is for its kind."""
+"""Score page: how probable an image is under a model, and how usual that score is."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from vae_core.settings.choices import Binarisation
 
 WITHOUT_DATA = (
-    "Only the examples, which are made of its test images, need it. Images of yours get their "
-    "whole score and verdict without it: give one above."
+    "Only the examples need the data, because they are made from its test images. Your own images "
+    "get their full score and verdict without the data: give one above."
 )
 
 
 def job_for(
     mine: Desk, choice: Choice, samples: int, steps: dict[str, Any], binarisation: "Binarisation"
 ) -> "Job":
-    """The work to do: the one under way, unless something has changed."""
+    """Return the current job, or a new one if the images or the settings have changed."""
     from app.views.score import examples, inputs
-    from app.views.score import job as job_
+    from app.views.score import job as score_job
     from vae_core.data.prepare import PrepareOptions
 
     options = PrepareOptions(**steps)
@@ -43,16 +43,16 @@ def job_for(
             if source
             else examples.examples(data.dataset(config.dataset).split("test")[0])
         )
-        mine.reading = job_.Reading(reading_key, given, options, uploads)
-    mine.known = mine.known or job_.Known()
-    scorer = job_.Scorer.of(choice, samples, binarisation)
+        mine.reading = score_job.Reading(reading_key, given, options, uploads)
+    mine.known = mine.known or score_job.Known()
+    scorer = score_job.Scorer.of(choice, samples, binarisation)
     if mine.job is None or mine.job.key != (reading_key, scorer.key):
-        mine.job = job_.Job(mine.reading, scorer, mine.known)
+        mine.job = score_job.Job(mine.reading, scorer, mine.known)
     return mine.job
 
 
 def progress(job: "Job") -> None:
-    """How far the work is, and a way to stop it."""
+    """Draw the progress of the work, with a button to stop it."""
     if job.done:
         return
     text = f"{len(job.scored()):,} of {len(job.readable):,} images scored"
@@ -64,17 +64,17 @@ def progress(job: "Job") -> None:
 
 
 def results(mine: Desk, job: "Job", choice: Choice) -> None:
-    """Everything about the scores, as far as they are made."""
+    """Draw everything about the scores made so far."""
     from app.views.score import panels
 
-    with st.container():  # which stays, so that nothing below it moves in the page's tree
+    with st.container():  # always present, so that nothing below it moves
         progress(job)
     panels.panels(mine, mine.on_screen(job), choice)
 
 
 widgets.header(
     "Score images",
-    "How probable does a model find an image, and how usual is that for images of its kind?",
+    "How probable is an image under a model, and how usual is that for images of its kind?",
 )
 choice, samples, steps, binarisation = controls()
 mine = desk()

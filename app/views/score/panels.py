@@ -1,4 +1,4 @@
-"""The panels of the score page: the ranked table, the held-out distribution, one image's report."""
+"""Panels of the Score page: the ranked table, the held-out distribution, one image's report."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from app.parts import charts, preparation, widgets
 from app.services.models import Choice
 from app.shell import errors, frame
 from app.views.score import better_model, calibrating, export, redraws
-from app.views.score import report as report_
+from app.views.score import report as report_texts
 from app.views.score.desk import Desk
 from app.views.score.examples import example
 from app.views.score.inputs import Given, prepared_again
@@ -23,15 +23,15 @@ _MOST_MARKS = 300
 
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
-    """All images on the left, the chosen one on the right, what else there is to know below."""
+    """Draw all images on the left, the chosen image on the right, and more details below."""
     found = {given.label: (given, scored) for given, scored in job.scored()}
     chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
-    with st.container():  # stays, so that nothing below it moves in the tree
+    with st.container():  # always present, so that nothing below it moves
         failures(job)
         if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
             st.caption(
-                f":orange[{report_.short(unknown)} is not among these images: what others "
-                f"upload stays with them. This is {errors.plain(chosen)}.]"
+                f":orange[{report_texts.short(unknown)} is not among these images. Uploads are "
+                f"visible only to the person who made them. Shown instead: {errors.plain(chosen)}.]"
             )
     if not found:
         return
@@ -49,14 +49,14 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         convergence(given, scored)
     left, right = st.columns(2, gap="large")
     with left:
-        report_.figures(scored.report, job)
+        report_texts.figures(scored.report, job)
     with right:
-        report_.likeness(scored.report, choice)
+        report_texts.likeness(scored.report, choice)
     redraws.section(given, job)
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
         if prepared is None:
-            st.caption(f"{made_as.about if made_as else ''} Its pixels are used as they are.")
+            st.caption(f"{made_as.about if made_as else ''} The pixels are used as they are.")
         else:
             preparation.steps(prepared)
     config = choice.run.config
@@ -74,9 +74,9 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
 
 
 def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
-    """The label to look at, and the one asked for if there is none like it.
+    """Label of the image to show, and the requested label if it does not exist.
 
-    Of an archive its first image is looked at.
+    For an archive, the first image in it is shown.
     """
     first = labels[0] if labels else ""
     if not first or not shown:
@@ -86,7 +86,7 @@ def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
 
 
 def _is_of(label: str, shown: str) -> bool:
-    """Whether it is the image that was asked for, or in the archive that was."""
+    """Whether this is the requested image, or an image in the requested archive."""
     return label == shown or label.startswith(f"{shown}/")
 
 
@@ -95,7 +95,7 @@ def _is_among(given: list[Given], shown: str) -> bool:
 
 
 def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | None:
-    """How a file was prepared; None for an example."""
+    """Preparation steps of the image; None for an example."""
     if given.place is None:
         return None
     if desk.prepared is None or desk.prepared[0] != (job.reading.key, given.place):
@@ -112,7 +112,7 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
 
 
 def failures(job: Job) -> None:
-    """Name what could not be read, and why."""
+    """Show which files could not be read, and why."""
     lines = [_failure(given) for given in job.failed]
     if not lines:
         return
@@ -124,25 +124,25 @@ def failures(job: Job) -> None:
 
 
 def _failure(given: Given) -> str:
-    """Why it could not be read; of a file in an archive, which archive that is."""
+    """Reason why a file could not be read, with the archive if it is in one."""
     archive, inside, _ = given.label.partition("/")
     return (
-        f"{report_.short(archive)}: {errors.plain(given.error)}"
+        f"{report_texts.short(archive)}: {errors.plain(given.error)}"
         if inside
         else errors.plain(given.error)
     )
 
 
 def _rest_of(job: Job) -> str:
-    """What becomes of the files that could be read."""
+    """Say how many of the readable files are scored."""
     scored, readable = len(job.scored()), len(job.readable)
     if scored == readable and job.done:
         return "The other one is scored." if scored == 1 else f"The other {scored:,} are scored."
-    return f"Of the other {readable:,} files {scored:,} are scored so far."
+    return f"Of the other {readable:,} files, {scored:,} are scored so far."
 
 
 def distribution(job: Job, calibration: Calibration, chosen: str | None) -> None:
-    """All images on the distribution of the held-out ones."""
+    """Draw all images on the distribution of the held-out scores."""
     placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
     step = -(-len(placed) // _MOST_MARKS)
     placed = [each for i, each in enumerate(placed) if i % step == 0 or each[0] == chosen]
@@ -153,7 +153,7 @@ def distribution(job: Job, calibration: Calibration, chosen: str | None) -> None
     figure = figures.held_out_figure(
         held_out.numpy(), calibration.importance_samples, labels, values, index
     )
-    where = f" {chosen} stands at {values[index]:.1f} nats." if index is not None else ""
+    where = f" {chosen} is at {values[index]:.1f} nats." if index is not None else ""
     alt = f"Histogram of log p(x) of {len(held_out)} held-out images, with marks." + where
     names = ["held-out"] * len(held_out) + labels
     charts.chart(
@@ -173,15 +173,15 @@ def report(
     """Draw the score report of one image, and a button if its verdict lacks a calibration.
 
     Args:
-        prepared: how it was made from a file.
+        prepared: how the image was made from a file.
     """
     _pictures(given, scored, job, prepared)
-    report_.judgement(given, scored, job, calibrating.why_not(choice, job.scorer.judge))
+    report_texts.judgement(given, scored, job, calibrating.why_not(choice, job.scorer.judge))
     calibrating.offer(choice, job.scorer.judge)
 
 
 def convergence(given: Given, scored: Scored) -> None:
-    """How the estimate of one image went with the number of samples."""
+    """Draw the estimate of one image against the number of samples."""
     course = scored.convergence
     charts.chart(
         figures.convergence_figure(
@@ -202,13 +202,13 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
         first = prepared.steps[0].image / 255
     with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
         preparation.picture(first, "Given")
-        preparation.picture(as_picture(scored.x[0]), "The model saw")
+        preparation.picture(as_picture(scored.x[0]), "Model input")
         preparation.picture(as_picture(terms.reconstruction), "Reconstruction")
         pixels = terms.log_likelihood.sum(0).numpy()
         with st.container(width=round(170 * frame.magnification()), gap=None):
             charts.chart(
                 figures.pixel_figure(pixels, height=preparation.SIDE),
                 "pixels",
-                "log p(x|z) pixel by pixel: bright pixels are those that surprise the model.",
+                "log p(x|z) of each pixel: bright pixels surprise the model.",
             )
             st.caption("log p(x|z) by pixel: bright is surprising")

@@ -17,23 +17,23 @@ from app.views.score.inputs import Given
 from app.views.score.job import Job, Scored
 
 _MOST_WHILE_WORKING = 200  # rows
-_MOST_PICTURES = 1000  # in a table: more would take seconds to send
-_TABLE = 320  # pixels: the head and seven rows, as many as there are examples
+_MOST_PICTURES = 1000  # thumbnails in a table; more would take seconds to send
+_TABLE = 320  # pixels: the header and seven rows, for seven examples
 
 
 # ---- all images
 
 
 def ranking(job: Job, chosen: str, choice: Choice) -> None:
-    """The table of all images scored so far; clicking a row chooses its image.
+    """Draw the table of all images scored so far. Clicking a row chooses its image.
 
-    While there is work to do, the first images stand in the order in which they were given, so that
+    During the work, the table shows the first images in the order in which they were given, so that
     no row moves under a click.
     """
     listed = job.scored()[:_MOST_WHILE_WORKING] if job.working else job.ranked()
     rows = [given.label for given, _ in listed]
-    # The same rows keep their table, so that a new stroke changes its numbers and nothing else; and
-    # while rows are being added, the table keeps its place and takes clicks.
+    # The key depends on the rows, so a new stroke changes only the numbers. While rows are added,
+    # the table stays the same and accepts clicks.
     key = f"score-table-{hash(rows[0] if job.working else tuple(rows))}-{job.working}"
     places = [rows.index(chosen)] if chosen in rows else []
     selected: Any = {"rows": places, "columns": [], "cells": []}
@@ -53,7 +53,7 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
     )
     if job.working and len(job.scored()) > len(listed):
         st.caption(
-            f"The first {len(listed)}; all of them, ranked, once the work is done or stopped."
+            f"The first {len(listed)} images. All are ranked when the work is done or stopped."
         )
     config = choice.run.config
     how = export.protocol(choice.key, config.dataset, job.scorer.binarisation, job.reading.options)
@@ -67,17 +67,17 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
         key="scores-csv",
         icon=":material/download:",
         type="tertiary",
-        help="Saves every score with its error, diagnostics and protocol, and what failed.",
+        help="Saves every score with error, diagnostics and protocol, and the files that failed.",
     )
 
 
 def _choose(rows: list[str], key: str, shown: dict[str, Any]) -> None:
-    """A click anywhere in a row is meant for the row.
+    """Choose the image of a row after a click on any of its cells.
 
     Args:
-        rows: the labels of the rows as they were when that table was drawn.
-        shown: the selection that table was drawn with. The browser may send it back unasked;
-            taken for a click, it would put the image in place of one whose score is to come.
+        rows: labels of the rows when the table was drawn.
+        shown: selection when the table was drawn. The browser may send it back without a click.
+            It is ignored, because it could replace a new image whose score is not ready.
     """
     selection = st.session_state[key]["selection"]
     if selection == shown:
@@ -88,7 +88,7 @@ def _choose(rows: list[str], key: str, shown: dict[str, Any]) -> None:
 
 
 _COLUMNS = {
-    "": st.column_config.ImageColumn(width=44, help="What the model was given, before binarising."),
+    "": st.column_config.ImageColumn(width=44, help="The prepared image, before binarisation."),
     "Image": st.column_config.TextColumn(width=112, help="Click a row to see its report."),
     "log p̂(x)": st.column_config.NumberColumn(
         format="%.1f", width=64, help="Estimated log-likelihood in nats; higher is more probable."
@@ -99,15 +99,15 @@ _COLUMNS = {
     "k̂": st.column_config.NumberColumn(
         format="%.2f",
         width=50,
-        help="Tail of the importance weights; above 0.7, or with an ESS below 30, do not trust "
+        help="Tail of the importance weights. Above 0.7, or with an ESS below 30, do not trust "
         "log p̂(x).",
     ),
     "Percentile": st.column_config.NumberColumn(
-        format="%.1f", width=70, help="Of 100 held-out images, how many score lower."
+        format="%.1f", width=70, help="Percentage of held-out images with a lower score."
     ),
     "Verdict": st.column_config.TextColumn(
         width=138,
-        help="From the percentile, two-sided, and from what else the report of an image shows.",
+        help="From the two-sided percentile and the other figures in the report of the image.",
     ),
 }
 
@@ -119,7 +119,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
         table[""] = [_thumbnail(given) for given, _ in ranked]
     table["Image"] = _names([given.label for given, _ in ranked])
     is_placed = any(score.place for score in scores)
-    if is_placed:  # before the numbers: a phone shows no more than three columns
+    if is_placed:  # before the numbers: a phone shows only three columns
         table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     table |= {
         "log p̂(x)": [score.log_px for score in scores],
@@ -131,7 +131,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
 
 
 def _names(labels: list[str]) -> list[str]:
-    """The last part of each path, or all of it where others end alike."""
+    """Last part of each path, or the whole path if several images have the same last part."""
     last = [label.rpartition("/")[2] for label in labels]
     often = Counter(last)
     return [name if often[name] == 1 else label for name, label in zip(last, labels, strict=True)]

@@ -1,4 +1,4 @@
-"""What other draws of an image's binary pixels would score."""
+"""Scores of other random binarisations of the same image."""
 
 from collections.abc import Hashable, Iterator
 
@@ -11,15 +11,15 @@ from app.views.score.job import Job
 from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
 from vae_core.wording.numbers import typeset
 
-_K = 200  # where there is no calibration
+_K = 200  # used without a calibration
 
 
 def section(given: Given, job: Job) -> None:
-    """Made only once it is unfolded, and only where pixels are drawn."""
+    """Draw the section. Its scores are computed when it is opened, for random binarisation only."""
     if not job.scorer.drawn:
         return
     fold = st.expander(
-        "How much hangs on one draw?",
+        "How much does the score depend on one draw?",
         icon=":material/casino:",
         key="score-draws",
         on_change="rerun",
@@ -32,7 +32,7 @@ def section(given: Given, job: Job) -> None:
 def _panel(given: Given, job: Job) -> None:
     assert given.pixels is not None
     if not ((given.pixels > 0) & (given.pixels < 255)).any():
-        st.markdown("Nothing: no pixel of this image is grey, so every draw is the same.")
+        st.markdown("Not at all: no pixel of this image is grey, so every draw is the same.")
         return
     task = _task(given, job)
     live.panel([task], lambda bench: _show(bench, task), "score-draws")
@@ -44,7 +44,7 @@ def _task(given: Given, job: Job) -> Task[Redraws]:
 
 
 def _redraws(given: Given, job: Job) -> Iterator[Redraws]:
-    """With as many samples as the held-out images, as scores rise with K."""
+    """Score with the K of the held-out images, because scores rise with K."""
     by = job.scorer
     calibration = by.judge.calibration
     samples = calibration.importance_samples if calibration else _K
@@ -59,7 +59,9 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
     scores = [each.score for each in found.reports]
     st.markdown(_in_words(found))
     table: dict[str, list[object]] = {"Seed": list(range(len(scores)))}
-    if found.percentiles:  # before the numbers, as in the ranking: a phone cuts the rest off
+    if (
+        found.percentiles
+    ):  # before the numbers, as in the ranking, because a phone shows few columns
         table["Verdict"] = [each.verdict for each in found.reports]
     table |= {
         "log p̂(x)": [score.log_px for score in scores],
@@ -69,10 +71,10 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
         table["Percentile"] = list(found.percentiles)
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
     st.caption(
-        "Dynamic binarisation draws every pixel, white with probability grey/255; the score above "
-        f"is of seed 0. K = {scores[0].importance_samples:,}. Held-out images were drawn once each "
-        "too, so a verdict by one draw is wrong as rarely as it says. Where draws disagree, the "
-        "image lies near a border: do not make much of either verdict."
+        "Dynamic binarisation draws every pixel: white with probability grey/255. The score above "
+        f"uses seed 0. K = {scores[0].importance_samples:,}. Held-out images were also drawn once "
+        "each, so the false-alarm rate of a verdict is correct for a single draw. If the draws "
+        "disagree, the image is near the limit between two verdicts: rely on neither."
     )
 
 
@@ -80,28 +82,30 @@ def _in_words(found: Redraws) -> str:
     log_px, count = found.log_px, len(found.reports)
     mean = typeset(log_px.mean().item(), ".1f")
     said = (
-        f"Over {count} draws log p̂(x) is {mean} nats on average, with a standard deviation of "
+        f"Over {count} draws, log p̂(x) is {mean} nats on average, with a standard deviation of "
         f"**{log_px.std():.1f} nats**"
     )
     if not found.percentiles:
         return f"{said}."
     low, high = min(found.percentiles), max(found.percentiles)
     told = ", ".join(f"{n} × *{verdict}*" for verdict, n in found.verdicts)
-    return f"{said}; its percentile goes from {low:.0f} to {high:.0f}. Verdicts: {told}."
+    return f"{said}; the percentile ranges from {low:.0f} to {high:.0f}. Verdicts: {told}."
 
 
 _COLUMNS = {
-    "Seed": st.column_config.NumberColumn(width=60, help="Of the draw; the score above is of 0."),
+    "Seed": st.column_config.NumberColumn(
+        width=60, help="Seed of the draw. The score above uses seed 0."
+    ),
     "log p̂(x)": st.column_config.NumberColumn(
         format="%.1f", width=80, help="Estimated log-likelihood of this draw, in nats."
     ),
     "±": st.column_config.NumberColumn(
-        format="%.2f", width=60, help="Its standard error by the importance samples, in nats."
+        format="%.2f", width=60, help="Standard error from importance sampling, in nats."
     ),
     "Percentile": st.column_config.NumberColumn(
-        format="%.1f", width=90, help="Of 100 held-out images, how many score lower."
+        format="%.1f", width=90, help="Percentage of held-out images with a lower score."
     ),
     "Verdict": st.column_config.TextColumn(
-        width=180, help="Of this draw, from all figures of its report."
+        width=180, help="Verdict for this draw, from all figures of its report."
     ),
 }

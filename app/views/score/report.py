@@ -1,4 +1,4 @@
-"""What the report of an image says: its verdict in words, and the figures that it rests on."""
+"""Texts of an image's report: the verdict in words, and the figures behind it."""
 
 import math
 
@@ -32,17 +32,18 @@ _DRAWN_FROM = {
 _NO_LIKELIHOOD = "not a likelihood"
 _TRUSTED = ":green-badge[trustworthy]"
 _ONE_DRAW = (
-    " Both are of one draw of the binary pixels: *How much hangs on one draw?*, below, makes more."
+    " Both numbers are for one draw of the binary pixels. *How much does the score depend on one "
+    "draw?*, below, scores more draws."
 )
-_LIKELY = 0.05  # classes less probable are not named
-_NEAREST_SIDE = 64  # of a picture, in pixels
+_LIKELY = 0.05  # less probable classes are not named
+_NEAREST_SIDE = 64  # width of a picture in pixels
 
 
 def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
-    """log p̂(x) with how far to trust it, and the verdict.
+    """Show log p̂(x), whether it can be trusted, and the verdict.
 
     Args:
-        why_not: why there is no percentile, if that is so.
+        why_not: reason why no percentile is available, if so.
     """
     score = scored.score
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
@@ -56,9 +57,10 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     calibration = job.scorer.judge.calibration
     compared = f" · percentile at K = {calibration.importance_samples:,}" if calibration else ""
     st.caption(
-        "Do not read log p̂(x) alone: plain images often score above every real one, whatever they "
-        "show. The percentile says how usual the score is for images like those the model learnt; "
-        f"both ends are atypical.{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
+        "Do not judge an image by log p̂(x) alone: plain images often score higher than every real "
+        "image. The percentile says how usual the score is for images like the training data. "
+        "Both very low and very high percentiles are atypical."
+        f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
 
@@ -70,7 +72,7 @@ def _trust_badge(trusted: bool, pixels: str) -> str:
 
 
 def short(label: str) -> str:
-    """What visitors call an image, short enough for a line."""
+    """Name of an image, shortened to fit in a line."""
     return errors.plain(label if len(label) <= 40 else f"{label[:18]}…{label[-20:]}")
 
 
@@ -78,7 +80,7 @@ def _trust_sentence(scored: Scored) -> str:
     score = scored.score
     used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
     if np.isneginf(score.pareto_k):
-        return f"All importance weights are equal: the estimate is exact ({used})."
+        return f"All importance weights are equal, so the estimate is exact ({used})."
     k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     if score.trusted:
         return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
@@ -86,13 +88,13 @@ def _trust_sentence(scored: Scored) -> str:
         return f"{k}, {used}: fewer than {TRUSTED_ESS} samples share the weight. Choose a larger K."
     heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
     return (
-        f"{k}{heavy}, {used}: a few samples carry the whole estimate. The "
-        "true value is probably higher; a larger K helps."
+        f"{k}{heavy}, {used}: the estimate depends on a few samples. The "
+        "true value is probably higher. A larger K helps."
     )
 
 
 def _verdict(report: Report) -> str:
-    """The percentile and the verdict; empty without a calibration."""
+    """Percentile and verdict; empty without a calibration."""
     place = report.score.place
     if place is None or report.verdict is None:
         return ""
@@ -105,28 +107,28 @@ def _badge(verdict: Verdict) -> str:
 
 
 def figures(report: Report, job: Job) -> None:
-    """What the verdict rests on; without one, what is known of the image besides log p̂(x)."""
+    """Show the figures behind the verdict; without a verdict, all figures except log p̂(x)."""
     calibration = job.scorer.judge.calibration
     if report.judgement is not None and calibration is not None:
-        st.subheader("What the verdict rests on", anchor=False)
+        st.subheader("Figures behind the verdict", anchor=False)
         st.markdown(_table(report, report.judgement, calibration.importance_samples))
         st.caption(
-            f"Percentile and tail among {report.judgement.images} held-out images: the tail is the "
-            "share of them that are as extreme, which is high, and for log p(x) low as well. The "
-            f"tails together give p = {report.judgement.p_value:.2g}, how rarely an image of the "
-            "data looks so extreme."
+            f"Percentile and tail among {report.judgement.images} held-out images. The tail is the "
+            "share of them that are at least as extreme. High values are extreme; for log p(x) low "
+            f"values too. All tails together give p = {report.judgement.p_value:.2g}: the "
+            "probability that an image of the data looks at least as extreme."
         )
     else:
         st.subheader("More about the image", anchor=False)
         st.markdown(_unjudged(report))
-        st.caption("High values are atypical; how high is known once the scores are calibrated.")
+        st.caption("High values are atypical. Calibration shows which values are too high.")
 
 
 def likeness(report: Report, choice: Choice) -> None:
-    """What class the image would have, and what it is near to."""
+    """Show the class probabilities of the image and its nearest training images."""
     if report.classes is None and report.neighbours is None:
         return
-    st.subheader("What it is like", anchor=False)
+    st.subheader("Class and similar images", anchor=False)
     if report.classes is not None:
         st.markdown(_classes(report.classes, choice))
     if report.neighbours is not None:
@@ -134,7 +136,7 @@ def likeness(report: Report, choice: Choice) -> None:
 
 
 def _table(report: Report, judgement: Judgement, samples: int) -> str:
-    """Every figure among the held-out ones; log p̂(x) with as many samples as theirs."""
+    """Table of all figures among the held-out images. log p̂(x) uses the K of the calibration."""
     lines = ["| Figure | Value | Percentile | Tail |", "| --- | ---: | ---: | ---: |"]
     for name, figure in FIGURES.items():
         title = figure.title.capitalize() if name != "log_px" else f"log p̂(x), K = {samples:,}"
@@ -146,7 +148,7 @@ def _table(report: Report, judgement: Judgement, samples: int) -> str:
 
 
 def _unjudged(report: Report) -> str:
-    """The figures besides log p̂(x) that are known without a calibration."""
+    """Table of the figures, except log p̂(x), that need no calibration."""
     lines = ["| Figure | Value |", "| --- | ---: |"]
     for name, value in report.values.items():
         if name != "log_px" and not math.isnan(value):
@@ -155,31 +157,29 @@ def _unjudged(report: Report) -> str:
 
 
 def _value(figure: str, value: float, report: Report) -> str:
-    """The value of a figure with its unit, and its standard error if it has one."""
+    """Value of a figure with its unit, and its standard error if known."""
     if figure in report.errors:
         return number(value, report.errors[figure], FIGURES[figure].unit)
     return value_with_unit(figure, value)
 
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
-    """The classes that are not improbable, the likeliest first."""
+    """Name the probable classes, the most probable first."""
     names = find_dataset(choice.run.config.dataset).classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
     how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
     if classes.se is not None and all(map(math.isnan, classes.se)):
-        how += (
-            f", Monte Carlo error unknown: few of its own {CLASS_SAMPLES:,} draws carry the weight"
-        )
+        how += f", Monte Carlo error unknown: few of its {CLASS_SAMPLES:,} draws carry the weight"
     return (
-        f"p(y|x), if it is of the data at all: {told} :small[({how}; right for "
+        f"p(y|x), if the image is like the data at all: {told} :small[({how}; right for "
         f"{classes.accuracy:.1%} of held-out images)]"
     )
 
 
 def _probability(classes: ClassProbabilities, index: int) -> str:
-    """With its Monte Carlo error, where that is known."""
+    """Format a class probability with its Monte Carlo error, if known."""
     error = math.nan if classes.se is None else classes.se[index]
     shown = f"{classes.probabilities[index]:.0%}"
     if math.isnan(error):
@@ -188,7 +188,7 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
 
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
-    """The training images with the nearest latents; in words where they are not at hand."""
+    """Show the training images with the nearest latents, as text if the data set is missing."""
     dataset = choice.run.config.dataset
     names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
     away = (value_with_unit("latent_distance", each) for each in neighbours.distances)
@@ -199,7 +199,7 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
         )
         missing_data.note(choice, "Their pictures are part of")
         return
-    st.markdown("Training images with the nearest latents, and how far they are")
+    st.markdown("Training images with the nearest latents, with their distances")
     images = data.dataset(dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):

@@ -1,1 +1,1 @@
-"""The page on which one image walks through the VAE."""
+"""The Start page: one image goes through the VAE step by step."""

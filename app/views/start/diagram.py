@@ -1,4 +1,4 @@
-"""The parts of the Start page's diagram, in the order in which an image walks through them."""
+"""The parts of the diagram on the Start page, in the order in which an image passes them."""
 
 import base64
 from pathlib import Path
@@ -24,21 +24,21 @@ STRIP = 12
 SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_SAMPLES = SAMPLES[-1]
 SEEDS = 2**31
-_IMAGE_WIDTH = 176  # at most; the look shrinks it to its column
-_MOST_WRITTEN_OUT = 2  # dimensions whose numbers are written, not drawn
-_LOOK = Path(__file__).with_name("style.css")
+_IMAGE_WIDTH = 176  # at most; the style sheet shrinks it to the column
+_MOST_WRITTEN_OUT = 2  # up to this many dimensions, numbers are written; above, they are drawn
+_STYLE = Path(__file__).with_name("style.css")
 
 
-def look() -> None:
-    """The look of the diagram."""
-    st.html(_LOOK)
+def apply_style() -> None:
+    """Add the style sheet of the diagram."""
+    st.html(_STYLE)
 
 
-# ---- what is sent through
+# ---- choosing the image and the noise
 
 
 def image_strip(images: Images, index: int) -> None:
-    """The dozen of images around the chosen one, to click."""
+    """Show a strip of twelve images around the chosen one; a click chooses one."""
     first = index // STRIP * STRIP
     names = {
         i: _thumbnail(images.thumbnail(i), images.name(i))
@@ -53,7 +53,7 @@ def image_strip(images: Images, index: int) -> None:
         required=True,
         on_change=_take_from_strip,
         wrap=False,
-        help="Click an image to send it through; the number beside steps on to all the others.",
+        help="Click an image to choose it. The number beside it reaches all other images.",
     )
 
 
@@ -68,7 +68,7 @@ def _take_from_strip() -> None:
 
 
 def choose_noise() -> int:
-    """Which ε: a button to draw another, and the number of the draw, which lives in the URL."""
+    """Draw a button for another ε and the number of the draw, and return that number."""
     with st.container(horizontal=True, wrap=False, gap="xsmall", key="walk-epsilon"):
         st.button(
             "Another ε",
@@ -76,8 +76,8 @@ def choose_noise() -> int:
             type="primary",
             key="another",
             shortcut="e",
-            help="Draws new noise: all that depends on it moves, the encoder's answer stays. The "
-            "number beside brings a draw back; it is in the link, too.",
+            help="Draws new noise. All that depends on it changes; the encoder's output stays. "
+            "Enter an earlier number to see that draw again. The link contains the number.",
         )
         return st.number_input(
             "Number of the draw",
@@ -97,7 +97,7 @@ def _another() -> None:
 
 
 def choose_samples() -> int:
-    """L, in logarithmic steps."""
+    """Draw the slider of L, in logarithmic steps, and return L."""
     return st.select_slider(
         "Samples L",
         SAMPLES,
@@ -105,7 +105,7 @@ def choose_samples() -> int:
         key="L",
         bind="query-params",
         persist_state="session",
-        help="How many ε the ELBO is averaged over: the more, the narrower its intervals become.",
+        help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower.",
     )
 
 
@@ -113,7 +113,7 @@ def choose_samples() -> int:
 
 
 def stage(name: str) -> DeltaGenerator:
-    """A place in the diagram."""
+    """A stage of the diagram: a container with this name."""
     return st.container(key=f"stage-{name}", gap=None)
 
 
@@ -130,29 +130,29 @@ def _connection(place: str, inside: str, about: str = "") -> None:
 
 
 def arrow(place: str) -> None:
-    """An arrow to the stage of that name."""
+    """Draw an arrow to the stage of that name."""
     _connection(place, "<i></i>")
 
 
 def meeting() -> None:
-    """Where the Gaussian and the noise meet."""
+    """Draw the plus sign between the Gaussian and the noise."""
     _connection("noise", "+")
 
 
 def encoder() -> None:
-    """The arrow from x to its Gaussian, through a network."""
-    about = "The encoder: a neural network, from an image to a Gaussian over z"
+    """Draw the arrow from x through the encoder to the Gaussian."""
+    about = "The encoder: a neural network from an image to a Gaussian over z"
     _connection("said", '<i></i><b class="narrowing">encoder</b><i></i>', about)
 
 
 def decoder() -> None:
-    """The arrow from z to p, through a network."""
-    about = "The decoder: a neural network, from z to the probability of each pixel"
+    """Draw the arrow from z through the decoder to p."""
+    about = "The decoder: a neural network from z to the probability of each pixel"
     _connection("p", '<i></i><b class="widening">decoder</b><i></i>', about)
 
 
 def image(images: Images, index: int) -> None:
-    """Where the walk starts: the image as the model sees it."""
+    """Draw the first stage: the image as the model sees it."""
     how = "the model drew z from the prior, then each pixel from p(x|z)"
     if images.split:
         how = _BINARISED[images.choice.run.config.train.binarisation]
@@ -164,21 +164,21 @@ def image(images: Images, index: int) -> None:
 
 
 _BINARISED: dict[Binarisation, str] = {
-    "dynamic": "each pixel was drawn as 0 or 1, with its grey level as the probability of a 1, "
-    "once and for all (seed 0)",
+    "dynamic": "each pixel was drawn once as 0 or 1, with its grey level as the probability of a 1 "
+    "(seed 0)",
     "threshold": "pixels brighter than half became 1, all others 0",
     "none": "with its grey levels as they are",
 }
 
 
 def encoded(about: "Reference") -> None:
-    """The encoder's answer: μ and σ, or μ and L."""
+    """Draw the encoder's output: μ and σ, or μ and L."""
     spread = r"\sigma" if about.diagonal else "L"
     _heading(
         rf"\mu, {spread}", "Gaussian",
-        "The encoder looks at x and answers with a Gaussian over z: its mean μ, and its spread: a "
-        "σ for each dimension, or a lower triangular matrix L, which lets dimensions lean on one "
-        "another (the covariance is LLᵀ). Where there is a flow, it goes on from this Gaussian.",
+        "The encoder maps x to a Gaussian over z. The Gaussian has a mean μ and a spread: either a "
+        "σ for each dimension, or a lower triangular matrix L, with which dimensions can be "
+        "correlated (the covariance is LLᵀ). A flow, if the model has one, starts from here.",
     )  # fmt: skip
     with _body("said"):
         if len(about.mean) > _MOST_WRITTEN_OUT:
@@ -191,7 +191,7 @@ def encoded(about: "Reference") -> None:
 
 
 def _matrix(name: str, values: np.ndarray) -> str:
-    """A small matrix in LaTeX; what is exactly 0 is above the diagonal."""
+    """A small matrix in LaTeX. Exact zeros, above the diagonal, are written as 0."""
     cells = (
         " & ".join(f"{v:.2f}".replace("-0.00", "0.00") if v else "0" for v in row) for row in values
     )
@@ -199,17 +199,17 @@ def _matrix(name: str, values: np.ndarray) -> str:
 
 
 def noise_heading() -> None:
-    """The heading over :func:`noise`."""
+    """Draw the heading over :func:`noise`."""
     _heading(
         r"\epsilon \sim \mathcal N(0, I)", "noise",
-        "Chance enters here and only here: noise that knows nothing of the image. So gradients can "
-        "flow past it to the encoder (the reparameterisation trick). The large dot is the ε whose "
-        "way is shown; the small ones are the rest of the L draws.",
+        "This is the only random step. The noise does not depend on the image, so gradients can "
+        "reach the encoder (the reparameterisation trick). The large dot is the ε that the diagram "
+        "follows; the small dots are the rest of the L draws.",
     )  # fmt: skip
 
 
 def noise(now: "Walk", about: "Reference") -> None:
-    """ε, and the circles |ε| = 1, 2 around it."""
+    """Draw ε and the circles |ε| = 1, 2."""
     with _body("noise"):
         figure = start_diagram.noise(now.epsilon, about.probe)
         alt = "The noise ε, drawn from a standard normal distribution"
@@ -217,30 +217,30 @@ def noise(now: "Walk", about: "Reference") -> None:
 
 
 def flow(now: "Walk", about: "Reference") -> None:
-    """How the flow steps bend the Gaussian."""
+    """Draw how the flow steps transform the Gaussian."""
     steps = len(now.log_abs_dets)
     _heading(
         rf"f_1 \dots f_{{{steps}}}" if steps > 1 else "f_1", "flow",
-        "The flow bends the Gaussian step by step, z_t = f_t(z_{t−1}). The numbers are log |det "
-        "∂z_t/∂z_{t−1}| along the way: by how much space is stretched there, in nats. An inverse "
-        "autoregressive step also swaps the order of the dimensions.",
+        "The flow transforms the Gaussian step by step, z_t = f_t(z_{t−1}). The numbers are log "
+        "|det ∂z_t/∂z_{t−1}| for this draw: how much the step stretches space there, in nats. An "
+        "inverse autoregressive step also reverses the order of the dimensions.",
     )  # fmt: skip
     with _body("flow"):
         figure = start_diagram.flow(now.log_abs_dets[:, 0], about.probe_points, now.points[:, 0])
-        charts.chart(figure, "flow", f"How {steps} flow steps bend the Gaussian")
+        charts.chart(figure, "flow", f"How {steps} flow steps transform the Gaussian")
 
 
 def latent(now: "Walk", about: "Reference") -> None:
-    """z, and q(z|x) around it."""
+    """Draw z within q(z|x)."""
     steps = len(now.log_abs_dets)
     affine = r"\mu + \sigma \odot \epsilon" if about.diagonal else r"\mu + L\epsilon"
     chain = rf"f_{{{steps}}}(\cdots({affine}))"
     _heading(
         rf"z = z_{{{steps}}}" if steps else f"z = {affine}", "latent",
-        "The latent z: the noise, carried to where the encoder says this image belongs"
+        "The latent z: the noise, moved to where the encoder places this image"
         + (f", z = ${chain}$" if steps else "")
-        + ". Green is q(z|x), rosy the prior p(z). For d = 2 the circles of ε are carried along, "
-        "and a small map shows how little of the prior q takes up.",
+        + ". Green is q(z|x), pink is the prior p(z). For d = 2 the circles of ε move along with "
+        "it, and a small map shows how little of the prior q covers.",
     )  # fmt: skip
     with _body("latent"):
         figure = start_diagram.latent(
@@ -251,17 +251,17 @@ def latent(now: "Walk", about: "Reference") -> None:
 
 
 def _table(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
-    """Draws (L, d) by dimension, for saving."""
+    """Draws (L, d) as one column per dimension, for the CSV file."""
     return {f"{name}_{i}": column for i, column in enumerate(draws.T, 1)}
 
 
 def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
-    """The decoder's answer: the mean of each pixel, (C, H, W)."""
+    """Draw the decoder's output: the mean of each pixel, (C, H, W)."""
     pixels = LIKELIHOODS[likelihood]
     _heading(
-        "p", "drawn again",
-        f"The decoder looks at z alone and answers with {pixels.answer}. "
-        "The closer to x, the higher log p(x|z).",
+        "p", "redrawn",
+        f"The decoder sees only z and returns {pixels.answer}. "
+        "The closer this is to x, the higher is log p(x|z).",
     )  # fmt: skip
     with _body("p"):
         alt = f"E[x|z]: {pixels.answer}"
@@ -272,7 +272,7 @@ def decoded(p: np.ndarray, likelihood: LikelihoodName) -> None:
 
 
 def terms(now: "Walk", config: ModelConfig) -> None:
-    """Algorithm 2 of the note: the three terms at the ε that is followed, and their sum."""
+    """Show Algorithm 2 of the note: the three terms for the first ε, and their sum."""
     log_q = r"-\sum_i \bigl(\tfrac12(\epsilon_i^2 + \log 2\pi) + \log\sigma_i\bigr)"
     if len(now.log_abs_dets):
         parts = f"{now.log_q0[0]:.2f} {-now.log_abs_dets[:, 0].sum():+.2f}"
@@ -280,7 +280,7 @@ def terms(now: "Walk", config: ModelConfig) -> None:
     _term(
         LOG_LIKELIHOOD, r"\log p(x|z)", now.log_px_z[0],
         LIKELIHOODS[config.likelihood].formula,
-        "How probable x is by what the decoder says of each pixel: how well z explains x.",
+        "How probable x is under the decoder's output for each pixel: how well z explains x.",
     )  # fmt: skip
     _sign("+")
     _term(
@@ -290,13 +290,13 @@ def terms(now: "Walk", config: ModelConfig) -> None:
     _sign("-")
     _term(
         LOG_Q, r"\log q(z|x)", now.log_qz[0], log_q,
-        "How probable the encoder holds this z to be for this image. The surer it is, the higher, "
-        "and the more it costs.",
+        "The density of this z under the encoder's q(z|x) for this image. A more certain encoder "
+        "gives a higher value, and it is subtracted.",
     )  # fmt: skip
     _sign("=")
     _term(
         ELBO, r"\log w", now.log_w[0], None,
-        "The sum is an unbiased estimate of the ELBO from one ε. Below it is averaged over L.",
+        "The sum is an unbiased estimate of the ELBO from one ε. The average over L is below.",
     )  # fmt: skip
 
 
@@ -306,7 +306,7 @@ _TERM_KEYS = {LOG_LIKELIHOOD: "likelihood", LOG_PRIOR: "prior", LOG_Q: "q", ELBO
 def _term(quantity: Quantity, symbol: str, value: float, formula: str | None, about: str) -> None:
     with st.container(key=f"term-{_TERM_KEYS[quantity]}", gap=None):
         st.metric(f"${symbol}$", f"{typeset(value, '.2f')} nats", help=about)
-        st.caption(f"${formula}$" if formula else "the ELBO, by this ε alone")
+        st.caption(f"${formula}$" if formula else "the ELBO from this ε alone")
 
 
 def _sign(symbol: str) -> None:
@@ -314,7 +314,7 @@ def _sign(symbol: str) -> None:
 
 
 def readouts(now: "Walk", about: "Reference") -> None:
-    """Both forms of the ELBO, log p̂(x), and what lies between."""
+    """Show both forms of the ELBO, log p̂(x), and the difference."""
     exact = about.kl is not None
     rows = (
         (ELBO, r"\text{ELBO (3)} = \overline{\log w}", now.joint_form),
@@ -332,18 +332,18 @@ def readouts(now: "Walk", about: "Reference") -> None:
 
 _READING = (
     "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
-    "the same ELBO, which is never above log p(x); a lucky handful of ε can be. log p̂(x) is an "
-    "importance sampling estimate. The last line estimates KL(q(z|x) ‖ p(z|x)): how far q is from "
-    "the true posterior. "
+    "the same ELBO. The ELBO is never above log p(x), but an estimate from a few ε can be. "
+    "log p̂(x) is an importance sampling estimate. The last line estimates KL(q(z|x) ‖ p(z|x)): "
+    "how far q is from the true posterior. "
 )
 _KL_EXACT = "The KL to the prior is exact here: both are Gaussian."
 _KL_SAMPLED = (
-    "A flow has no closed-form KL: it is estimated from the same draws, so (4) equals (3)."
+    "A flow has no closed-form KL. It is estimated from the same draws, so (4) equals (3)."
 )
 
 
 def estimates(now: "Walk", about: "Reference") -> None:
-    """The estimates on one scale."""
+    """Draw the estimates on one scale."""
     forms = [
         (f"ELBO ({n})", form.mean, form.se) for n, form in ((3, now.joint_form), (4, now.kl_form))
     ]
@@ -357,7 +357,7 @@ def estimates(now: "Walk", about: "Reference") -> None:
 
 
 def code_lines(images: Images, index: int, seed: int, samples: int) -> list[str]:
-    """The lines of ``vae_core`` that compute the numbers on the screen."""
+    """Lines of ``vae_core`` that compute the numbers on the page."""
     imports, making = images.code(index)
     return [
         "import torch",

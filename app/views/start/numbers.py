@@ -1,6 +1,6 @@
-"""One image on its way through a model: every number of the Start page.
+"""All numbers of the Start page: one image goes through a model.
 
-Nothing here asks for the family of q(z|x): its Gaussian base is read off the path that noise takes.
+Works for every family of q(z|x): the Gaussian base is computed from where the noise goes.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
 MAX_SAMPLES = 1000
-"""The largest L. So many ε are drawn always, and the first L taken: a larger L keeps the draws of a
-smaller one."""
+"""The largest L. This many ε are always drawn and the first L are used, so a larger L keeps the
+draws of a smaller one."""
 IMPORTANCE_SAMPLES = 1000
 REFERENCE_SEED = 0
 _REFERENCE_DRAWS = 256
@@ -32,7 +32,7 @@ _RING_POINTS = 97
 
 @dataclass(frozen=True)
 class Estimate:
-    """A Monte Carlo mean and its standard error, in nats; the error of one draw is NaN."""
+    """A Monte Carlo mean and its standard error, in nats. The error of a single draw is NaN."""
 
     mean: float
     se: float
@@ -40,7 +40,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Walk:
-    """L draws of ε for one image, and what becomes of each. Log-probabilities in nats.
+    """L draws of ε for one image, and the values computed from each. Log-probabilities in nats.
 
     Attributes:
         epsilon: (L, d).
@@ -51,7 +51,7 @@ class Walk:
         p: E[x|z] at the first draw, (C, H, W) in [0, 1].
         joint_form: the ELBO by note eq. (3).
         kl_form: the ELBO by note eq. (4).
-        kl: KL(q(z|x) ‖ p(z)) as (4) takes it.
+        kl: KL(q(z|x) ‖ p(z)) as used in eq. (4).
     """
 
     epsilon: Floats
@@ -74,21 +74,21 @@ class Walk:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of an image and a model whatever ε is drawn. Log-probabilities in nats.
+    """Values for an image and a model that do not depend on ε. Log-probabilities in nats.
 
     Attributes:
         mean: μ of the Gaussian base, (d,).
         scale: L of the Gaussian base, z_0 = μ + Lε, lower triangular, (d, d).
         z_mean, z_sd: mean and standard deviation of each z_i under q(z|x), (d,).
-        kl: KL(q(z|x) ‖ p(z)) where it has a closed form, with an error of 0; else None.
+        kl: KL(q(z|x) ‖ p(z)) if it has a closed form, with an error of 0; else None.
         log_px: log p̂(x) with K importance samples, and its standard error.
         importance_samples: K.
-        ess, pareto_k: effective sample size and tail shape of its weights.
-        log_w_range: where nearly all log w of single draws lie, and log p̂(x) too.
+        ess, pareto_k: effective sample size and tail shape of the importance weights.
+        log_w_range: interval with nearly all log w of single draws, and log p̂(x).
         probe: noise that shows the shape of q: for d = 1 a grid (N, 1), for d = 2 the circles
             |ε| = 1, 2 and 3, each (``_RING_POINTS``, 2), one after the other; else (0, d).
-        probe_points: where it goes, (T + 1, N, d).
-        probe_log_q: log q(z|x) there, (N,).
+        probe_points: positions of the probe at each flow stage, (T + 1, N, d).
+        probe_log_q: log q(z|x) at the last of these positions, (N,).
     """
 
     mean: Floats
@@ -112,7 +112,7 @@ class Reference:
 
     @property
     def trusted(self) -> bool:
-        """Whether the weights' tail and their effective number let log p̂(x) be trusted."""
+        """Whether log p̂(x) can be trusted, by the tail of the weights and their ESS."""
         return trustworthy(self.pareto_k, self.ess)
 
     def gap(self, elbo: Estimate) -> Estimate:
@@ -122,7 +122,7 @@ class Reference:
 
 @torch.no_grad()
 def walk(model: VAE, x: Tensor, seed: int, samples: int) -> Walk:
-    """Algorithm 2 of the note, L = ``samples`` times, for one image x (1, C, H, W) in [0, 1].
+    """Run Algorithm 2 of the note L = ``samples`` times for one image x (1, C, H, W) in [0, 1].
 
     Raises:
         InvalidArgument: if ``samples`` is not 1 to ``MAX_SAMPLES``.
@@ -150,7 +150,7 @@ def walk(model: VAE, x: Tensor, seed: int, samples: int) -> Walk:
 
 @torch.no_grad()
 def reference(model: VAE, x: Tensor) -> Reference:
-    """What stays as it is while ε is drawn anew, for one image x (1, C, H, W) in [0, 1]."""
+    """Compute the values that do not depend on ε, for one image x (1, C, H, W) in [0, 1]."""
     x = x.to(model.device)
     q = model.posterior(x)
     mean, scale = _base(q, model)
@@ -190,7 +190,7 @@ def _noise_of(epsilon: Floats, model: VAE) -> Tensor:
 
 
 def _base(q: Posterior, model: VAE) -> tuple[Floats, Floats]:
-    """μ (d,) and L (d, d) of z_0 = μ + Lε: where ε = 0 goes, and each unit vector from there."""
+    """μ (d,) and L (d, d) of z_0 = μ + Lε, computed from z_0 at ε = 0 and at each unit vector."""
     d = model.config.latent_size
     starts = _rows(q.path(_noise_of(np.eye(d + 1, d, -1), model)).points[0])
     return starts[0], (starts[1:] - starts[0]).T
@@ -221,10 +221,10 @@ def _estimate(values: Tensor) -> Estimate:
 
 
 def _rows(values: Tensor) -> Floats:
-    """Values (n, 1, …) of the one image as float64 (n, …), on the CPU."""
+    """Convert values (n, 1, …) of one image to float64 (n, …) on the CPU."""
     return values[:, 0].cpu().double().numpy()
 
 
 def _stack(stages: Sequence[Tensor], samples: int) -> Floats:
-    """Values (n, 1, …) at each stage of a flow as (stages, n, …); (0, n) where there is none."""
+    """Stack values (n, 1, …) of each flow stage to (stages, n, …); (0, n) without stages."""
     return np.stack([_rows(each) for each in stages]) if stages else np.zeros((0, samples))

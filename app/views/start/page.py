@@ -1,4 +1,4 @@
-"""Start: one image walks through a VAE, with every number live (the note's Figure 1)."""
+"""Start page: one image goes through a VAE, with every number live (the note's Figure 1)."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import navigation
-from app.views.start import diagram as diagram_
+from app.views.start import diagram as diagram_parts
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import typeset
 
@@ -17,73 +17,73 @@ if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
 
 LEAD = (
-    "A variational autoencoder (VAE) learns to describe an image x by a few numbers z, to draw it "
-    "again from them, and so to say how probable it is. Below, an image the model never trained on "
-    "walks through it, and every number is computed as you watch."
+    "A variational autoencoder (VAE) learns to describe an image x by a few numbers z and to "
+    "redraw the image from them. This also tells how probable the image is. Below, an image that "
+    "the model was not trained on goes through it step by step, and every number is computed live."
 )
 WITHOUT_DATA = (
-    "Without it, images walk through that the model draws itself: every number is as real. With "
-    "it, test images do, which the model never trained on."
+    "Without the data, this page uses images that the model draws itself; all numbers are computed "
+    "in the same way. With the data, it uses test images, which the model was not trained on."
 )
 
 
 @st.fragment
 def walk_through() -> None:
-    """The whole page: what is chosen, the diagram, the terms, the estimates."""
+    """Draw the whole page: the choices, the diagram, the terms and the estimates."""
     with st.container(key="walk-choice", gap=None):
         choice = pickers.pick_model()
         images = Images.at_hand(choice)
         index = pickers.pick_image(images)
-        diagram_.image_strip(images, index)
+        diagram_parts.image_strip(images, index)
     if images.split is None:
         missing_data.panel(choice, WITHOUT_DATA)
     diagram, terms, elbo = (
         st.container(key=f"walk{part}", gap=None) for part in ("", "-terms", "-elbo")
     )
     with diagram:
-        with diagram_.stage("x"):
-            diagram_.image(images, index)
-        diagram_.encoder()
-        gaussian = diagram_.stage("said")
-        diagram_.meeting()
-        with diagram_.stage("noise"):
-            diagram_.noise_heading()
+        with diagram_parts.stage("x"):
+            diagram_parts.image(images, index)
+        diagram_parts.encoder()
+        gaussian = diagram_parts.stage("said")
+        diagram_parts.meeting()
+        with diagram_parts.stage("noise"):
+            diagram_parts.noise_heading()
             noise = st.container(gap=None)
-            seed = diagram_.choose_noise()
+            seed = diagram_parts.choose_noise()
     with elbo, st.container(key="walk-readouts", gap="xsmall"):
-        samples = diagram_.choose_samples()
+        samples = diagram_parts.choose_samples()
         readouts = st.container(gap=None)
 
     config = choice.run.config.model
     about, now = reference_of(images, index), walk_of(images, index, seed, samples)
     with gaussian:
-        diagram_.encoded(about)
+        diagram_parts.encoded(about)
     with noise:
-        diagram_.noise(now, about)
+        diagram_parts.noise(now, about)
     with diagram:
         if len(now.log_abs_dets):
-            diagram_.arrow("flow")
-            with diagram_.stage("flow"):
-                diagram_.flow(now, about)
-        diagram_.arrow("latent")
-        with diagram_.stage("latent"):
-            diagram_.latent(now, about)
-        diagram_.decoder()
-        with diagram_.stage("p"):
-            diagram_.decoded(now.p, config.likelihood)
+            diagram_parts.arrow("flow")
+            with diagram_parts.stage("flow"):
+                diagram_parts.flow(now, about)
+        diagram_parts.arrow("latent")
+        with diagram_parts.stage("latent"):
+            diagram_parts.latent(now, about)
+        diagram_parts.decoder()
+        with diagram_parts.stage("p"):
+            diagram_parts.decoded(now.p, config.likelihood)
     with terms:
-        diagram_.terms(now, config)
+        diagram_parts.terms(now, config)
     with readouts:
-        diagram_.readouts(now, about)
+        diagram_parts.readouts(now, about)
     with elbo:
-        diagram_.estimates(now, about)
+        diagram_parts.estimates(now, about)
     show_protocol(images, about, seed, samples)
-    show_ways_on(choice)
-    widgets.code(diagram_.code_lines(images, index, seed, samples))
+    show_next_pages(choice)
+    widgets.code(diagram_parts.code_lines(images, index, seed, samples))
 
 
 def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -> None:
-    """How the numbers were measured, and whether they can be trusted."""
+    """Show how the numbers were measured, and whether they can be trusted."""
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
     protocol = Protocol(
         images.choice.run.config.dataset,
@@ -96,19 +96,19 @@ def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -
     widgets.protocol(protocol, f"ESS {about.ess:,.0f}", trust, pixels=images.pixels)
 
 
-def show_ways_on(choice: Choice) -> None:
-    """Where to go from here."""
+def show_next_pages(choice: Choice) -> None:
+    """Show links to other pages."""
     with st.container(key="walk-foot", horizontal=True):
-        navigation.link("train", "Train a model of your own")
+        navigation.link("train", "Train your own model")
         navigation.link("latent", "See the whole latent space", model=choice.key)
-        navigation.link("score", "Score images of yours", model=choice.key)
+        navigation.link("score", "Score your own images", model=choice.key)
 
 
 @st.cache_resource(
     max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity}
 )
 def reference_of(images: Images, index: int) -> "Reference":
-    """What is known of an image under a model, whatever noise is drawn."""
+    """Values for an image and a model that do not depend on the noise."""
     from app.views.start import numbers
 
     return numbers.reference(models.model(images.choice), images.x(index))
@@ -116,12 +116,12 @@ def reference_of(images: Images, index: int) -> "Reference":
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Images: Images.identity})
 def walk_of(images: Images, index: int, seed: int, samples: int) -> "Walk":
-    """The draws, and what becomes of each."""
+    """Draws of ε for an image, and the values computed from each."""
     from app.views.start import numbers
 
     return numbers.walk(models.model(images.choice), images.x(index), seed, samples)
 
 
-diagram_.look()
+diagram_parts.apply_style()
 widgets.header("Start", LEAD)
 walk_through()

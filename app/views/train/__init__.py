@@ -1,1 +1,1 @@
-"""The page that trains models and shows what they do meanwhile."""
+"""The Train page: start runs and watch them."""

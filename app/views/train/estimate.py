@@ -1,8 +1,7 @@
-"""What a run will cost, for the form: its parameters and about how long it takes.
+"""Estimate the cost of a run for the form: number of parameters and training time.
 
-Counted by :mod:`vae_core.training.cost`; the speed is that of an earlier run here which worked
-most alike,
-or else of a short measurement. All of it is cached.
+:mod:`vae_core.training.cost` counts the work. The speed comes from the most similar earlier run on
+this computer, or else from a short measurement. All results are cached.
 """
 
 import math
@@ -21,18 +20,18 @@ if TYPE_CHECKING:
     from vae_core.training.precision import Precision
 _STARTING = 2.0  # seconds for the process to start and load PyTorch
 _EARLIER_RUNS = 8
-_ALIKE = math.log(4)  # an earlier run up to so many times as much work an epoch tells the speed
+_ALIKE = math.log(4)  # largest log ratio of work per epoch at which an earlier run is similar
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is known of a run before it starts.
+    """Estimated cost of a run before it starts.
 
     Attributes:
-        parameters: exact.
-        seconds: about, from start to finish, not counting a download or other runs before it.
-        basis: what the seconds are based on, in words.
-        device: where it would train.
+        parameters: number of parameters, exact.
+        seconds: about, from start to finish, without a download or earlier runs in the queue.
+        basis: what the time estimate is based on, in words.
+        device: the device that the run would train on.
     """
 
     parameters: int
@@ -42,10 +41,10 @@ class Estimate:
 
 
 def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
-    """What a run with this config will cost, going by ``earlier`` runs where one is alike.
+    """Estimate the cost of a run with this config, from a similar one of the ``earlier`` runs.
 
     Raises:
-        vae_core.basics.devices.DeviceError: if the device it names is not there.
+        vae_core.basics.devices.DeviceError: if the device of the config does not exist.
     """
     from vae_core.basics.devices import resolve_device
 
@@ -55,12 +54,12 @@ def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
     if (other := _most_alike(config, device, earlier)) is not None:
         run, factor = other
         epoch, final = epoch * factor, final * factor
-        basis = f"how long “{run.name}” took an epoch here"
+        basis = f"the time per epoch of “{run.name}” on this computer"
     return Estimate(parameters, _STARTING + config.train.epochs * epoch + final, basis, device)
 
 
 def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple[Run, float] | None:
-    """The run on that device with the most similar work, and its time against the count's."""
+    """The run on that device with the most similar work, and its measured over its counted time."""
     wanted = _costs(config, device)[1]
     best, distance = None, _ALIKE
     for run in list(earlier)[:_EARLIER_RUNS]:
@@ -74,7 +73,7 @@ def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple
 
 
 def _seconds_an_epoch(run: Run, device: str) -> float | None:
-    """What an epoch took, once the run has done one on that device."""
+    """Seconds per epoch of a run; None if it has not finished an epoch on that device."""
     try:
         status: Status = run.status()
     except RunError:
@@ -85,7 +84,7 @@ def _seconds_an_epoch(run: Run, device: str) -> float | None:
 
 @lru_cache(maxsize=256)
 def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
-    """Parameters, seconds an epoch and seconds for the final figures, as counted."""
+    """Number of parameters, seconds per epoch and seconds for the final figures, as counted."""
     import torch
 
     from vae_core.training import cost

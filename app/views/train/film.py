@@ -1,4 +1,4 @@
-"""The film of a run: what its model made of the same images and the same noise, epoch by epoch."""
+"""The film of a run: reconstructions and samples at each epoch, from fixed images and noise."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from app.figures.pictures import Picture, as_picture
 _FRAMES = 14
 _ROWS = ("x̂ 1", "x̂ 2", "x̂ 3", "sample 1", "sample 2")
 _RECONSTRUCTED, _SAMPLED = 3, 2
-_EMPTY = 0.15  # as between the images
+_EMPTY = 0.15  # the grey of the space between the images
 
 
 class Frame(NamedTuple):
@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
 
 def epochs(folder: Path) -> list[int]:
-    """The epochs that have a frame."""
+    """Epochs that have a frame."""
     from vae_core.runs.snapshots import snapshot_epochs
 
     return snapshot_epochs(folder)
@@ -34,14 +34,14 @@ def epochs(folder: Path) -> list[int]:
 
 @lru_cache(maxsize=64)
 def planned(last_epoch: int) -> tuple[int, ...]:
-    """The epochs that have a frame once a run of so many is done."""
+    """Epochs that will have a frame when a run of ``last_epoch`` epochs is done."""
     from vae_core.runs.snapshots import due
 
     return tuple(epoch for epoch in range(1, last_epoch + 1) if due(epoch, last_epoch))
 
 
 def frame(folder: Path, epoch: int) -> Frame | None:
-    """The frame of an epoch; None if it is gone, or damaged."""
+    """Frame of an epoch; None if it is missing or damaged."""
     from vae_core.runs.snapshots import snapshot_file
 
     try:
@@ -65,9 +65,9 @@ def _frame(folder: str, epoch: int, written: int) -> Frame:  # noqa: ARG001
 
 
 def spread(epochs: Sequence[int], count: int = _FRAMES) -> list[int]:
-    """About ``count`` of the epochs, the first and the last among them, denser early on.
+    """Choose about ``count`` epochs, always the first and the last, denser at the start.
 
-    Most happens in the first epochs, so each step multiplies the epoch by about the same factor.
+    Most changes happen in the first epochs, so each step multiplies the epoch by a similar factor.
     """
     if len(epochs) <= count:
         return list(epochs)
@@ -76,10 +76,10 @@ def spread(epochs: Sequence[int], count: int = _FRAMES) -> list[int]:
 
 
 def strip(folder: Path, last_epoch: int) -> tuple[Sequence[int], np.ndarray, Sequence[str]] | None:
-    """What :func:`app.figures.train.strip_figure` draws; None before there is a frame.
+    """Input of :func:`app.figures.train.strip_figure`; None before the first frame exists.
 
-    The first column, epoch 0, holds the images as they were given. The columns are those of the
-    whole film from the start; what is still to come is empty.
+    The first column, epoch 0, holds the original images. All columns of the whole film exist from
+    the start; future epochs are empty.
     """
     available = epochs(folder)
     shown = spread(sorted({*planned(last_epoch), *available}))

@@ -1,4 +1,4 @@
-"""The head of a run on the Train page: what it is doing, and what can be done about it."""
+"""The head of a run on the Train page: name, state, progress and buttons."""
 
 from functools import partial
 from typing import Any
@@ -14,14 +14,14 @@ from vae_core.runs.run import Request, Run, Status
 from vae_core.settings.config import RunConfig
 
 _REQUESTS: tuple[tuple[Request, str, str], ...] = (
-    ("pause", "pause", "Keeps everything as it is now; Resume goes on from here."),
-    ("stop", "stop", "Ends the run here; the model so far can be used."),
+    ("pause", "pause", "Saves the run as it is now. Resume continues from here."),
+    ("stop", "stop", "Ends the run here. The model so far can be used."),
 )
 _COLOURS: dict[str, Any] = {"done": "green", "failed": "red", "running": "blue", "paused": "orange"}
 
 
 def head(entry: Entry, before: int) -> None:
-    """Name, state, buttons and progress of a run; ``before`` runs are to be trained first."""
+    """Show name, state, buttons and progress of a run. ``before`` is the number of runs ahead."""
     run, status = entry.run, entry.status
     assert run is not None
     assert status is not None
@@ -32,13 +32,13 @@ def head(entry: Entry, before: int) -> None:
         _buttons(run, status)
     share = status.share_done(run.config.train.epochs)
     if status.state in ("queued", "running"):
-        st.progress(share, text=_doing(run, status, before))
+        st.progress(share, text=_activity(run, status, before))
     else:
-        st.progress(share, text=_left_at(run, status))
+        st.progress(share, text=_final_state(run, status))
     if status.state == "failed":
         st.error(
-            f"{errors.plain(status.error)} “Resume” tries again from where it was; “Duplicate” "
-            "starts anew with other settings."
+            f"{errors.plain(status.error)} “Resume” tries again from where it stopped. "
+            "“Duplicate” starts a new run with other settings."
         )
 
 
@@ -48,32 +48,32 @@ def _at(run: Run, status: Status) -> str:
     return f"epoch {status.epoch:,} of {run.config.train.epochs:,}"
 
 
-def _doing(run: Run, status: Status, before: int) -> str:
+def _activity(run: Run, status: Status, before: int) -> str:
     if run.requested():
-        return "Leaving after this step…"
+        return "Stopping after this step…"
     if status.phase == "training":
         left = status.seconds_left(run.config.train.epochs)
         return f"{_at(run, status).capitalize()}" + (
             f", about {duration(left)} left" if left else ""
         )
     if status.phase and status.state == "queued":
-        return f"Its process ended early: {status.phase}…"
+        return f"The process ended unexpectedly: {status.phase}…"
     if status.phase:
         return f"{status.phase.capitalize()}…"
     if before:
-        return f"Waiting: {before} run{'s are' if before > 1 else ' is'} before it"
+        return f"Waiting for {before} earlier run{'s' if before > 1 else ''}"
     return "Starting…"
 
 
-def _left_at(run: Run, status: Status) -> str:
+def _final_state(run: Run, status: Status) -> str:
     if status.state == "done":
         return (
-            f"{status.epoch:,} epochs in {duration(status.seconds)}; the model is that of epoch "
-            f"{status.best_epoch:,}, the best on validation"
+            f"{status.epoch:,} epochs in {duration(status.seconds)}; the model is from epoch "
+            f"{status.best_epoch:,}, the best on validation images"
         )
     words = {
-        "paused": "Paused in {}. “Resume” goes on from exactly here.",
-        "stopped": "Stopped in {}. The model so far can be used; “Resume” would go on.",
+        "paused": "Paused in {}. “Resume” continues from exactly here.",
+        "stopped": "Stopped in {}. The model so far can be used. “Resume” continues the training.",
         "failed": "Failed at {}.",
     }
     return words[status.state].format(_at(run, status))
@@ -96,7 +96,7 @@ def _buttons(run: Run, status: Status) -> None:
             "Resume",
             key="run-resume",
             icon=":material/play_arrow:",
-            help="Goes on from the last checkpoint, with no epoch lost or counted twice.",
+            help="Continues from the last checkpoint. No finished epoch is lost or repeated.",
             on_click=attempt,
             args=(partial(runs.resume, run),),
         )
@@ -104,7 +104,7 @@ def _buttons(run: Run, status: Status) -> None:
         "Duplicate",
         key="run-duplicate",
         icon=":material/content_copy:",
-        help="Fills the form with these settings, to start a run like it with a change.",
+        help="Copies these settings into the form. Change some of them and start a new run.",
         on_click=_duplicate,
         args=(run.config,),
     )
@@ -122,13 +122,15 @@ def _duplicate(config: RunConfig) -> None:
 
 
 def remove_menu(run_id: str) -> bool:
-    """A question before a run leaves the list; True when it was answered with yes."""
-    with st.popover(":material/delete:", key="run-more", help="Take this run off the list."):
-        st.markdown("Its folder moves into `.removed` in the run store; nothing is deleted.")
+    """Ask before a run is removed from the list; return True when the user confirms."""
+    with st.popover(":material/delete:", key="run-more", help="Remove this run from the list."):
+        st.markdown(
+            "The folder of the run moves to `.removed` in the run store. Nothing is deleted."
+        )
         return st.button(
             "Remove from the list",
             key="run-remove",
             on_click=attempt,
             args=(partial(remove, run_id),),
-            help="The run disappears from all lists; moving its folder back returns it.",
+            help="The run disappears from all lists. To get it back, move its folder back.",
         )

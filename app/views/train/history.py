@@ -1,6 +1,6 @@
-"""The curves of a run, read as it grows.
+"""The training curves of a run, read while the run grows.
 
-Each look reads the new lines alone, so a page that watches a long run costs it nothing.
+Each call reads only the new lines, so watching a long run is cheap.
 """
 
 import math
@@ -17,11 +17,11 @@ _BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 
 @dataclass(frozen=True)
 class History:
-    """The rows of a run, one an epoch.
+    """The rows of a run, one per epoch.
 
     Attributes:
-        rows: from the first epoch on; figures by latent dimension are in the last one only.
-        unreadable: lines that could not be read, as a damaged disk or a bad copy leaves them.
+        rows: from the first epoch on; only the last row has figures by latent dimension.
+        unreadable: number of lines that could not be read (damaged disk, bad copy).
     """
 
     rows: Sequence[Row] = ()
@@ -29,40 +29,40 @@ class History:
 
     @property
     def last(self) -> Row | None:
-        """The row of the newest epoch."""
+        """Row of the newest epoch."""
         return self.rows[-1] if self.rows else None
 
     @property
     def epochs(self) -> list[int]:
-        """The epochs that have a row."""
+        """Epochs that have a row."""
         return [row["epoch"] for row in self.rows]
 
     @property
     def version(self) -> tuple[int, float]:
-        """Changes whenever anything was recorded."""
+        """Version key that changes whenever a row is added."""
         return len(self.rows), self.rows[-1].get("seconds", 0.0) if self.rows else 0.0
 
     def column(self, part: str, name: str) -> list[float]:
-        """One figure over the epochs, such as ``("validation", "elbo")``; NaN where there is none.
+        """One figure over the epochs, such as ``("validation", "elbo")``; NaN if missing.
 
-        What is not finite is NaN too: it cannot be drawn.
+        Infinite values become NaN too, because they cannot be drawn.
         """
         values = [row.get(part, {}).get(name, math.nan) for row in self.rows]
         return [value if math.isfinite(value) else math.nan for value in values]
 
     def having(self, part: str) -> "History":
-        """The rows that have this part, such as ``"importance"``."""
+        """History of the rows that have this part, such as ``"importance"``."""
         return History([row for row in self.rows if part in row], self.unreadable)
 
 
 class Reader:
-    """The history of one run folder as it grows. Threads may share a reader."""
+    """Reads the history of one run folder while it grows. Threads may share a reader."""
 
     def __init__(self, folder: Path) -> None:
         self._metrics = metrics.Reader(folder / METRICS_FILE, _without_dimensions)
 
     def read(self) -> History:
-        """All that is recorded by now; a half-written last line waits for the next look."""
+        """Return everything recorded so far. A half-written last line is read by the next call."""
         found = self._metrics.read()
         return History(found.rows, found.unreadable)
 

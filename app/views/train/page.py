@@ -1,4 +1,4 @@
-"""Train: choose the data and the model, start, and watch the terms of the ELBO as they go."""
+"""Train page: choose data and model, start a run, and watch the terms of the ELBO."""
 
 import time
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from pathlib import Path
 import streamlit as st
 
 from app.parts import forms, text, widgets
-from app.services import runs as runs_
+from app.services import runs as runs_service
 from app.shell import errors
 from app.shell.streamlit_internals import DeltaGenerator
 from app.views.train import estimate, head, run_list
-from app.views.train import panels as panels_
+from app.views.train import panels as run_panels
 from app.views.train.run_list import Entry
 from vae_core.data.catalogue import bytes_to_download
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 
 LEAD = (
-    "Choose images and a model, then press Start. Training goes on in the background, even when "
+    "Choose images and a model, then press Start. Training continues in the background, even if "
     "you close this page or the app."
 )
-TICK = 1.0  # seconds between two looks at what is training
+TICK = 1.0  # seconds between two updates while a run trains
 
 
 @st.fragment
@@ -36,10 +36,10 @@ def new_run() -> None:
         width="stretch",
         disabled=config is None,
         key="start",
-        help="Puts the run into the queue; it is trained in a process of its own.",
+        help="Adds the run to the queue. It is trained in its own process.",
     )
     if pressed and config is not None and not pressed_twice(config):
-        run_list.choose(runs_.submit(config).id)
+        run_list.choose(runs_service.submit(config).id)
         st.rerun()
     if config is not None:
         with costs:
@@ -47,7 +47,7 @@ def new_run() -> None:
 
 
 def pressed_twice(config: RunConfig) -> bool:
-    """Whether this is the second half of a double click."""
+    """Whether this press is the second one of a double click."""
     last, now = st.session_state.get("train-started"), time.monotonic()
     st.session_state["train-started"] = (config, now)
     return last is not None and last[0] == config and now - last[1] < 1.0
@@ -57,28 +57,28 @@ def show_costs(config: RunConfig) -> None:
     from vae_core.basics.devices import DeviceError
 
     try:
-        known = estimate.estimate(config, runs_.store().runs())
+        known = estimate.estimate(config, runs_service.store().runs())
     except DeviceError as error:
         st.warning(errors.plain(str(error)))
         return
     st.caption(
         f"**{known.parameters:,}** parameters · about **{text.duration(known.seconds)}** "
         f"on {known.device.upper()}",
-        help=f"Parameters are counted exactly; the time goes by {known.basis}.",
+        help=f"The number of parameters is exact. The time is estimated from {known.basis}.",
     )
     if size := bytes_to_download(config.dataset):
         title = find_dataset(config.dataset).title
         st.caption(
-            f":material/download: {title} is not on this computer: it will be downloaded once, "
-            f"{size / 1e6:.0f} MB."
+            f":material/download: {title} is not on this computer yet. It will be downloaded "
+            f"once, {size / 1e6:.0f} MB."
         )
 
 
 def watch(runs: DeltaGenerator, panels: DeltaGenerator, unfinished: frozenset[str]) -> None:
-    """The list of runs and the panels of the chosen one; drawn anew while anything trains."""
+    """Draw the list of runs and the panels of the chosen run; called repeatedly in training."""
     found = run_list.entries()
     if frozenset(e.id for e in found if e.unfinished) != unfinished:
-        st.rerun()  # something began or ended: the clock of this fragment may have to change
+        st.rerun()  # a run started or ended: the update interval of this fragment may change
     chosen = run_list.chosen_id(found)
     with runs:
         run_list.show_list(found, chosen)
@@ -96,17 +96,18 @@ def nothing_yet() -> None:
     st.subheader("Nothing trained yet", anchor=False)
     st.markdown(
         "Press **Start** to train on the digits, which come with the program. You will see the "
-        "ELBO rise, images being redrawn ever more closely, and images that the model makes up."
+        "ELBO rise, reconstructions get closer to their images, and new images that the model "
+        "draws."
     )
-    panels_.example()
+    run_panels.example()
 
 
 def show(found: Sequence[Entry], chosen: str) -> None:
     entry = next((e for e in found if e.id == chosen), None)
     if entry is None:
         st.warning(
-            f"The run {errors.plain(chosen)} is not here: its folder was removed or renamed, or "
-            "the link is from another computer. Choose another run in the list."
+            f"The run {errors.plain(chosen)} does not exist here. Its folder was removed or "
+            "renamed, or the link is from another computer. Choose another run in the list."
         )
         return
     if entry.run is None or entry.status is None:
@@ -114,26 +115,26 @@ def show(found: Sequence[Entry], chosen: str) -> None:
         return
     run, status = entry.run, entry.status
     before = sum(e.unfinished and e.status.queued < status.queued for e in found if e.status)
-    recorded = panels_.history(run)
+    recorded = run_panels.history(run)
     head.head(entry, before)
     if recorded.last or entry.unfinished:
-        panels_.readings(run, status, recorded)
+        run_panels.readings(run, status, recorded)
         curves, pictures = st.columns([1.25, 1], gap="medium")
         with curves:
-            panels_.terms(run, status, recorded)
+            run_panels.terms(run, status, recorded)
         with pictures:
-            panels_.film(run)
+            run_panels.film(run)
     if not entry.unfinished:
-        panels_.outcome(run)
-    panels_.strip(run, status)
-    panels_.details(run, status, recorded)
-    widgets.code(panels_.code_of(run.config))
+        run_panels.outcome(run)
+    run_panels.strip(run, status)
+    run_panels.details(run, status, recorded)
+    widgets.code(run_panels.code_of(run.config))
 
 
 def show_damaged(entry: Entry) -> None:
     st.error(
         f"{errors.plain(entry.reason)}. The other runs are not affected. If you have a copy of the "
-        "folder, put it in the place of this one; else take it off the list."
+        "folder, replace this folder with it. Otherwise remove the run from the list."
     )
     if head.remove_menu(entry.id):
         st.rerun()

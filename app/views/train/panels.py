@@ -1,4 +1,4 @@
-"""The live panels of the Train page: one run, as it goes."""
+"""The live panels of the Train page for one run."""
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -12,7 +12,7 @@ from app.figures import train as figures
 from app.figures.pictures import tile
 from app.parts import charts, widgets
 from app.shell import errors, navigation
-from app.views.train import film as film_
+from app.views.train import film as film_frames
 from app.views.train.history import History, Reader
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
@@ -22,7 +22,7 @@ from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import number
 
 _NEWEST = "newest"
-_SHARE, _LONGEST = 0.1, 5.0  # of the time trained so far, and in seconds
+_SHARE, _LONGEST = 0.1, 5.0  # share of the training time so far, and upper limit in seconds
 _T = TypeVar("_T")
 
 
@@ -34,25 +34,25 @@ def _reader(folder: str) -> Reader:
 
 
 def history(run: Run) -> History:
-    """What the run has recorded by now."""
+    """Everything that the run has recorded so far."""
     return _reader(str(run.folder)).read()
 
 
-# ---- how often charts are drawn anew while a run trains
+# ---- how often charts are redrawn while a run trains
 
 
 def rest(status: Status) -> float:
-    """Seconds for which a chart may stay as it is.
+    """Seconds for which a chart is not redrawn.
 
-    To draw all of them every second takes half a core of a small computer away from the training
-    that they show. What has trained for ten seconds changes from second to second; what has trained
-    for a minute does not.
+    Drawing all charts every second would take half a core of a small computer from the training. A
+    run that has trained for ten seconds changes every second; a run that has trained for a minute
+    changes more slowly.
     """
     return min(_LONGEST, _SHARE * status.seconds) if status.state == "running" else 0.0
 
 
 class Kept:
-    """What was made for a page that is drawn again and again."""
+    """Cache of charts for a page that is redrawn often."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -61,9 +61,10 @@ class Kept:
     def get(
         self, name: str, subject: Hashable, version: Hashable, rest: float, make: Callable[[], _T]
     ) -> _T:
-        """What ``make`` made of this version of a subject.
+        """Return the cached value for this version of a subject, or call ``make``.
 
-        It is made anew for another subject, and for another version once it has had its rest.
+        ``make`` is called for a new subject, and for a new version if the last value is at least
+        ``rest`` seconds old.
         """
         now = self._clock()
         if name in self._kept:
@@ -76,7 +77,7 @@ class Kept:
 
 
 def _kept(name: str, run: Run, status: Status, version: Hashable, make: Callable[[], _T]) -> _T:
-    """What ``make`` made for this version, made anew when that has changed and it is time to."""
+    """Return the cached chart of a run; call ``make`` if the version changed and it is time."""
     if "train-kept" not in st.session_state:
         st.session_state["train-kept"] = Kept()
     return st.session_state["train-kept"].get(name, run.id, version, rest(status), make)
@@ -86,7 +87,7 @@ def _kept(name: str, run: Run, status: Status, version: Hashable, make: Callable
 
 
 def readings(run: Run, status: Status, recorded: History) -> None:
-    """The terms of the ELBO as numbers, with the protocol they were measured by."""
+    """Show the terms of the ELBO as numbers, with the protocol of the measurement."""
     row = recorded.last
     with st.container(key="run-readings", horizontal=True, gap="medium"):
         if row is None:
@@ -101,7 +102,9 @@ def readings(run: Run, status: Status, recorded: History) -> None:
         about = row["validation"]
         _protocol(run.config, about, f"epoch {row['epoch']:,}")
     if recorded.unreadable:
-        st.caption(f"{recorded.unreadable} lines of its metrics cannot be read and are left out.")
+        st.caption(
+            f"{recorded.unreadable} lines of the metrics file cannot be read and are left out."
+        )
 
 
 def _running_readings(status: Status) -> None:
@@ -126,27 +129,27 @@ def _row_readings(row: dict[str, Any], recorded: History) -> None:
         )
         st.metric("log p̂(x) (nats)", shown, help=help_text, width="content")
     active, size = about["active_units"], len(about.get("kl_by_dimension", ()))
-    text = "Dimensions whose posterior mean moves with the image (variance above 0.01)."
+    text = "Dimensions whose posterior mean changes with the image (variance above 0.01)."
     st.metric("Active dimensions", f"{active} of {size}", help=text, width="content")
     if "class_accuracy" in about:
-        text = "How often the class head p(y|z) is right about a validation image, z ~ q(z|x)."
+        text = "How often the class head p(y|z) is right for a validation image, with z ~ q(z|x)."
         st.metric("Classes right", f"{about['class_accuracy']:.1%}", help=text, width="content")
 
 
 _MEANING = {
-    "ELBO": "The evidence lower bound, which training raises: E log p(x|z) − KL.",
-    "log p(x|z)": "How probable the image is, given z drawn from its own posterior.",
-    "KL": "What z tells about the image: KL(q(z|x) ‖ p(z)).",
+    "ELBO": "The evidence lower bound, E log p(x|z) − KL. Training maximises it.",
+    "log p(x|z)": "How probable the image is, given z drawn from q(z|x) of the image.",
+    "KL": "How much information z holds about the image: KL(q(z|x) ‖ p(z)).",
 }
 
 
 def terms(run: Run, status: Status, recorded: History) -> None:
-    """ELBO, E log p(x|z) and KL by epoch."""
+    """Draw ELBO, E log p(x|z) and KL by epoch."""
     names = ("elbo", "log_px_z", "kl")
     running = None
     if status.state == "running" and status.terms and status.steps:
         place = status.epoch - 1 + status.step / status.steps
-        if place > len(recorded.rows):  # the epoch under way, not one that has its row already
+        if place > len(recorded.rows):  # the current epoch, if it has no row yet
             running = (place, status.terms)
 
     def make() -> go.Figure:
@@ -167,15 +170,17 @@ def terms(run: Run, status: Status, recorded: History) -> None:
     )
     count = find_dataset(run.config.dataset).sizes["train"]
     st.caption(
-        "Solid: validation, with the standard error of the ELBO as a band. Dotted: means over the "
-        f"{count:,} training images while the weights move."
+        "Solid: validation images; the band is the standard error of the ELBO. Dotted: means over "
+        f"the {count:,} training images, while the weights still change."
     )
 
 
 def example() -> None:
-    """The curves of a model that comes with the program; the browser loads what plots need."""
+    """Show the curves of a bundled model. The browser also loads the plotting code this way."""
     for run in pretrained_runs()[:1]:
-        st.markdown(f"This is how **{errors.plain(run.name)}** was trained, which is here already:")
+        st.markdown(
+            f"This is the training of **{errors.plain(run.name)}**, which comes with the program:"
+        )
         terms(run, run.status(), history(run))
 
 
@@ -189,13 +194,13 @@ def _terms_table(recorded: History) -> str:
 
 
 def film(run: Run) -> None:
-    """What the model draws: reconstructions and samples at the epoch of the slider."""
-    available = film_.epochs(run.folder)
+    """Show reconstructions and samples at the epoch of the slider."""
+    available = film_frames.epochs(run.folder)
     if not available:
         st.caption("Reconstructions and samples appear here after the first epoch.")
         return
     epoch = _film_epoch(run, available)
-    frame = film_.frame(run.folder, epoch)
+    frame = film_frames.frame(run.folder, epoch)
     if frame is None:
         st.caption(f"The pictures of epoch {epoch} cannot be read.")
         return
@@ -209,19 +214,19 @@ def film(run: Run) -> None:
         tile(frame.samples, 12),
         "Samples: E[x|z] for z drawn from the prior",
         "stretch",
-        alt=f"36 images the model makes up after epoch {epoch}",
+        alt=f"36 images that the model draws after epoch {epoch}",
     )
 
 
 def _film_epoch(run: Run, available: Sequence[int]) -> int:
-    """The epoch of the slider, or the newest while it stands at its end."""
-    planned = sorted({*film_.planned(run.config.train.epochs), *available})
+    """Epoch of the slider; the newest epoch if the slider is at its right end."""
+    planned = sorted({*film_frames.planned(run.config.train.epochs), *available})
     wanted = st.select_slider(
         "Film, by epoch",
         [*planned, _NEWEST],
         value=_NEWEST,
         key=f"frame-{run.id}",
-        help="Which epoch to look at; at the right end the newest is followed as it comes.",
+        help="Which epoch to show. At the right end, the page always shows the newest epoch.",
     )
     if wanted == _NEWEST:
         return available[-1]
@@ -229,8 +234,8 @@ def _film_epoch(run: Run, available: Sequence[int]) -> int:
 
 
 def strip(run: Run, status: Status) -> None:
-    """The same images through training, side by side."""
-    version = tuple(film_.epochs(run.folder))
+    """Show the same images at all epochs, side by side."""
+    version = tuple(film_frames.epochs(run.folder))
     figure = _kept("film", run, status, version, lambda: _strip_figure(run))
     if figure is not None:
         charts.chart(
@@ -241,17 +246,17 @@ def strip(run: Run, status: Status) -> None:
         )
         st.caption(
             "E[x|z] at the posterior mean of three validation images (x̂), and at two draws from "
-            "the prior; the images and the noise are the same at every epoch."
+            "the prior. The images and the noise are the same at every epoch."
         )
 
 
 def _strip_figure(run: Run) -> go.Figure | None:
-    found = film_.strip(run.folder, run.config.train.epochs)
+    found = film_frames.strip(run.folder, run.config.train.epochs)
     return None if found is None else figures.strip_figure(*found)
 
 
 def details(run: Run, status: Status, recorded: History) -> None:
-    """KL by dimension, log p̂(x), and the terms of a flow."""
+    """Show KL by dimension, log p̂(x), and the terms of a flow."""
     if recorded.last is None:
         return
     left, right = st.columns(2)
@@ -325,7 +330,7 @@ def _protocol(config: RunConfig, record: Mapping[str, Any], note: str = "") -> N
 
 
 def outcome(run: Run) -> None:
-    """The final figures of a finished run, and where to go with its model."""
+    """Show the final figures of a finished run, and links to pages that use its model."""
     try:
         final = run.evaluation()
     except RunError as error:
@@ -338,13 +343,13 @@ def outcome(run: Run) -> None:
         _protocol(run.config, final)
     if run.checkpoint_digest():
         with st.container(horizontal=True):
-            navigation.link("start", "Walk an image through it", model=run.id)
+            navigation.link("start", "Send an image through it", model=run.id)
             navigation.link("latent", "See its latent space", model=run.id)
             navigation.link("score", "Score images with it", model=run.id)
 
 
 def code_of(config: RunConfig) -> list[str]:
-    """Lines that train the same model without the app."""
+    """Python lines that train the same model without the app."""
     default = RunConfig().settings()
     chosen = {k: v for k, v in config.settings().items() if v != default[k] or k == "dataset"}
     return [

@@ -1,4 +1,4 @@
-"""The list of runs on the Train page: which there are, which one is chosen, what can be done."""
+"""The list of runs on the Train page: all runs, the chosen run, and actions on a run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of the store: a run with its status, or the reason why it cannot be read."""
+    """A folder of the run store: a run with its status, or the reason why it cannot be read."""
 
     id: str
     run: Run | None
@@ -34,22 +34,22 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """The state of the run, or ``damaged``."""
+        """State of the run, or ``damaged``."""
         return self.status.state if self.status else "damaged"
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is queued or running."""
+        """Whether the run is queued or running."""
         return self.state in UNFINISHED
 
     @property
     def name(self) -> str:
-        """What lists call it."""
+        """Name shown in lists."""
         return self.run.name if self.run else self.id
 
 
 def entries() -> list[Entry]:
-    """Everything in the store, newest first; sees to it that queued runs are worked on."""
+    """Everything in the store, newest first. Also makes sure that a worker runs for the queue."""
     found = []
     for each in runs.entries():
         if not isinstance(each, Run):
@@ -62,60 +62,60 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda e: e.status.created if e.status else 0.0, reverse=True)
 
 
-# ---- which one is chosen
+# ---- the chosen run
 
 
 def chosen_id(found: Sequence[Entry]) -> str | None:
-    """The run in the address, else the one chosen before, else the newest; None if none is."""
+    """The run in the URL, else the run chosen before, else the newest; None if no run exists."""
     if wanted := st.query_params.get("run"):
         return wanted
-    if before := st.session_state.get("train-run"):  # the page was left and opened again
+    if before := st.session_state.get("train-run"):  # the user left the page and came back
         choose(before)
         return before
     return found[0].id if found else None
 
 
 def choose(run_id: str) -> None:
-    """Show this run from now on; the address says so too."""
+    """Choose this run and write it into the URL."""
     st.session_state["train-run"] = run_id
     st.query_params["run"] = run_id
 
 
-# ---- what can be done
+# ---- actions
 
 
 def attempt(action: Callable[[], object]) -> None:
-    """Do it; if the run is not what it was when the button was drawn, say so instead of failing."""
+    """Run an action. If the run has changed since the button was drawn, show a note instead."""
     try:
         action()
     except (RunError, OSError) as error:
-        st.session_state["train-note"] = f"That was not possible: {error}"
+        st.session_state["train-note"] = f"This was not possible: {error}"
 
 
 def remove(run_id: str) -> None:
-    """Take a run off the list."""
+    """Remove a run from the list."""
     folder = runs.store().remove(run_id)
     if st.query_params.get("run") == run_id:
         del st.query_params["run"]
     st.session_state.pop("train-run", None)
-    st.session_state["train-note"] = f"Taken off the list. The folder is now {folder}."
+    st.session_state["train-note"] = f"Removed from the list. The folder is now {folder}."
 
 
 # ---- the list
 
 
 def show_list(found: Sequence[Entry], chosen: str | None) -> None:
-    """The runs, newest first, each with its state; a click shows it."""
+    """List the runs, newest first, each with its state. A click shows a run."""
     st.subheader("Runs", anchor=False)
     if not found:
-        st.caption("None yet. Runs are kept until you remove them, also when the app is closed.")
+        st.caption("No runs yet. Runs are kept until you remove them, even if the app is closed.")
         return
     everything = len(found) <= _SHOWN or st.session_state.get("train-all-runs", False)
     with st.container(key="run-list", gap="xxsmall"):
         for entry in found if everything else found[:_SHOWN]:
             _row(entry, entry.id == chosen)
     if len(found) > _SHOWN:
-        st.toggle(f"All {len(found)} runs", key="train-all-runs", help="Show the older ones too.")
+        st.toggle(f"All {len(found)} runs", key="train-all-runs", help="Show the older runs too.")
 
 
 def _row(entry: Entry, is_chosen: bool) -> None:
@@ -127,7 +127,7 @@ def _row(entry: Entry, is_chosen: bool) -> None:
         width="stretch",
         on_click=choose,
         args=(entry.id,),
-        help=f"Show this run, which is {entry.state}.",
+        help=f"Show this run. Its state: {entry.state}.",
     )
     if entry.run and entry.status and entry.unfinished:
         st.progress(entry.status.share_done(entry.run.config.train.epochs))

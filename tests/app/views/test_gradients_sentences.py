@@ -50,7 +50,7 @@ def test_the_noisiest_is_held_against_the_pathwise_gradient() -> None:
     said = sentences.headline(found, 8)
     assert said.startswith(
         "At L = 8, the score function has about 1,500 times the variance of the pathwise gradient, "
-        "so that its signal-to-noise is 39 ± 1 times lower: for the same noise, the score function "
+        "so its signal-to-noise is 39 ± 1 times lower: for the same noise, the score function "
         "needs about 1,500 times the samples."
     )
     assert "Score function with leave-one-out" not in said
@@ -60,10 +60,10 @@ def test_the_noisiest_is_held_against_the_pathwise_gradient() -> None:
 
 
 LEFT_OPEN = {
-    "Sticking the landing cannot be told from the pathwise gradient by 100 estimates.": {
+    "Sticking the landing cannot be distinguished from the pathwise gradient with 100 estimates.": {
         "pathwise": 2.0, "sticking-the-landing": 1.9, "score-function": 300.0,
     },
-    "the pathwise gradient are equally noisy, as far as can be told": {
+    "the pathwise gradient are equally noisy within the measurement errors": {
         "pathwise": 2.0, "score-function-baseline": 2.1,
     },
 }  # fmt: skip
@@ -72,7 +72,7 @@ AHEAD = {
         "pathwise": 2.0, "score-function-baseline": 1.0, "score-function": 500.0,
     },
     "At L = 32, the pathwise gradient has 2.0 ± 0.1 times the variance of the score function with "
-    "leave-one-out, so that its signal-to-noise is 1.41 ± 0.05 times lower": {
+    "leave-one-out, so its signal-to-noise is 1.41 ± 0.05 times lower": {
         "pathwise": 2.0, "score-function-baseline": 1.0,
     },
 }  # fmt: skip
@@ -107,11 +107,11 @@ def test_nothing_is_said_of_a_few_estimates() -> None:
     assert sentences.of_means(found, 8, 1) == ""
 
 
-@pytest.mark.parametrize(("last", "verdict"), [(1.0, "as"), (4.0, "where")])
+@pytest.mark.parametrize(("last", "verdict"), [(1.0, "as"), (4.0, "while")])
 def test_what_samples_buy_is_compared_with_averaging(last: float, verdict: str) -> None:
     found = table(point("pathwise", 1, 16.0), point("pathwise", 16, last, seconds=2e-3))
     said = sentences.of_samples(found)
-    assert f"{verdict} averaging promises 16, and a gradient takes 2.0 times as long" in said
+    assert f"{verdict} averaging predicts 16. A gradient takes 2.0 times as long" in said
     assert "L = 16 leaves the least variance" in said
 
 
@@ -121,7 +121,7 @@ def test_what_samples_buy_is_compared_with_averaging(last: float, verdict: str) 
 )
 def test_a_time_that_errors_or_rounding_leave_equal_is_no_longer(seconds: float, said: str) -> None:
     found = table(point("pathwise", 1, 16.0), point("pathwise", 16, 1.0, seconds=seconds))
-    assert f"a gradient takes {said}." in sentences.of_samples(found)
+    assert f"A gradient takes {said}." in sentences.of_samples(found)
 
 
 def test_equally_good_buys_are_all_named() -> None:
@@ -130,21 +130,23 @@ def test_equally_good_buys_are_all_named() -> None:
         point("pathwise", 4, 4.0, seconds=2e-3),
         point("pathwise", 16, 1.0, seconds=8.2e-3),
     )
-    assert "L = 4 and 16 leave the least variance, as far as" in sentences.of_samples(found)
+    assert "L = 4 and 16 leave the least variance; the errors" in sentences.of_samples(found)
     alike = table(*(point("pathwise", L, 16 / L, seconds=1e-3 * L) for L in grid(16)))
-    assert "Which L is the best buy for a given time cannot be told" in sentences.of_samples(alike)
+    assert "The best L for a given computing time cannot be determined" in sentences.of_samples(
+        alike
+    )
 
 
 def test_means_agree_only_within_their_errors() -> None:
     agreeing = table(point("pathwise", 8, 1.0), point("score-function", 8, 400.0, mean=2.0))
     said = sentences.of_means(agreeing, 8, 1)
     assert said == (
-        "At L = 8, the slope by the mean of z₁ is 1.0 ± 0.1 nats: all means agree within their "
-        "errors; the score function scatters 20 times as far as the pathwise gradient."
+        "At L = 8, the derivative by the mean of z₁ is 1.0 ± 0.1 nats: all means agree within "
+        "their errors; the score function varies 20 times as much as the pathwise gradient."
     )
     apart = table(point("pathwise", 8, 1.0), point("score-function", 8, 400.0, mean=12.0))
     assert (
-        "the score function lies more than three standard errors from that"
+        "the score function is more than three standard errors away from it"
         in sentences.of_means(apart, 8, 1)
     )
 

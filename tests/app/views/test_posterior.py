@@ -287,10 +287,10 @@ def test_the_draws_of_hmc_come_with_what_tells_whether_to_trust_them() -> None:
     good = State(torch.zeros(10, 3), 1.0, diagnostics=found)
     assert truth_tab._about_chains(good) == "HMC: step size 0.200 · acceptance 80% · R̂ 1.010."
     bad = State(torch.zeros(10, 3), 1.0, diagnostics=found | {"R̂": 1.4})
-    assert "do not trust the grey" in truth_tab._about_chains(bad)
+    assert "Do not trust the grey draws" in truth_tab._about_chains(bad)
 
 
-@pytest.mark.parametrize(("d", "word"), [(1, "Grey"), (2, "dotted"), (5, "narrowest")])
+@pytest.mark.parametrize(("d", "word"), [(1, "Grey"), (2, "Dotted"), (5, "narrowest")])
 def test_a_stage_of_a_flow_says_what_its_lines_are(
     d: int, word: str, tmp_path: Path, x: Tensor
 ) -> None:
@@ -300,8 +300,8 @@ def test_a_stage_of_a_flow_says_what_its_lines_are(
 
 def test_the_weights_are_judged_by_their_tail_and_their_effective_number() -> None:
     assert "can be trusted" in notes.about_weights("A", 1000, 900, 0.2, 0.01)
-    assert "too heavy a tail" in notes.about_weights("A", 1000, 300, 0.9, 0.1)
-    assert "Whatever k̂ says" in notes.about_weights("A", 1000, 1.3, 0.2, 0.9)
+    assert "tail is too heavy" in notes.about_weights("A", 1000, 300, 0.9, 0.1)
+    assert "Whatever k̂ is" in notes.about_weights("A", 1000, 1.3, 0.2, 0.9)
     assert "too few" in notes.about_weights("A", 10, 3, math.nan, 0.5)
     judged = [notes.verdict(500, -math.inf), notes.verdict(500, 0.6), notes.verdict(500, 0.8)]
     assert judged == ["trust", "good enough", "do not trust"]
@@ -334,11 +334,11 @@ def test_an_error_bound_is_rounded_up_for_reading(error: float, text: str) -> No
 
 def test_the_highest_elbo_is_named_only_where_it_is_clear() -> None:
     two = [("A", -10.0, 0.04), ("B", -10.5, 0.04)]
-    assert about_elbos(two, None) == "The highest ELBO is that of **A**."
-    assert about_elbos(two, -9.0).endswith("**A**, 1.00 ± 0.04 nats below log p(x).")
+    assert about_elbos(two, None) == "**A** has the highest ELBO."
+    assert about_elbos(two, -9.0).endswith("ELBO, 1.00 ± 0.04 nats below log p(x).")
     tied = [("A", -10.0, 0.04), ("B", -10.1, 0.04), ("C", -11.0, 0.04)]
     text = about_elbos(tied, None)
-    assert "**A** and **B**, are too close to tell apart" in text
+    assert "**A** and **B** have the highest ELBOs, with no clear difference" in text
     assert "C" not in text
     alone = about_elbos(two[:1], -9.0)
     assert alone == "The ELBO of **A** is 1.00 ± 0.04 nats below log p(x)."
@@ -346,9 +346,9 @@ def test_the_highest_elbo_is_named_only_where_it_is_clear() -> None:
 
 def test_bounds_that_cross_by_more_than_chance_are_not_excused() -> None:
     lower, upper = (Mark("", "", value, 0.1, "lower") for value in (-10.0, -9.0))
-    assert "leaves 1.0" in about_sandwich(lower, upper)
+    assert "are 1.0" in about_sandwich(lower, upper)
     chance = about_sandwich(lower, upper._replace(value=-10.2))
-    assert "by no more than chance does" in chance
+    assert "only within their errors" in chance
     far = about_sandwich(lower, upper._replace(value=-10.5))
     assert "cross by 0.5" in far
     assert "more than their errors explain" in far
@@ -373,7 +373,7 @@ def test_the_gap_is_put_in_words() -> None:
 
 def test_no_family_wins_the_gap_by_chance() -> None:
     text = about_gap([bar("A", 0.25, 0.40), bar("B", 0.2, 0.41)], exact=True)
-    assert "**B** and **A** come nearest, too close to tell apart" in text
+    assert "**B** and **A** come nearest, with no clear difference" in text
     assert "most for **B** and **A**: up to 0.41" in text
     # The error of log p(x) moves both alike.
     shared = about_gap([bar("A", 0.25, 0.4), bar("B", 0.2, 0.4)], exact=False, error=0.0299)

@@ -96,7 +96,7 @@ def test_a_file_that_is_removed_is_no_longer_looked_at() -> None:
 def test_the_message_of_a_broken_file_goes_with_it() -> None:
     app = opened(an_image, source="Your file")
     app.file_uploader[0].set_value(("no.png", b"not an image", "image/png")).run()
-    assert "A test image is shown until you give another file." in said(app)
+    assert "A test image is shown until you upload another file." in said(app)
     app.file_uploader[0].set_value(None).run()
     assert not app.error
 
@@ -129,7 +129,7 @@ def test_without_a_family_it_is_said_whose_is_drawn() -> None:
     assert "No family is chosen" not in said(app)
     app.button_group[0].set_value([]).run()
     assert shown(app) == "Full covariance"
-    assert "No family is chosen: what is shown is Full covariance" in said(app)
+    assert "so the page shows the model's own family, Full covariance" in said(app)
 
 
 def test_a_companion_that_cannot_be_read_is_named_and_the_others_are_shown(
@@ -152,7 +152,7 @@ def test_a_companion_that_cannot_be_read_is_named_and_the_others_are_shown(
     app = opened(some_families)
     assert shown(app) == "Full covariance, Spline"
     name = next(run.name for run in pretrained_runs() if run.id == "digits-full-d2-mean-field")
-    assert "Left out, as the weights cannot be read: Mean-field (" in said(app)
+    assert "Left out because the weights cannot be read: Mean-field (" in said(app)
     assert name.partition(" ")[0] in said(app)
     assert not app.exception
 
@@ -183,4 +183,4 @@ def test_a_distance_from_an_estimate_is_the_least_there_is(model: str, estimated
     app = opened(a_table, model=model)
     table = app.get("html")[0].proto.body  # type: ignore[attr-defined]
     assert ("KL(q ‖ p), at least" in table) == estimated
-    assert ("each distance is at least what is shown" in said(app)) == estimated
+    assert ("each true distance is at least as shown" in said(app)) == estimated
