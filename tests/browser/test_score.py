@@ -263,11 +263,19 @@ def test_two_hundred_files_are_all_scored(models: App, page: Page) -> None:
     assert sum(not row["error"] for row in scores(page)) == 200
 
 
-def test_an_unfinished_run_has_no_percentiles_and_says_why(models: App, page: Page) -> None:
-    score_page(page, models, model="stopped")
-    expect(page.get_by_text("No percentile. The run is stopped")).to_be_visible()
+def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
+    models: App, page: Page
+) -> None:
+    score_page(page, models, model="stopped", K="100")
+    expect(page.get_by_text("No percentile. The scores of this model have not")).to_be_visible()
     expect(page.get_by_text("Among held-out images")).to_have_count(0)
     assert scores(page)[0]["percentile"] == ""
+    page.get_by_role("button", name="Calibrate the scores").click()
+    expect(page.get_by_text("What the verdict rests on")).to_be_visible(timeout=2 * SLOW)
+    expect(page.get_by_role("button", name="Calibrate the scores")).to_have_count(0)
+    file = models.log.parent / "runs" / "stopped" / "calibration.safetensors"
+    assert file.is_file()
+    expect_no_exception(page)
 
 
 def test_scores_of_another_binarisation_are_not_compared(models: App, page: Page) -> None:
@@ -353,7 +361,8 @@ def test_a_damaged_calibration_is_said_and_its_repair_is_seen(models: App, page:
     try:
         file.write_bytes(whole[:100])
         score_page(page, models)
-        expect(page.get_by_text(re.compile("by log p.x. alone.*is damaged"))).to_be_visible()
+        expect(page.get_by_text(re.compile("No percentile.*is damaged"))).to_be_visible()
+        expect(page.get_by_role("button", name="Calibrate the scores")).to_be_visible()
         expect(page.get_by_text("More about the image")).to_be_visible()
     finally:
         file.write_bytes(whole)
