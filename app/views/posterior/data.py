@@ -10,16 +10,15 @@ from app.views.posterior.shapes import (
     Floats,
     Shape,
     Steps,
-    Weights,
     draws_of,
     shape_of,
     steps_of,
-    stream_weights,
 )
 from app.views.posterior.subject import SEED, Subject
 from vae_core.analysis.latent import Plane, narrowest_plane_of
 from vae_core.inference.methods import METHODS, infer
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
+from vae_core.inference.weights import Weights, weight_steps
 
 LINES = {1: 801, 2: 181}  # grid lines per dimension, by d
 ELBO_SAMPLES = 1000
@@ -123,7 +122,7 @@ def weighed(subject: Subject, member: Member, samples: int) -> Weights:
 @st.cache_resource(max_entries=256, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
 def _weighed(subject: Subject, samples: int) -> Weights:
     x = subject.x.to(subject.model.device)
-    *_, last = stream_weights(subject.model, x, samples, SEED)
+    *_, last = weight_steps(subject.model, x, samples, SEED)
     return last
 
 

@@ -12,9 +12,9 @@ from app.services.work import Bench
 from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
 from app.views.posterior.ruler_words import about_ruler
-from app.views.posterior.shapes import Weights
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import CHAINS, QUICK, AnyTask, anneal_task, weights_task
+from vae_core.inference.weights import Weights
 from vae_core.wording.numbers import number
 
 SAMPLES = (100, 1000, 10_000, 100_000)

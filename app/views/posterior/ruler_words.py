@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.figures.posterior_values import Mark
 from app.views.posterior import notes
 from app.views.posterior.families import Member
-from app.views.posterior.shapes import Weights
+from vae_core.inference.weights import Weights
 from vae_core.wording.lists import listed_in_bold
 from vae_core.wording.numbers import number
 from vae_core.wording.ties import clearly, leaders

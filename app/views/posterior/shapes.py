@@ -1,24 +1,18 @@
-"""Arrays for the pictures of q(z|x) and its flow steps, and the importance weights.
+"""Arrays for the pictures of q(z|x) and its flow steps.
 
 Works for every family of q: the shape is computed from where the noise goes. The map from ε to z is
 invertible, so the mapped circle ‖ε‖ = r contains the mass 1 − exp(−r²/2) of q.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vae_core.basics.arrays import Floats
-from vae_core.basics.seeding import generator_of
-from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.gap import fresh_noise
-from vae_core.inference.importance import LogDensity, RunningDensity, sample_terms
-from vae_core.model.batches import samples_at_once
 from vae_core.model.posteriors import Path, Posterior
 from vae_core.model.vae import VAE
 
@@ -102,109 +96,6 @@ def steps_of(model: VAE, x: Tensor, seed: int) -> Steps:
     points = np.stack([_rows(each) for each in path.points])
     dets = [_rows(each) for each in path.log_abs_dets]
     return Steps(points, curves, np.stack(dets) if dets else np.zeros((0, DRAWS)))
-
-
-@dataclass(frozen=True)
-class Weights:
-    """log w = log p(x, z) − log q(z|x) at draws of q(z|x), the basis of all estimates.
-
-    Attributes:
-        log_w: values drawn so far, (n,), float64, in nats.
-        most: K, the final number of draws.
-    """
-
-    log_w: Floats
-    most: int
-
-    @property
-    def share(self) -> float:
-        """Share of the draws that is done, 0 to 1."""
-        return len(self.log_w) / self.most
-
-    @cached_property
-    def estimate(self) -> LogDensity:
-        """log p̂(x) from all draws, with error, ESS and k̂, the same as from ``log_density``."""
-        running = RunningDensity(self.most)
-        log_w = torch.from_numpy(self.log_w)[:, None]
-        running.add(log_w, torch.zeros_like(log_w), torch.zeros_like(log_w))
-        return running.estimate()
-
-    @cached_property
-    def elbo(self) -> tuple[float, float]:
-        """Mean of log w and its standard error."""
-        mean, se = monte_carlo(torch.from_numpy(self.log_w)[:, None])
-        return float(mean), float(se)
-
-    @cached_property
-    def log_px(self) -> tuple[float, float]:
-        """log p̂(x) from all draws and its standard error."""
-        return float(self.estimate.log_px), float(self.estimate.se)
-
-    @property
-    def ess(self) -> float:
-        """Effective sample size, 1 to n."""
-        return float(self.estimate.ess)
-
-    @property
-    def pareto_k(self) -> float:
-        """Shape of the tail of the weights."""
-        return float(self.estimate.pareto_k)
-
-    @cached_property
-    def normalised(self) -> Floats:
-        """w / Σ w, the largest first, (n,)."""
-        weights = np.exp(np.sort(self.log_w)[::-1] - self.log_w.max())
-        return weights / weights.sum()
-
-    @cached_property
-    def curve(self) -> tuple[Floats, Floats, Floats]:
-        """The IWAE bound E log (1/K) Σ_k w_k against K: K, estimate and standard error."""
-        return iwae_curve(self.log_w)
-
-
-_FEWEST_GROUPS = 8  # smallest number of groups for a standard error
-
-
-def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
-    """IWAE bounds (Burda et al. 2016) with K = 1, 2, 4, … samples from log w (n,).
-
-    All n weights are used for each K, in n/K groups; the error is the standard error of the mean
-    over groups. With fewer than 8 groups, it is the error of log p̂(x) from all weights, by the
-    delta method.
-
-    Returns:
-        K, the bounds and their standard errors, float64, in nats; the last K is n.
-    """
-    n = len(log_w)
-    counts = [2**i for i in range(int(math.log2(n)) + 1)]
-    counts += [n] if counts[-1] != n else []
-    bounds, errors = [], []
-    for count in counts:
-        groups = log_w[: n // count * count].reshape(-1, count)
-        top = groups.max(1, keepdims=True)
-        values = (top + np.log(np.exp(groups - top).mean(1, keepdims=True)))[:, 0]
-        bounds.append(values.mean())
-        if len(values) >= _FEWEST_GROUPS:
-            errors.append(values.std(ddof=1) / math.sqrt(len(values)))
-        else:
-            share = np.exp(log_w - log_w.max())
-            share /= share.sum()
-            errors.append(math.sqrt(max(0.0, float((share**2).sum()) - 1 / n)))
-    return np.array(counts, dtype=float), np.array(bounds), np.array(errors)
-
-
-@torch.no_grad()
-def stream_weights(model: VAE, x: Tensor, most: int, seed: int) -> Iterator[Weights]:
-    """Yield log w at K = ``most`` draws, the same draws as in ``log_density`` with that seed."""
-    q, generators = model.posterior(x), [generator_of(x[0], seed, model.device)]
-    log_w = np.empty(most)
-    done, block = 0, samples_at_once(model)
-    while done < most:
-        count = min(block, most - done)
-        terms = sample_terms(model, x, q, count, generators)
-        log_w[done : done + count] = _rows(terms.joint_form)
-        done += count
-        yield Weights(log_w[:done].copy(), most)
 
 
 def _rows(values: Tensor) -> Floats:

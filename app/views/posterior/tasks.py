@@ -9,7 +9,6 @@ from torch import Tensor
 
 from app.services.work import Task
 from app.views.posterior.families import Member
-from app.views.posterior.shapes import Weights, stream_weights
 from app.views.posterior.subject import SEED, Subject
 from vae_core.inference import methods
 from vae_core.inference.annealing import AnnealedDensity, Annealing, ais_steps, bdmc_steps
@@ -17,6 +16,7 @@ from vae_core.inference.fitting import Schedule
 from vae_core.inference.gap import Regret, regret
 from vae_core.inference.methods import METHODS
 from vae_core.inference.refit import refit
+from vae_core.inference.weights import Weights, weight_steps
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
@@ -41,7 +41,7 @@ def weights_task(subject: Subject, member: Member, samples: int) -> Task[Weights
     return Task(
         ("weights", *own.identity(), samples, SEED),
         f"Computing importance weights: {member.name}",
-        lambda: stream_weights(own.model, own.x.to(own.model.device), samples, SEED),
+        lambda: weight_steps(own.model, own.x.to(own.model.device), samples, SEED),
         lambda state: state.share,
     )
 

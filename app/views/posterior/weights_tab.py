@@ -11,9 +11,9 @@ from app.services.work import Bench
 from app.views.posterior import code, notes
 from app.views.posterior.families import Member
 from app.views.posterior.ruler_tab import pick_samples
-from app.views.posterior.shapes import Weights
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import weights_task
+from vae_core.inference.weights import Weights
 from vae_core.wording.numbers import number, typeset
 
 Weighed = Sequence[tuple[Member, Weights]]

@@ -19,7 +19,7 @@ from app.views.posterior import code, data, flow_tab, notes, tasks, truth_tab
 from app.views.posterior.families import Member, companions
 from app.views.posterior.gap_words import about_gap
 from app.views.posterior.ruler_words import about_elbos, about_sandwich
-from app.views.posterior.shapes import MASSES, RADII, iwae_curve, shape_of, steps_of, stream_weights
+from app.views.posterior.shapes import MASSES, RADII, shape_of, steps_of
 from app.views.posterior.subject import Subject, subject_of_file
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images
@@ -27,6 +27,7 @@ from vae_core.inference.annealing import simulate
 from vae_core.inference.importance import log_density
 from vae_core.inference.methods import State
 from vae_core.inference.quadrature import quadrature
+from vae_core.inference.weights import iwae_curve, weight_steps
 from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import save_model
@@ -179,7 +180,7 @@ def test_many_dimensions_are_drawn_where_q_is_narrowest(tmp_path: Path, x: Tenso
 
 def test_the_weights_are_those_of_log_density(pretrained: Choice, x: Tensor) -> None:
     model = models.model(pretrained)
-    *_, weights = stream_weights(model, x, 3000, seed=0)
+    *_, weights = weight_steps(model, x, 3000, seed=0)
     density = log_density(model, x, 3000, seed=0)
     assert weights.log_px == pytest.approx((float(density.log_px), float(density.se)))
     assert weights.elbo[0] == pytest.approx(float(density.elbo))
