@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
+from app.figures.prior import PriorOnPlane
 
 _MANY_POINTS = 1500  # beyond that, points are drawn by WebGL
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -43,7 +44,7 @@ def map_figure(
     classes: Sequence[str],
     d: int,
     explained: Sequence[float],
-    prior_centre: np.ndarray,
+    prior: PriorOnPlane,
     *,
     scale: Scale | None = None,
     chosen: np.ndarray | None = None,
@@ -59,7 +60,7 @@ def map_figure(
         index: (N,), what a click on a point gives as ``customdata``.
         labels: (N,), the class of each.
         explained: share of the variance along each axis, (2,).
-        prior_centre: where z = 0 is in the plane, (2,).
+        prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate counts.
         chosen: the point that is chosen as long as none is clicked, (2,).
     """
     if d == 1:
@@ -77,9 +78,9 @@ def map_figure(
     layout = style.layout(title, x_title, y_title, height=height)
     figure.update_layout(**layout, dragmode="pan")
     if d == 1:
-        _lay_in_rows(figure, points, classes)
+        _lay_in_rows(figure, points, classes, prior)
     else:
-        _lay_on_the_prior(figure, points, prior_centre)
+        _lay_on_the_prior(figure, points, prior)
     return figure
 
 
@@ -170,32 +171,41 @@ def _row_of(x: float, points: np.ndarray) -> float:
     return float(points[np.abs(points[:, 0] - x).argmin(), 1])
 
 
-def _lay_in_rows(figure: go.Figure, points: np.ndarray, classes: Sequence[str]) -> None:
-    reach = max(3.3, 1.05 * float(np.abs(points[:, 0]).max()))
-    figure.update_xaxes(range=[-reach, reach])
+def _lay_in_rows(
+    figure: go.Figure, points: np.ndarray, classes: Sequence[str], prior: PriorOnPlane
+) -> None:
+    mean, sd = prior.mean[0], prior.sd[0]
+    reach = max(3.3 * sd, 1.05 * float(np.abs(points[:, 0] - mean).max()))
+    figure.update_xaxes(range=[mean - reach, mean + reach])
     figure.update_yaxes(
         tickvals=list(range(len(classes))), ticktext=list(classes), range=[-0.6, len(classes) - 0.4]
     )
     for sigma in (-3, -2, -1, 0, 1, 2, 3):
-        figure.add_vline(x=sigma, line=_prior_line(), layer="below")
+        figure.add_vline(x=mean + sigma * sd, line=_prior_line(), layer="below")
 
 
-def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, centre: np.ndarray) -> None:
-    """Equal scales on both axes, and the prior behind the points."""
-    reach = max(3.3, 1.05 * float(np.abs(points - centre).max()))
-    for axis, middle in ((figure.update_xaxes, centre[0]), (figure.update_yaxes, centre[1])):
+def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, prior: PriorOnPlane) -> None:
+    """Give both axes the same scale, and draw the prior behind the points."""
+    (x, y), sd = prior.mean, prior.sd
+    reach = max(3.3 * sd.max(), 1.05 * float(np.abs(points - prior.mean).max()))
+    for axis, middle in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
         axis(range=[middle - reach, middle + reach], showgrid=False, constrain="domain")
     figure.update_yaxes(scaleanchor="x", scaleratio=1)
     for sigma in (1, 2, 3):
-        figure.add_shape(
-            type="circle", layer="below", line=_prior_line(),
-            x0=centre[0] - sigma, x1=centre[0] + sigma,
-            y0=centre[1] - sigma, y1=centre[1] + sigma,
-        )  # fmt: skip
+        figure.add_shape(layer="below", line=_prior_line(), **_prior_contour(prior, sigma))
     figure.add_annotation(
-        x=centre[0], y=centre[1] + 3, text="3 σ", showarrow=False, yshift=8,
+        x=x, y=y + 3 * sd[1], text="3 σ", showarrow=False, yshift=8,
         font={"size": 11, "color": style.NEUTRAL},
     )  # fmt: skip
+
+
+def _prior_contour(prior: PriorOnPlane, sigma: int) -> dict[str, Any]:
+    """A circle or an ellipse; an ellipse whose axes are tilted has to be a path."""
+    if not prior.is_aligned:
+        corners = [f"{x:.5g},{y:.5g}" for x, y in prior.contour(sigma)]
+        return {"type": "path", "path": f"M{'L'.join(corners)}Z"}
+    (x, y), (width, height) = prior.mean, sigma * prior.sd
+    return {"type": "circle", "x0": x - width, "x1": x + width, "y0": y - height, "y1": y + height}
 
 
 def _prior_line() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from app.figures import pictures, style
 from app.figures.latent_map import density_bars, dimension_name
+from app.figures.prior import Prior
 from vae_core.wording.numbers import typeset
 
 _HISTOGRAM_COLUMNS = 3
@@ -90,8 +91,10 @@ def _ticks(labels: Sequence[str]) -> dict[str, Any]:
     return {"tickvals": places, "ticktext": [labels[i] for i in places], "ticks": ""}
 
 
-def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) -> go.Figure:
-    """How far from the origin each path runs, ‖z‖ against the share of the way, (steps,) each."""
+def length_figure(lengths: Mapping[str, np.ndarray], prior: Prior, height: int = 240) -> go.Figure:
+    """‖z‖ along each path, (steps,) each, with the root mean square of ‖z‖ under the prior."""
+    usual = prior.root_mean_square
+    about = "√d, the" if prior.is_standard else "the"
     figure = go.Figure()
     dashes = ("solid", "dash")
     for (name, values), dash in zip(lengths.items(), dashes, strict=True):
@@ -101,12 +104,12 @@ def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) 
             hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.add_hline(
-        y=np.sqrt(d), line={"color": style.LOG_PRIOR.colour, "dash": "dot"},
-        annotation={"text": "√d, the root mean square under the prior", "font": {"size": 12}},
+        y=usual, line={"color": style.LOG_PRIOR.colour, "dash": "dot"},
+        annotation={"text": f"{about} root mean square under the prior", "font": {"size": 12}},
     )  # fmt: skip
     layout = style.layout("Distance from the origin", "share of the way", "‖z‖", height=height)
     figure.update_layout(**layout)
-    highest = max(float(np.sqrt(d)), *(float(v.max()) for v in lengths.values()))
+    highest = max(usual, *(float(v.max()) for v in lengths.values()))
     figure.update_yaxes(range=[0, 1.2 * highest])
     return figure
 
@@ -136,8 +139,13 @@ def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
     return figure
 
 
-def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) -> go.Figure:
-    """Histograms of draws of the aggregate posterior (N, d) in some dimensions, with N(0, 1)."""
+def aggregate_figure(
+    draws: np.ndarray, dims: Sequence[int], prior: Prior, height: int = 0
+) -> go.Figure:
+    """Histograms of draws of the aggregate posterior (N, d) in some dimensions, with the prior.
+
+    The curve is the normal density with the prior's mean and standard deviation.
+    """
     columns = min(_HISTOGRAM_COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
     titles = [
@@ -148,7 +156,10 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
         rows, columns, subplot_titles=titles,
         shared_xaxes=True, vertical_spacing=0.34 / max(rows, 2), horizontal_spacing=0.06,
     )  # fmt: skip
-    reach = max(3.2, float(np.abs(draws[:, list(dims)]).max()))
+    shown = list(dims)
+    reach = float((np.abs(prior.mean) + 3.2 * prior.sd)[shown].max())
+    reach = max(reach, float(np.abs(draws[:, shown]).max()))
+    curve = "prior N(0, 1)" if prior.is_standard else "normal density with the prior's moments"
     x = np.linspace(-reach, reach, 121)
     for number, dim in enumerate(dims):
         row, col = number // columns + 1, number % columns + 1
@@ -156,7 +167,7 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
         bars = density_bars(draws[:, dim], "aggregate posterior q(z)", style.LOG_Q.colour, 30)
         figure.add_trace(bars.update(showlegend=first, legendgroup="q"), row=row, col=col)
         figure.add_scatter(
-            x=x, y=np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), name="prior N(0, 1)", mode="lines",
+            x=x, y=_normal(x, prior.mean[dim], prior.sd[dim]), name=curve, mode="lines",
             line={"color": style.LOG_PRIOR.colour, "width": 2}, hoverinfo="skip",
             showlegend=first, legendgroup="p", row=row, col=col,
         )  # fmt: skip
@@ -171,3 +182,7 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
     figure.update_xaxes(range=[-reach, reach], showgrid=False, zeroline=False)
     figure.update_yaxes(nticks=3, zeroline=False, rangemode="tozero")
     return figure
+
+
+def _normal(x: np.ndarray, mean: float, sd: float) -> np.ndarray:
+    return np.exp(-(((x - mean) / sd) ** 2) / 2) / (sd * np.sqrt(2 * np.pi))

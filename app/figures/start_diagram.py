@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
+from app.figures.prior import Prior, circle
 from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
 from vae_core.wording.numbers import typeset
@@ -49,7 +50,13 @@ def noise(epsilon: Floats, probe: Floats) -> go.Figure:
 
 
 def latent(
-    z: Floats, probe_z: Floats, probe_log_q: Floats, z_mean: Floats, z_sd: Floats
+    z: Floats,
+    probe_z: Floats,
+    probe_log_q: Floats,
+    z_mean: Floats,
+    z_sd: Floats,
+    prior: Prior,
+    probe_log_p: Floats,
 ) -> go.Figure:
     """z ~ q(z|x), over the prior p(z).
 
@@ -58,12 +65,14 @@ def latent(
         probe_z: where the probe of :func:`noise` went, (N, d).
         probe_log_q: log q(z|x) there, (N,), in nats.
         z_mean, z_sd: moments of each dimension under q(z|x), (d,).
+        prior: moments of each dimension under p(z); used for d > 1.
+        probe_log_p: log p(z) at ``probe_z``, (N,), in nats; used for d = 1.
     """
     if z.shape[1] == 1:
-        return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q)
+        return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q, probe_log_p)
     if z.shape[1] == 2:
-        return _latent_plane(z, probe_z)
-    return _latent_dimensions(z[0], z_mean, z_sd)
+        return _latent_plane(z, probe_z, prior)
+    return _latent_dimensions(z[0], z_mean, z_sd, prior)
 
 
 def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
@@ -102,11 +111,11 @@ def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figur
 # ---- d = 1
 
 
-def _latent_line(z: Floats, probe_z: Floats, probe_log_q: Floats) -> go.Figure:
+def _latent_line(z: Floats, probe_z: Floats, probe_log_q: Floats, probe_log_p: Floats) -> go.Figure:
     order = np.argsort(probe_z)
     grid = probe_z[order]
     posterior = _density(grid, np.exp(probe_log_q[order]), LOG_Q.colour, "q(z|x)")
-    prior = _density(grid, _normal(grid), LOG_PRIOR.colour, "p(z)")
+    prior = _density(grid, np.exp(probe_log_p[order]), LOG_PRIOR.colour, "p(z)")
     return _on_a_line([prior, posterior], z, "z", LOG_Q.colour)
 
 
@@ -128,29 +137,39 @@ def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str
 # ---- d = 2
 
 
-def _latent_plane(z: Floats, probe_z: Floats) -> go.Figure:
+def _latent_plane(z: Floats, probe_z: Floats, prior: Prior) -> go.Figure:
     """q(z|x) as large as it fits, and where in the prior that is."""
     widest = np.split(probe_z, len(RADII))[-1]
     centre = (widest.min(0) + widest.max(0)) / 2
     reach = float(np.abs(widest - centre).max())
-    prior = np.concatenate([radius * _circle() for radius in RADII])
-    rings = [*_rings(prior, LOG_PRIOR.colour), *_rings(probe_z, LOG_Q.colour)]
-    small_map = _map(prior, widest, centre, reach) if reach < 1 else []
+    from_mean = np.concatenate([radius * prior.sd * circle() for radius in RADII])
+    rings = [*_rings(prior.mean + from_mean, LOG_PRIOR.colour), *_rings(probe_z, LOG_Q.colour)]
+    is_small = reach < prior.sd.max()
+    small_map = _map(prior, from_mean, widest, centre, reach) if is_small else []
     return _in_a_plane([*rings, *small_map], z, "z", LOG_Q.colour, centre, reach)
 
 
-def _map(prior: Floats, inside: Floats, centre: Floats, reach: float) -> list[Spec]:
-    """A small map in a corner: where in the prior a plane that shows a little of it lies."""
-    scale = 0.32 * reach / max(RADII[1], float(np.abs(inside).max()))
+def _map(
+    prior: Prior, from_mean: Floats, inside: Floats, centre: Floats, reach: float
+) -> list[Spec]:
+    """A small map in a corner that shows where q(z|x) lies in the prior.
+
+    Args:
+        from_mean: the rings of the prior around its mean, (N, 2).
+        inside: the outermost ring of q(z|x), (n, 2).
+        centre, reach: the square that the plot shows.
+    """
+    away = inside - prior.mean
+    scale = 0.32 * reach / max(RADII[1] * float(prior.sd.max()), float(np.abs(away).max()))
     tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is free
     corner = centre + 0.66 * reach * np.array([1, -1 if tilted_up else 1])
-    spot = corner + scale * inside
+    spot = corner + scale * away
     here = {
         "type": "scatter", "x": spot[:, 0], "y": spot[:, 1], "mode": "lines", "fill": "toself",
         "name": "q(z|x) in the prior", "line": {"color": LOG_Q.colour, "width": 2},
         "fillcolor": LOG_Q.colour, "hoverinfo": "skip",
     }  # fmt: skip
-    return [*_rings(corner + scale * prior, LOG_PRIOR.colour), here]
+    return [*_rings(corner + scale * from_mean, LOG_PRIOR.colour), here]
 
 
 def _in_a_plane(
@@ -171,11 +190,6 @@ def _in_a_plane(
         _axis(f"{name}₂", **y, scaleanchor="x", showgrid=False),
         [_label(text)],
     )
-
-
-def _circle() -> Floats:
-    angle = np.linspace(0, 2 * np.pi, 97)
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
 def _rings(points: Floats, colour: str) -> list[Spec]:
@@ -237,7 +251,7 @@ def _flow_panel(
 # ---- d > 2
 
 
-def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
+def _latent_dimensions(z: Floats, mean: Floats, sd: Floats, prior: Prior) -> go.Figure:
     dimension = np.arange(1, len(z) + 1)
     spread = {
         "type": "scatter", "x": dimension, "y": mean, "mode": "markers", "name": "q(z|x)",
@@ -251,13 +265,28 @@ def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
         "marker": {"color": HIGHLIGHT, "size": max(3, min(8, 160 / len(z)))},
         "hovertemplate": "z of dimension %{x}: %{y:.2f}<extra></extra>",
     }  # fmt: skip
-    prior = {
-        "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -1, "y1": 1, "layer": "below",
-        "fillcolor": faint(LOG_PRIOR.colour, 0.2), "line": {"width": 0},
+    reach = max(
+        float((np.abs(prior.mean) + _REACH * prior.sd).max()),
+        float((np.abs(mean) + 2.5 * sd).max()),
+        1.05 * float(np.abs(z).max()),
+    )
+    x, y = _counted("dimension", len(z)), _axis("z", range=[-reach, reach])
+    return _figure([spread, followed], x, y, shapes=_prior_bands(prior))
+
+
+def _prior_bands(prior: Prior) -> list[Spec]:
+    """Mean ± standard deviation under the prior: one band, or one a dimension if they differ."""
+    look = {
+        "type": "rect", "layer": "below", "fillcolor": faint(LOG_PRIOR.colour, 0.2),
+        "line": {"width": 0},
     }  # fmt: skip
-    reach = max(_REACH, float((np.abs(mean) + 2.5 * sd).max()), 1.05 * float(np.abs(z).max()))
-    y = _axis("z", range=[-reach, reach])
-    return _figure([spread, followed], _counted("dimension", len(z)), y, shapes=[prior])
+    low, high = prior.mean - prior.sd, prior.mean + prior.sd
+    if np.ptp(low) == np.ptp(high) == 0:
+        return [look | {"xref": "paper", "x0": 0, "x1": 1, "y0": low[0], "y1": high[0]}]
+    return [
+        look | {"x0": i - 0.5, "x1": i + 0.5, "y0": a, "y1": b}
+        for i, (a, b) in enumerate(zip(low, high, strict=True), 1)
+    ]
 
 
 def _bars(values: Floats, name: str, colour: str) -> Spec:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.figures.pictures import Picture, as_picture
+from app.figures.prior import Prior, PriorOnPlane, prior_on_plane
 from app.services import data as data_
 from app.services import models, results
 from app.services.models import Choice
@@ -156,6 +157,20 @@ def _training_places(choice: Choice, *_: int) -> Places | None:
     return Places(
         index, known.labels.numpy()[index], means[index], plane, plane.project(means[index])
     )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def prior(choice: Choice) -> Prior:
+    """Mean and standard deviation of each z_i under the prior of the choice's model."""
+    with torch.no_grad():
+        mean, sd = models.model(choice).prior.moments()
+    return Prior(mean.cpu().double().numpy(), sd.cpu().double().numpy())
+
+
+def prior_in(plane: Plane, choice: Choice) -> PriorOnPlane:
+    """The prior of the choice's model on a plane of its latent space."""
+    moments = prior(choice)
+    return prior_on_plane(moments, plane.project(moments.mean), plane.axes)
 
 
 def original(view: View, index: int) -> Picture:

@@ -64,7 +64,7 @@ def show_map(view: View, index: int) -> None:
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        around.plane.project(np.zeros(view.d)),
+        latent.prior_in(around.plane, view.choice),
         scale=scale,
         chosen=_place(view, around, _drawn_as_chosen((view.identity(), colour), index)),
     )

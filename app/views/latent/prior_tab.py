@@ -35,7 +35,7 @@ def prior(view: View, _index: int) -> None:
     with right:
         shown = dims.order[:MAX_HISTOGRAMS].tolist()
         charts.chart(
-            sheets.aggregate_figure(draws, shown),
+            sheets.aggregate_figure(draws, shown, latent_.prior(view.choice)),
             "latent-aggregate",
             f"Histograms of {len(draws):,} draws of z in {len(shown)} dimensions, with the density "
             "of the prior.",

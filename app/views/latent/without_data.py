@@ -58,7 +58,7 @@ def _map(choice: Choice, places: latent_.Places) -> None:
         info.classes,
         d,
         places.plane.explained.tolist(),
-        places.plane.project(np.zeros(d)),
+        latent_.prior_in(places.plane, choice),
         height=_HEIGHT,
     )
     alt = f"Scatter plot: posterior means of {len(places.index):,} training images, by class."

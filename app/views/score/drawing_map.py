@@ -73,7 +73,7 @@ def _figure(
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        around.plane.project(np.zeros(view.d)),
+        latent_.prior_in(around.plane, choice),
         chosen=mean if view.d == 1 else None,  # which looks up its row
         height=_HEIGHT,
     )
