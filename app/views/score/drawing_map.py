@@ -9,7 +9,7 @@ from app.figures import style
 from app.parts import charts
 from app.services import data
 from app.services import latent as latent_
-from app.services.latent import Places, View
+from app.services.latent import Places, View, prior_on_map
 from app.services.models import Choice
 from app.views.score.inputs import DRAWING, Given
 from app.views.score.job import SEED, Job
@@ -73,7 +73,7 @@ def _figure(
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        latent_.prior_in(around.plane, choice),
+        prior_on_map(around.plane, choice),
         chosen=mean if view.d == 1 else None,  # which looks up its row
         height=_HEIGHT,
     )
