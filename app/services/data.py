@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.services.models import Choice
+from app.services.models import Choice, model
 from vae_core.data.catalogue import at_hand
 from vae_core.settings.data_sets import Split, find_dataset
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vae_core.data.datasets import Dataset
-from app.services.models import model
 
 
 def missing(choice: Choice) -> bool:

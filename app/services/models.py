@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.services.runs import store
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
 from vae_core.settings.data_sets import find_dataset
 
 if TYPE_CHECKING:
     from vae_core.model.vae import VAE
-from app.services.runs import store
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
+from app.services.data import images
+from app.services.models import Choice, model
 from vae_core.runs.run import (
     CALIBRATION_FILE,
     DETECTION_FILE,
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from vae_core.runs.records import HeldOut
     from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
-from app.services.data import images
-from app.services.models import Choice, model
 
 _Read = TypeVar("_Read")
 _log = logging.getLogger("elbo_room")
