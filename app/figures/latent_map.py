@@ -1,4 +1,4 @@
-"""The map of a latent space: where the data lie in it, and where one posterior does."""
+"""The map of a latent space: posterior means of the data, and the posterior of one image."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,25 +9,25 @@ import plotly.graph_objects as go
 from app.figures import style
 from app.figures.prior import PriorOnPlane
 
-_MANY_POINTS = 1500  # beyond that, points are drawn by WebGL
+_MANY_POINTS = 1500  # more points than this are drawn by WebGL
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _CHOSEN = {"color": style.HIGHLIGHT, "size": 13}
 
 
 class Scale(NamedTuple):
-    """A number for each point that colours it, (N,), and what it is, with its unit."""
+    """Values that colour the points, (N,), and their title with the unit."""
 
     title: str
     values: np.ndarray
 
 
 def dimension_name(index: int) -> str:
-    """How pages call a latent dimension, counted from 1: ``dimension_name(0)`` is ``z₁``."""
+    """Name of a latent dimension on pages, counted from 1: ``dimension_name(0)`` is ``z₁``."""
     return f"z{str(index + 1).translate(_SUBSCRIPTS)}"
 
 
 def axis_titles(d: int, explained: Sequence[float]) -> tuple[str, str]:
-    """What the two axes of the map show, for d latent dimensions."""
+    """Titles of the two axes of the map, for d latent dimensions."""
     if d == 1:
         return dimension_name(0), "class"
     if d == 2:
@@ -50,18 +50,18 @@ def map_figure(
     chosen: np.ndarray | None = None,
     height: int = 560,
 ) -> go.Figure:
-    """Posterior means laid flat, one point an image, coloured by class or by a scale.
+    """Plot posterior means on a plane, one point an image, coloured by class or by a scale.
 
-    A point that is clicked is drawn as chosen by the browser, so the figure need not change. For
-    d = 1 the classes lie in rows, one above the other.
+    The browser itself marks a point that is clicked, so the figure need not change. For d = 1 each
+    class has a row of its own.
 
     Args:
-        points: (N, 2) in the plane; for d = 1 only the first coordinate counts.
-        index: (N,), what a click on a point gives as ``customdata``.
-        labels: (N,), the class of each.
+        points: positions on the plane, (N, 2); for d = 1 only the first coordinate is used.
+        index: number of each image, (N,); a click on a point returns it as ``customdata``.
+        labels: class of each image, (N,).
         explained: share of the variance along each axis, (2,).
-        prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate counts.
-        chosen: the point that is chosen as long as none is clicked, (2,).
+        prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate is used.
+        chosen: the point that is marked until another is clicked, (2,).
     """
     if d == 1:
         points = np.column_stack([points[:, 0], _rows_of(labels)])
@@ -111,7 +111,7 @@ def _scale_trace(
         "cmax": high,
         "colorscale": style.DENSITY_SCALE,
         "size": _size(len(points)),
-        "colorbar": {  # where the legend would be
+        "colorbar": {  # in the place of the legend
             "orientation": "h", "thickness": 9,
             "x": 0, "xref": "container", "xanchor": "left", "xpad": 12, "len": 0.6,
             "y": 1 - 32 / height, "yref": "container", "yanchor": "top", "ypad": 0,
@@ -143,7 +143,7 @@ def _points(
 
 
 def _chosen_trace(point: np.ndarray, total: int) -> Any:
-    """The chosen point, which gives way once another is clicked."""
+    """The marked point, which is hidden when another point is clicked."""
     kind = go.Scattergl if total > _MANY_POINTS else go.Scatter
     return kind(
         x=point[:1],
@@ -162,12 +162,12 @@ def _size(count: int) -> int:
 
 
 def _rows_of(labels: np.ndarray) -> np.ndarray:
-    """A row for each class, scattered within it so that points do not hide each other."""
+    """Heights of points: a row for each class, scattered so that points do not hide each other."""
     return labels + np.random.default_rng(0).uniform(-0.32, 0.32, len(labels))
 
 
 def _row_of(x: float, points: np.ndarray) -> float:
-    """The height of the point that lies at x."""
+    """Height of the point nearest to x."""
     return float(points[np.abs(points[:, 0] - x).argmin(), 1])
 
 
@@ -226,17 +226,17 @@ def posterior_figure(
     title: str = "",
     height: int = 300,
 ) -> go.Figure:
-    """q(z|x) of one image at its place among the posterior means of others, enlarged.
+    """Plot q(z|x) of one image, enlarged, among the posterior means of other images.
 
     Args:
-        draws: z ~ q(z|x) in the plane, (n, 2).
+        draws: z ~ q(z|x) on the plane, (n, 2).
         contours: closed curves, each (m, 2).
-        mean: (2,).
-        neighbours: posterior means in the plane, (N, 2); those outside the window are left out.
-        neighbour_labels: (N,), their classes.
+        mean: mean of q(z|x) on the plane, (2,).
+        neighbours: posterior means on the plane, (N, 2); those outside the plot are left out.
+        neighbour_labels: classes of the other images, (N,).
     """
     reach = 1.15 * max(float(np.abs(np.concatenate([draws, *contours]) - mean).max()), 0.05)
-    near = (np.abs(neighbours - mean) < [4 * reach, reach]).all(1)  # the window is wide
+    near = (np.abs(neighbours - mean) < [4 * reach, reach]).all(1)  # the plot is wide
     figure = go.Figure()
     figure.add_scatter(
         x=neighbours[near, 0], y=neighbours[near, 1], mode="markers", name="other images",
@@ -268,7 +268,7 @@ def posterior_figure(
 def density_figure(
     draws: np.ndarray, mean: float, others: np.ndarray, *, title: str = "", height: int = 300
 ) -> go.Figure:
-    """q(z|x) of one image for d = 1: a histogram of draws (n,), and the other means (N,) below."""
+    """Plot q(z|x) of one image for d = 1: a histogram of draws (n,), other means (N,) below."""
     reach = 1.3 * max(float(np.abs(draws - mean).max()), 0.05)
     figure = go.Figure()
     figure.add_trace(density_bars(draws, "q(z|x)", style.LOG_Q.colour))
@@ -285,7 +285,7 @@ def density_figure(
 
 
 def density_bars(values: np.ndarray, name: str, colour: str, bins: int = 40) -> go.Bar:
-    """A histogram of values (n,) that integrates to one."""
+    """Histogram of values (n,), normalised so that it integrates to 1."""
     heights, edges = np.histogram(values, bins=bins, density=True)
     return go.Bar(
         x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), name=name,

@@ -1,4 +1,4 @@
-"""Sheets of decoded images, ways between latents, and what each latent dimension carries."""
+"""Sheets of decoded images, paths between latents, and figures of each latent dimension."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from app.figures.prior import Prior
 from vae_core.wording.numbers import typeset
 
 _HISTOGRAM_COLUMNS = 3
-_FINE = 24  # pixels of an image, at least, on a sheet
-_FEWEST_BARS = 8  # so that a few bars do not become blocks
+_FINE = 24  # an image on a sheet is enlarged to about this many pixels
+_FEWEST_BARS = 8  # space for at least this many bars, so that a bar is never too wide
 
 # ---- sheets of images
 
@@ -30,12 +30,10 @@ def sheet_figure(
     height: int = 320,
     hover: Sequence[str] = (),
 ) -> go.Figure:
-    """Pictures (R, C, H, W), or (R, C, H, W, 3), in rows and columns.
+    """Show pictures (R, C, H, W), or (R, C, H, W, 3), in rows and columns.
 
-    A label that is empty has no tick.
-
-    With a ``hover`` text for each image, row by row, an image can be clicked too: its number is the
-    ``customdata`` of the selection.
+    An empty label has no tick. With a ``hover`` text for each image, row by row, an image can also
+    be clicked: its number is the ``customdata`` of the selection.
     """
     images = _enlarged(images)
     rows, columns, high, wide = images.shape[:4]
@@ -63,7 +61,7 @@ def sheet_figure(
 
 
 def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
-    """Unseen points in the middle of the images: a heatmap does not tell what was clicked."""
+    """Invisible points at the centres of the images, because a heatmap reports no clicks."""
     row, column = np.indices((rows, columns)).reshape(2, -1)
     unseen = {"marker": {"opacity": 0}}
     return go.Scatter(
@@ -74,12 +72,12 @@ def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
 
 
 def _enlarged(images: np.ndarray) -> np.ndarray:
-    """Small images with every pixel repeated, so that the gap between them is thinner than one."""
+    """Repeat the pixels of small images, so that the gap between images is less than a pixel."""
     return pictures.enlarged(images, max(1, round(_FINE / images.shape[3])))
 
 
 def sheet_csv(images: np.ndarray) -> str:
-    """The pixels of a sheet of pictures (R, C, H, W), or (R, C, H, W, 3), as CSV, a row a value."""
+    """Write pictures (R, C, H, W), or (R, C, H, W, 3), as CSV, a row for each value."""
     places = np.indices(images.shape).reshape(images.ndim, -1)
     names = ("row", "column", "pixel row", "pixel column", "colour")[: images.ndim]
     columns = dict(zip(names, places, strict=True))
@@ -92,7 +90,7 @@ def _ticks(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def length_figure(lengths: Mapping[str, np.ndarray], prior: Prior, height: int = 240) -> go.Figure:
-    """‖z‖ along each path, (steps,) each, with the root mean square of ‖z‖ under the prior."""
+    """Plot ‖z‖ along each path, (steps,), with the root mean square of ‖z‖ under the prior."""
     usual = prior.root_mean_square
     about = "√d, the" if prior.is_standard else "the"
     figure = go.Figure()
@@ -118,7 +116,7 @@ def length_figure(lengths: Mapping[str, np.ndarray], prior: Prior, height: int =
 
 
 def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
-    """KL of each latent dimension in nats, (d,), largest first; the dead ones (d,) are grey."""
+    """Plot the KL of each latent dimension in nats, (d,), largest first; dead ones are grey."""
     order = np.argsort(-kl, kind="stable")
     names = [dimension_name(i) for i in order]
     figure = go.Figure()
@@ -142,7 +140,7 @@ def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
 def aggregate_figure(
     draws: np.ndarray, dims: Sequence[int], prior: Prior, height: int = 0
 ) -> go.Figure:
-    """Histograms of draws of the aggregate posterior (N, d) in some dimensions, with the prior.
+    """Plot histograms of draws of the aggregate posterior (N, d), with the prior.
 
     The curve is the normal density with the prior's mean and standard deviation.
     """

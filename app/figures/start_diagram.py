@@ -1,11 +1,11 @@
-"""The figures inside the Start page's diagram: the encoder's Gaussian, ε, the flow, and z.
+"""Figures of the diagram on the Start page: the encoder's Gaussian, ε, the flow, and z.
 
-All arrays are as ``Walk`` and ``Reference`` of ``app/views/start/numbers.py`` hold them: L draws
-of d dimensions, the first of which is the one that is followed and stands out. What can be drawn
-depends on d: a density for d = 1, a plane for d = 2, the dimensions side by side above.
+All arrays are as in ``Walk`` and ``Reference`` of ``app/views/start/numbers.py``: L draws of d
+dimensions. The first draw is highlighted. The kind of figure depends on d: a density for d = 1, a
+plane for d = 2, the dimensions side by side for d > 2.
 
-Layouts are put together before plotly sees them: it checks each change of a figure anew, which
-would take longer than all the rest of the page.
+Each layout is complete before it is given to Plotly. Plotly checks the whole figure at each change,
+which would take longer than the rest of the page.
 """
 
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
 from vae_core.wording.numbers import typeset
 
-Spec = dict[str, Any]  # of a trace, an axis, a shape
+Spec = dict[str, Any]  # a trace, an axis or a shape, as Plotly takes it
 
 HEIGHT = 230
-RADII = (1, 2, 3)  # of the circles |ε| = r that make up the probe for d = 2
-_REACH = 3.0  # how far a standard normal is drawn, either way
+RADII = (1, 2, 3)  # radii of the circles |ε| = r that are the probe for d = 2
+_REACH = 3.0  # standard deviations of a normal distribution that are drawn on either side
 _FAINT_DRAWS = 300
 _FLOW_PANELS = 6
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def noise(epsilon: Floats, probe: Floats) -> go.Figure:
-    """ε ~ N(0, I).
+    """Plot ε ~ N(0, I).
 
     Args:
-        epsilon: (L, d).
-        probe: for d = 1 a grid (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
+        epsilon: draws, (L, d).
+        probe: for d = 1 a grid, (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
     """
     if epsilon.shape[1] == 1:
         bell = _density(probe[:, 0], _normal(probe[:, 0]), NEUTRAL, "p(ε)")
@@ -58,12 +58,12 @@ def latent(
     prior: Prior,
     probe_log_p: Floats,
 ) -> go.Figure:
-    """z ~ q(z|x), over the prior p(z).
+    """Plot z ~ q(z|x) over the prior p(z).
 
     Args:
-        z: where the noise of the draws went, (L, d).
-        probe_z: where the probe of :func:`noise` went, (N, d).
-        probe_log_q: log q(z|x) there, (N,), in nats.
+        z: draws, (L, d).
+        probe_z: latents of the probe of :func:`noise`, (N, d).
+        probe_log_q: log q(z|x) at ``probe_z``, (N,), in nats.
         z_mean, z_sd: moments of each dimension under q(z|x), (d,).
         prior: moments of each dimension under p(z); used for d > 1.
         probe_log_p: log p(z) at ``probe_z``, (N,), in nats; used for d = 1.
@@ -76,7 +76,7 @@ def latent(
 
 
 def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
-    """The encoder's Gaussian: μ (d,) as bars above σ as bars, or above L (d, d) as a heatmap."""
+    """Plot the encoder's Gaussian: μ (d,) as bars; below, σ as bars or L (d, d) as heatmap."""
     sigma = _bars(np.diag(scale), "σ", NEUTRAL)
     below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
     way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
@@ -90,15 +90,15 @@ def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
 
 
 def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figure:
-    """How T flow steps bend the Gaussian.
+    """Plot how T flow steps change the Gaussian.
 
-    For d = 2 pictures of up to six of z_0, …, z_T, with the circles of ε carried along and the
-    log-determinants since the picture before; else a bar for every step.
+    For d = 2 up to six of z_0, …, z_T are shown, with the circles of ε mapped to each, and the sum
+    of log |det| since the one before. For other d each step has a bar.
 
     Args:
-        log_abs_dets: log |det ∂z_t/∂z_{t−1}| of the followed draw, (T,), in nats.
-        probe_points: where the probe is after every step, (T + 1, N, d).
-        points: z_0, …, z_T of the followed draw, (T + 1, d).
+        log_abs_dets: log |det ∂z_t/∂z_{t−1}| of the highlighted draw, (T,), in nats.
+        probe_points: the probe after every step, (T + 1, N, d).
+        points: z_0, …, z_T of the highlighted draw, (T + 1, d).
     """
     if points.shape[1] == 2:
         return _flow_panels(log_abs_dets, probe_points, points)
@@ -128,7 +128,7 @@ def _density(grid: Floats, density: Floats, colour: str, name: str) -> Spec:
 
 
 def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str) -> go.Figure:
-    """Densities over a line, with draws (L,) lying on the line."""
+    """Plot densities over a line, with draws (L,) on the line."""
     draws = _draws(np.stack([values, np.zeros_like(values)], -1), name, colour)
     text = _label(f"{name} = {typeset(values[0], '.2f')}")
     return _figure([*densities, *draws], _axis(name), _axis("density", nticks=5), [text])
@@ -138,7 +138,7 @@ def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str
 
 
 def _latent_plane(z: Floats, probe_z: Floats, prior: Prior) -> go.Figure:
-    """q(z|x) as large as it fits, and where in the prior that is."""
+    """Plot q(z|x) as large as possible; a small map shows where it lies in the prior."""
     widest = np.split(probe_z, len(RADII))[-1]
     centre = (widest.min(0) + widest.max(0)) / 2
     reach = float(np.abs(widest - centre).max())
@@ -152,7 +152,7 @@ def _latent_plane(z: Floats, probe_z: Floats, prior: Prior) -> go.Figure:
 def _map(
     prior: Prior, from_mean: Floats, inside: Floats, centre: Floats, reach: float
 ) -> list[Spec]:
-    """A small map in a corner that shows where q(z|x) lies in the prior.
+    """Traces of a small map in a corner, which shows where q(z|x) lies in the prior.
 
     Args:
         from_mean: the rings of the prior around its mean, (N, 2).
@@ -161,7 +161,7 @@ def _map(
     """
     away = inside - prior.mean
     scale = 0.32 * reach / max(RADII[1] * float(prior.sd.max()), float(np.abs(away).max()))
-    tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is free
+    tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is empty
     corner = centre + 0.66 * reach * np.array([1, -1 if tilted_up else 1])
     spot = corner + scale * away
     here = {
@@ -180,7 +180,7 @@ def _in_a_plane(
     centre: Floats,
     reach: float,
 ) -> go.Figure:
-    """Draws (L, 2) in a square around ``centre`` that holds at least the one that is followed."""
+    """Plot draws (L, 2) in a square around ``centre`` that contains the highlighted draw."""
     reach = max(reach, 1.1 * float(np.abs(values[0] - centre).max()))
     x, y = ({"range": [c - reach, c + reach], "nticks": 6, "constrain": "domain"} for c in centre)
     text = f"{name} = ({typeset(values[0, 0], '.2f')}, {typeset(values[0, 1], '.2f')})"
@@ -193,7 +193,7 @@ def _in_a_plane(
 
 
 def _rings(points: Floats, colour: str) -> list[Spec]:
-    """The circles |ε| = 1 and 2 of a probe, wherever they went."""
+    """Curves to which the circles |ε| = 1 and 2 of the probe are mapped."""
     return [
         {
             "type": "scatter", "x": ring[:, 0], "y": ring[:, 1], "mode": "lines",
@@ -227,7 +227,7 @@ def _flow_panels(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> 
 def _flow_panel(
     number: int, probe: Floats, point: Floats, x_domain: list[float], y_domain: list[float]
 ) -> tuple[list[Spec], Spec]:
-    """The rings and the followed point after a step, and the pair of axes they are drawn on."""
+    """The rings and the highlighted point after a step, and the two axes of their panel."""
     x, y = (f"{letter}{number if number > 1 else ''}" for letter in "xy")
     dot = {
         "type": "scatter", "x": point[:1], "y": point[1:], "mode": "markers", "hoverinfo": "skip",
@@ -319,7 +319,7 @@ def _figure(
     shapes: Sequence[Spec] = (),
     more: Spec | None = None,
 ) -> go.Figure:
-    """A figure of the diagram; its heading, which has LaTeX, stands above it on the page."""
+    """Make a figure of the diagram. The page writes its heading above it, in LaTeX."""
     layout = style.layout("", height=HEIGHT, legend=False)
     layout["xaxis"] |= x
     layout["yaxis"] |= y
@@ -339,7 +339,7 @@ def _counted(title: str | None, count: int, **more: Any) -> Spec:
 
 
 def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
-    """Draws (L, 2): the first stands out, the others are faint."""
+    """Traces of draws (L, 2): the first is highlighted, the others are faint."""
     others, common = values[1 : _FAINT_DRAWS + 1], {"type": "scatter", "mode": "markers"}
     return [
         common | {
@@ -355,7 +355,7 @@ def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
 
 
 def _label(text: str, place: tuple[float, float] | None = None) -> Spec:
-    """A few words: in the plot's top left corner, standing out, or centred below a place."""
+    """A short text: highlighted in the plot's top left corner, or centred below a place."""
     x, y = place or (0.02, 1)
     return {
         "text": text, "x": x, "y": y, "showarrow": False, "yanchor": "top",
