@@ -52,7 +52,8 @@ def ruler_figure(
         "marker": {"color": mark.colour, "size": 13, "symbol": _SYMBOLS[mark.kind]},
         "error_x": {"array": [2 * mark.error], "color": mark.colour, "thickness": 2, "width": 0},
         "text": [number(mark.value, mark.error, "")], "name": mark.name,
-        "textposition": _text_position(mark.value, *ends), "textfont": {"size": 12}, "cliponaxis": False,
+        "textposition": _text_position(mark.value, *ends), "textfont": {"size": 12},
+        "cliponaxis": False,
         "hovertemplate": f"{mark.name}: {number(mark.value, mark.error)}<extra></extra>",
     } for mark in marks]  # fmt: skip
     low, high = min(ends), max(ends)
