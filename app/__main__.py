@@ -23,7 +23,7 @@ from app.shell.navigation import MOVED
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 20
-FROM_ENVIRONMENT = {  # which ``streamlit run`` reads and ``st.App`` does not
+FROM_ENVIRONMENT = {  # variables that ``streamlit run`` reads and ``st.App`` does not
     "STREAMLIT_SERVER_ADDRESS": "server.address",
     "STREAMLIT_BROWSER_SERVER_ADDRESS": "browser.serverAddress",
 }
@@ -34,8 +34,8 @@ NEEDED = (
     "vae_core.data.datasets",
     "vae_core.inference.importance",
 )
-NEEDED_LATER = ("vae_core.training.cost", "torch._dynamo")  # which counting a model's work loads
-LATER = 5.0  # seconds; the first page is drawn by then, by the same processor
+NEEDED_LATER = ("vae_core.training.cost", "torch._dynamo")  # to count a model's operations
+LATER = 5.0  # seconds; by then the first page, which needs the same processor, is drawn
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
         )
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
-    go_home()
+    change_to_root()
     sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
     app = st.App(
         ROOT / "app" / "main.py",
@@ -61,26 +61,26 @@ def main() -> None:
 
 
 def settings_for(port: int) -> dict[str, Any]:
-    """Name the settings that override .streamlit/config.toml: the port and the environment's."""
+    """Return what overrides .streamlit/config.toml: the port, and settings of the environment."""
     given = {option: os.environ.get(name) for name, option in FROM_ENVIRONMENT.items()}
     return {"server.port": port} | {option: value for option, value in given.items() if value}
 
 
 async def _redirect(request: Request) -> RedirectResponse:
-    """Answer a former address with the present one, and the same query.
+    """Redirect a former address to the present one, with the same query.
 
-    Unlike a page that switches to another one, this leaves no entry in the browser's history which
-    would lead on again whoever goes back.
+    A redirect leaves no entry in the browser's history. A page that switches to another page does,
+    and the Back button would lead to the switch again.
     """
     moved = request.url.replace(path=f"/{MOVED[request.url.path.strip('/')]}")
     return RedirectResponse(moved)
 
 
 def free_port(first: int) -> int | None:
-    """The first of ``TRIES`` ports from ``first`` on that nobody listens on, if there is one."""
+    """Return the first free port of ``TRIES`` ports from ``first`` on; None if all are in use."""
     for port in range(first, min(first + TRIES, 65_536)):
         with socket.socket() as probe:
-            # Elsewhere than on Windows this only ignores connections that are closing.
+            # Except on Windows, this option only ignores connections that are closing.
             if os.name != "nt":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -99,10 +99,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def go_home() -> None:
-    """Go to the project's root, where Streamlit finds .streamlit/config.toml.
+def change_to_root() -> None:
+    """Change to the project's root, where Streamlit finds .streamlit/config.toml.
 
-    Folders that were given relative to where the app was started stay the same folders.
+    Relative folders in the environment are made absolute first, so they stay the same folders.
     """
     for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
         if os.environ.get(name):
@@ -111,13 +111,13 @@ def go_home() -> None:
 
 
 def _warm_up() -> None:
-    """Import what pages need, PyTorch above all, while nobody waits for it yet."""
+    """Import the modules that pages need, such as PyTorch, before anyone waits for them."""
     for wait, names in ((0.0, NEEDED), (LATER, NEEDED_LATER)):
         time.sleep(wait)
         for name in names:
             importlib.import_module(name)
-        # After every rerun Streamlit collects garbage, and what was imported is none: a tenth of a
-        # second saved each time.
+        # Streamlit collects garbage after every rerun. Imported modules are never garbage: to leave
+        # them out saves a tenth of a second each time.
         gc.collect()
         gc.freeze()
 

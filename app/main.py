@@ -1,4 +1,4 @@
-"""The router. Streamlit runs this file for every page; the pages are in ``app/views``."""
+"""The router: Streamlit runs this file for every page. The pages are in ``app/views``."""
 
 from app.shell import errors, frame, imports
 

@@ -1,4 +1,4 @@
-"""The one step of building a wheel that pyproject.toml cannot describe; nothing runs it later."""
+"""Put Streamlit's settings into a wheel: the one build step that pyproject.toml cannot describe."""
 
 import shutil
 from pathlib import Path
@@ -11,15 +11,15 @@ SETTINGS = ".streamlit/config.toml"
 class BuildWithSettings(build_py):
     """Copy Streamlit's settings into the package ``app``.
 
-    In the source tree they stand beside ``app``, where ``streamlit run app/main.py`` looks for
-    them. In a wheel Streamlit finds them beside ``app/__main__.py``.
+    In the source tree the settings lie beside ``app``, where ``streamlit run app/main.py`` looks
+    for them. In a wheel Streamlit finds them beside ``app/__main__.py``.
     """
 
     def run(self) -> None:
-        """Build the packages afresh, then copy the settings.
+        """Build the packages in an empty folder, then copy the settings.
 
-        What an earlier build left behind would go into the wheel too. An editable install builds
-        nothing and reads the original settings.
+        Files of an earlier build would go into the wheel too. An editable install builds nothing
+        and reads the original settings.
         """
         if not self.editable_mode:
             shutil.rmtree(self.build_lib, ignore_errors=True)
@@ -30,5 +30,5 @@ class BuildWithSettings(build_py):
             self.copy_file(SETTINGS, str(target))
 
     def get_source_files(self) -> list[str]:
-        """List what a source distribution needs: the settings too."""
+        """List the files of a source distribution, with the settings."""
         return [*super().get_source_files(), SETTINGS]

@@ -1,4 +1,4 @@
-"""Every test run has run and cache folders of its own; nothing reaches those of the user."""
+"""Fixtures for all tests: each test run has its own run and cache folders, not the user's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for this whole test run."""
+    """A temporary folder for the whole test run."""
     return tmp_path_factory.mktemp("elbo-room")
 
 

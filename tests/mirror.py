@@ -1,4 +1,4 @@
-"""A mirror of data sets on loopback, a real server that can be told to misbehave."""
+"""A mirror of data sets: a real HTTP server on this computer that can be told to misbehave."""
 
 import dataclasses
 import gzip
@@ -19,7 +19,7 @@ FILE = RemoteFile("data.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files`` by name; the other attributes say how it misbehaves."""
+    """A server of ``files`` by name. The other attributes say how it misbehaves."""
 
     daemon_threads = True
 
@@ -30,17 +30,17 @@ class Server(ThreadingHTTPServer):
         self.wrong_ranges = False
         self.refuses_ranges = False
         self.lengths = True
-        self.cuts: list[int] = []  # bytes of each answer after which it hangs up
-        self.gate = threading.Event()  # no answer before it is set
+        self.cuts: list[int] = []  # bytes after which each answer is cut off
+        self.gate = threading.Event()  # no answer is sent before it is set
         self.gate.set()
-        self.requests: list[str | None] = []  # the Range of each
+        self.requests: list[str | None] = []  # Range header of each request
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of these tests."""
+        """Ignore errors: a client that closes the connection is part of these tests."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def running() -> Iterator[Server]:
-    """A server, for as long as the fixture lives that yields from this."""
+    """Run a server until the fixture that yields from this generator ends."""
     with Server() as it:
         thread = threading.Thread(target=it.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -83,7 +83,7 @@ def running() -> Iterator[Server]:
 
 
 def publish(server: Server, name: str, patch: pytest.MonkeyPatch) -> None:
-    """Have a data set of the MNIST family, all blank, lie on the server and nowhere else."""
+    """Put a data set of the MNIST family, all blank, on the server, as its only source."""
     files = []
     for part, count in (("train", 60_000), ("t10k", 10_000)):
         for kind, size in (("images-idx3", (28, 28)), ("labels-idx1", ())):
@@ -95,12 +95,12 @@ def publish(server: Server, name: str, patch: pytest.MonkeyPatch) -> None:
 
 
 def use_source(name: str, source: Source, patch: pytest.MonkeyPatch) -> None:
-    """Have the files of a data set come from elsewhere."""
+    """Replace the source of a data set's files."""
     patch.setitem(BUILT_IN, name, dataclasses.replace(BUILT_IN[name], source=source))
 
 
 def source_of(name: str) -> Source:
-    """Where the files of a data set come from."""
+    """Return the source of a data set's files."""
     source = BUILT_IN[name].source
     assert source is not None
     return source

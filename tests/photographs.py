@@ -1,8 +1,8 @@
 """Photographs of handwritten digits as a telephone takes them, made from real images of digits.
 
-A digit is drawn in dark pen on a sheet of paper, off its centre and turned a little; the sheet lies
-under a lamp, is seen at a slant by a camera with blur and noise, and is kept as a JPEG that may say
-in its EXIF data that it lies on its side.
+A digit is drawn in dark pen on a sheet of paper, off the centre and slightly turned. A lamp lights
+the sheet unevenly. A tilted camera photographs it, with blur and noise. The JPEG may be turned on
+its side, and says so in its EXIF data.
 """
 
 import io
@@ -14,15 +14,15 @@ from PIL import ExifTags, Image, ImageFilter
 from PIL.Image import Resampling, Transform
 
 _SHEET = (900, 1200)  # width, height
-_SLANT = 0.06  # by how much of a side each corner is moved at most
-_TURN = 8  # degrees at most
+_SLANT = 0.06  # largest shift of a corner, as a share of the side
+_TURN = 8  # largest rotation, in degrees
 _ON_ITS_SIDE = {1: 0, 3: 180, 6: 90, 8: 270}  # EXIF orientation: how the camera was turned
 
 Field = NDArray[np.floating]
 
 
 def photograph(digit: NDArray[np.uint8], seed: int) -> bytes:
-    """A JPEG of the digit, uint8 (28, 28), light on dark, in pen on paper."""
+    """Make a JPEG of a digit in pen on paper, from its image, uint8 (28, 28), light on dark."""
     rng = np.random.default_rng(seed)
     ink = _drawn(digit, rng)
     colour = np.array([rng.uniform(0.05, 0.2), rng.uniform(0.05, 0.2), rng.uniform(0.1, 0.45)])
@@ -36,7 +36,7 @@ def photograph(digit: NDArray[np.uint8], seed: int) -> bytes:
 
 
 def _drawn(digit: NDArray[np.uint8], rng: np.random.Generator) -> Field:
-    """How much ink is where on the sheet, 0 to 1: the digit's outline at a pen's sharpness."""
+    """Amount of ink at each place of the sheet, 0 to 1, with edges as sharp as a pen's."""
     size = int(rng.uniform(0.3, 0.6) * _SHEET[0])
     large = Image.fromarray(digit).resize((size, size), Resampling.BICUBIC)
     large = large.filter(ImageFilter.GaussianBlur(size / 28 / 3))
@@ -50,7 +50,7 @@ def _drawn(digit: NDArray[np.uint8], rng: np.random.Generator) -> Field:
 
 
 def _light(rng: np.random.Generator) -> Field:
-    """From one side, with the shadow of a hand or a telephone over a corner, half the time."""
+    """Light from one side; in half of the cases a hand or telephone casts a shadow on a corner."""
     down, right = np.mgrid[0 : 1 : _SHEET[1] * 1j, 0 : 1 : _SHEET[0] * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     along = (right - 0.5) * np.cos(angle) + (down - 0.5) * np.sin(angle)
@@ -62,7 +62,7 @@ def _light(rng: np.random.Generator) -> Field:
 
 
 def _slanted(sheet: Field, rng: np.random.Generator) -> Image.Image:
-    """As a camera sees it that is not held straight, a little out of focus."""
+    """Picture of the sheet by a tilted camera, slightly out of focus."""
     width, height = _SHEET
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     inwards = np.abs(rng.uniform(0, _SLANT, (4, 2))) * [width, height]
@@ -75,7 +75,7 @@ def _slanted(sheet: Field, rng: np.random.Generator) -> Image.Image:
 
 
 def _perspective(corners: NDArray[np.float64], seen: NDArray[np.float64]) -> list[float]:
-    """The eight numbers of the map that takes ``corners`` to ``seen``, (4, 2) each."""
+    """The eight numbers of the projection that maps ``corners`` to ``seen``, (4, 2) each."""
     rows, values = [], []
     for (x, y), (u, v) in zip(corners, seen, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -84,7 +84,7 @@ def _perspective(corners: NDArray[np.float64], seen: NDArray[np.float64]) -> lis
 
 
 def _noise(rng: np.random.Generator, pixels: float) -> Field:
-    """Smooth noise of standard deviation 1 over the sheet, coarse as so many pixels."""
+    """Smooth noise of standard deviation 1 over the sheet, with grains of ``pixels`` pixels."""
     size = (int(_SHEET[1] / pixels), int(_SHEET[0] / pixels))
     coarse = Image.fromarray(rng.normal(size=size).astype(np.float32))
     return np.asarray(coarse.resize(_SHEET, Resampling.BILINEAR))
@@ -101,5 +101,5 @@ def _file(pixels: NDArray[np.uint8], rng: np.random.Generator) -> bytes:
 
 
 def first_of_each(labels: torch.Tensor, count: int) -> list[int]:
-    """Where the first ``count`` images of every class are."""
+    """Indices of the first ``count`` images of every class."""
     return [int(index) for y in range(10) for index in torch.nonzero(labels == y)[:count].flatten()]

@@ -11,7 +11,7 @@ from app.figures.style import NEUTRAL, faint, layout
 
 
 class Look(NamedTuple):
-    """How an estimator is drawn: never by colour alone."""
+    """Appearance of an estimator in plots: not by colour alone."""
 
     label: str
     colour: str
@@ -26,19 +26,19 @@ LOOKS: Mapping[str, Look] = {
     "score-function": Look("score function", "#AD491F", "x", "solid"),
     "score-function-baseline": Look("leave-one-out", "#DB3FBE", "diamond", "dot"),
 }
-_REACH = 1.25  # of the L axis beyond the first and the last, as a factor
-_ROOM = 0.12  # of the range of logarithms, above and below the data
+_REACH = 1.25  # factor by which the L axis goes beyond the first and the last L
+_ROOM = 0.12  # space above and below the data, as a share of their range of logarithms
 _LINES = 6  # reference lines in a plot, at most
 
 
 class Curve(NamedTuple):
-    """A measured figure of an estimator against L.
+    """Measured values of an estimator against L.
 
     Attributes:
-        name: of the estimator, a key of ``LOOKS``.
-        samples: the L, rising, (n,).
-        values: the figure at each, (n,); not drawn where it is not above 0.
-        errors: one standard error of each, (n,); none is drawn where it is not finite.
+        name: the estimator, a key of ``LOOKS``.
+        samples: values of L in rising order, (n,).
+        values: measured value at each L, (n,); only positive values are drawn.
+        errors: standard error of each value, (n,); only finite errors are drawn.
     """
 
     name: str
@@ -59,14 +59,14 @@ def samples_figure(
     height: int = 320,
     uirevision: str = "keep",
 ) -> go.Figure:
-    """A figure of each estimator against L, both axes logarithmic, with ± 1 standard error.
+    """Plot each estimator against L, both axes logarithmic, with ± 1 standard error.
 
     Args:
-        grid: the L of the axis.
-        slope: of the dotted reference lines, and what they are called.
+        grid: values of L on the axis.
+        slope: slope of the dotted reference lines, and their name.
         chosen: an L to mark.
-        level: a value of y to draw a line at, and its name, which stands in the legend: wherever in
-            the plot, reference lines or data would cross it.
+        level: a value of y at which a line is drawn, and the line's name. The name is in the
+            legend, because reference lines or data would cross it anywhere in the plot.
     """
     base = layout(title, "Samples L", y_title, height=height, uirevision=uirevision)
     base["margin"]["t"] = 84  # the legend may take two rows
@@ -88,7 +88,7 @@ def cost_figure(
     height: int = 496,
     uirevision: str = "keep",
 ) -> go.Figure:
-    """The time of one gradient against L above, variance × time below.
+    """Plot the time of one gradient against L above, variance × time against L below.
 
     Args:
         seconds: the time, in milliseconds.
@@ -123,16 +123,16 @@ def coordinate_figure(
     height: int = 420,
     uirevision: str = "keep",
 ) -> go.Figure:
-    """How the estimates of one coordinate of the gradient scatter, a row for each estimator.
+    """Plot how the estimates of one coordinate of the gradient scatter, a row an estimator.
 
-    The diamond of a row is its mean with ± 2 standard errors; the dashed line the mean of all.
+    The diamond of a row is its mean with ± 2 standard errors. The dashed line is the mean of all.
 
     Args:
         draws: the estimates of each estimator, (R,), in nats.
-        dimension: which latent dimension's mean it is the derivative by, from 1.
+        dimension: number of the latent dimension, from 1; the derivative is by its mean.
         samples: L.
-        bound: what it is the derivative of.
-        wide: whether the axis fits the estimator that scatters most, or the one that does least.
+        bound: name of the bound that is differentiated.
+        wide: whether the axis fits the estimator with the largest scatter, or with the smallest.
     """
     base = layout(
         f"One coordinate, L = {samples:,}", f"∂{bound}/∂(mean of z{subscript(dimension)}) (nats)",
@@ -154,13 +154,13 @@ def coordinate_figure(
 
 
 def pooled_mean(draws: Sequence[np.ndarray]) -> float:
-    """The mean of all estimators, weighted by how exactly each knows it."""
+    """Mean of all estimators, each weighted by the inverse of its squared standard error."""
     weights = [len(each) / max(float(each.var(ddof=1)), 1e-30) for each in draws]
     return float(np.average([each.mean() for each in draws], weights=weights))
 
 
 def subscript(number: int) -> str:
-    """A number as an index: ``subscript(12)`` is ``"₁₂"``."""
+    """Write a number as an index: ``subscript(12)`` is ``"₁₂"``."""
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
@@ -198,7 +198,7 @@ def _line(curve: Curve) -> go.Scatter:
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:
-    """The logarithms of the least and the greatest value, with some room."""
+    """Logarithms of the smallest and the largest value, with some space around."""
     values = np.concatenate([np.asarray(c.values, dtype=float) for c in curves] or [np.ones(1)])
     values = values[np.isfinite(values) & (values > 0)]
     if not len(values):
@@ -211,7 +211,7 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
 def _reference(
     grid: Sequence[int], span: tuple[float, float], slope: float, label: str
 ) -> go.Scatter:
-    """Parallel lines y ∝ L^slope all over the plot, as on logarithmic paper."""
+    """Parallel lines y ∝ L^slope over the whole plot, as on logarithmic paper."""
     left, right = (math.log10(v) for v in _ends(grid))
     starts = (span[0] - slope * left, span[1] - slope * right)
     low, high = min(*starts, span[0] - slope * right), max(*starts, span[1] - slope * left)
@@ -264,7 +264,7 @@ def _mark(chosen: int | None) -> list[dict[str, Any]]:
 
 
 def _ridge(name: str, draws: np.ndarray, row: int) -> go.Scatter:
-    """A histogram as an area on the row's line; its height is no scale, only its shape."""
+    """Histogram as an area on the line of its row. All histograms have the same height."""
     counts, edges = _histogram(draws)
     heights = row + 0.74 * counts / counts.max()
     look = LOOKS[name]
@@ -277,7 +277,7 @@ def _ridge(name: str, draws: np.ndarray, row: int) -> go.Scatter:
 
 
 def _histogram(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and edges; one bin without width where all draws are the same but for rounding."""
+    """Counts and edges of bins; one bin of width 0 if all draws are equal up to rounding."""
     if np.ptp(draws) <= 1e-9 * max(1.0, float(np.abs(draws).max())):
         return np.array([len(draws)]), np.array([draws[0], draws[0]])
     bins = int(np.clip(len(np.histogram_bin_edges(draws, "fd")) - 1, 6, 30))

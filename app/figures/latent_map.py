@@ -1,4 +1,4 @@
-"""The map of a latent space: where the data lie in it, and where one posterior does."""
+"""The map of a latent space: posterior means of the data, and the posterior of one image."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,26 +7,27 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
+from app.figures.prior import PriorOnPlane
 
-_MANY_POINTS = 1500  # beyond that, points are drawn by WebGL
+_MANY_POINTS = 1500  # more points than this are drawn by WebGL
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _CHOSEN = {"color": style.HIGHLIGHT, "size": 13}
 
 
 class Scale(NamedTuple):
-    """A number for each point that colours it, (N,), and what it is, with its unit."""
+    """Values that colour the points, (N,), and their title with the unit."""
 
     title: str
     values: np.ndarray
 
 
 def dimension_name(index: int) -> str:
-    """How pages call a latent dimension, counted from 1: ``dimension_name(0)`` is ``z₁``."""
+    """Name of a latent dimension on pages, counted from 1: ``dimension_name(0)`` is ``z₁``."""
     return f"z{str(index + 1).translate(_SUBSCRIPTS)}"
 
 
 def axis_titles(d: int, explained: Sequence[float]) -> tuple[str, str]:
-    """What the two axes of the map show, for d latent dimensions."""
+    """Titles of the two axes of the map, for d latent dimensions."""
     if d == 1:
         return dimension_name(0), "class"
     if d == 2:
@@ -43,24 +44,24 @@ def map_figure(
     classes: Sequence[str],
     d: int,
     explained: Sequence[float],
-    prior_centre: np.ndarray,
+    prior: PriorOnPlane,
     *,
     scale: Scale | None = None,
     chosen: np.ndarray | None = None,
     height: int = 560,
 ) -> go.Figure:
-    """Posterior means laid flat, one point an image, coloured by class or by a scale.
+    """Plot posterior means on a plane, one point an image, coloured by class or by a scale.
 
-    A point that is clicked is drawn as chosen by the browser, so the figure need not change. For
-    d = 1 the classes lie in rows, one above the other.
+    The browser itself marks a point that is clicked, so the figure need not change. For d = 1 each
+    class has a row of its own.
 
     Args:
-        points: (N, 2) in the plane; for d = 1 only the first coordinate counts.
-        index: (N,), what a click on a point gives as ``customdata``.
-        labels: (N,), the class of each.
+        points: positions on the plane, (N, 2); for d = 1 only the first coordinate is used.
+        index: number of each image, (N,); a click on a point returns it as ``customdata``.
+        labels: class of each image, (N,).
         explained: share of the variance along each axis, (2,).
-        prior_centre: where z = 0 is in the plane, (2,).
-        chosen: the point that is chosen as long as none is clicked, (2,).
+        prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate is used.
+        chosen: the point that is marked until another is clicked, (2,).
     """
     if d == 1:
         points = np.column_stack([points[:, 0], _rows_of(labels)])
@@ -77,9 +78,9 @@ def map_figure(
     layout = style.layout(title, x_title, y_title, height=height)
     figure.update_layout(**layout, dragmode="pan")
     if d == 1:
-        _lay_in_rows(figure, points, classes)
+        _lay_in_rows(figure, points, classes, prior)
     else:
-        _lay_on_the_prior(figure, points, prior_centre)
+        _lay_on_the_prior(figure, points, prior)
     return figure
 
 
@@ -110,7 +111,7 @@ def _scale_trace(
         "cmax": high,
         "colorscale": style.DENSITY_SCALE,
         "size": _size(len(points)),
-        "colorbar": {  # where the legend would be
+        "colorbar": {  # in the place of the legend
             "orientation": "h", "thickness": 9,
             "x": 0, "xref": "container", "xanchor": "left", "xpad": 12, "len": 0.6,
             "y": 1 - 32 / height, "yref": "container", "yanchor": "top", "ypad": 0,
@@ -142,7 +143,7 @@ def _points(
 
 
 def _chosen_trace(point: np.ndarray, total: int) -> Any:
-    """The chosen point, which gives way once another is clicked."""
+    """The marked point, which is hidden when another point is clicked."""
     kind = go.Scattergl if total > _MANY_POINTS else go.Scatter
     return kind(
         x=point[:1],
@@ -161,41 +162,50 @@ def _size(count: int) -> int:
 
 
 def _rows_of(labels: np.ndarray) -> np.ndarray:
-    """A row for each class, scattered within it so that points do not hide each other."""
+    """Heights of points: a row for each class, scattered so that points do not hide each other."""
     return labels + np.random.default_rng(0).uniform(-0.32, 0.32, len(labels))
 
 
 def _row_of(x: float, points: np.ndarray) -> float:
-    """The height of the point that lies at x."""
+    """Height of the point nearest to x."""
     return float(points[np.abs(points[:, 0] - x).argmin(), 1])
 
 
-def _lay_in_rows(figure: go.Figure, points: np.ndarray, classes: Sequence[str]) -> None:
-    reach = max(3.3, 1.05 * float(np.abs(points[:, 0]).max()))
-    figure.update_xaxes(range=[-reach, reach])
+def _lay_in_rows(
+    figure: go.Figure, points: np.ndarray, classes: Sequence[str], prior: PriorOnPlane
+) -> None:
+    mean, sd = prior.mean[0], prior.sd[0]
+    reach = max(3.3 * sd, 1.05 * float(np.abs(points[:, 0] - mean).max()))
+    figure.update_xaxes(range=[mean - reach, mean + reach])
     figure.update_yaxes(
         tickvals=list(range(len(classes))), ticktext=list(classes), range=[-0.6, len(classes) - 0.4]
     )
     for sigma in (-3, -2, -1, 0, 1, 2, 3):
-        figure.add_vline(x=sigma, line=_prior_line(), layer="below")
+        figure.add_vline(x=mean + sigma * sd, line=_prior_line(), layer="below")
 
 
-def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, centre: np.ndarray) -> None:
-    """Equal scales on both axes, and the prior behind the points."""
-    reach = max(3.3, 1.05 * float(np.abs(points - centre).max()))
-    for axis, middle in ((figure.update_xaxes, centre[0]), (figure.update_yaxes, centre[1])):
+def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, prior: PriorOnPlane) -> None:
+    """Give both axes the same scale, and draw the prior behind the points."""
+    (x, y), sd = prior.mean, prior.sd
+    reach = max(3.3 * sd.max(), 1.05 * float(np.abs(points - prior.mean).max()))
+    for axis, middle in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
         axis(range=[middle - reach, middle + reach], showgrid=False, constrain="domain")
     figure.update_yaxes(scaleanchor="x", scaleratio=1)
     for sigma in (1, 2, 3):
-        figure.add_shape(
-            type="circle", layer="below", line=_prior_line(),
-            x0=centre[0] - sigma, x1=centre[0] + sigma,
-            y0=centre[1] - sigma, y1=centre[1] + sigma,
-        )  # fmt: skip
+        figure.add_shape(layer="below", line=_prior_line(), **_prior_contour(prior, sigma))
     figure.add_annotation(
-        x=centre[0], y=centre[1] + 3, text="3 σ", showarrow=False, yshift=8,
+        x=x, y=y + 3 * sd[1], text="3 σ", showarrow=False, yshift=8,
         font={"size": 11, "color": style.NEUTRAL},
     )  # fmt: skip
+
+
+def _prior_contour(prior: PriorOnPlane, sigma: int) -> dict[str, Any]:
+    """A circle or an ellipse; an ellipse whose axes are tilted has to be a path."""
+    if not prior.is_aligned:
+        corners = [f"{x:.5g},{y:.5g}" for x, y in prior.contour(sigma)]
+        return {"type": "path", "path": f"M{'L'.join(corners)}Z"}
+    (x, y), (width, height) = prior.mean, sigma * prior.sd
+    return {"type": "circle", "x0": x - width, "x1": x + width, "y0": y - height, "y1": y + height}
 
 
 def _prior_line() -> dict[str, Any]:
@@ -216,17 +226,17 @@ def posterior_figure(
     title: str = "",
     height: int = 300,
 ) -> go.Figure:
-    """q(z|x) of one image at its place among the posterior means of others, enlarged.
+    """Plot q(z|x) of one image, enlarged, among the posterior means of other images.
 
     Args:
-        draws: z ~ q(z|x) in the plane, (n, 2).
+        draws: z ~ q(z|x) on the plane, (n, 2).
         contours: closed curves, each (m, 2).
-        mean: (2,).
-        neighbours: posterior means in the plane, (N, 2); those outside the window are left out.
-        neighbour_labels: (N,), their classes.
+        mean: mean of q(z|x) on the plane, (2,).
+        neighbours: posterior means on the plane, (N, 2); those outside the plot are left out.
+        neighbour_labels: classes of the other images, (N,).
     """
     reach = 1.15 * max(float(np.abs(np.concatenate([draws, *contours]) - mean).max()), 0.05)
-    near = (np.abs(neighbours - mean) < [4 * reach, reach]).all(1)  # the window is wide
+    near = (np.abs(neighbours - mean) < [4 * reach, reach]).all(1)  # the plot is wide
     figure = go.Figure()
     figure.add_scatter(
         x=neighbours[near, 0], y=neighbours[near, 1], mode="markers", name="other images",
@@ -258,7 +268,7 @@ def posterior_figure(
 def density_figure(
     draws: np.ndarray, mean: float, others: np.ndarray, *, title: str = "", height: int = 300
 ) -> go.Figure:
-    """q(z|x) of one image for d = 1: a histogram of draws (n,), and the other means (N,) below."""
+    """Plot q(z|x) of one image for d = 1: a histogram of draws (n,), other means (N,) below."""
     reach = 1.3 * max(float(np.abs(draws - mean).max()), 0.05)
     figure = go.Figure()
     figure.add_trace(density_bars(draws, "q(z|x)", style.LOG_Q.colour))
@@ -275,7 +285,7 @@ def density_figure(
 
 
 def density_bars(values: np.ndarray, name: str, colour: str, bins: int = 40) -> go.Bar:
-    """A histogram of values (n,) that integrates to one."""
+    """Histogram of values (n,), normalised so that it integrates to 1."""
     heights, edges = np.histogram(values, bins=bins, density=True)
     return go.Bar(
         x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), name=name,

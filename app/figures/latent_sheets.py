@@ -1,4 +1,4 @@
-"""Sheets of decoded images, ways between latents, and what each latent dimension carries."""
+"""Sheets of decoded images, paths between latents, and figures of each latent dimension."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,12 @@ from plotly.subplots import make_subplots
 
 from app.figures import pictures, style
 from app.figures.latent_map import density_bars, dimension_name
+from app.figures.prior import Prior
 from vae_core.wording.numbers import typeset
 
 _HISTOGRAM_COLUMNS = 3
-_FINE = 24  # pixels of an image, at least, on a sheet
-_FEWEST_BARS = 8  # so that a few bars do not become blocks
+_FINE = 24  # an image on a sheet is enlarged to about this many pixels
+_FEWEST_BARS = 8  # space for at least this many bars, so that a bar is never too wide
 
 # ---- sheets of images
 
@@ -29,12 +30,10 @@ def sheet_figure(
     height: int = 320,
     hover: Sequence[str] = (),
 ) -> go.Figure:
-    """Pictures (R, C, H, W), or (R, C, H, W, 3), in rows and columns.
+    """Show pictures (R, C, H, W), or (R, C, H, W, 3), in rows and columns.
 
-    A label that is empty has no tick.
-
-    With a ``hover`` text for each image, row by row, an image can be clicked too: its number is the
-    ``customdata`` of the selection.
+    An empty label has no tick. With a ``hover`` text for each image, row by row, an image can also
+    be clicked: its number is the ``customdata`` of the selection.
     """
     images = _enlarged(images)
     rows, columns, high, wide = images.shape[:4]
@@ -62,7 +61,7 @@ def sheet_figure(
 
 
 def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
-    """Unseen points in the middle of the images: a heatmap does not tell what was clicked."""
+    """Invisible points at the centres of the images, because a heatmap reports no clicks."""
     row, column = np.indices((rows, columns)).reshape(2, -1)
     unseen = {"marker": {"opacity": 0}}
     return go.Scatter(
@@ -73,12 +72,12 @@ def _targets(rows: int, columns: int, hover: Sequence[str]) -> go.Scatter:
 
 
 def _enlarged(images: np.ndarray) -> np.ndarray:
-    """Small images with every pixel repeated, so that the gap between them is thinner than one."""
+    """Repeat the pixels of small images, so that the gap between images is less than a pixel."""
     return pictures.enlarged(images, max(1, round(_FINE / images.shape[3])))
 
 
 def sheet_csv(images: np.ndarray) -> str:
-    """The pixels of a sheet of pictures (R, C, H, W), or (R, C, H, W, 3), as CSV, a row a value."""
+    """Write pictures (R, C, H, W), or (R, C, H, W, 3), as CSV, a row for each value."""
     places = np.indices(images.shape).reshape(images.ndim, -1)
     names = ("row", "column", "pixel row", "pixel column", "colour")[: images.ndim]
     columns = dict(zip(names, places, strict=True))
@@ -90,8 +89,10 @@ def _ticks(labels: Sequence[str]) -> dict[str, Any]:
     return {"tickvals": places, "ticktext": [labels[i] for i in places], "ticks": ""}
 
 
-def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) -> go.Figure:
-    """How far from the origin each path runs, ‖z‖ against the share of the way, (steps,) each."""
+def length_figure(lengths: Mapping[str, np.ndarray], prior: Prior, height: int = 240) -> go.Figure:
+    """Plot ‖z‖ along each path, (steps,), with the root mean square of ‖z‖ under the prior."""
+    usual = prior.root_mean_square
+    about = "√d, the" if prior.is_standard else "the"
     figure = go.Figure()
     dashes = ("solid", "dash")
     for (name, values), dash in zip(lengths.items(), dashes, strict=True):
@@ -101,12 +102,12 @@ def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) 
             hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.add_hline(
-        y=np.sqrt(d), line={"color": style.LOG_PRIOR.colour, "dash": "dot"},
-        annotation={"text": "√d, the root mean square under the prior", "font": {"size": 12}},
+        y=usual, line={"color": style.LOG_PRIOR.colour, "dash": "dot"},
+        annotation={"text": f"{about} root mean square under the prior", "font": {"size": 12}},
     )  # fmt: skip
     layout = style.layout("Distance from the origin", "share of the way", "‖z‖", height=height)
     figure.update_layout(**layout)
-    highest = max(float(np.sqrt(d)), *(float(v.max()) for v in lengths.values()))
+    highest = max(usual, *(float(v.max()) for v in lengths.values()))
     figure.update_yaxes(range=[0, 1.2 * highest])
     return figure
 
@@ -115,7 +116,7 @@ def length_figure(lengths: Mapping[str, np.ndarray], d: int, height: int = 240) 
 
 
 def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
-    """KL of each latent dimension in nats, (d,), largest first; the dead ones (d,) are grey."""
+    """Plot the KL of each latent dimension in nats, (d,), largest first; dead ones are grey."""
     order = np.argsort(-kl, kind="stable")
     names = [dimension_name(i) for i in order]
     figure = go.Figure()
@@ -136,8 +137,13 @@ def kl_figure(kl: np.ndarray, dead: np.ndarray, height: int = 300) -> go.Figure:
     return figure
 
 
-def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) -> go.Figure:
-    """Histograms of draws of the aggregate posterior (N, d) in some dimensions, with N(0, 1)."""
+def aggregate_figure(
+    draws: np.ndarray, dims: Sequence[int], prior: Prior, height: int = 0
+) -> go.Figure:
+    """Plot histograms of draws of the aggregate posterior (N, d), with the prior.
+
+    The curve is the normal density with the prior's mean and standard deviation.
+    """
     columns = min(_HISTOGRAM_COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
     titles = [
@@ -148,7 +154,10 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
         rows, columns, subplot_titles=titles,
         shared_xaxes=True, vertical_spacing=0.34 / max(rows, 2), horizontal_spacing=0.06,
     )  # fmt: skip
-    reach = max(3.2, float(np.abs(draws[:, list(dims)]).max()))
+    shown = list(dims)
+    reach = float((np.abs(prior.mean) + 3.2 * prior.sd)[shown].max())
+    reach = max(reach, float(np.abs(draws[:, shown]).max()))
+    curve = "prior N(0, 1)" if prior.is_standard else "normal density with the prior's moments"
     x = np.linspace(-reach, reach, 121)
     for number, dim in enumerate(dims):
         row, col = number // columns + 1, number % columns + 1
@@ -156,7 +165,7 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
         bars = density_bars(draws[:, dim], "aggregate posterior q(z)", style.LOG_Q.colour, 30)
         figure.add_trace(bars.update(showlegend=first, legendgroup="q"), row=row, col=col)
         figure.add_scatter(
-            x=x, y=np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), name="prior N(0, 1)", mode="lines",
+            x=x, y=_normal(x, prior.mean[dim], prior.sd[dim]), name=curve, mode="lines",
             line={"color": style.LOG_PRIOR.colour, "width": 2}, hoverinfo="skip",
             showlegend=first, legendgroup="p", row=row, col=col,
         )  # fmt: skip
@@ -171,3 +180,7 @@ def aggregate_figure(draws: np.ndarray, dims: Sequence[int], height: int = 0) ->
     figure.update_xaxes(range=[-reach, reach], showgrid=False, zeroline=False)
     figure.update_yaxes(nticks=3, zeroline=False, rangemode="tozero")
     return figure
+
+
+def _normal(x: np.ndarray, mean: float, sd: float) -> np.ndarray:
+    return np.exp(-(((x - mean) / sd) ** 2) / 2) / (sd * np.sqrt(2 * np.pi))

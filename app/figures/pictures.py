@@ -1,4 +1,4 @@
-"""Images as pictures: the one place in the app that knows about channels."""
+"""Images as pictures: only this module of the app handles colour channels."""
 
 import math
 from typing import Any
@@ -10,18 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 from app.figures import style
 
 Picture = NDArray[np.float32]
-"""Values in [0, 1]: shape (H, W) where it is grey, (H, W, 3) where it has colours."""
+"""An image with values in [0, 1]: (H, W) if it is grey, (H, W, 3) if it has colours."""
 
 
 def as_picture(pixels: ArrayLike) -> Picture:
-    """Images (…, C, H, W) in the form in which they are drawn.
+    """Convert images (…, C, H, W) to pictures.
 
     Args:
-        pixels: uint8, or numbers in [0, 1]: an array, or a tensor on the CPU.
+        pixels: uint8, or numbers in [0, 1]; an array, or a tensor on the CPU.
 
     Returns:
-        (…, H, W, 3) for red, green and blue; else (…, H, W), the only channel or, as no colours
-        are known for another number of channels, the mean of all.
+        (…, H, W, 3) for three channels: red, green and blue. For any other number of channels
+        (…, H, W), their mean.
     """
     values = np.asarray(pixels)
     if values.dtype == np.uint8:
@@ -32,14 +32,14 @@ def as_picture(pixels: ArrayLike) -> Picture:
 
 
 def as_bytes(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """A picture with values in [0, 1] as bytes of the same shape; what is outside is cut off."""
+    """Convert a picture to bytes of the same shape; values outside [0, 1] are clipped."""
     return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 def tile(images: NDArray[Any], columns: int, gap: int = 1, gap_value: float = 0.15) -> Picture:
-    """Pictures (N, H, W) or (N, H, W, 3) side by side, row by row, as one, (H', W') or (H', W', 3).
+    """Arrange pictures (N, H, W) or (N, H, W, 3) in rows as one, (H', W') or (H', W', 3).
 
-    H' = rows · (H + gap) − gap, and likewise W'. What is left of the last row has ``gap_value``.
+    H' = rows · (H + gap) − gap, and W' in the same way. Empty places have ``gap_value``.
     """
     count, height, width, *colours = images.shape
     columns = max(1, min(columns, count))
@@ -53,9 +53,9 @@ def tile(images: NDArray[Any], columns: int, gap: int = 1, gap_value: float = 0.
 
 
 def image_trace(picture: NDArray[Any], **place: Any) -> go.Heatmap | go.Image:
-    """A picture as a trace; ``place`` may hold x0, dx, y0, dy, xaxis, yaxis.
+    """Make a trace of a picture; ``place`` may hold x0, dx, y0, dy, xaxis, yaxis.
 
-    It is sent to the browser as one byte a number.
+    Each number is sent to the browser as one byte.
     """
     levels = as_bytes(picture)
     if picture.ndim == 3:
@@ -67,5 +67,5 @@ def image_trace(picture: NDArray[Any], **place: Any) -> go.Heatmap | go.Image:
 
 
 def enlarged(images: NDArray[Any], times: int) -> NDArray[Any]:
-    """Pictures (R, C, H, W) or (R, C, H, W, 3) with every pixel repeated ``times`` each way."""
+    """Enlarge pictures (R, C, H, W) or (R, C, H, W, 3): each pixel becomes ``times``² pixels."""
     return images.repeat(times, 2).repeat(times, 3)

@@ -1,4 +1,4 @@
-"""A true posterior with every family's q(z|x) laid over it: in a plane, or on a line."""
+"""A true posterior p(z|x) with the q(z|x) of families over it, on a plane or on a line."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,9 +13,9 @@ from vae_core.basics.arrays import Floats
 Spec = dict[str, Any]
 
 GROUND_SCALE = ((0.0, faint(NEUTRAL, 0)), (0.35, faint(NEUTRAL, 0.36)), (1.0, faint(NEUTRAL, 0.85)))
-"""From nothing to grey, so that every family's colour stands out on it, light or dark."""
-_SHOWN = 0.01  # of the peak: the part of the plane that is worth looking at
-_SIDES = 0.06
+"""From transparent to grey, so that the colours of families are visible in both themes."""
+_SHOWN = 0.01  # of the peak; where the density is lower, the plane need not be shown
+_SIDES = 0.06  # margin, as a share of the plot
 _TRUE = "true p(z|x)"
 
 
@@ -25,7 +25,7 @@ class Ground(NamedTuple):
     Attributes:
         x, y: the grid lines, (n,) and (m,).
         density: (n, m), the entry [i, j] at (x[i], y[j]).
-        levels: densities whose contours are drawn.
+        levels: densities at which contours are drawn.
     """
 
     x: Floats
@@ -35,13 +35,13 @@ class Ground(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Something laid over the true posterior.
+    """A family or a method, drawn over the true posterior.
 
     Attributes:
-        name, colour: of a family or a method.
+        name, colour: name and colour of the family or method.
         curves: closed curves, (m, 2) each, the innermost first.
-        draws: (n, 2).
-        dash: of the curves.
+        draws: draws of z, (n, 2).
+        dash: line style of the curves.
     """
 
     name: str
@@ -63,14 +63,14 @@ def plane_figure(
     height: int = 560,
     bare: bool = False,
 ) -> go.Figure:
-    """The true posterior in grey, with contours and draws over it; both axes on one scale.
+    """Plot the true posterior in grey, with contours and draws over it; axes of the same scale.
 
     Args:
-        ground: the true posterior on a grid, where it is known.
-        true_draws: draws of it, (n, 2), where it is not.
+        ground: the true posterior on a grid, if it is known.
+        true_draws: draws of the true posterior, (n, 2), if its density is not known.
         true_z: the latent that the image was made from, (2,).
-        window: lower left and upper right corner; what is worth seeing, if not given.
-        bare: small and without axes and legend, for many side by side.
+        window: lower left and upper right corner; by default those of :func:`window_of`.
+        bare: without axes and legend, for many small plots side by side.
     """
     traces = [] if ground is None else _ground(ground, lines=not bare)
     if true_draws is not None:
@@ -97,7 +97,7 @@ def window_of(
     true_draws: Floats | None = None,
     true_z: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """The corners of the part of the plane that is worth seeing, with a margin."""
+    """Corners of the part of the plane where something is drawn, with a margin."""
     parts = [curve for layer in layers for curve in layer.curves]
     parts += [layer.draws for layer in layers if layer.draws is not None and not layer.curves]
     parts += [each for each in (true_draws,) if each is not None]
@@ -192,7 +192,7 @@ def line_figure(
     height: int = 480,
     bare: bool = False,
 ) -> go.Figure:
-    """The true posterior p(z|x) of one dimension as a grey area, and densities q(z|x) over it."""
+    """Plot the true posterior p(z|x) for d = 1 as a grey area, and densities q(z|x) over it."""
     traces: list[Spec] = [{
         "type": "scatter", "x": z, "y": density, "mode": "lines", "fill": "tozeroy",
         "fillcolor": faint(NEUTRAL, 0.35), "line": {"color": NEUTRAL, "width": 1.4, "dash": "dot"},
@@ -222,11 +222,11 @@ def line_figure(
 
 
 def flow_bars(log_abs_dets: Floats, step: int, colour: str, *, height: int = 240) -> go.Figure:
-    """E_q log |det| of every flow step, with ± one standard deviation over draws.
+    """Plot E_q log |det| of every flow step, ± one standard deviation over draws.
 
     Args:
-        log_abs_dets: (T, n), in nats.
-        step: the one that is looked at, 1 to T; 0 for none.
+        log_abs_dets: log |det| of each step and draw, (T, n), in nats.
+        step: the chosen step, 1 to T; 0 for none.
     """
     count = np.arange(1, len(log_abs_dets) + 1)
     mean, sd = log_abs_dets.mean(1), log_abs_dets.std(1)
@@ -247,12 +247,12 @@ def flow_bars(log_abs_dets: Floats, step: int, colour: str, *, height: int = 240
 def flow_points(
     points: Floats, log_abs_det: Floats | None, curves: Sequence[Floats], colour: str
 ) -> list[Spec]:
-    """z_t of many draws, coloured by what the step before did there, and its circles.
+    """Traces of z_t: draws coloured by log |det| of step t, and the circles of ε.
 
     Args:
-        points: (n, 2).
-        log_abs_det: log |det| of that step at each draw, (n,), in nats; None for z_0.
-        curves: closed curves (m, 2).
+        points: z_t of each draw, (n, 2).
+        log_abs_det: log |det| of step t at each draw, (n,), in nats; None for z_0.
+        curves: closed curves, (m, 2) each.
     """
     dots = _dots(points, colour, "draws", 5, 0.75)
     if log_abs_det is not None:
@@ -275,7 +275,7 @@ def flow_figure(
     titles: tuple[str, str],
     height: int = 520,
 ) -> go.Figure:
-    """A stage of a flow (:func:`flow_points`) over the true posterior, in a window that stays."""
+    """Plot a stage of a flow (:func:`flow_points`) over the true posterior, in a fixed window."""
     figure = plane_figure(ground, [], title=title, titles=titles, window=window, height=height)
     figure.add_traces(list(traces))
     figure.update_layout(showlegend=False, margin={"t": 40})

@@ -1,4 +1,4 @@
-"""Numbers around log p(x): the ruler, the IWAE curve, the gap taken apart, importance weights."""
+"""Figures about log p(x): bounds on a ruler, IWAE curves, parts of the gap, importance weights."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -15,17 +15,17 @@ Spec = dict[str, Any]
 
 Kind = Literal["lower", "upper", "estimate", "exact"]
 _SYMBOLS: dict[Kind, str] = {
-    "lower": "triangle-right",  # log p(x) lies further that way
+    "lower": "triangle-right",  # points towards log p(x)
     "upper": "triangle-left",
     "estimate": "circle",
     "exact": "diamond",
 }
-_ROW = 34
+_ROW = 34  # pixels
 _MOST_BARS = 60
 
 
 class Mark(NamedTuple):
-    """A value on the ruler, with its standard error (or error bound), in nats."""
+    """A value on the ruler with its standard error or error bound, in nats."""
 
     name: str
     colour: str
@@ -37,12 +37,12 @@ class Mark(NamedTuple):
 def ruler_figure(
     marks: Sequence[Mark], log_px: float | None, *, title: str = "", room: int = 0
 ) -> go.Figure:
-    """Estimates of and bounds on log p(x), one a row, on one axis of nats.
+    """Plot estimates of and bounds on log p(x), one in each row, on an axis in nats.
 
     Args:
-        marks: a triangle points from a bound to where log p(x) is; lines are ± 2 errors.
-        log_px: log p(x) where it is known, drawn through all rows.
-        room: for how many rows there is to be room, as more may come.
+        marks: the values. A triangle points from a bound towards log p(x). Lines are ± 2 errors.
+        log_px: log p(x) if it is known, drawn through all rows.
+        room: number of rows to leave space for, because more may follow.
     """
     names = [mark.name for mark in marks]
     ends = [m.value + side * 2 * m.error for m in marks for side in (-1, 1)]
@@ -52,7 +52,8 @@ def ruler_figure(
         "marker": {"color": mark.colour, "size": 13, "symbol": _SYMBOLS[mark.kind]},
         "error_x": {"array": [2 * mark.error], "color": mark.colour, "thickness": 2, "width": 0},
         "text": [number(mark.value, mark.error, "")], "name": mark.name,
-        "textposition": _beside(mark.value, *ends), "textfont": {"size": 12}, "cliponaxis": False,
+        "textposition": _text_position(mark.value, *ends), "textfont": {"size": 12},
+        "cliponaxis": False,
         "hovertemplate": f"{mark.name}: {number(mark.value, mark.error)}<extra></extra>",
     } for mark in marks]  # fmt: skip
     low, high = min(ends), max(ends)
@@ -69,8 +70,8 @@ def ruler_figure(
     return go.Figure(traces, layout)
 
 
-def _beside(value: float, *ends: float) -> str:
-    """On which side of a mark its text has room."""
+def _text_position(value: float, *ends: float) -> str:
+    """Side of a mark on which its text has space."""
     share = (value - min(ends)) / (max(ends) - min(ends) + 1e-9)
     return "top left" if share > 0.8 else "top right" if share < 0.2 else "top center"
 
@@ -84,7 +85,7 @@ def _line_at(value: float, axis: Literal["x", "y"]) -> Spec:
 
 
 class IwaeCurve(NamedTuple):
-    """The IWAE bounds of a family against K: K (n,), bounds and standard errors (n,), in nats."""
+    """IWAE bounds of a family against K: K (n,), bounds and standard errors (n,), in nats."""
 
     name: str
     colour: str
@@ -100,10 +101,10 @@ def iwae_figure(
     *,
     height: int = 400,
 ) -> go.Figure:
-    """The IWAE bounds rising with K from the ELBO towards log p(x), each ± 2 standard errors.
+    """Plot IWAE bounds, ± 2 standard errors; they rise with K from the ELBO towards log p(x).
 
     Args:
-        log_px: log p(x) and its error where it is known exactly.
+        log_px: log p(x) and its error, if it is known exactly.
         sandwich: a lower and an upper bound, drawn as a band.
     """
     traces: list[Spec] = []
@@ -137,12 +138,12 @@ def iwae_figure(
         })  # fmt: skip
     layout = style.layout("IWAE bound with K samples", "K", "nats", height=height)
     layout["xaxis"] |= {"type": "log", "range": [-0.05, np.log10(most) + 0.05], "dtick": 1}
-    layout["yaxis"] |= {"range": _seen(curves, log_px[:1] if log_px else sandwich or ())}
+    layout["yaxis"] |= {"range": _value_range(curves, log_px[:1] if log_px else sandwich or ())}
     return go.Figure(traces, layout)
 
 
-def _seen(curves: Sequence[IwaeCurve], values: Sequence[float]) -> tuple[float, float]:
-    """The range that shows the curves with their errors, and some values."""
+def _value_range(curves: Sequence[IwaeCurve], values: Sequence[float]) -> tuple[float, float]:
+    """Range of an axis that shows the curves with their errors, and the given values."""
     low = min(float((c.bounds - 2 * c.errors).min()) for c in curves)
     high = max(float((c.bounds + 2 * c.errors).max()) for c in curves)
     low, high = min(low, *values, high), max(high, *values, low)
@@ -154,7 +155,7 @@ def _seen(curves: Sequence[IwaeCurve], values: Sequence[float]) -> tuple[float, 
 
 
 class GapBar(NamedTuple):
-    """The gap of a family: approximation and amortisation with their standard errors, in nats."""
+    """Parts of a family's gap: approximation and amortisation with standard errors, in nats."""
 
     name: str
     colour: str
@@ -165,11 +166,13 @@ class GapBar(NamedTuple):
 
 
 def gap_figure(bars: Sequence[GapBar], room: int = 0) -> go.Figure:
-    """log p(x) − ELBO by family: full colour what the family cannot do, hatched what the encoder
-    fails to do. Parts below zero, which only chance can make, are drawn as they are.
+    """Plot log p(x) − ELBO by family, in two parts.
+
+    The part of the family (approximation) is in full colour, that of the encoder (amortisation)
+    is hatched. A part can be negative by chance only; it is drawn as it is.
 
     Args:
-        room: for how many families there is to be room, as more may come.
+        room: number of families to leave space for, because more may follow.
     """
     parts: Sequence[tuple[str, Floats, Floats, str]] = (
         (
@@ -213,7 +216,7 @@ def gap_figure(bars: Sequence[GapBar], room: int = 0) -> go.Figure:
 
 
 class Sample(NamedTuple):
-    """log w of a family's draws, (n,), in nats, and what they add up to."""
+    """log w of a family's draws, (n,), with the ELBO and the estimate of log p(x), in nats."""
 
     name: str
     colour: str
@@ -223,7 +226,7 @@ class Sample(NamedTuple):
 
 
 def weights_figure(samples: Sequence[Sample], *, height: int = 320) -> go.Figure:
-    """Histograms of log w: dashed at the mean (the ELBO), full at log of the mean of w."""
+    """Plot histograms of log w. A dashed line marks its mean (the ELBO), a full one log E[w]."""
     everything = np.concatenate([s.log_w for s in samples])
     low = float(np.quantile(everything, 0.002))
     high = float(np.quantile(everything, 0.9995))
@@ -251,10 +254,10 @@ def weights_figure(samples: Sequence[Sample], *, height: int = 320) -> go.Figure
 def concentration_figure(
     shares: Sequence[tuple[str, str, Floats]], *, height: int = 320
 ) -> go.Figure:
-    """How much of the whole weight the largest weights hold; equal weights would be the diagonal.
+    """Plot the share of the total weight in the largest weights; equal weights give the diagonal.
 
     Args:
-        shares: name, colour and normalised weights (n,), the largest first, of each family.
+        shares: name, colour and normalised weights (n,), largest first, of each family.
     """
     traces: list[Spec] = []
     for name, colour, weights in shares:

@@ -1,4 +1,4 @@
-"""Plots of scores: among held-out images, against the number of samples, pixel by pixel."""
+"""Plots of scores: among held-out images, against the number of samples, and by pixel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from app.figures.style import (
 )
 from vae_core.wording.numbers import number
 
-_SPARE = 0.35  # of the held-out scores' range, shown on either side of it
+_SPARE = 0.35  # space on either side, as a share of the range of the held-out scores
 _LIKELIHOOD_SCALE = (
     (0.0, "#F2FBF9"),
     (0.35, "#5FB3AC"),
@@ -36,16 +36,16 @@ def held_out_figure(
     *,
     height: int = 280,
 ) -> go.Figure:
-    """Where images stand among held-out ones.
+    """Plot scores of images over a histogram of held-out scores.
 
-    Bars below the chosen image are those that its percentile counts. An image beyond the axis is
-    an arrow at its end.
+    Bars below the chosen image, which its percentile counts, are in colour. An image outside the
+    axis is drawn as an arrow at the end of the axis.
 
     Args:
         held_out: log p̂(x) of the held-out images, (N,), in nats.
         importance_samples: K of all scores shown.
         labels, log_px: names and scores of the images to mark.
-        chosen: which of them to stress.
+        chosen: index of the image to highlight.
     """
     axis = _axis(held_out)
     bars = _bars(held_out, -np.inf if chosen is None else log_px[chosen])
@@ -62,14 +62,14 @@ def held_out_figure(
 
 
 def _axis(held_out: np.ndarray) -> tuple[float, float]:
-    """The range of the held-out scores with some room; no binary image is above 0."""
+    """Range of the held-out scores with some space; a binary image cannot be above 0."""
     low, high = float(held_out.min()), float(held_out.max())
     spare = _SPARE * max(high - low, 1.0)
     return low - spare, max(min(high + spare, 0.0), high + spare / 7)
 
 
 def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
-    """A histogram of the held-out scores, in colour below the score of the chosen image."""
+    """Histogram of the held-out scores, in colour below the score of the chosen image."""
     counts, edges = np.histogram(held_out, _bins(held_out))
     centres = (edges[:-1] + edges[1:]) / 2
     return go.Bar(
@@ -89,13 +89,13 @@ def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
 def _figure(
     traces: Sequence[Any], base: dict[str, Any], xaxis: dict[str, Any], yaxis: dict[str, Any]
 ) -> go.Figure:
-    """With the layout in one piece: every update of a figure costs 15 ms."""
+    """Make a figure with its layout in one step, because each later update takes 15 ms."""
     axes = {"xaxis": base["xaxis"] | xaxis, "yaxis": base["yaxis"] | yaxis}
     return go.Figure(traces, layout=base | axes)
 
 
 def _bins(values: np.ndarray) -> int:
-    """As many as the Freedman–Diaconis rule says, but enough for a shape and few enough to see."""
+    """Number of bins by the Freedman–Diaconis rule, but at least 12 and at most 40."""
     return int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 12, 40))
 
 
@@ -156,11 +156,11 @@ def convergence_figure(
     *,
     height: int = 260,
 ) -> go.Figure:
-    """The estimate of log p(x) while the number of importance samples grows, ± 1 standard error.
+    """Plot the estimate of log p(x), ± 1 standard error, against the number of samples so far.
 
     Args:
-        samples: numbers of samples so far, rising.
-        log_px, se: the estimate at each and its standard error, in nats.
+        samples: numbers of samples, in rising order.
+        log_px, se: the estimate at each number and its standard error, in nats.
         elbo: the ELBO of the encoder's q(z|x), in nats.
     """
     k, middle, error = np.asarray(samples), np.asarray(log_px), np.asarray(se)
@@ -198,7 +198,7 @@ def convergence_figure(
 
 
 def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
-    """How much each pixel takes from log p(x|z): dark is expected, bright is a surprise.
+    """Plot how much each pixel lowers log p(x|z): dark pixels are expected, bright ones are not.
 
     Args:
         log_likelihood: E_q log p(x_i|z) of every pixel, (H, W), in nats; at most 0 for binary
@@ -215,7 +215,10 @@ def pixel_figure(log_likelihood: np.ndarray, *, height: int = 240) -> go.Figure:
             "thickness": 8,
             "outlinewidth": 0,
             "nticks": 4,
-            "title": {"text": "nats", "font": {"size": 11}},  # beside a number it takes more room
+            "title": {
+                "text": "nats",
+                "font": {"size": 11},
+            },  # short and above: beside a number it needs more space
             "len": 0.85,
             "y": 0,
             "yanchor": "bottom",

@@ -1,4 +1,4 @@
-"""Plots of how well scores tell foreign images apart, by kind and score, and of the verdict."""
+"""Plots of how well scores and the verdict recognise foreign images, by kind of image."""
 
 import re
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ _GOOD, _BAD = LOG_LIKELIHOOD.colour, KL.colour
 
 
 class Metric(NamedTuple):
-    """A figure of how well two kinds of images are told apart.
+    """A measure of how well a score separates two kinds of images.
 
     Attributes:
-        title: what it is called.
-        chance: its value for a score that knows nothing.
-        best: its value where no mistake is made, 0 or 1.
+        title: its name.
+        chance: its value for a score without information.
+        best: its value without any mistake, 0 or 1.
     """
 
     title: str
@@ -34,12 +34,12 @@ def separation_figure(
     metric: Metric,
     se: np.ndarray | None = None,
 ) -> go.Figure:
-    """A metric of every score against every kind of foreign images, as a map with its numbers.
+    """Plot a metric of every score on every kind of foreign images, as a heatmap with numbers.
 
-    It is green where images are told apart, grey for a coin, and red where the score misleads.
+    Green: the score separates the images. Grey: it is as good as chance. Red: it is misleading.
 
     Args:
-        values: (kinds, scores), 0 to 1.
+        values: the metric, (kinds, scores), 0 to 1.
         se: standard errors of the values, if they are known.
     """
     errors = [["" if se is None else f" ± {se[i, j]:.3f}" for j in range(len(scores))]
@@ -81,7 +81,7 @@ def _height(rows: Sequence[str]) -> int:
 def _figure(
     traces: Sequence[Any], base: dict[str, Any], xaxis: dict[str, Any], rows: int
 ) -> go.Figure:
-    """The first row on top, and all of the same height."""
+    """Make a figure with the first row on top and all rows of the same height."""
     rising = {"range": (rows - 0.5, -0.5), "showgrid": False, "nticks": None}
     axes = {"xaxis": base["xaxis"] | xaxis, "yaxis": base["yaxis"] | rising}
     return go.Figure(traces, layout=base | axes)
@@ -90,13 +90,13 @@ def _figure(
 def called_figure(
     kinds: Sequence[str], images: Sequence[int], called: Sequence[float], level: float
 ) -> go.Figure:
-    """What share of every kind the verdict calls unlike the training data.
+    """Plot the share of each kind of images that the verdict calls unlike the training data.
 
     Args:
-        kinds: own test images first, for which it is the share of false alarms.
-        images: how many there are of each.
+        kinds: kinds of images; own test images come first, and their share is of false alarms.
+        images: number of images of each kind.
         called: the shares, 0 to 1.
-        level: the share of own images that the verdict is made for.
+        level: the share of false alarms that the verdict is made for.
     """
     shares, count = np.asarray(called), np.asarray(images)
     se = np.sqrt(shares * (1 - shares) / count)

@@ -1,11 +1,11 @@
-"""The figures inside the Start page's diagram: the encoder's Gaussian, ε, the flow, and z.
+"""Figures of the diagram on the Start page: the encoder's Gaussian, ε, the flow, and z.
 
-All arrays are as ``Walk`` and ``Reference`` of ``app/views/start/numbers.py`` hold them: L draws
-of d dimensions, the first of which is the one that is followed and stands out. What can be drawn
-depends on d: a density for d = 1, a plane for d = 2, the dimensions side by side above.
+All arrays are as in ``Walk`` and ``Reference`` of ``app/views/start/numbers.py``: L draws of d
+dimensions. The first draw is highlighted. The kind of figure depends on d: a density for d = 1, a
+plane for d = 2, the dimensions side by side for d > 2.
 
-Layouts are put together before plotly sees them: it checks each change of a figure anew, which
-would take longer than all the rest of the page.
+Each layout is complete before it is given to Plotly. Plotly checks the whole figure at each change,
+which would take longer than the rest of the page.
 """
 
 from collections.abc import Sequence
@@ -15,26 +15,27 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
+from app.figures.prior import Prior, circle
 from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
 from vae_core.wording.numbers import typeset
 
-Spec = dict[str, Any]  # of a trace, an axis, a shape
+Spec = dict[str, Any]  # a trace, an axis or a shape, as Plotly takes it
 
 HEIGHT = 230
-RADII = (1, 2, 3)  # of the circles |ε| = r that make up the probe for d = 2
-_REACH = 3.0  # how far a standard normal is drawn, either way
+RADII = (1, 2, 3)  # radii of the circles |ε| = r that are the probe for d = 2
+_REACH = 3.0  # standard deviations of a normal distribution that are drawn on either side
 _FAINT_DRAWS = 300
 _FLOW_PANELS = 6
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def noise(epsilon: Floats, probe: Floats) -> go.Figure:
-    """ε ~ N(0, I).
+    """Plot ε ~ N(0, I).
 
     Args:
-        epsilon: (L, d).
-        probe: for d = 1 a grid (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
+        epsilon: draws, (L, d).
+        probe: for d = 1 a grid, (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
     """
     if epsilon.shape[1] == 1:
         bell = _density(probe[:, 0], _normal(probe[:, 0]), NEUTRAL, "p(ε)")
@@ -49,25 +50,33 @@ def noise(epsilon: Floats, probe: Floats) -> go.Figure:
 
 
 def latent(
-    z: Floats, probe_z: Floats, probe_log_q: Floats, z_mean: Floats, z_sd: Floats
+    z: Floats,
+    probe_z: Floats,
+    probe_log_q: Floats,
+    z_mean: Floats,
+    z_sd: Floats,
+    prior: Prior,
+    probe_log_p: Floats,
 ) -> go.Figure:
-    """z ~ q(z|x), over the prior p(z).
+    """Plot z ~ q(z|x) over the prior p(z).
 
     Args:
-        z: where the noise of the draws went, (L, d).
-        probe_z: where the probe of :func:`noise` went, (N, d).
-        probe_log_q: log q(z|x) there, (N,), in nats.
+        z: draws, (L, d).
+        probe_z: latents of the probe of :func:`noise`, (N, d).
+        probe_log_q: log q(z|x) at ``probe_z``, (N,), in nats.
         z_mean, z_sd: moments of each dimension under q(z|x), (d,).
+        prior: moments of each dimension under p(z); used for d > 1.
+        probe_log_p: log p(z) at ``probe_z``, (N,), in nats; used for d = 1.
     """
     if z.shape[1] == 1:
-        return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q)
+        return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q, probe_log_p)
     if z.shape[1] == 2:
-        return _latent_plane(z, probe_z)
-    return _latent_dimensions(z[0], z_mean, z_sd)
+        return _latent_plane(z, probe_z, prior)
+    return _latent_dimensions(z[0], z_mean, z_sd, prior)
 
 
 def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
-    """The encoder's Gaussian: μ (d,) as bars above σ as bars, or above L (d, d) as a heatmap."""
+    """Plot the encoder's Gaussian: μ (d,) as bars; below, σ as bars or L (d, d) as heatmap."""
     sigma = _bars(np.diag(scale), "σ", NEUTRAL)
     below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
     way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
@@ -81,15 +90,15 @@ def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
 
 
 def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figure:
-    """How T flow steps bend the Gaussian.
+    """Plot how T flow steps change the Gaussian.
 
-    For d = 2 pictures of up to six of z_0, …, z_T, with the circles of ε carried along and the
-    log-determinants since the picture before; else a bar for every step.
+    For d = 2 up to six of z_0, …, z_T are shown, with the circles of ε mapped to each, and the sum
+    of log |det| since the one before. For other d each step has a bar.
 
     Args:
-        log_abs_dets: log |det ∂z_t/∂z_{t−1}| of the followed draw, (T,), in nats.
-        probe_points: where the probe is after every step, (T + 1, N, d).
-        points: z_0, …, z_T of the followed draw, (T + 1, d).
+        log_abs_dets: log |det ∂z_t/∂z_{t−1}| of the highlighted draw, (T,), in nats.
+        probe_points: the probe after every step, (T + 1, N, d).
+        points: z_0, …, z_T of the highlighted draw, (T + 1, d).
     """
     if points.shape[1] == 2:
         return _flow_panels(log_abs_dets, probe_points, points)
@@ -102,11 +111,11 @@ def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figur
 # ---- d = 1
 
 
-def _latent_line(z: Floats, probe_z: Floats, probe_log_q: Floats) -> go.Figure:
+def _latent_line(z: Floats, probe_z: Floats, probe_log_q: Floats, probe_log_p: Floats) -> go.Figure:
     order = np.argsort(probe_z)
     grid = probe_z[order]
     posterior = _density(grid, np.exp(probe_log_q[order]), LOG_Q.colour, "q(z|x)")
-    prior = _density(grid, _normal(grid), LOG_PRIOR.colour, "p(z)")
+    prior = _density(grid, np.exp(probe_log_p[order]), LOG_PRIOR.colour, "p(z)")
     return _on_a_line([prior, posterior], z, "z", LOG_Q.colour)
 
 
@@ -119,7 +128,7 @@ def _density(grid: Floats, density: Floats, colour: str, name: str) -> Spec:
 
 
 def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str) -> go.Figure:
-    """Densities over a line, with draws (L,) lying on the line."""
+    """Plot densities over a line, with draws (L,) on the line."""
     draws = _draws(np.stack([values, np.zeros_like(values)], -1), name, colour)
     text = _label(f"{name} = {typeset(values[0], '.2f')}")
     return _figure([*densities, *draws], _axis(name), _axis("density", nticks=5), [text])
@@ -128,29 +137,39 @@ def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str
 # ---- d = 2
 
 
-def _latent_plane(z: Floats, probe_z: Floats) -> go.Figure:
-    """q(z|x) as large as it fits, and where in the prior that is."""
+def _latent_plane(z: Floats, probe_z: Floats, prior: Prior) -> go.Figure:
+    """Plot q(z|x) as large as possible; a small map shows where it lies in the prior."""
     widest = np.split(probe_z, len(RADII))[-1]
     centre = (widest.min(0) + widest.max(0)) / 2
     reach = float(np.abs(widest - centre).max())
-    prior = np.concatenate([radius * _circle() for radius in RADII])
-    rings = [*_rings(prior, LOG_PRIOR.colour), *_rings(probe_z, LOG_Q.colour)]
-    small_map = _map(prior, widest, centre, reach) if reach < 1 else []
+    from_mean = np.concatenate([radius * prior.sd * circle() for radius in RADII])
+    rings = [*_rings(prior.mean + from_mean, LOG_PRIOR.colour), *_rings(probe_z, LOG_Q.colour)]
+    is_small = reach < prior.sd.max()
+    small_map = _map(prior, from_mean, widest, centre, reach) if is_small else []
     return _in_a_plane([*rings, *small_map], z, "z", LOG_Q.colour, centre, reach)
 
 
-def _map(prior: Floats, inside: Floats, centre: Floats, reach: float) -> list[Spec]:
-    """A small map in a corner: where in the prior a plane that shows a little of it lies."""
-    scale = 0.32 * reach / max(RADII[1], float(np.abs(inside).max()))
-    tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is free
+def _map(
+    prior: Prior, from_mean: Floats, inside: Floats, centre: Floats, reach: float
+) -> list[Spec]:
+    """Traces of a small map in a corner, which shows where q(z|x) lies in the prior.
+
+    Args:
+        from_mean: the rings of the prior around its mean, (N, 2).
+        inside: the outermost ring of q(z|x), (n, 2).
+        centre, reach: the square that the plot shows.
+    """
+    away = inside - prior.mean
+    scale = 0.32 * reach / max(RADII[1] * float(prior.sd.max()), float(np.abs(away).max()))
+    tilted_up = np.prod(inside - centre, -1).sum() > 0  # then the lower right corner is empty
     corner = centre + 0.66 * reach * np.array([1, -1 if tilted_up else 1])
-    spot = corner + scale * inside
+    spot = corner + scale * away
     here = {
         "type": "scatter", "x": spot[:, 0], "y": spot[:, 1], "mode": "lines", "fill": "toself",
         "name": "q(z|x) in the prior", "line": {"color": LOG_Q.colour, "width": 2},
         "fillcolor": LOG_Q.colour, "hoverinfo": "skip",
     }  # fmt: skip
-    return [*_rings(corner + scale * prior, LOG_PRIOR.colour), here]
+    return [*_rings(corner + scale * from_mean, LOG_PRIOR.colour), here]
 
 
 def _in_a_plane(
@@ -161,7 +180,7 @@ def _in_a_plane(
     centre: Floats,
     reach: float,
 ) -> go.Figure:
-    """Draws (L, 2) in a square around ``centre`` that holds at least the one that is followed."""
+    """Plot draws (L, 2) in a square around ``centre`` that contains the highlighted draw."""
     reach = max(reach, 1.1 * float(np.abs(values[0] - centre).max()))
     x, y = ({"range": [c - reach, c + reach], "nticks": 6, "constrain": "domain"} for c in centre)
     text = f"{name} = ({typeset(values[0, 0], '.2f')}, {typeset(values[0, 1], '.2f')})"
@@ -173,13 +192,8 @@ def _in_a_plane(
     )
 
 
-def _circle() -> Floats:
-    angle = np.linspace(0, 2 * np.pi, 97)
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
 def _rings(points: Floats, colour: str) -> list[Spec]:
-    """The circles |ε| = 1 and 2 of a probe, wherever they went."""
+    """Curves to which the circles |ε| = 1 and 2 of the probe are mapped."""
     return [
         {
             "type": "scatter", "x": ring[:, 0], "y": ring[:, 1], "mode": "lines",
@@ -213,7 +227,7 @@ def _flow_panels(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> 
 def _flow_panel(
     number: int, probe: Floats, point: Floats, x_domain: list[float], y_domain: list[float]
 ) -> tuple[list[Spec], Spec]:
-    """The rings and the followed point after a step, and the pair of axes they are drawn on."""
+    """The rings and the highlighted point after a step, and the two axes of their panel."""
     x, y = (f"{letter}{number if number > 1 else ''}" for letter in "xy")
     dot = {
         "type": "scatter", "x": point[:1], "y": point[1:], "mode": "markers", "hoverinfo": "skip",
@@ -237,7 +251,7 @@ def _flow_panel(
 # ---- d > 2
 
 
-def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
+def _latent_dimensions(z: Floats, mean: Floats, sd: Floats, prior: Prior) -> go.Figure:
     dimension = np.arange(1, len(z) + 1)
     spread = {
         "type": "scatter", "x": dimension, "y": mean, "mode": "markers", "name": "q(z|x)",
@@ -251,13 +265,28 @@ def _latent_dimensions(z: Floats, mean: Floats, sd: Floats) -> go.Figure:
         "marker": {"color": HIGHLIGHT, "size": max(3, min(8, 160 / len(z)))},
         "hovertemplate": "z of dimension %{x}: %{y:.2f}<extra></extra>",
     }  # fmt: skip
-    prior = {
-        "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -1, "y1": 1, "layer": "below",
-        "fillcolor": faint(LOG_PRIOR.colour, 0.2), "line": {"width": 0},
+    reach = max(
+        float((np.abs(prior.mean) + _REACH * prior.sd).max()),
+        float((np.abs(mean) + 2.5 * sd).max()),
+        1.05 * float(np.abs(z).max()),
+    )
+    x, y = _counted("dimension", len(z)), _axis("z", range=[-reach, reach])
+    return _figure([spread, followed], x, y, shapes=_prior_bands(prior))
+
+
+def _prior_bands(prior: Prior) -> list[Spec]:
+    """Mean ± standard deviation under the prior: one band, or one a dimension if they differ."""
+    look = {
+        "type": "rect", "layer": "below", "fillcolor": faint(LOG_PRIOR.colour, 0.2),
+        "line": {"width": 0},
     }  # fmt: skip
-    reach = max(_REACH, float((np.abs(mean) + 2.5 * sd).max()), 1.05 * float(np.abs(z).max()))
-    y = _axis("z", range=[-reach, reach])
-    return _figure([spread, followed], _counted("dimension", len(z)), y, shapes=[prior])
+    low, high = prior.mean - prior.sd, prior.mean + prior.sd
+    if np.ptp(low) == np.ptp(high) == 0:
+        return [look | {"xref": "paper", "x0": 0, "x1": 1, "y0": low[0], "y1": high[0]}]
+    return [
+        look | {"x0": i - 0.5, "x1": i + 0.5, "y0": a, "y1": b}
+        for i, (a, b) in enumerate(zip(low, high, strict=True), 1)
+    ]
 
 
 def _bars(values: Floats, name: str, colour: str) -> Spec:
@@ -290,7 +319,7 @@ def _figure(
     shapes: Sequence[Spec] = (),
     more: Spec | None = None,
 ) -> go.Figure:
-    """A figure of the diagram; its heading, which has LaTeX, stands above it on the page."""
+    """Make a figure of the diagram. The page writes its heading above it, in LaTeX."""
     layout = style.layout("", height=HEIGHT, legend=False)
     layout["xaxis"] |= x
     layout["yaxis"] |= y
@@ -310,7 +339,7 @@ def _counted(title: str | None, count: int, **more: Any) -> Spec:
 
 
 def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
-    """Draws (L, 2): the first stands out, the others are faint."""
+    """Traces of draws (L, 2): the first is highlighted, the others are faint."""
     others, common = values[1 : _FAINT_DRAWS + 1], {"type": "scatter", "mode": "markers"}
     return [
         common | {
@@ -326,7 +355,7 @@ def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
 
 
 def _label(text: str, place: tuple[float, float] | None = None) -> Spec:
-    """A few words: in the plot's top left corner, standing out, or centred below a place."""
+    """A short text: highlighted in the plot's top left corner, or centred below a place."""
     x, y = place or (0.02, 1)
     return {
         "text": text, "x": x, "y": y, "showarrow": False, "yanchor": "top",

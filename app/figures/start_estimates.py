@@ -1,4 +1,4 @@
-"""The Start page's figure of the ELBO: its estimates on one scale with log p̂(x)."""
+"""Figure of the ELBO on the Start page: estimates of the ELBO and log p̂(x) on one scale."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,13 +23,13 @@ def estimates(
     limits: tuple[float, float],
     importance_samples: int,
 ) -> go.Figure:
-    """What every ε says, what they say on average, and log p̂(x). In nats.
+    """Plot log w of every ε, estimates of the ELBO, and log p̂(x), all in nats.
 
     Args:
-        log_w: log p(x|z) + log p(z) − log q(z|x) of each draw, (L,); the first stands out.
-        forms: a row each: its name, the ELBO's estimate, its standard error (NaN where unknown).
+        log_w: log p(x|z) + log p(z) − log q(z|x) of each draw, (L,); the first is highlighted.
+        forms: rows of a name, an estimate of the ELBO, and its standard error (NaN if unknown).
         log_px: log p̂(x) and its standard error.
-        limits: of the scale; draws beyond them are shown as arrows at its ends.
+        limits: ends of the scale; draws outside are shown as arrows at the ends.
         importance_samples: K of log p̂(x).
     """
     names = ["log w of each ε", *(name for name, _, _ in forms)]
@@ -41,8 +41,8 @@ def estimates(
         "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False,
         "range": [len(forms) + 0.6, -0.6],
     }  # fmt: skip
-    layout["annotations"] = [_written(*log_px, limits)]
-    layout["shapes"] = [*_marked(*log_px), _gap(forms[0][1], log_px[0])]
+    layout["annotations"] = [_log_px_label(*log_px, limits)]
+    layout["shapes"] = [*_log_px_line(*log_px), _gap(forms[0][1], log_px[0])]
     rows = [_interval(*form, row) for row, form in enumerate(forms, 1)]
     return go.Figure([*_weights(log_w, limits), *rows], layout)
 
@@ -68,7 +68,7 @@ def _weights(log_w: Floats, limits: tuple[float, float]) -> list[Spec]:
 
 
 def _interval(name: str, mean: float, se: float, row: int) -> Spec:
-    """An estimate with its error; open where one draw cannot tell."""
+    """An estimate with its error; an open circle if the error is unknown, as for one draw."""
     known = bool(np.isfinite(se))
     symbol = "circle" if known else "circle-open"
     return {
@@ -80,7 +80,7 @@ def _interval(name: str, mean: float, se: float, row: int) -> Spec:
     }  # fmt: skip
 
 
-def _written(mean: float, se: float, limits: tuple[float, float]) -> Spec:
+def _log_px_label(mean: float, se: float, limits: tuple[float, float]) -> Spec:
     place = (mean - limits[0]) / (limits[1] - limits[0])
     return {
         "x": mean, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
@@ -90,8 +90,8 @@ def _written(mean: float, se: float, limits: tuple[float, float]) -> Spec:
     }  # fmt: skip
 
 
-def _marked(mean: float, se: float) -> list[Spec]:
-    """log p̂(x) as a line through all rows, and its error as a band."""
+def _log_px_line(mean: float, se: float) -> list[Spec]:
+    """log p̂(x) as a line through all rows, its error as a band."""
     upright = {"yref": "paper", "y0": 0, "y1": 1}
     band = {"type": "rect", "x0": mean - se, "x1": mean + se, "line": {"width": 0}, **upright}
     line = {"color": LOG_PX.colour, "width": 2}

@@ -1,9 +1,9 @@
-"""The visual language: what colour a quantity has, and how every plot is laid out.
+"""The look of all plots: colours of quantities and classes, layout, CSV.
 
-Figures carry no colours of ground or text: ``st.plotly_chart(theme="streamlit")`` fills in those of
-the light or dark theme in the browser, over anything a template says, so figures have an empty
-template and set explicitly only what means something. Every colour here has a contrast of at
-least 2 (classes) or 2.8 (quantities) on both grounds, and stays distinct for colour-blind eyes.
+Figures set no background or text colours: in the browser, ``st.plotly_chart(theme="streamlit")``
+sets those of the light or the dark theme and overrides the template. So figures have an empty
+template, and set only colours with a meaning. Every colour has a contrast of at least 2 (classes)
+or 2.8 (quantities) on both backgrounds, and colour-blind people can tell the colours apart.
 """
 
 import csv
@@ -19,7 +19,7 @@ GROUNDS = ("#FBFAF7", "#14171B")  # the light and the dark page, as in .streamli
 
 
 class Quantity(NamedTuple):
-    """A quantity, with the name and the colour it has on every page."""
+    """A quantity: its name and its colour, the same on every page."""
 
     label: str
     colour: str
@@ -33,14 +33,14 @@ LOG_Q = Quantity("log q(z|x)", "#829E10")
 LOG_PRIOR = Quantity("log p(z)", "#C0859D")
 QUANTITIES = (ELBO, LOG_PX, LOG_LIKELIHOOD, KL, LOG_Q, LOG_PRIOR)
 
-NEUTRAL = "#80858D"  # references, held-out distributions, whatever is no quantity of the model
-HIGHLIGHT = "#D9480F"  # the one thing that was chosen
+NEUTRAL = "#80858D"  # references, held-out distributions: no quantity of the model
+HIGHLIGHT = "#D9480F"  # the chosen item
 CLASSES = (
     "#7587FE", "#C94807", "#0A8468", "#07C0F2", "#A7A703",
     "#BE60B7", "#8E1E0A", "#EE8FA4", "#00525D", "#6740AE",
 )  # fmt: skip
 
-INK = ("#101419", "#F8F6F1")  # the pixels 0 and 1: near-black and paper, at home on both grounds
+INK = ("#101419", "#F8F6F1")  # the pixels 0 and 1, for both backgrounds
 INK_SCALE = ((0.0, INK[0]), (1.0, INK[1]))
 DENSITY_SCALE = "Viridis"
 SIGNED_SCALE = ((0.0, KL.colour), (0.5, "rgba(128,133,141,0.15)"), (1.0, LOG_LIKELIHOOD.colour))
@@ -49,18 +49,18 @@ ImageFormat = Literal["png", "svg"]
 
 
 def class_colour(label: int) -> str:
-    """The colour of a class; after ten they repeat."""
+    """Colour of a class; the colours repeat after ten classes."""
     return CLASSES[label % len(CLASSES)]
 
 
 def faint(colour: str, alpha: float = 0.2) -> str:
-    """``#RRGGBB`` made see-through, for bands and fillings."""
+    """Make the colour ``#RRGGBB`` transparent, for bands and filled areas."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
 def line(quantity: Quantity, split: str = "validation") -> dict[str, Any]:
-    """The line of a curve: its colour says which quantity, dots say that it is training data."""
+    """Line style of a curve: the colour shows the quantity, dots show training data."""
     dash = "dot" if split == "train" else "solid"
     return {"color": quantity.colour, "dash": dash, "width": 1.5 if split == "train" else 2.25}
 
@@ -74,10 +74,10 @@ def layout(
     legend: bool = True,
     uirevision: str = "keep",
 ) -> dict[str, Any]:
-    """The layout of every plot, for ``figure.update_layout(**layout(...))``.
+    """Layout of every plot, for ``figure.update_layout(**layout(...))``.
 
-    The title stands at the top left, the legend in a row of its own between title and plot, so
-    that neither ever covers data. Axis titles carry the unit: ``"ELBO (nats)"``.
+    The title is at the top left, the legend in its own row between title and plot, so that neither
+    covers data. Axis titles contain the unit: ``"ELBO (nats)"``.
     """
     return {
         "template": go.layout.Template(),
@@ -98,7 +98,7 @@ def layout(
 
 
 def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]:
-    """The plotly configuration of every chart; ``name`` is that of a saved picture."""
+    """Plotly configuration of every chart; a saved picture is called ``name``."""
     return {
         "displaylogo": False,
         "scrollZoom": False,
@@ -109,7 +109,7 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
 
 
 def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
-    """A table given by its columns as CSV; shorter columns are filled with nothing."""
+    """Write a table, given by columns, as CSV; shorter columns end with empty cells."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -118,7 +118,7 @@ def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
 
 
 def figure_csv(figure: go.Figure) -> str:
-    """What a figure shows as CSV: a row a point (trace, x, y, and z where there is one)."""
+    """Write the data of a figure as CSV, a row for each point: trace, x, y, and z if it exists."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("trace", "x", "y", "z"))
@@ -144,7 +144,7 @@ def _points(trace: Any) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    """A number as it is; red, green and blue as ``#rrggbb``."""
+    """A number unchanged; red, green and blue as ``#rrggbb``."""
     return value if np.ndim(value) == 0 else "#" + bytes(np.asarray(value, np.uint8)).hex()
 
 

@@ -1,4 +1,4 @@
-"""How a run went, as plots: the ELBO's terms, flow terms, KL by dimension, log p̂(x), film strip."""
+"""Plots of a run: terms of the ELBO, flow terms, KL by dimension, log p̂(x), film strip."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ TERMS: tuple[tuple[str, str, Quantity], ...] = (
     ("log_px_z", "E log p(x|z)", LOG_LIKELIHOOD),
     ("kl", "KL", KL),
 )
-_SETTLED = 0.08  # the share of the epochs, from the first, that does not decide the axes
-_DIMENSIONS = 32  # more bars than that have no name each
+_SETTLED = 0.08  # share of the epochs, from the first, that the axes ignore
+_DIMENSIONS = 32  # with more bars than this, bars have no names
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -30,14 +30,14 @@ def terms_figure(
     last_epoch: int,
     height: int = 400,
 ) -> go.Figure:
-    """ELBO and E log p(x|z) above, KL below, by epoch: training dotted, validation solid.
+    """Plot ELBO and E log p(x|z) above, KL below, by epoch: training dotted, validation solid.
 
     Args:
-        epochs: of the rows, (n,).
+        epochs: finished epochs, (n,).
         train, validation: ``elbo``, ``log_px_z`` and ``kl``, (n,) each, in nats per image;
-            ``validation`` also ``elbo_se``.
-        running: the epoch under way: where it stands, such as 0.4, and its training terms so far.
-        last_epoch: where the run will end.
+            ``validation`` also has ``elbo_se``.
+        running: the epoch under way: its position, such as 0.4, and its training terms so far.
+        last_epoch: the last epoch of the run.
     """
     figure = go.Figure()
     x = [*epochs, running[0]] if running else list(epochs)
@@ -61,11 +61,11 @@ def terms_figure(
     figure.update_layout(**style.layout("Terms of the ELBO", "Epoch", height=height))
     upper = [validation["elbo"], validation["log_px_z"], train["elbo"], train["log_px_z"]]
     figure.update_layout(
-        xaxis={"range": _until(last_epoch, x), "anchor": "y2"},
-        yaxis={"domain": [0.38, 1], "title": {"text": "nats"}, "range": _settled(upper)},
+        xaxis={"range": _epoch_range(last_epoch, x), "anchor": "y2"},
+        yaxis={"domain": [0.38, 1], "title": {"text": "nats"}, "range": _settled_range(upper)},
         yaxis2={
             "domain": [0, 0.32], "title": {"text": "KL (nats)", "standoff": 8}, "nticks": 4,
-            "zeroline": False, "range": _settled([validation["kl"], train["kl"]]),
+            "zeroline": False, "range": _settled_range([validation["kl"], train["kl"]]),
         },
     )  # fmt: skip
     return figure
@@ -74,9 +74,9 @@ def terms_figure(
 def flow_figure(
     epochs: Sequence[int], validation: Curves, *, last_epoch: int, height: int = 300
 ) -> go.Figure:
-    """log q_0(z_0|x), Σ_t log |det| and their difference log q(z|x) by epoch, in nats.
+    """Plot log q_0(z_0|x), Σ_t log |det| and their difference log q(z|x) by epoch, in nats.
 
-    ``validation`` holds ``log_q0``, ``log_det_sum`` and ``log_qz``, (n,) each.
+    ``validation`` has ``log_q0``, ``log_det_sum`` and ``log_qz``, (n,) each.
     """
     figure = go.Figure()
     for key, label, line in (
@@ -91,16 +91,18 @@ def flow_figure(
     title = "The flow: log q = log q₀ − Σ log |det|"
     figure.update_layout(**style.layout(title, "Epoch", "nats", height=height))
     curves = [validation[key] for key in ("log_qz", "log_q0", "log_det_sum")]
-    figure.update_layout(xaxis_range=_until(last_epoch, epochs), yaxis_range=_settled(curves))
+    figure.update_layout(
+        xaxis_range=_epoch_range(last_epoch, epochs), yaxis_range=_settled_range(curves)
+    )
     return figure
 
 
 def kl_figure(kl: Sequence[float], active: Sequence[bool], *, height: int = 300) -> go.Figure:
-    """KL by latent dimension, largest first; dead dimensions are grey and called dead.
+    """Plot the KL of each latent dimension, largest first; dead dimensions are grey.
 
     Args:
-        kl: of each dimension, (d,), in nats.
-        active: whether the posterior mean of that dimension moves with the image, (d,).
+        kl: KL of each dimension, (d,), in nats.
+        active: whether the posterior mean of each dimension changes with the image, (d,).
     """
     order = np.argsort(-np.asarray(kl, dtype=float), kind="stable")
     names = [f"z{_subscript(i + 1)}" for i in order]
@@ -133,7 +135,7 @@ def importance_figure(
     last_epoch: int,
     height: int = 300,
 ) -> go.Figure:
-    """log p̂(x) with its standard error, and the ELBO of the same images, by epoch, in nats."""
+    """Plot log p̂(x) with its standard error, and the ELBO of the same images, by epoch, in nats."""
     figure = go.Figure()
     lower, upper = (np.add(log_px, sign * np.asarray(log_px_se)).tolist() for sign in (-1, 1))
     if len(epochs):
@@ -146,17 +148,18 @@ def importance_figure(
     title = "log p̂(x) by importance sampling"
     figure.update_layout(**style.layout(title, "Epoch", "nats", height=height))
     figure.update_layout(
-        xaxis_range=_until(last_epoch, epochs),
-        yaxis_range=_settled([elbo, lower, upper]),
+        xaxis_range=_epoch_range(last_epoch, epochs),
+        yaxis_range=_settled_range([elbo, lower, upper]),
     )
     return figure
 
 
 def pairs(originals: np.ndarray, reconstructions: np.ndarray, columns: int = 6) -> np.ndarray:
-    """Pictures with their reconstructions beneath them, ``columns`` side by side.
+    """Arrange pictures with their reconstructions below them, ``columns`` side by side.
 
     Args:
-        originals: (N, H, W) or (N, H, W, 3), as are the reconstructions.
+        originals: pictures, (N, H, W) or (N, H, W, 3).
+        reconstructions: pictures of the same shape.
     """
     rows = []
     for start in range(0, len(originals), columns):
@@ -168,12 +171,12 @@ def pairs(originals: np.ndarray, reconstructions: np.ndarray, columns: int = 6) 
 def strip_figure(
     epochs: Sequence[int], frames: np.ndarray, names: Sequence[str], *, height: int = 300
 ) -> go.Figure:
-    """A film strip: each row one image, each column one epoch.
+    """Show a film strip: each row is an image, each column an epoch.
 
     Args:
-        epochs: of the columns, (n,); 0 is called "given".
-        frames: pictures (n, rows, H, W) or (n, rows, H, W, 3).
-        names: of the rows.
+        epochs: epochs of the columns, (n,); epoch 0 is called "given".
+        frames: pictures, (n, rows, H, W) or (n, rows, H, W, 3).
+        names: names of the rows.
     """
     count, rows, side, width = frames.shape[:4]
     sheet = pictures.tile(frames.swapaxes(0, 1).reshape(-1, *frames.shape[2:]), count)
@@ -195,7 +198,7 @@ _HOVER = "epoch %{x:.4g}: %{y:.2f} nats"
 
 
 def _mode(x: Sequence[Any]) -> str:
-    """A curve of few points shows them; one point would not be seen as a line."""
+    """Draw the points of a short curve: a line of one point would be invisible."""
     return "lines+markers" if len(x) < 4 else "lines"
 
 
@@ -206,7 +209,7 @@ def _add_band(
     se: Sequence[float],
     quantity: Quantity,
 ) -> None:
-    """± one standard error."""
+    """Add a band of ± one standard error."""
     middle, spread = np.asarray(y, dtype=float), np.nan_to_num(np.asarray(se, dtype=float))
     edge = np.concatenate([middle + spread, (middle - spread)[::-1]])
     figure.add_scatter(
@@ -216,15 +219,15 @@ def _add_band(
     )  # fmt: skip
 
 
-def _until(last_epoch: int, x: Sequence[float]) -> list[float]:
-    """The whole run on the axis once it is well under way; before, what there is."""
+def _epoch_range(last_epoch: int, x: Sequence[float]) -> list[float]:
+    """Range of the epoch axis: the whole run after a fifth of it, about twice its length before."""
     now = max(x, default=1.0)
     end = last_epoch if now > 0.2 * last_epoch else min(last_epoch, max(5.0, 2 * now))
     return [0, end * 1.01]
 
 
-def _settled(curves: Sequence[Sequence[float]]) -> list[float] | None:
-    """A range that the first few epochs, far off as they are, do not squeeze; None for no data."""
+def _settled_range(curves: Sequence[Sequence[float]]) -> list[float] | None:
+    """Range of the values without the first few epochs, which lie far off; None without data."""
     kept = []
     for curve in curves:
         values = np.asarray(curve, dtype=float)

@@ -1,1 +1,1 @@
-"""What several pages are made of: widgets, charts, forms, pickers, live panels."""
+"""Parts that several pages share: widgets, charts, forms, pickers, live panels."""

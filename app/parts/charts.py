@@ -1,4 +1,4 @@
-"""Charts and images, with a menu that saves them."""
+"""Charts with a menu that saves them, and images."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from app.figures import style
 from app.figures.pictures import as_bytes
 from app.shell import frame
 
-_TALL = 560  # pixels that page head and controls leave of a projector's 900
+_TALL = 560  # pixels; of a projector's 900, the page head and controls need the rest
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
@@ -29,13 +29,13 @@ def chart(
     on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
     selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points",),
 ) -> Any:
-    """Show a figure, with a quiet menu to take its data (CSV) or a picture (PNG, SVG) away.
+    """Show a figure, with a small menu that saves its data (CSV) or a picture (PNG, SVG).
 
     Args:
-        figure: laid out by :func:`app.figures.style.layout`; its height is what it says there.
-        key: names the chart on its page, and the files saved from it.
-        alt: what it shows in a sentence or two, for those who cannot see it.
-        csv: the data by columns, or a function that makes the CSV; what is drawn, if not given.
+        figure: laid out by :func:`app.figures.style.layout`, which also sets the height.
+        key: name of the chart on its page, and of the files saved from it.
+        alt: one or two sentences for people who cannot see the chart.
+        csv: the data by columns, or a function that makes the CSV; by default the drawn data.
         on_select, selection_mode: as in ``st.plotly_chart``.
 
     Returns:
@@ -84,7 +84,7 @@ def _save_menu(
         key=f"format-{key}",
         on_change=_remember_format,
         args=(f"format-{key}",),
-        help="The camera at the top of a chart saves it as this: PNG for slides, SVG for print.",
+        help="Format in which the camera above a chart saves it: PNG for slides, SVG for print.",
     )
 
 
@@ -111,25 +111,26 @@ def image(
     *,
     alt: str | None = None,
 ) -> None:
-    """Show an image (H, W) or (H, W, 3) in [0, 1] with crisp pixels, ``width`` pixels wide.
+    """Show an image (H, W) or (H, W, 3) in [0, 1] with sharp pixels, ``width`` pixels wide.
 
-    Without ``alt`` the caption describes it to those who cannot see it. The pixels are part of the
-    page: a picture to be fetched may be gone by then, where one replaces another every second.
+    Without ``alt`` the caption describes the image to people who cannot see it. The pixels are
+    embedded in the page. A separate file might be gone before the browser fetches it, where images
+    replace each other every second.
     """
     if width != "stretch":
         width = round(width * frame.magnification())
-    # Twice the size on screen, in whole multiples of a pixel, for displays of high density.
+    # About twice the size on screen, in whole multiples of a pixel, for displays of high density.
     scale = max(1, round(2 * (240 if width == "stretch" else width) / array.shape[1]))
     source = "data:image/png;base64," + base64.b64encode(png(array, scale)).decode()
     st.image(source, caption=caption, width=width, alt=alt or caption or "")
 
 
 def png(array: np.ndarray, scale: int = 1) -> bytes:
-    """An image (H, W) or (H, W, 3) in [0, 1] as a PNG, each pixel a square of ``scale`` pixels."""
+    """Encode an image (H, W) or (H, W, 3) in [0, 1] as a PNG, ``scale`` times enlarged."""
     levels = as_bytes(np.nan_to_num(np.asarray(array, dtype=np.float32)))
     picture = Image.fromarray(levels)
     if levels.ndim == 2:
-        picture.putpalette(_inks())  # a byte a pixel is encoded several times as fast as three
+        picture.putpalette(_inks())  # one byte a pixel: encoded several times faster than three
     picture = picture.resize(
         (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
     )
@@ -140,6 +141,6 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
 
 @cache
 def _inks() -> bytes:
-    """The 256 colours from dark to light."""
+    """Palette of 256 colours from dark to light."""
     dark, light = (np.array(ImageColor.getrgb(ink)) for ink in style.INK)
     return np.linspace(dark, light, 256).round().astype(np.uint8).tobytes()

@@ -1,8 +1,8 @@
-"""Forms made from the config classes: a setting declared there appears here by itself.
+"""Forms made from the config classes: every setting declared there appears in the form.
 
-Values live in the URL (``?new_latent_size=16``) and in the session, so that a form survives a
-refresh, a switch of page and a link sent to someone. Streamlit checks bounds in the browser only;
-:func:`checked` has the config classes check them again.
+Values are kept in the URL (``?new_latent_size=16``) and in the session. So a form survives a
+refresh and a switch of page, and a link can carry it. Streamlit checks bounds in the browser only;
+:func:`checked` lets the config classes check them again.
 """
 
 import dataclasses
@@ -17,18 +17,18 @@ from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 
 RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
-_FITS = 16  # characters of a choice that a narrow column shows
+_FITS = 16  # characters of a choice that fit into a narrow column
 
 
 def run_form(key: str = "new", columns: int = 4) -> dict[str, Any]:
-    """Widgets for every setting of a run; the advanced ones are folded away behind "More".
+    """Draw widgets for all settings of a run; advanced settings are hidden behind "More".
 
     Args:
-        key: names the form, in the session and in the URL.
-        columns: how many settings stand side by side where there is room.
+        key: name of the form, in the session and in the URL.
+        columns: number of settings side by side where there is room.
 
     Returns:
-        The flat mapping that ``RunConfig.from_settings`` takes, of the settings that apply.
+        The settings that apply, as the flat mapping that ``RunConfig.from_settings`` takes.
     """
     values: dict[str, Any] = {}
     main = [s for s in RUN_SETTINGS if not s.advanced]
@@ -39,7 +39,7 @@ def run_form(key: str = "new", columns: int = 4) -> dict[str, Any]:
 
 
 def checked(values: Mapping[str, Any]) -> RunConfig | None:
-    """The run these values describe; None, with the reason shown in place, if there is none."""
+    """Make a config from the values; show the reason and return None if they are not valid."""
     try:
         return RunConfig.from_settings(values)
     except ConfigError as error:
@@ -48,10 +48,9 @@ def checked(values: Mapping[str, Any]) -> RunConfig | None:
 
 
 def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
-    """Fill the form called ``key`` with the settings of a run, for a duplicate with a change.
+    """Fill the form called ``key`` with the settings of a run, so that a copy can be changed.
 
-    To be called before the form is drawn: in a callback, or on another page before
-    ``st.switch_page``.
+    Call it before the form is drawn: in a callback, or on another page before ``st.switch_page``.
     """
     values = config.settings() | changes
     for name, value in values.items():
@@ -60,7 +59,7 @@ def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
 
 
 def setting_input(about: Setting, key: str) -> Any:
-    """The widget for one setting, and its value."""
+    """Draw the widget of a setting and return its value."""
     common: dict[str, Any] = {
         "label": about.label,
         "key": key,
@@ -82,7 +81,7 @@ def setting_input(about: Setting, key: str) -> Any:
 def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str, Any]) -> None:
     """Draw the settings that apply, row by row, and add their values to ``values``.
 
-    A choice with long names has a row to itself; what follows fills the row above it.
+    A choice with long names has its own row. The settings after it fill the row above.
     """
     row: list[Any] = []
     for about in settings:
@@ -96,23 +95,23 @@ def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str,
         with st.container() if alone else row.pop(0):
             values[about.name] = setting_input(about, f"{key}_{about.name}")
         if about.name == "dataset":
-            _follow_suggestions(key, values["dataset"])
+            _update_defaults(key, values["dataset"])
             _offer_presets(key, values["dataset"])
 
 
 def _is_long(about: Setting) -> bool:
-    """Whether a column may be too narrow for what can be chosen."""
+    """Whether a choice of the setting may be too long for a column."""
     return max(map(len, about.titles.values()), default=0) > _FITS
 
 
 def _suggested(about: Setting, dataset: str) -> Setting:
-    """The setting with the default that suits the data set."""
+    """Copy a setting with the default that is suggested for the data set."""
     default = find_dataset(dataset).suggested.get(about.name, about.default)
     return dataclasses.replace(about, default=default)
 
 
-def _follow_suggestions(key: str, dataset: str) -> None:
-    """With another data set, settings still at the old one's defaults go to the new one's."""
+def _update_defaults(key: str, dataset: str) -> None:
+    """When the data set changes, move settings that still have its old defaults to the new."""
     before = st.session_state.get(f"{key}-suggested-for", dataset)
     st.session_state[f"{key}-suggested-for"] = dataset
     if before == dataset:
@@ -125,7 +124,7 @@ def _follow_suggestions(key: str, dataset: str) -> None:
 
 
 def _offer_presets(key: str, dataset: str) -> None:
-    """Buttons that fill the form; what the small images need is suggested anyway."""
+    """Draw buttons that fill the form; small data sets need none, their defaults suit them."""
     if find_dataset(dataset).embedded:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

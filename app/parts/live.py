@@ -1,4 +1,4 @@
-"""Long work on a page: what it has found so far, drawn again and again, with a way to stop it."""
+"""Long work on a page: its latest results are redrawn while it runs, and it can be stopped."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -9,17 +9,17 @@ from app.parts.text import duration
 from app.services.work import Bench, Known, Queue, Running, State, Task
 from app.shell import errors
 
-SLICE, TICK = 0.35, 0.5  # seconds of work before the page is drawn again, and between two draws
-_RESULTS, _UNDER_WAY = 400, 128  # of all visitors
+SLICE, TICK = 0.35, 0.5  # seconds of work before each draw, and between two draws
+_RESULTS, _UNDER_WAY = 400, 128  # kept at most, for all sessions
 _BUTTONS: dict[State, tuple[str, str]] = {
-    "working": ("Stop", "Keeps what there is so far and leaves the rest."),
-    "stopped": ("Go on", "Takes the work up again where it was stopped."),
-    "failed": ("Try again", "Begins what failed anew; what is finished is kept."),
+    "working": ("Stop", "Stops the work and keeps the results so far."),
+    "stopped": ("Go on", "Continues the work where it was stopped."),
+    "failed": ("Try again", "Starts the failed work again; finished results are kept."),
 }
 
 
 class Work(Protocol):
-    """What can be watched: a ``Sliced`` or a ``Queue`` of :mod:`app.services.work`."""
+    """Work that can be watched: a ``Sliced`` or a ``Queue`` of :mod:`app.services.work`."""
 
     @property
     def state(self) -> State: ...
@@ -35,35 +35,35 @@ class Work(Protocol):
 
 
 def watch(work: Work, draw: Callable[[], None]) -> None:
-    """Do the work, and call ``draw`` again and again until it is done or stopped.
+    """Do the work in time slices and call ``draw`` after each, until it is done or stopped.
 
-    What takes less than a slice is done before it is drawn for the first time. What was begun on
-    an earlier visit has something to show: it is drawn at once, and gone on with afterwards.
+    Work for one slice before the first draw, so that short tasks appear finished at once. If the
+    work already has a partial result, draw that first and continue afterwards.
     """
-    resting = work.share > 0
-    if not resting:
+    draw_first = work.share > 0
+    if not draw_first:
         work.advance(SLICE)
     ticking = work.working
 
     def drawn() -> None:
-        nonlocal resting
+        nonlocal draw_first
         if work.working != ticking:
-            st.rerun()  # stopped or taken up again: the fragment's clock is set by the page
+            st.rerun()  # stopped or continued: only the page can change the fragment's timer
         draw()
-        if ticking and not resting:
+        if ticking and not draw_first:
             work.advance(SLICE)
             if not work.working:
                 st.rerun()
-        resting = False
+        draw_first = False
 
     st.fragment(drawn, run_every=TICK if ticking else None)()
 
 
 def control(work: Work, text: str, key: str) -> None:
-    """How far work is that is not done, and a button: to stop it, go on, or try again.
+    """Draw the progress of unfinished work, and a button: to stop, to go on, or to try again.
 
     Args:
-        text: what is done so far; of what has failed, the sentence that says so.
+        text: the progress in words; for failed work, a sentence that says why.
     """
     bar, button = st.columns([8, 2], vertical_alignment="center")
     if work.state == "failed":
@@ -83,29 +83,29 @@ def control(work: Work, text: str, key: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _shared() -> tuple[Known[Any], Known[Running[Any]]]:
-    """Results and what is under way: of the server, so that a reload goes on with its work."""
+    """Results and unfinished tasks of all sessions, so that work survives a reload."""
     return Known(_RESULTS), Known(_UNDER_WAY)
 
 
 def bench() -> Bench:
-    """Where this session's tasks are done; their work is shared by all sessions."""
+    """Return the bench of this session; all sessions share results and unfinished tasks."""
     if "bench" not in st.session_state:
         st.session_state["bench"] = Bench(*_shared())
     return st.session_state["bench"]
 
 
 def panel(tasks: Sequence[Task[Any]], show: Callable[[Bench], None], key: str) -> None:
-    """Do the tasks, and call ``show`` again and again until they are done or stopped.
+    """Do the tasks in time slices and call ``show`` after each, until they are done or stopped.
 
     Args:
-        tasks: done in this order. What takes less than a third of a second needs no progress bar.
-        show: draws what the bench knows of them.
-        key: names the panel on its page.
+        tasks: done in this order. Tasks of less than a third of a second show no progress bar.
+        show: draws the results and latest states that the bench has.
+        key: name of the panel on its page.
     """
     queue = Queue(bench(), tasks)
 
     def draw() -> None:
-        with st.container(key=f"{key}-progress"):  # stays, so that nothing below moves in the tree
+        with st.container(key=f"{key}-progress"):  # always there, so that elements below keep place
             _progress(queue, key)
         show(queue.bench)
 
@@ -120,10 +120,10 @@ def _progress(queue: Queue, key: str) -> None:
     if failures:
         st.error(failures)
     if queue.current is not None:
-        control(queue, _how_far(queue, queue.current), key)
+        control(queue, _progress_text(queue, queue.current), key)
 
 
-def _how_far(queue: Queue, task: Task[Any]) -> str:
+def _progress_text(queue: Queue, task: Task[Any]) -> str:
     if queue.state == "stopped":
         return f"{task.title}: stopped at {queue.share:.0%}"
     waiting = sum(queue.bench.state(each) == "working" for each in queue.tasks) - 1

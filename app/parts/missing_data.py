@@ -1,4 +1,4 @@
-"""A model whose data set is not on this computer: what is missing, and every way to go on."""
+"""A panel for a model whose data set is not on this computer: what is missing, and what to do."""
 
 import streamlit as st
 
@@ -14,10 +14,10 @@ from vae_core.wording.lists import listed
 
 
 def panel(choice: Choice, needed_for: str) -> None:
-    """What is missing, a button that downloads it, what to do offline, and a model to go on with.
+    """Say what is missing, and offer a download, a way without internet, and another model.
 
     Args:
-        needed_for: one or two sentences: what cannot be shown without it, and what can.
+        needed_for: one or two sentences: what cannot be shown without the data, and what can.
     """
     name = choice.run.config.dataset
     with st.container(key="missing-data", border=True, gap="small"):
@@ -37,10 +37,10 @@ def panel(choice: Choice, needed_for: str) -> None:
 
 
 def note(choice: Choice, part_of: str) -> None:
-    """A sentence where something small is missing, and the way to the :func:`panel`.
+    """Say in a sentence that a small part of a page needs the data, with a link to the download.
 
     Args:
-        part_of: how the sentence begins, which goes on with the name of the data set.
+        part_of: the beginning of the sentence; the name of the data set follows.
     """
     name = choice.run.config.dataset
     title, size = find_dataset(name).title, bytes_to_download(name) / 1e6
@@ -50,7 +50,7 @@ def note(choice: Choice, part_of: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _download(name: str) -> Download:
-    """The one download of a data set, whoever looks on."""
+    """Return the download of a data set, which all sessions share."""
     return Download(name)
 
 
@@ -62,12 +62,12 @@ def _offer(download: Download) -> None:
         key="missing-data-download",
         icon=":material/download:",
         type="primary",
-        help="Downloads it once, in the background; this page then shows everything.",
+        help="Downloads the data once, in the background. Then this page shows everything.",
     )
 
 
 def _offer_another() -> None:
-    """A button, as a link to the page it stands on would do nothing."""
+    """Offer another model. A button, because a link to the page that is open would do nothing."""
     other = models.first_of(models.choices())
     if other is None or missing(other):
         return
@@ -80,9 +80,9 @@ def _offer_another() -> None:
 
 
 def _progress(download: Download) -> None:
-    """How far it is, or why it failed, with a button to stop it, go on or try again."""
+    """Draw the progress of the download or its error, with a button to stop or to continue it."""
     if download.state == "done":
-        st.rerun()  # with the data
+        st.rerun()  # to draw the page with the data
     title = find_dataset(download.name).title
     here = f"{download.done_bytes / 1e6:.1f} of {download.all_bytes / 1e6:.1f} MB"
     text = f"Downloading {title}: {here}"

@@ -1,4 +1,4 @@
-"""Choosing a model, and an image of its data: the same widgets on every page, in the URL."""
+"""Widgets that choose a model and an image. They are alike on all pages, and kept in the URL."""
 
 from collections.abc import Collection
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ _MOST_DIGITS = 20  # of a number in an address
 
 
 def pick_model(key: str = "model") -> Choice:
-    """A select box of all models. Ends the page with a pointer to Train if there are none."""
+    """Draw a select box of all models. If there is no model, link to Train and end the page."""
     choices = models.choices()
     first = models.first_of(choices)
     if first is None:
@@ -26,8 +26,8 @@ def pick_model(key: str = "model") -> Choice:
         )
         st.stop()
     unknown = _take_from_url(key, choices)
-    # Set in every case: by itself the box would neither take over what another page's held, nor
-    # stop naming a run that is gone.
+    # Set in every case: otherwise the box would not show the model chosen on another page, and
+    # would keep the name of a run that no longer exists.
     current = st.session_state.get(key)
     st.session_state[key] = current if current in choices else first.key
     shown = models.labels(choices)
@@ -38,10 +38,11 @@ def pick_model(key: str = "model") -> Choice:
         key=key,
         persist_state="session",
         on_change=lambda: st.session_state.pop(_unknown(key), None),
-        help="A model that came with the program, or a run of yours; what is shown follows it.",
+        help="A model that came with the program, or one of your runs. The whole page follows it.",
     )
     if unknown:
-        st.caption(f":orange[There is no model called {errors.plain(unknown)}: this is another.]")
+        unknown = errors.plain(unknown)
+        st.caption(f":orange[There is no model called {unknown}. This page shows another one.]")
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     st.session_state[_seen(key)] = chosen
@@ -49,26 +50,26 @@ def pick_model(key: str = "model") -> Choice:
 
 
 def pick_image(images: Images, key: str = "image") -> int:
-    """A number input: which of the images, those of a test split or a model's own."""
+    """Draw a number input that chooses an image of the test split, or one the model draws."""
     count, showcase = images.count, find_dataset(images.choice.run.config.dataset).showcase
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = showcase
     if images.split is None:
-        about = "Which image to look at of those that the model draws itself."
+        about = "Number of the image to look at. The model draws these images itself."
         return index_input(f"Draw, 0 to {count - 1:,}", count, showcase, key, about)
     return index_input(
         f"Test image, 0 to {count - 1:,}",
         count,
         showcase,
         key,
-        "Which image the model never trained on to look at.",
+        "Number of the image to look at. The model was not trained on these images.",
     )
 
 
 def index_input(label: str, count: int, first: int, key: str, help_text: str) -> int:
-    """A number input for one of so many, 0 to ``count`` − 1, in the URL.
+    """Draw a number input, 0 to ``count`` − 1, whose value is kept in the URL.
 
-    An address that asks for none of them gets the nearest, and a sentence.
+    If the URL holds a number outside, choose the nearest one and say so.
     """
     refused = _refuse_outside(key, count)
     with st.container() if refused else nullcontext():
@@ -88,7 +89,7 @@ def index_input(label: str, count: int, first: int, key: str, help_text: str) ->
 
 
 def _refuse_outside(key: str, count: int) -> str:
-    """Keep a number of the URL within 0 to ``count`` − 1; what to say if it was not."""
+    """Move a number of the URL into 0 to ``count`` − 1; return what to say if it was outside."""
     linked = st.query_params.get(key, "")
     is_number = linked.removeprefix("-").isdecimal() and len(linked) < _MOST_DIGITS
     if not is_number or 0 <= int(linked) < count:
@@ -96,13 +97,17 @@ def _refuse_outside(key: str, count: int) -> str:
     nearest = min(max(int(linked), 0), count - 1)
     st.session_state[key] = nearest
     st.query_params[key] = str(nearest)
-    return f"{typeset(int(linked), 'd')} is outside 0 to {count - 1:,}: this is {nearest:,}."
+    return f"{typeset(int(linked), 'd')} is outside 0 to {count - 1:,}. This is {nearest:,}."
 
 
 def _take_from_url(key: str, choices: Collection[str]) -> str:
-    """Follow a link; the model that it names if there is none of that name, until one is picked.
+    """Choose the model that the URL names.
 
-    ``bind="query-params"`` would put labels there, which change and repeat.
+    ``bind="query-params"`` is no use here: it would write labels into the URL, and labels change
+    and are not unique.
+
+    Returns:
+        The name in the URL if no model has it, until the user chooses a model; else "".
     """
     linked = st.query_params.get(key)
     if linked and linked != st.session_state.get(_seen(key)):

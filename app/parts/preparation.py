@@ -1,4 +1,4 @@
-"""How a file became the pixels that a model is given, told with its pictures."""
+"""How a file was turned into the pixels that a model is given, with a picture of every step."""
 
 import numpy as np
 import streamlit as st
@@ -11,13 +11,13 @@ SIDE = 108  # of a picture, in pixels
 
 
 def picture(array: np.ndarray, caption: str) -> None:
-    """An image (H, W) or (H, W, 3) in [0, 1], none of them longer than another."""
+    """Show an image (H, W) or (H, W, 3) in [0, 1]; its longer side is ``SIDE`` pixels."""
     height, width = array.shape[:2]
     charts.image(array, caption, round(SIDE * min(1.0, width / height)))
 
 
 def steps(prepared: Prepared) -> None:
-    """Every step with its reason."""
+    """Show every step with its picture and reason."""
     with st.container(horizontal=True, gap="medium", key="preparation-steps"):
         for step in prepared.steps:
             with st.container(width=round(150 * frame.magnification()), gap="xxsmall"):
@@ -26,7 +26,7 @@ def steps(prepared: Prepared) -> None:
 
 
 def missing_ink(prepared: Prepared) -> str:
-    """What was found of a file in which there is nothing to see; empty for any other."""
+    """Say why an image file shows nothing; return "" for a file that shows something."""
     if not prepared.inkless:
         return ""
     judged = ("Polarity", "Contrast", "Crop")

@@ -1,22 +1,22 @@
-"""Short texts that several pages write alike."""
+"""Short texts that several pages share."""
 
 from pathlib import Path
 
 PRIVACY = (
-    "Your images stay in this app's memory, for this session: never written to disk, and gone when "
-    "you reload or close the page."
+    "Your images stay in this app's memory, for this session only. They are never written to disk, "
+    "and are gone when you reload or close the page."
 )
-"""What happens to files that visitors give; `app.shell.streamlit_internals` makes it true."""
+"""What happens to uploaded files; `app.shell.streamlit_internals` makes it true."""
 
 
 def shown_path(folder: Path) -> str:
-    """A folder as it is best typed: relative to here if it is below."""
+    """Path of a folder as a user would type it: relative if it is in the current folder."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def duration(seconds: float) -> str:
-    """A time for reading: ``"8 s"``, ``"3 min"``, ``"1 h 20 min"``, ``"3 days"``."""
+    """Write a duration in words: ``"8 s"``, ``"3 min"``, ``"1 h 20 min"``, ``"3 days"``."""
     if round(seconds) < 60:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""The few things every page is made of, so that they look and read alike everywhere."""
+"""Elements of every page, such as heading, tabs and code, which look alike on all pages."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.protocol import Protocol
 
 IN_URL: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
-"""For a widget whose value is in the address, and kept while other pages are looked at."""
+"""Arguments of a widget whose value is kept in the URL and on visits to other pages."""
 _TAB = "tab"
 
 
 def header(title: str, lead: str = "") -> None:
-    """The head of a page: its name and, in one sentence that a speaker says, what it shows."""
+    """Draw the head of a page: its title and one sentence that says what the page shows."""
     with st.container(key="page-head", gap=None):
         st.title(title, anchor=False)
         if lead and not frame.presenting():
@@ -23,24 +23,24 @@ def header(title: str, lead: str = "") -> None:
 
 
 def more(label: str, key: str) -> DeltaGenerator:
-    """A button that unfolds settings which are seldom changed."""
+    """Return a popover with a button, for settings that are seldom changed."""
     return st.popover(label, icon=":material/tune:", width="stretch", key=key)
 
 
 def protocol(protocol: Protocol, *notes: str, pixels: str) -> None:
-    """The line under a figure that says how it was measured; ``pixels`` as ``RunConfig.pixels``."""
+    """Write under a figure how it was measured; ``pixels`` is ``RunConfig.pixels``."""
     st.caption(protocol.text(*notes, pixels=pixels))
 
 
 def open_tabs(names: Sequence[str], page: str) -> Iterator[tuple[int, DeltaGenerator]]:
-    """Show tabs that the URL names, and that are found again as they were left.
+    """Show tabs. The open one is named in the URL, and is open again after a visit elsewhere.
 
     Args:
-        page: the page they belong to. ``st.tabs`` has no ``persist_state``: going to another page
-            would bring a visitor back to the first tab.
+        page: the page of the tabs. Its open tab is kept here, because ``st.tabs`` has no
+            ``persist_state``: after a visit to another page, the first tab would be open.
 
     Yields:
-        The place of the open tab, and the container to draw it in.
+        The index of the open tab, and the container to draw it in.
     """
     kept = f"{page}-tab"
     if _TAB not in st.query_params and kept in st.session_state:
@@ -53,23 +53,23 @@ def open_tabs(names: Sequence[str], page: str) -> Iterator[tuple[int, DeltaGener
 
 
 def _keep_tab(kept: str) -> None:
-    """Remember the visitor's choice before the tabs are drawn anew."""
+    """Keep the user's choice before the tabs are drawn again."""
     st.session_state[kept] = st.session_state[_TAB]
 
 
 @st.fragment
 def code(lines: str | Sequence[str]) -> None:
-    """The few lines of ``vae_core`` that reproduce what is on the screen, folded away."""
+    """Show the lines of ``vae_core`` code that reproduce the page, in a closed expander."""
     fold = st.expander(
         "Show the code", icon=":material/code:", type="compact", key="code", on_change="rerun"
     )
-    # Streamlit colours code with 1.6 MB of JavaScript, which nobody waits for who does not look.
+    # Streamlit loads 1.6 MB of JavaScript to colour code: only if the expander is opened.
     if fold.open:
         fold.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
 
 
 def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:
-    """What a page says when there is nothing to show yet, with a link to the next step."""
+    """Say that there is nothing to show yet, with a link to the page of the next step."""
     with st.container(key="empty-state", horizontal_alignment="center", gap="small"):
         st.subheader(title, anchor=False, width="content")
         st.markdown(sentence, width="content", text_alignment="center")

@@ -1,10 +1,10 @@
-"""Data sets and their images, as pages ask for them."""
+"""Data sets and their images, cached for all pages."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.services.models import Choice
+from app.services.models import Choice, model
 from vae_core.data.catalogue import at_hand
 from vae_core.settings.data_sets import Split, find_dataset
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vae_core.data.datasets import Dataset
-from app.services.models import model
 
 
 def missing(choice: Choice) -> bool:
-    """Whether the data set of the choice would have to be downloaded first."""
+    """Whether the choice's data set is not on this computer."""
     return not at_hand(choice.run.config.dataset)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the images")
 def dataset(name: str) -> "Dataset":
-    """A data set, loaded once for everyone. Nothing is downloaded here: a page would wait for it.
+    """Load a data set, once for all sessions. Nothing is downloaded: a page would have to wait.
 
     Raises:
-        DataError: if it is not on this computer; :mod:`app.parts.missing_data` sees to that before.
+        DataError: if it is not on this computer. Pages check that first
+            (:mod:`app.parts.missing_data`).
     """
     from vae_core.data.datasets import load_dataset
     from vae_core.settings.data_sets import DataError
@@ -39,7 +39,11 @@ def dataset(name: str) -> "Dataset":
 def images(
     name: str, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
 ) -> "tuple[Tensor, Tensor]":
-    """A split as a model sees it: float32 (N, C, H, W) in [0, 1], drawn once, and labels (N,)."""
+    """Load the images of a split as a model sees them.
+
+    Returns:
+        float32 (N, C, H, W) in [0, 1], each image binarised once, and the labels (N,).
+    """
     from vae_core.data.pixels import evaluation_images
 
     return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
@@ -47,7 +51,7 @@ def images(
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs={Choice: Choice.weights})
 def drawn(choice: Choice, number: int) -> "tuple[Tensor, Tensor]":
-    """An image that a model draws itself, the same for the same number, and its latent.
+    """Draw an image from a model. The same number gives the same image.
 
     Returns:
         x (1, C, H, W) and the z ~ p(z) that it was drawn from, (d,), both on the CPU.

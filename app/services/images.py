@@ -1,6 +1,7 @@
-"""The images that a page looks at: those of a data set, or, where it is missing, the model's own.
+"""The images that a page shows: of a data set or, if it is missing, drawn by the model.
 
-What a model draws, z ~ p(z) and x ~ p(x|z), needs no file, and every number can be computed of it.
+Images that a model draws, z ~ p(z) and x ~ p(x|z), need no file, and all numbers can be computed
+for them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DRAWS = 10_000
-"""How many images of a model's own can be asked for, by number."""
+"""Number of images that a page can ask a model to draw."""
 _SEED = 0  # of binarisation
 
 
@@ -25,7 +26,7 @@ class Images:
 
     Attributes:
         choice: the model.
-        split: of its data set; None for images that it draws itself.
+        split: a split of the model's data set; None for images that the model draws.
     """
 
     choice: Choice
@@ -33,26 +34,26 @@ class Images:
 
     @classmethod
     def at_hand(cls, choice: Choice, split: Split = "test") -> "Images":
-        """Those of the split or, where the data set is missing, the model's own."""
+        """Choose the images of a split or, if the data set is missing, images the model draws."""
         return cls(choice, None if data.missing(choice) else split)
 
     @property
     def origin(self) -> str:
-        """Where they come from, in the words of a protocol."""
+        """Where the images come from, in the words of a protocol."""
         return self.split or "drawn by the model"
 
     @property
     def pixels(self) -> str:
-        """How they came to be 0 or 1, in the words of a protocol."""
+        """How the pixels became 0 or 1, in the words of a protocol."""
         return self.choice.run.config.pixels if self.split else "z from p(z), pixels from p(x|z)"
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of images."""
         return self._data_info.sizes[self.split] if self.split else DRAWS
 
     def x(self, first: int, count: int = 1) -> "Tensor":
-        """Some of them in a row, float32 (count, C, H, W) in [0, 1], on the CPU."""
+        """Return consecutive images, float32 (count, C, H, W) in [0, 1], on the CPU."""
         if self.split:
             return self._of_split(self.split)[0][first : first + count]
         import torch
@@ -60,31 +61,31 @@ class Images:
         return torch.cat([data.drawn(self.choice, i)[0] for i in range(first, first + count)])
 
     def identity(self) -> tuple[str, str, str]:
-        """What decides everything that is computed of them."""
+        """Return a key for caches: equal keys mean equal results."""
         return *self.choice.weights(), self.origin
 
     def label(self, index: int) -> str:
-        """What one is called: "test image 7: 3", or "draw 7 of the model"."""
+        """Return the full name of an image: "test image 7: 3", or "draw 7 of the model"."""
         if not self.split:
             return self.name(index)
         return f"{self.split} image {index}: {self.name(index)}"
 
     def name(self, index: int) -> str:
-        """What one is, in short: its class, or "draw 7 of the model"."""
+        """Return the short name of an image: its class, or "draw 7 of the model"."""
         if not self.split:
             return f"draw {index} of the model"
         _, labels = self._of_split(self.split)
         return self._data_info.classes[int(labels[index])]
 
     def thumbnail(self, index: int) -> Picture:
-        """A picture of one, with the levels of the data set rather than binarised."""
+        """Return a picture of an image, with the data set's grey levels, not binarised."""
         if not self.split:
             return as_picture(self.x(index)[0])
         images, _ = data.dataset(self.choice.run.config.dataset).split(self.split)
         return as_picture(images[index])
 
     def code(self, first: int, count: int = 1) -> tuple[list[str], list[str]]:
-        """How to make x for ``model`` in Python: what to import besides torch, and what to do."""
+        """Write the Python code that makes x for ``model``: imports besides torch, statements."""
         end = first + count
         if not self.split and count == 1:
             making = [f"x, z = simulate(model, 1, torch.Generator().manual_seed({first}))"]

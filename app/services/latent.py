@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.figures.pictures import Picture, as_picture
-from app.services import data as data_
+from app.figures.prior import Prior, PriorOnPlane, prior_on_plane
+from app.services import data as data_service
 from app.services import models, results
 from app.services.models import Choice
 from vae_core.analysis import latent
@@ -22,16 +23,16 @@ from vae_core.runs.records import HeldOut
 from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
 
 MAX_POINTS = 5000
-DRAWS = 500  # L and K of the numbers of one image
+DRAWS = 500  # L and K of the figures of one image
 NEIGHBOURS = 8
 SEED = 0
-_MOMENT_DRAWS = 32  # of each posterior of the map; only flows need any
+_MOMENT_DRAWS = 32  # from each posterior of the map; needed for flows only
 _SHOWN_DRAWS = 400
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page looks at: the images of a split, through a model."""
+    """A model and a split of its data set, as the Latent space page shows them."""
 
     choice: Choice
     split: Split
@@ -42,45 +43,45 @@ class View:
 
     @property
     def data(self) -> Dataset:
-        return data_.dataset(self.choice.run.config.dataset)
+        return data_service.dataset(self.choice.run.config.dataset)
 
     @property
     def data_info(self) -> DatasetInfo:
-        """What is known of the data set without loading it."""
+        """Description of the data set, which is not loaded for it."""
         return find_dataset(self.choice.run.config.dataset)
 
     @property
     def d(self) -> int:
-        """How many latent dimensions there are."""
+        """Number of latent dimensions."""
         return self.choice.run.config.model.latent_size
 
     @property
     def count(self) -> int:
-        """How many images there are."""
+        """Number of images in the split."""
         return self.data_info.sizes[self.split]
 
     @property
     def classes(self) -> Sequence[str]:
-        """The names of the classes."""
+        """Names of the classes."""
         return self.data_info.classes
 
     @property
     def binarisation(self) -> str:
-        """The protocol by which grey pixels became what the model sees."""
+        """How grey pixels were binarised for the model."""
         return self.choice.run.config.train.binarisation
 
     @property
     def pixels(self) -> str:
-        """How they enter, in the words of a protocol."""
+        """How pixels were made for the model, in the words of a protocol."""
         return self.choice.run.config.pixels
 
     def images(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """All images of the split as the model sees them (N, C, H, W), and their labels (N,)."""
+        """Load all images of the split as the model sees them, (N, C, H, W), and labels (N,)."""
         run = self.choice.run.config
-        return data_.images(run.dataset, self.split, run.train.binarisation, SEED)
+        return data_service.images(run.dataset, self.split, run.train.binarisation, SEED)
 
     def identity(self) -> tuple[str, str, str]:
-        """What decides everything that is cached here."""
+        """Return a key for caches: equal keys mean equal results."""
         return self.choice.key, self.choice.digest, self.split
 
 
@@ -95,8 +96,8 @@ class Places:
         index: which images of the split, (N,).
         labels: their classes, (N,).
         means: E[z|x], (N, d).
-        plane: what they are drawn in.
-        points: the means in that plane, (N, 2).
+        plane: the plane of the map.
+        points: the means on that plane, (N, 2).
     """
 
     index: NDArray[np.intp]
@@ -108,18 +109,22 @@ class Places:
 
 @dataclass(frozen=True)
 class Cloud(Places):
-    """Posterior means, and what each dimension carries over these images."""
+    """Posterior means, with the KL and the spread of each latent dimension over these images."""
 
     dimensions: Dimensions
 
 
 def held_out(view: View) -> HeldOut | None:
-    """Scores of the first images of the test split, if that is what is looked at."""
+    """Return the kept scores of the first test images; None for another split."""
     return results.held_out(view.choice) if view.split == "test" else None
 
 
 def cloud(view: View, scored: bool = False) -> Cloud:
-    """At most 5,000 images, spread over the split; or those that have held-out scores."""
+    """Return posterior means of at most 5,000 images, spread evenly over the split.
+
+    Args:
+        scored: take the images that have held-out scores instead, if scores were kept.
+    """
     scores = held_out(view) if scored else None
     if scores is None:
         index = np.linspace(0, view.count - 1, min(view.count, MAX_POINTS)).astype(np.intp)
@@ -140,7 +145,7 @@ def _cloud(view: View, index: NDArray[np.intp]) -> Cloud:
 
 
 def training_places(choice: Choice) -> Places | None:
-    """Where training images lie, as the choice's calibration keeps it: no image is needed."""
+    """Return posterior means of training images, which the calibration keeps without images."""
     return _training_places(choice, *results.judged_by(choice))
 
 
@@ -158,7 +163,21 @@ def _training_places(choice: Choice, *_: int) -> Places | None:
     )
 
 
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Choice: Choice.weights})
+def prior_moments(choice: Choice) -> Prior:
+    """Mean and standard deviation of each z_i under the prior of the choice's model."""
+    with torch.no_grad():
+        mean, sd = models.model(choice).prior.moments()
+    return Prior(mean.cpu().double().numpy(), sd.cpu().double().numpy())
+
+
+def prior_on_map(plane: Plane, choice: Choice) -> PriorOnPlane:
+    """The prior of the choice's model on a plane of its latent space."""
+    moments = prior_moments(choice)
+    return prior_on_plane(moments, plane.project(moments.mean), plane.axes)
+
+
 def original(view: View, index: int) -> Picture:
-    """A picture of an image of the split, with the levels of the data set."""
+    """Return a picture of an image of the split, with the data set's grey levels."""
     images, _ = view.data.split(view.split)
     return as_picture(images[index])

@@ -1,4 +1,4 @@
-"""The models that can be opened, and opening them."""
+"""The models that a page can open: pretrained ones and finished runs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.services.runs import store
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
 from vae_core.settings.data_sets import find_dataset
 
 if TYPE_CHECKING:
     from vae_core.model.vae import VAE
-from app.services.runs import store
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A model one can choose: a finished one that came with the program, or a run of one's own.
+    """A model that a page can open: a pretrained one, or a run of the user.
 
     Attributes:
-        key: names it in the URL.
-        digest: names its weights as they are now.
+        key: its name in the URL.
+        digest: digest of its present weights.
     """
 
     key: str
@@ -31,25 +31,25 @@ class Choice:
 
     @property
     def pretrained(self) -> bool:
-        """Whether it came with the program."""
+        """Whether the model came with the program."""
         return self.key.startswith(PRETRAINED)
 
     @property
     def label(self) -> str:
-        """How lists show it."""
+        """Name of the model in lists."""
         state = "" if self.pretrained else f" ({self.run.status().state})"
         return f"{self.run.name}{state}"
 
     def weights(self) -> tuple[str, str]:
-        """What names a model's weights in caches."""
+        """Return a key for caches, which changes when the weights change."""
         return self.key, self.digest
 
 
 def choices() -> dict[str, Choice]:
-    """Every model that can be opened, by key: pretrained ones first, then runs, newest first.
+    """Return all models that can be opened, by key: pretrained ones, then runs, newest first.
 
-    Those that came with the program as another q(z|x) for a model's decoder are left to
-    :func:`companions`.
+    Pretrained models that only add another q(z|x) to a model's decoder are left out;
+    :func:`companions` returns them.
     """
     return {
         key: choice
@@ -59,28 +59,28 @@ def choices() -> dict[str, Choice]:
 
 
 def labels(found: Mapping[str, Choice]) -> dict[str, str]:
-    """How a list shows its models, each in another way: a select box goes by what it shows.
+    """Return a different label for each model, because a select box identifies models by label.
 
-    Runs of the same settings have the same name; the end of their folder's tells them apart.
+    Runs with the same settings have the same name. The end of the folder's name is added to it.
     """
     names = {key: choice.label for key, choice in found.items()}
     for ending in (lambda key: key.rsplit("-", 1)[-1], lambda key: key):
-        often = Counter(names.values())
+        counts = Counter(names.values())
         names = {
-            key: name if often[name] == 1 else f"{found[key].label} · {ending(key)}"
+            key: name if counts[name] == 1 else f"{found[key].label} · {ending(key)}"
             for key, name in names.items()
         }
     return names
 
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
-    """What is opened where none is named: a model whose images come with the program, if any."""
+    """Return the model to open by default: the first whose images come with the program, if any."""
     embedded = (each for each in found.values() if find_dataset(each.run.config.dataset).embedded)
     return next(embedded, next(iter(found.values()), None))
 
 
 def companions(choice: Choice) -> dict[str, Choice]:
-    """All models that share a choice's decoder, and with it the true p(z|x), itself included."""
+    """Return all models with the choice's decoder, so with the same true p(z|x); it is included."""
     root = choice.run.config.decoder_of or choice.key
     return {
         key: other
@@ -98,7 +98,7 @@ def _all_choices() -> dict[str, Choice]:
 
 
 def model(choice: Choice) -> "VAE":
-    """The choice's model, on the CPU or GPU that pages use, ready to evaluate."""
+    """Load the choice's model for evaluation, on the CPU or GPU that pages use."""
     return _model(choice, choice.key, choice.digest)
 
 

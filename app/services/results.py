@@ -1,4 +1,4 @@
-"""What has been measured of a model: encodings, held-out scores, calibration, detection."""
+"""Measurements of a model: encodings, held-out scores, calibration, detection report."""
 
 import logging
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
+from app.services.data import images
+from app.services.models import Choice, model
 from vae_core.runs.run import (
     CALIBRATION_FILE,
     DETECTION_FILE,
@@ -20,15 +22,13 @@ if TYPE_CHECKING:
     from vae_core.runs.records import HeldOut
     from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
-from app.services.data import images
-from app.services.models import Choice, model
 
 _Read = TypeVar("_Read")
 _log = logging.getLogger("elbo_room")
 
 
 def encoded(choice: Choice, split: Split, limit: int | None = None) -> "Encoded":
-    """Posterior moments of a split of the data that the choice was trained on."""
+    """Encode a split of the choice's data set; return the posterior moments."""
     return _encoded(choice, choice.key, choice.digest, split, limit)
 
 
@@ -42,59 +42,59 @@ def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | 
 
 
 def held_out(choice: Choice) -> "HeldOut | None":
-    """Scores of test images under the choice's model, once its run is finished; None where there
-    are none to be read."""
-    found = _held_out_or_why(choice)
+    """Read the scores of test images under the choice's model; None if they do not exist or are
+    damaged. A run writes them when it is finished."""
+    found = _held_out_or_error(choice)
     return None if isinstance(found, RunError) else found
 
 
 def calibration(choice: Choice) -> "Calibration | None":
-    """The calibration beside the choice's run; None where there is none to be read."""
-    found = _calibration_or_why(choice)
+    """Read the calibration in the choice's run folder; None if it does not exist or is damaged."""
+    found = _calibration_or_error(choice)
     return None if isinstance(found, RunError) else found
 
 
 def damage(choice: Choice) -> RunError | None:
-    """Why the calibration beside the run cannot be read, if it exists and is damaged."""
-    found = _calibration_or_why(choice)
+    """Return why the calibration in the run folder is damaged; None if it can be read."""
+    found = _calibration_or_error(choice)
     return found if isinstance(found, RunError) else None
 
 
-def _held_out_or_why(choice: Choice) -> "HeldOut | RunError | None":
-    return _held_out(choice, *choice.weights(), *_written(choice, EVALUATION_FILE, HELD_OUT_FILE))
+def _held_out_or_error(choice: Choice) -> "HeldOut | RunError | None":
+    return _held_out(
+        choice, *choice.weights(), *_modification_times(choice, EVALUATION_FILE, HELD_OUT_FILE)
+    )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _held_out(_choice: Choice, key: str, digest: str, *written: int) -> "HeldOut | RunError | None":
-
     from vae_core.runs.records import held_out_of
 
-    return _readable(lambda: held_out_of(_choice.run))
+    return _read_or_log(lambda: held_out_of(_choice.run))
 
 
-def _calibration_or_why(choice: Choice) -> "Calibration | RunError | None":
-    return _calibration(choice, *choice.weights(), *_written(choice, CALIBRATION_FILE))
+def _calibration_or_error(choice: Choice) -> "Calibration | RunError | None":
+    return _calibration(choice, *choice.weights(), *_modification_times(choice, CALIBRATION_FILE))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _calibration(
     _choice: Choice, key: str, digest: str, *written: int
 ) -> "Calibration | RunError | None":
-
     from vae_core.runs.records import calibration_of
 
-    return _readable(lambda: calibration_of(_choice.run))
+    return _read_or_log(lambda: calibration_of(_choice.run))
 
 
 def judged_by(choice: Choice) -> tuple[int, ...]:
     """Modification times of the calibration file; part of cache keys."""
     from vae_core.runs.records import CALIBRATION_FILE
 
-    return _written(choice, CALIBRATION_FILE)
+    return _modification_times(choice, CALIBRATION_FILE)
 
 
-def _written(choice: Choice, *names: str) -> tuple[int, ...]:
-    """When each of these files beside a run was written last, in ns; 0 for one that is not."""
+def _modification_times(choice: Choice, *names: str) -> tuple[int, ...]:
+    """Modification time of each of these files of a run folder, in ns; 0 for a missing file."""
     times = []
     for name in names:
         try:
@@ -104,8 +104,8 @@ def _written(choice: Choice, *names: str) -> tuple[int, ...]:
     return tuple(times)
 
 
-def _readable(read: Callable[[], _Read | None]) -> _Read | RunError | None:
-    """What lies beside a run, or why it cannot be read, with a word in the log."""
+def _read_or_log(read: Callable[[], _Read | None]) -> _Read | RunError | None:
+    """Read a file of a run folder; if it is damaged, log the error and return it."""
     try:
         return read()
     except RunError as error:
@@ -114,17 +114,16 @@ def _readable(read: Callable[[], _Read | None]) -> _Read | RunError | None:
 
 
 def detection(choice: Choice) -> "DetectionReport | None":
-    """How well the scores of the choice's model tell foreign images apart, if that was kept.
+    """Read the detection report in the choice's run folder; None if it does not exist.
 
     Raises:
-        RunError: if what was kept is damaged.
+        RunError: if the report is damaged.
     """
-    return _detection(choice, *choice.weights(), *_written(choice, DETECTION_FILE))
+    return _detection(choice, *choice.weights(), *_modification_times(choice, DETECTION_FILE))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _detection(_choice: Choice, key: str, digest: str, *written: int) -> "DetectionReport | None":
-
     from vae_core.runs.records import detection_of
 
     return detection_of(_choice.run)

@@ -1,7 +1,7 @@
-"""The run store, as pages use it."""
+"""The run store: list, start, resume and find runs."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -10,27 +10,21 @@ from vae_core.runs.store import DamagedRun, RunStore
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
 
-if TYPE_CHECKING:
-    pass
-
-
-# ---- runs
-
 
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
-    """The run store."""
+    """Open the run store, once for all sessions."""
     return RunStore()
 
 
 def entries() -> list[Run | DamagedRun]:
-    """Everything in the store, newest first; sees to it that queued work is being done."""
+    """List all runs in the store, newest first. Start a worker if queued runs have none."""
     ensure_worker(store())
     return list(store().entries())
 
 
 def submit(values: Mapping[str, Any] | RunConfig) -> Run:
-    """Queue a new run, from a config or a flat mapping of settings, and see that a worker takes it.
+    """Queue a new run, from a config or a flat mapping of settings; start a worker if needed.
 
     Raises:
         vae_core.settings.config.ConfigError: for settings that cannot be used.
@@ -48,7 +42,7 @@ def resume(run: Run) -> None:
 
 
 def find(run_id: str) -> Run | None:
-    """The run of that id; None if it is gone or damaged."""
+    """Return the run with this id; None if it does not exist or is damaged."""
     try:
         return store().get(run_id)
     except RunError:

@@ -1,4 +1,4 @@
-"""Long work done a slice at a time, so that a page stays alive meanwhile and can stop it."""
+"""Long work done in short time slices, so that a page stays responsive and can stop it."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-_IDLE = 2.0  # seconds without work that do not count as time spent
-_TELLING = 3.0, 0.05  # seconds, or share of the work: the first steps are not like the others
+_IDLE = 2.0  # seconds; a longer pause does not count as time spent
+_MEASURED = 3.0, 0.05  # seconds, or share done, after which the speed is known well enough
 _MOST_UNDER_WAY = 128
 
 State = Literal["working", "stopped", "failed", "done"]
@@ -17,9 +17,9 @@ V = TypeVar("V")
 
 
 class Known(Generic[V]):
-    """Values that are kept by their keys; the least recently used are forgotten.
+    """A cache of values by key, which drops the least recently used ones.
 
-    Sessions may share one: every method may be called from any thread.
+    Sessions may share a cache: every method may be called from any thread.
     """
 
     def __init__(self, most: int) -> None:
@@ -28,7 +28,7 @@ class Known(Generic[V]):
         self._turn = threading.Lock()
 
     def get(self, key: Hashable) -> V | None:
-        """What is known under the key."""
+        """Return the value of the key; None if there is none."""
         with self._turn:
             found = self._values.get(key)
             if found is not None:
@@ -36,12 +36,12 @@ class Known(Generic[V]):
             return found
 
     def put(self, key: Hashable, value: V) -> None:
-        """Remember a value."""
+        """Keep a value."""
         with self._turn:
             self._put(key, value)
 
     def setdefault(self, key: Hashable, value: V) -> V:
-        """What is known under the key; from now on that is ``value``, if nothing was."""
+        """Return the value of the key; keep and return ``value`` if there is none."""
         with self._turn:
             if key not in self._values:
                 self._put(key, value)
@@ -49,7 +49,7 @@ class Known(Generic[V]):
             return self._values[key]
 
     def drop(self, key: Hashable) -> None:
-        """Forget what is known under the key, if anything."""
+        """Drop the value of the key, if there is one."""
         with self._turn:
             self._values.pop(key, None)
 
@@ -60,15 +60,15 @@ class Known(Generic[V]):
 
 
 class Sliced:
-    """Steps to be made. Nothing happens but in :meth:`advance`.
+    """Work in steps, which are made by :meth:`advance` only.
 
-    A click starts a new run of the page's script while the last one may still be in a step, so
-    whoever comes second waits for its turn.
+    A click starts the page's script again while the last script may still be in a step. A lock
+    makes the second script wait.
 
     Attributes:
-        stopped, done: whether the work was called off, or is finished.
-        error: what a step raised. The work then stands still until it is told to go on.
-        turn: held while the work is advanced or changed.
+        stopped, done: whether the work was stopped, or is finished.
+        error: the exception that a step raised. The work then waits for :meth:`go_on`.
+        turn: the lock, held while the work is advanced or changed.
     """
 
     def __init__(self, start: Callable[[], Iterator[object]]) -> None:
@@ -78,36 +78,36 @@ class Sliced:
         self.turn = threading.RLock()
         self._start = start
         self._work = start()
-        self._spent = 0.0  # seconds, with those that went into drawing the page in between
+        self._spent = 0.0  # seconds, including the time to draw the page in between
         self._last = 0.0
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """Share of the work that is done, 0 to 1."""
         raise NotImplementedError
 
     @property
     def state(self) -> State:
-        """How it stands with the work."""
+        """State of the work."""
         if self.done:
             return "done"
         return "failed" if self.error else "stopped" if self.stopped else "working"
 
     @property
     def working(self) -> bool:
-        """Whether there is something to do and nothing in its way."""
+        """Whether steps are left and the work has neither been stopped nor failed."""
         return self.state == "working"
 
     @property
     def seconds_left(self) -> float | None:
-        """At the speed so far; None before that is known."""
-        seconds, share = _TELLING
+        """Estimated seconds left at the speed so far; None before the speed is known."""
+        seconds, share = _MEASURED
         if self.share == 0 or (self._spent < seconds and self.share < share):
             return None
         return self._spent * (1 - self.share) / self.share
 
     def advance(self, seconds: float) -> None:
-        """Go on for about so long, if there is work to do. At least one step is made."""
+        """Make steps for about ``seconds``, at least one, unless the work stands still."""
         with self.turn:
             self._advance(seconds)
 
@@ -126,18 +126,18 @@ class Sliced:
     def _step(self) -> None:
         try:
             self.done = next(self._work, self) is self
-        # Whatever a step raises: unless it is kept here, the steps, which cannot be gone on with,
-        # would pass for finished at the next drawing of the page, or fail again at every one.
+        # Every exception is kept. A generator that raised cannot continue: without the error, the
+        # work would look finished the next time the page is drawn, or fail again every time.
         except Exception as error:
-            traceback.clear_frames(error.__traceback__)  # which would keep their tensors alive
+            traceback.clear_frames(error.__traceback__)  # frames would keep their tensors alive
             self.error = error
 
     def stop(self) -> None:
-        """Leave it at what has been done."""
+        """Stop, and keep what has been done."""
         self.stopped = True
 
     def go_on(self) -> None:
-        """Take up the work again; what failed is begun anew."""
+        """Continue the work after a stop; start it again after a failure."""
         with self.turn:
             if self.error:
                 self._work, self._spent, self.error = self._start(), 0.0, None
@@ -146,13 +146,13 @@ class Sliced:
 
 @dataclass(frozen=True)
 class Task(Generic[V]):
-    """Something to compute, by states that come nearer and nearer to the result.
+    """A computation that yields better and better states; the last state is the result.
 
     Attributes:
-        key: names the result: equal keys give equal results.
-        title: what it does, for a progress bar: "Refitting the planar flow".
-        start: begins it. Every state is a value of its own, not the last one changed.
-        share: how much is done in a state, 0 to 1.
+        key: identifies the result: equal keys give equal results.
+        title: names the computation in a progress bar: "Refitting the planar flow".
+        start: starts the computation. Each state is a new object, not the last one changed.
+        share: share of the work that is done in a state, 0 to 1.
     """
 
     key: Hashable
@@ -162,10 +162,10 @@ class Task(Generic[V]):
 
 
 class Running(Sliced, Generic[V]):
-    """A task under way, which all who ask for its result share.
+    """A task under way, shared by all sessions that want its result.
 
     Attributes:
-        latest: the state it has come to.
+        latest: the latest state; None before the first.
     """
 
     def __init__(self, task: Task[V]) -> None:
@@ -184,11 +184,11 @@ class Running(Sliced, Generic[V]):
 
 
 class Bench:
-    """A visitor's tasks, done one after the other.
+    """The tasks of one session, done one after another.
 
-    What is finished is kept in ``known`` and what is not in ``under_way``, which benches may share:
-    then a task is done once for all who ask, by turns. To stop is to ask no more: the work rests
-    when nobody asks, and another visitor's goes on.
+    Results are kept in ``known``, unfinished tasks in ``under_way``. Sessions can share both; a
+    task that several sessions want is then done once. Stopping affects this session only: a task
+    pauses when no session wants it.
     """
 
     def __init__(self, known: Known[Any], under_way: Known[Running[Any]] | None = None) -> None:
@@ -197,23 +197,23 @@ class Bench:
         self._stopped: set[Hashable] = set()
 
     def latest(self, task: Task[V]) -> V | None:
-        """The result, or the latest state on the way to it; None before the first."""
+        """Return the result of a task, or its latest state; None before the first state."""
         found = self._known.get(task.key)
         if found is None and (running := self._under_way.get(task.key)) is not None:
             found = running.latest
         return found
 
     def finished(self, task: Task[Any]) -> bool:
-        """Whether the result is there."""
+        """Whether the task's result is known."""
         return self._known.get(task.key) is not None
 
     def failure(self, task: Task[Any]) -> Exception | None:
-        """What the task raised, until it is tried again."""
+        """Return the exception that the task raised; None once it is tried again."""
         running = self._under_way.get(task.key)
         return None if running is None else running.error
 
     def state(self, task: Task[Any]) -> State:
-        """How it stands with a task for this visitor."""
+        """Return the state of a task in this session."""
         if self.finished(task):
             return "done"
         if self.failure(task) is not None:
@@ -221,21 +221,21 @@ class Bench:
         return "stopped" if task.key in self._stopped else "working"
 
     def share(self, task: Task[Any]) -> float:
-        """How much of a task is done, 0 to 1."""
+        """Share of a task that is done, 0 to 1."""
         running = self._under_way.get(task.key)
         return 1.0 if self.finished(task) else 0.0 if running is None else running.share
 
     def seconds_left(self, task: Task[Any]) -> float | None:
-        """At the speed so far; None before that is known."""
+        """Estimated seconds left at the speed so far; None before the speed is known."""
         running = self._under_way.get(task.key)
         return None if running is None else running.seconds_left
 
     def working(self, tasks: Sequence[Task[Any]]) -> bool:
-        """Whether any of the tasks has something left to do and nothing in its way."""
+        """Whether any of the tasks has steps left and has neither been stopped nor failed."""
         return any(self.state(task) == "working" for task in tasks)
 
     def advance(self, tasks: Sequence[Task[Any]], seconds: float) -> None:
-        """Go on with the tasks in their order for about so long."""
+        """Work on the tasks in their order for about ``seconds``."""
         until = time.monotonic() + seconds
         for task in tasks:
             left = until - time.monotonic()
@@ -246,8 +246,8 @@ class Bench:
 
     def _advance(self, task: Task[Any], seconds: float) -> None:
         running = self._under_way.setdefault(task.key, Running(task))
-        # Another thread may have finished it since it was looked at; the result is put there first
-        # and what was under way is dropped second, so that nothing is begun twice.
+        # Another thread may have finished the task since its state was read. The result is kept
+        # before the running task is dropped, so that no task is started twice.
         if not self.finished(task):
             running.advance(seconds)
             if not running.done:
@@ -256,11 +256,11 @@ class Bench:
         self._under_way.drop(task.key)
 
     def stop(self, tasks: Sequence[Task[Any]]) -> None:
-        """Leave the tasks at what they have."""
+        """Stop the tasks in this session; their latest states are kept."""
         self._stopped.update(task.key for task in tasks if not self.finished(task))
 
     def go_on(self, tasks: Sequence[Task[Any]]) -> None:
-        """Take the tasks up again; what failed is begun anew."""
+        """Continue the tasks after a stop; start those that failed again."""
         for task in tasks:
             self._stopped.discard(task.key)
             if (running := self._under_way.get(task.key)) is not None:
@@ -269,50 +269,50 @@ class Bench:
 
 @dataclass(frozen=True)
 class Queue:
-    """Tasks on a bench, seen as one piece of work."""
+    """Tasks on a bench, treated as one piece of work."""
 
     bench: Bench
     tasks: Sequence[Task[Any]]
 
     @property
     def current(self) -> Task[Any] | None:
-        """The task that is looked at: one being done, else a stopped, else a failed one."""
+        """The first task under way, else the first stopped one, else the first failed one."""
         by_state = {self.bench.state(task): task for task in reversed(self.tasks)}
         return by_state.get("working") or by_state.get("stopped") or by_state.get("failed")
 
     @property
     def failures(self) -> dict[str, Exception]:
-        """What failed and was not tried again, by title."""
+        """Errors of the tasks that failed and were not tried again, by title."""
         return {t.title: error for t in self.tasks if (error := self.bench.failure(t)) is not None}
 
     @property
     def state(self) -> State:
-        """How it stands with the current task."""
+        """State of the current task."""
         return "done" if self.current is None else self.bench.state(self.current)
 
     @property
     def working(self) -> bool:
-        """Whether any task has something left to do and nothing in its way."""
+        """Whether any task has steps left and has neither been stopped nor failed."""
         return self.state == "working"
 
     @property
     def share(self) -> float:
-        """How much of the current task is done, 0 to 1."""
+        """Share of the current task that is done, 0 to 1."""
         return 1.0 if self.current is None else self.bench.share(self.current)
 
     @property
     def seconds_left(self) -> float | None:
-        """For the current task."""
+        """Estimated seconds left of the current task."""
         return None if self.current is None else self.bench.seconds_left(self.current)
 
     def advance(self, seconds: float) -> None:
-        """Go on with the tasks in their order for about so long."""
+        """Work on the tasks in their order for about ``seconds``."""
         self.bench.advance(self.tasks, seconds)
 
     def stop(self) -> None:
-        """Leave the tasks at what they have."""
+        """Stop the tasks; their latest states are kept."""
         self.bench.stop(self.tasks)
 
     def go_on(self) -> None:
-        """Take the tasks up again."""
+        """Continue the tasks after a stop or a failure."""
         self.bench.go_on(self.tasks)

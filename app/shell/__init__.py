@@ -1,1 +1,1 @@
-"""What is around every page: navigation, frame, errors, the look."""
+"""The frame around every page: navigation, error messages, style sheets."""

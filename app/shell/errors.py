@@ -1,4 +1,4 @@
-"""What a page says when something breaks: one calm sentence, never a traceback."""
+"""Errors on a page: one calm sentence, never a traceback."""
 
 import logging
 import re
@@ -21,16 +21,16 @@ def is_for_the_user(error: Exception) -> bool:
 
 
 def plain(text: str) -> str:
-    """Text that Streamlit's Markdown shows as it stands: a file may be called ``*me*.png``."""
+    """Escape Markdown in a text, for example in the name of a file called ``*me*.png``."""
     return re.sub(r"([\\`*_\[\]$~:<>#|])", r"\\\1", text)
 
 
 def sentence(error: Exception, *, logged: bool = False) -> str:
-    """Text that a page shows of ``error``: its own sentence, or a reference to the app's log.
+    """Describe an error on a page: by its own sentence, or by a reference to the app's log.
 
     Args:
         error: what went wrong. Its traceback is logged once, however often the page is drawn.
-        logged: the traceback is in the log already; only the reference is added.
+        logged: whether the traceback is in the log already; then only the reference is added.
     """
     if is_for_the_user(error) or is_out_of_memory(error):
         return plain(sentence_of(error) or "")
@@ -42,7 +42,7 @@ def sentence(error: Exception, *, logged: bool = False) -> str:
 
 
 def _reference(error: Exception, logged: bool) -> str:
-    """Names the error in the log; kept with it as a note."""
+    """Return the name of the error in the log, which is kept as a note of the error."""
     notes = getattr(error, "__notes__", [])
     known = next((note for note in notes if note.startswith(_NOTE)), None)
     if known is not None:
@@ -60,23 +60,23 @@ def report(error: Exception, *, logged: bool = False) -> bool:
     """Show the :func:`sentence` of ``error`` on the page.
 
     Returns:
-        True, which tells Streamlit that nothing else need be shown.
+        True, which tells Streamlit to show nothing else.
     """
     st.error(sentence(error, logged=logged))
     return True
 
 
 def report_uncaught(error: Exception) -> bool:
-    """:func:`report` for what Streamlit caught in a callback or a fragment, and logged itself."""
+    """Report an error that Streamlit caught in a callback or a fragment and logged itself."""
     return report(error, logged=True)
 
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Report what goes wrong inside, and end the page there."""
+    """Report an error of the enclosed code and end the page there."""
     try:
         yield
-    except FragmentHandledException:  # reported already, where the fragment stands
+    except FragmentHandledException:  # reported already, in the place of the fragment
         raise
     except Exception as error:
         report(error)

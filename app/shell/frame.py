@@ -1,4 +1,4 @@
-"""What is around every page: the navigation, the look, the presentation mode."""
+"""The frame around every page: navigation, style sheets, presentation mode."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ def presenting() -> bool:
 
 
 def magnification() -> float:
-    """By how much charts and images are enlarged just now."""
+    """Factor by which charts and images are enlarged: above 1 in presentation mode."""
     return 1.25 if presenting() else 1.0
 
 
 def open_page() -> st.Page:
-    """Draw the frame and return the page that was asked for, ready to ``run()``."""
+    """Draw the frame and return the requested page, ready to ``run()``."""
     st.set_page_config(
         page_title="ELBO Room",
         page_icon=str(_HERE / "mark.svg"),
@@ -33,11 +33,11 @@ def open_page() -> st.Page:
         "Presentation",
         key="present",
         bind="query-params",
-        help="Large type and nothing but the page, for a projector; Esc leaves it.",
+        help="Large type and nothing but the page, for a projector. Esc ends it.",
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
     if presenting():
-        _strip()
+        _presenter_strip()
     return page
 
 
@@ -53,15 +53,15 @@ def _sections() -> dict[str, list[st.Page]]:
             default=name == "start",
         )
         sections.setdefault(entry.section, []).append(page)
-    # `python -m app` redirects old addresses; with `streamlit run` the page is shown at both.
+    # `python -m app` redirects former addresses; `streamlit run` shows the page at both addresses.
     for old, name in MOVED.items():
         page = st.Page(path(name), title=PAGES[name].title, url_path=old, visibility="hidden")
         sections[PAGES[name].section].append(page)
     return sections
 
 
-def _strip() -> None:
-    """The presenter's way to the other pages and out, all but invisible until pointed at."""
+def _presenter_strip() -> None:
+    """Draw links to all pages and a button that ends the mode, nearly invisible until hovered."""
     st.html(_HERE / "presentation.css")
     with st.container(key="presenter-strip", horizontal=True, gap="small"):
         for name in PAGES:

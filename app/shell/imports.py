@@ -1,24 +1,25 @@
-"""Modules that must be whole before a page draws: Plotly looks them up without importing them.
+"""Modules that must be imported completely before a page draws a chart.
 
-Plotly asks ``sys.modules`` whether a figure's data may be of pandas, say. A module is listed there
-before its body has run, so a chart that is drawn while another thread still imports pandas finds a
-pandas without ``Series`` and fails.
+Plotly looks for pandas and others in ``sys.modules`` without importing them. A module is listed
+there before its body has run. So a chart that is drawn while another thread still imports pandas
+would find a pandas without ``Series`` and fail.
 
-Pages wait for these modules, and the server does not: they are imported while a browser still loads
-the app. On two busy cores the address answers after 2.3 s and the first heading is there after
-8.9 s; with pandas imported before the server starts it is 4.9 s and 10.9 s.
+Pages wait for these modules; the server does not. They are imported while a browser still loads the
+app. On two busy cores the address answers after 2.3 s and the first heading appears after 8.9 s.
+With pandas imported before the server starts these times are 4.9 s and 10.9 s.
 """
 
 import importlib
 
 LOOKED_UP = ("numpy", "PIL.Image", "pandas")
-"""What Plotly looks up; importing pandas also completes pyarrow, which Narwhals looks up."""
+"""Modules that Plotly looks up. Importing pandas also imports pyarrow, which Narwhals looks up."""
 
 
 def finish() -> None:
-    """Return once these modules are whole, whichever thread has begun to import them.
+    """Wait until these modules are imported completely, by this thread or another.
 
-    An import waits for the thread that is at it. With all of them loaded this takes microseconds.
+    An import waits for another thread that imports the same module. If all modules are imported,
+    this takes microseconds.
     """
     for name in LOOKED_UP:
         importlib.import_module(name)

@@ -37,7 +37,7 @@ PAGES = {
     "posterior": Entry(
         "Posterior",
         "target",
-        "The true p(z|x) of one image, and how near every q(z|x) comes to it.",
+        "The true p(z|x) of one image, and how close each q(z|x) comes to it.",
         "Labs",
     ),
     "gradients": Entry(
@@ -47,19 +47,19 @@ PAGES = {
         "Labs",
     ),
 }
-"""By their names, which are in the address too and name a folder of app/views."""
+"""Pages by name. The name is also in the address, and names a folder of app/views."""
 
 MOVED = {"posterior_lab": "posterior", "gradient_lab": "gradients"}
-"""Former addresses, which old links still have, and the pages they lead to."""
+"""Former addresses, which old links still use, and the names of their pages."""
 
 
 def path(name: str) -> str:
-    """The script of a page, as ``st.page_link`` and ``st.switch_page`` want it."""
+    """Path of a page's script, in the form that ``st.page_link`` and ``st.switch_page`` take."""
     return f"views/{name}/page.py"
 
 
 def link(name: str, label: str | None = None, **query: str) -> DeltaGenerator:
-    """A link to another page of the app, with the query parameters to open it with."""
+    """Draw a link to another page of the app, with query parameters for that page."""
     entry = PAGES[name]
     return st.page_link(
         path(name), label=label or entry.title, icon=entry.label(), query_params=query or None

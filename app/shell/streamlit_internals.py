@@ -1,8 +1,8 @@
-"""Everything the app uses of Streamlit that Streamlit does not document.
+"""Undocumented parts of Streamlit that the app uses.
 
-No other module of the app uses such a name; tests/test_architecture.py checks that. Seen with
+Only this module of the app may use them; tests/test_architecture.py checks that. Checked with
 Streamlit 1.67 and Starlette 1.10. Style sheets also select elements by ``data-testid``, which is
-not documented either; the browser tests check what they do.
+not documented either; the browser tests check the effect.
 """
 
 from starlette.formparsers import MultiPartParser
@@ -11,13 +11,13 @@ from streamlit.errors import FragmentHandledException
 
 __all__ = ["DeltaGenerator", "FragmentHandledException"]
 
-# DeltaGenerator: the type of a container, for annotations alone. If it moves, only this import
-# breaks.
+# DeltaGenerator: the type of a container, used in annotations only. If Streamlit moves it, only
+# this import breaks.
 
-# FragmentHandledException: raised out of a fragment whose error Streamlit has reported already. If
-# it goes, `errors.guard` reports such an error a second time.
+# FragmentHandledException: raised by a fragment whose error Streamlit has already reported. If
+# Streamlit removes it, `errors.guard` reports such an error a second time.
 
-# spool_max_size: Streamlit's server parses uploads with Starlette, which would let a file of more
-# than a megabyte pass through a temporary file. If the attribute goes, images that visitors give
-# touch the disk again, against `app.parts.text.PRIVACY`; the test of this module then fails.
+# spool_max_size: Streamlit's server parses uploads with Starlette, which writes a file of more than
+# a megabyte to a temporary file. If Starlette removes the attribute, uploaded images are written to
+# disk again, contrary to `app.parts.text.PRIVACY`, and the test of this module fails.
 MultiPartParser.spool_max_size = 2**40

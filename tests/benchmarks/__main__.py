@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [name …]``: every benchmark, or those named, one after the other."""
+"""``python -m tests.benchmarks [name …]``: run all benchmarks, or the named ones."""
 
 import contextlib
 import importlib
@@ -19,7 +19,7 @@ def main() -> None:
     if len(chosen) == 1:
         _run(chosen[0])
         return
-    for name in chosen:  # in a process of its own, without threads and memory of those before
+    for name in chosen:  # each in its own process, without threads and memory of the last one
         command = [sys.executable, "-m", "tests.benchmarks", name]
         if status := subprocess.run(command).returncode:
             sys.exit(status)
@@ -27,7 +27,7 @@ def main() -> None:
 
 def _run(name: str) -> None:
     trains = name in ("training", "families")
-    # as our training does; for the peers too
+    # Our training flushes denormal numbers; here the peers do too
     with denormals_flushed() if trains else contextlib.nullcontext():
         print(describe())
         _benchmark(name).main()

@@ -1,4 +1,4 @@
-"""How the app feels, in a real browser: from a click to what was asked for, drawn."""
+"""Response times of the app in a real browser, from a click to the drawn result."""
 
 import io
 import json
@@ -16,10 +16,10 @@ from tests.benchmarks.visitors import visitors
 from tests.browser.driving import DESKTOP, App, launch, running_app, settle
 
 ROUNDS = 5
-CROWD = 20  # people who browse at once
+CROWD = 20  # people who browse at the same time
 WATCHED = 8.0  # seconds for which a run is watched
 PROGRESS = re.compile(r"Epoch [\d,]+ of 20,000")
-# What is drawn last on each page.
+# The element that is drawn last on each page.
 LAST = {
     "": ".st-key-chart-elbo .js-plotly-plot .scatterlayer .trace",
     "train": ".st-key-run-panels h3",
@@ -28,7 +28,7 @@ LAST = {
     "posterior": ".js-plotly-plot .main-svg",
     "gradients": ".js-plotly-plot .main-svg",
 }
-# From a click to the first frame with what was asked for on the screen and no script at work.
+# Time from a click to the first frame with the wanted element and no script running.
 CLICK = """async ([link, title, wanted]) => {
   const app = document.querySelector('[data-testid=stApp]');
   const start = performance.now();
@@ -42,7 +42,7 @@ CLICK = """async ([link, title, wanted]) => {
     if (performance.now() - start > 60000) throw new Error('a minute for ' + title);
   }
 }"""
-# From a slider's move to the first frame in which the decoded image is another.
+# Time from a slider's move to the first frame with another decoded image.
 SLIDE = """async ([slider, canvas, share]) => {
   const before = canvas.toDataURL();
   const start = performance.now();
@@ -92,7 +92,7 @@ def visitor(browser: Browser, app: App) -> Page:
 
 
 def first_screen(browser: Browser, folder: Path) -> float:
-    """From starting the server to the Start page with its numbers, in a fresh browser profile."""
+    """Seconds from starting the server to the Start page with numbers, in a new browser profile."""
     start = time.perf_counter()
     with running_app(folder) as app:
         visitor(browser, app).context.close()
@@ -100,7 +100,7 @@ def first_screen(browser: Browser, folder: Path) -> float:
 
 
 def switches(page: Page) -> dict[str, list[float]]:
-    """Seconds from a click in the navigation to the whole page, for pages seen before."""
+    """Seconds from a click in the navigation to the whole page, for pages already seen once."""
     seconds: dict[str, list[float]] = {}
     links = page.locator("[data-testid=stSidebarNav] a").all()
     titles = [visited(page, link) for link in links]
@@ -113,7 +113,7 @@ def switches(page: Page) -> dict[str, list[float]]:
 
 
 def visited(page: Page, link: Locator) -> str:
-    """Go there once; the title of the page."""
+    """Visit a page and return its title."""
     wanted = LAST[address_of(link.get_attribute("href") or "")]
     link.click()
     page.locator(wanted).first.wait_for(state="attached", timeout=60_000)
@@ -126,7 +126,7 @@ def address_of(href: str) -> str:
 
 
 def slides(page: Page, app: App) -> list[float]:
-    """Seconds from a slider's move to another image on the screen."""
+    """Seconds from a slider's move to another decoded image on the screen."""
     page.goto(f"{app.url}/latent?tab=Decode&point=3")
     slider, canvas = page.locator(".rows input").first, page.locator("canvas.large")
     slider.wait_for(timeout=60_000)
@@ -137,7 +137,7 @@ def slides(page: Page, app: App) -> list[float]:
 
 
 def start_run(page: Page, app: App, folder: Path) -> Path:
-    """A long run on the Train page; its status file."""
+    """Start a long run on the Train page and return its status file."""
     page.goto(f"{app.url}/train")
     settle(page)
     page.get_by_label("Epochs", exact=True).fill("20000")
@@ -153,8 +153,10 @@ def stop_run(page: Page) -> None:
 
 
 def slowed(page: Page, status: Path) -> float:
-    """How many times as long an epoch takes while the Train page shows the run, against nobody
-    looking: the median over turns, one after the other."""
+    """Time of an epoch while the Train page shows the run, divided by the time while no page does.
+
+    Returns the median over rounds; each round measures both, one after the other.
+    """
     ratios = []
     for _ in range(ROUNDS):
         watched = epochs_in(status, WATCHED)
@@ -169,7 +171,7 @@ def slowed(page: Page, status: Path) -> float:
 
 
 def epochs_in(status: Path, seconds: float) -> float:
-    """Epochs that a run makes in a second, over so many seconds."""
+    """Epochs that a run makes per second, measured over ``seconds``."""
 
     def done() -> tuple[float, float]:
         found = json.loads(status.read_text())
@@ -181,10 +183,12 @@ def epochs_in(status: Path, seconds: float) -> float:
 
 
 def lags(page: Page, status: Path) -> list[float]:
-    """Seconds for which the epoch on the Train page had been left behind by the worker's status,
-    at many moments of a run; 0 where it had not."""
+    """Age of the epoch on the Train page, at many moments of a run.
+
+    The age is the time since the worker's status named a newer epoch; 0 if the page is up to date.
+    """
     panel = page.get_by_text(PROGRESS)
-    overtaken: dict[int, float] = {}  # by the epoch that was no longer the newest: when
+    overtaken: dict[int, float] = {}  # when each epoch stopped being the newest
     behind, newest, end = [], 0, time.perf_counter() + WATCHED
     while (now := time.perf_counter()) < end:
         epoch = json.loads(status.read_text())["epoch"]
@@ -196,7 +200,7 @@ def lags(page: Page, status: Path) -> list[float]:
 
 
 def uploads(page: Page, app: App) -> list[float]:
-    """Seconds from choosing a file to its log p̂(x); every file is another one."""
+    """Seconds from choosing a file to its log p̂(x). Each file is different."""
     page.goto(f"{app.url}/score")
     settle(page)
     seconds = []
@@ -215,7 +219,7 @@ def upload(page: Page, name: str, at: int) -> None:
 
 
 def ring(at: int) -> bytes:
-    """A picture of a zero, elsewhere each time."""
+    """Draw a picture of a zero, at a place that depends on ``at``."""
     picture = Image.new("L", (200, 200), 255)
     ImageDraw.Draw(picture).ellipse((50 + at, 40, 150, 160 - at), outline=0, width=18)
     buffer = io.BytesIO()

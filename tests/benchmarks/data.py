@@ -12,20 +12,20 @@ from vae_core.training.trainer import Step, Training
 
 
 def images(count: int) -> Tensor:
-    """Random ones in MNIST's shape: what is measured here does not depend on what they show."""
+    """Random images in MNIST's shape: the measured times do not depend on what they show."""
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8, generator=generator)
 
 
 def as_dataset(pixels: Tensor) -> Dataset:
-    """All of them for training."""
+    """Make a data set that uses all images for training."""
     count = len(pixels)
     splits = {"train": slice(0, count), "validation": slice(0, 1), "test": slice(0, 1)}
     return Dataset("mnist", pixels, torch.zeros(count, dtype=torch.int64), splits)  # type: ignore[arg-type]
 
 
 def epoch_of(pixels: Tensor, **settings: Any) -> Callable[[], None]:
-    """Our training of these settings; one call is the steps of one epoch, without what follows."""
+    """Our training with these settings. One call makes the steps of one epoch, no validation."""
     config = RunConfig.from_settings({"dataset": "mnist", "epochs": 100_000, **settings})
     training = Training(config, as_dataset(pixels))
 

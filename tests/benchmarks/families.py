@@ -1,4 +1,4 @@
-"""What a richer posterior costs in training: d = 50, T = 4, batch 128, 28×28 pixels."""
+"""Time of a training step by posterior family: d = 50, T = 4, batch 128, 28×28 pixels."""
 
 import torch
 

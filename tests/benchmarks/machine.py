@@ -1,4 +1,4 @@
-"""The machine: its processor, and how fast it multiplies matrices, which nothing here can beat."""
+"""The processor of this computer, and its speed of matrix products, which limits everything."""
 
 import platform
 import statistics
@@ -11,7 +11,7 @@ _SIDE, _ROUNDS = 2048, 7
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """Name of the processor, as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -32,7 +32,7 @@ def gemm_limit(dtype: torch.dtype) -> float:
 
 
 def describe() -> str:
-    """One paragraph to put above figures."""
+    """Describe the computer in a paragraph, to print above figures."""
     limits = ", ".join(
         f"{name} {gemm_limit(dtype):,.0f}"
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))

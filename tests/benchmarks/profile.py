@@ -1,4 +1,4 @@
-"""Where the time of a piece of work goes, by kind of operation."""
+"""Share of each kind of operation in the time of a computation."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -30,6 +30,6 @@ def print_profile(title: str, work: Callable[[], object]) -> None:
 
 def _kind(name: str) -> str:
     name = name.lower().removeprefix("aten::")
-    if "backward" in name:  # what it calls is counted by itself
+    if "backward" in name:  # the operations that it calls are counted themselves
         return REST
     return next((kind for kind, parts in KINDS.items() if any(p in name for p in parts)), REST)

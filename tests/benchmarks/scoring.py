@@ -1,4 +1,4 @@
-"""log p̂(x), 2×200 MLP, mean field, d = 50, against others: seconds for 1,000 images."""
+"""Seconds for log p̂(x) of 1,000 images, ours and others: 2×200 MLP, mean field, d = 50."""
 
 import math
 from pathlib import Path
@@ -51,7 +51,7 @@ def to_the_error(model: VAE, x: Tensor) -> ReachedDensity:
 
 @torch.no_grad()
 def error(model: VAE, x: Tensor) -> float:
-    """The largest difference of log p̂(x) in float32 from float64, K = 1,000."""
+    """Largest difference between log p̂(x) in float32 and in float64, K = 1,000."""
     exact = VAE(model.config).double()
     exact.load_state_dict(model.state_dict())
     epsilon = torch.randn(1000, len(x), model.config.latent_size)

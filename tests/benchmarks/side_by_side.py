@@ -1,4 +1,4 @@
-"""Timing things against each other in one run, in turns, since machines are noisy."""
+"""Time several computations in turns in one run, because a computer's speed varies."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ Work = Mapping[str, Callable[[], object]]
 
 
 def medians(work: Work, rounds: int = 5) -> dict[str, float]:
-    """Median seconds of each piece of work; the pieces take turns, after one warm-up each."""
+    """Median seconds of each computation; they take turns, after one warm-up each."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(rounds + 1):
         for name, run in work.items():
@@ -22,7 +22,7 @@ def medians(work: Work, rounds: int = 5) -> dict[str, float]:
 
 
 def products(work: Work) -> dict[str, int]:
-    """Floating-point operations in the matrix products and convolutions of each."""
+    """Count floating-point operations in matrix products and convolutions of each computation."""
     counts = {}
     for name, run in work.items():
         with FlopCounterMode(display=False) as counter:
@@ -34,11 +34,14 @@ def products(work: Work) -> dict[str, int]:
 def compare(
     title: str, work: Work, reference: str, limit: float, times: float = 1.0
 ) -> dict[str, float]:
-    """Run and print: the time of each, its ratio to the reference's, and how much of ``limit``,
-    the GFLOP/s of a large matrix product in float32, its own products reach; the medians.
+    """Run the computations, print their times, and return their median seconds.
+
+    Printed are the time of each, its ratio to the time of ``reference``, and the speed of its
+    matrix products, also as a share of ``limit``.
 
     Args:
-        times: how often the work would be done; its seconds are multiplied by it.
+        limit: GFLOP/s of a large matrix product in float32.
+        times: factor of the printed times, for work that is done more often than measured.
     """
     seconds = medians(work)
     print(f"\n{title}")

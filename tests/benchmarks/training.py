@@ -1,4 +1,4 @@
-"""Seconds for an epoch of 60,000 images, against others with the same networks and batch size."""
+"""Seconds for an epoch of 60,000 images, ours and others, with the same networks and batch."""
 
 import torch
 

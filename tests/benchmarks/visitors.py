@@ -1,8 +1,8 @@
-"""People who browse the app, without browsers: sessions that speak to the server as pages do.
+"""Simulated visitors of the app: sessions that talk to the server as browsers do.
 
-Each opens the app, waits until its page is whole, looks at it for a while and goes to the next.
-What they cost is the server's work and all that it sends, which is what a single machine shares
-among its visitors; their own machines draw.
+A visitor opens the app, waits for the whole page, looks at it for a while and opens the next page.
+So the server does all its work and sends all its data. Drawing is left out, because visitors draw
+on their own computers.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-LOOK = 5.0  # seconds for which a page is looked at
+LOOK = 5.0  # seconds for which a visitor looks at a page
 _LARGEST = 2**28  # bytes of a message
 
 
 class Visitors:
-    """So many sessions that browse at once.
+    """A number of sessions that browse at the same time.
 
     Attributes:
-        pages: how many pages they have got.
-        seconds: that each of them took, the first of a session left out.
+        pages: number of pages that the sessions have received.
+        seconds: seconds that each page took, without the first page of each session.
     """
 
     def __init__(self, url: str, count: int) -> None:
@@ -37,7 +37,7 @@ class Visitors:
         self.seconds: list[float] = []
 
     async def browse(self, stopped: threading.Event) -> None:
-        """Until stopped by another thread, or turned away."""
+        """Browse until another thread sets ``stopped``, or a session fails."""
         visits = [asyncio.ensure_future(self._visit(turn)) for turn in range(self.count)]
         while not stopped.is_set() and not any(each.done() for each in visits):
             await asyncio.wait(visits, timeout=0.1)
@@ -48,7 +48,7 @@ class Visitors:
                 raise found
 
     async def _visit(self, turn: int) -> None:
-        await asyncio.sleep(turn * LOOK / self.count)  # nobody comes at the same moment
+        await asyncio.sleep(turn * LOOK / self.count)  # visitors arrive one after another
         streamlit = [Subprotocol("streamlit")]
         async with connect(self.address, subprotocols=streamlit, max_size=_LARGEST) as socket:
             pages = await self._go(socket, "")
@@ -59,7 +59,7 @@ class Visitors:
                 self.seconds.append(asyncio.get_running_loop().time() - start)
 
     async def _go(self, socket: ClientConnection, page: str) -> list[str]:
-        """Ask for a page by its hash and take all of it; the hashes of all pages."""
+        """Request a page by its hash and receive all of it; return the hashes of all pages."""
         request = BackMsg()
         request.rerun_script.page_script_hash = page
         await socket.send(request.SerializeToString())
@@ -78,10 +78,10 @@ class Visitors:
 
 @contextlib.contextmanager
 def visitors(url: str, count: int) -> Iterator[Visitors]:
-    """Sessions that browse meanwhile, all of them there from the start.
+    """Let visitors browse during a ``with`` block, which starts when all have a page.
 
     Raises:
-        OSError, websockets.exceptions.WebSocketException: if one of them was turned away.
+        OSError, websockets.exceptions.WebSocketException: if the server refused one of them.
     """
     crowd, stopped = Visitors(url, count), threading.Event()
     with ThreadPoolExecutor(1) as pool:

@@ -1,7 +1,6 @@
 """Fixtures for tests that drive the real app in a real Chromium.
 
-Where there is none the tests are skipped, unless ``ELBO_ROOM_REQUIRE_BROWSER`` is set: then they
-fail.
+Without Chromium the tests are skipped. If ``ELBO_ROOM_REQUIRE_BROWSER`` is set, they fail instead.
 """
 
 import os
@@ -29,8 +28,8 @@ from tests.browser.driving import (
 )
 
 HERE = Path(__file__).parent
-expect.set_options(timeout=60_000)  # milliseconds: time decides no test, unless something hangs
-# Streamlit asks for its health under the path of a page before it asks under the root.
+expect.set_options(timeout=60_000)  # milliseconds; long, so that only a hang fails a test
+# Streamlit requests its health check below the path of a page first, then below the root.
 EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
 
 
@@ -42,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
-    """Playwright, where there is a browser for it to drive."""
+    """Playwright; skips or fails the test if no Chromium is installed."""
     if find_browser() is None:
         reason = "no Chromium on this computer; on Debian: apt-get install chromium"
         if os.environ.get("ELBO_ROOM_REQUIRE_BROWSER"):
@@ -64,7 +63,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 def app_server(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[App]:
-    """The app on a free port, with empty run and cache folders, anew for every test module."""
+    """The app on a free port with empty run and cache folders, started once for a test module."""
     assert browser.is_connected()
     folder = tmp_path_factory.mktemp(request.module.__name__.rpartition(".")[2])
     with running_app(folder) as app:
@@ -73,7 +72,7 @@ def app_server(
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh tab of 1440 × 900; errors in its console or on the page fail the test."""
+    """A new tab of 1440 × 900; errors in its console or on the page fail the test."""
     context = browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
     page = context.new_page()
     complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""The real app and a real browser: started, waited for, and ended without leftovers."""
+"""Start the real app and a real browser, wait for them, and end them with all their processes."""
 
 import os
 import re
@@ -24,30 +24,30 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-MARK = "ELBO_ROOM_STARTED_BY"  # in the environment of an app and of all it starts
+MARK = "ELBO_ROOM_STARTED_BY"  # variable of an app's processes; they all inherit its value
 DESKTOP, PHONE = (1440, 900), (390, 844)
 
 
 def find_browser() -> str | None:
-    """The path of a Chromium, if this computer has one."""
+    """Path of Chromium; None if it is not installed."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def launch(playwright: Playwright) -> Browser:
-    """A headless Chromium that talks to nobody but the app."""
+    """Start a headless Chromium that connects to nothing but the app."""
     return playwright.chromium.launch(executable_path=find_browser(), args=list(FLAGS))
 
 
 @dataclass
 class App:
-    """The app as a process of its own."""
+    """The app in its own process."""
 
     url: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def kill(self) -> None:
-        """End the server at once, as a crash would; workers go on."""
+        """End the server at once, as a crash would. Its workers go on."""
         self.process.kill()
         self.process.wait()
 
@@ -59,14 +59,14 @@ def running_app(
     settings: Mapping[str, str] | None = None,
     starting: Sequence[str] = ("app", "--port"),
 ) -> Iterator[App]:
-    """The app with its runs, cache and log in ``folder``, ended with all it started.
+    """Run the app with its runs, cache and log in ``folder``; end all its processes afterwards.
 
     Args:
         settings: environment variables.
-        starting: the module that starts it, with arguments of which the last takes the port.
+        starting: the module that starts the app, and its arguments; the port follows the last.
 
     Raises:
-        RuntimeError: with the log, if it does not start.
+        RuntimeError: if the app does not start; the message contains its log.
     """
     mark = uuid.uuid4().hex
     environment = isolated(folder) | {MARK: mark} | dict(settings or {})
@@ -93,26 +93,26 @@ def running_app(
 
 
 def isolated(folder: Path) -> dict[str, str]:
-    """This environment with runs and cache inside ``folder``."""
+    """Copy the environment, with runs and cache inside ``folder``."""
     places = {"VAE_RUNS_DIR": folder / "runs", "VAE_CACHE_DIR": folder / "cache"}
     return os.environ | {name: str(place) for name, place in places.items()}
 
 
 def free_port() -> int:
-    """A port nobody listens on just now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
 
 
 def end_offspring(mark: str) -> None:
-    """End what an app left running, such as detached workers, by the mark it inherited (Linux)."""
+    """End processes that an app left running, such as workers, by their inherited mark (Linux)."""
     wanted = f"{MARK}={mark}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if wanted in (entry / "environ").read_bytes().split(b"\0"):
                 os.kill(int(entry.name), signal.SIGKILL)
-        except OSError:  # not ours to read, or gone by now
+        except OSError:  # not readable, or already ended
             continue
 
 
@@ -128,7 +128,7 @@ def _await_health(app: App, seconds: float = 30) -> None:
 
 
 def settle(page: Page, seconds: float = 90) -> None:
-    """Wait until Streamlit has drawn the page and no script runs any more."""
+    """Wait until Streamlit has drawn the page and no script is running."""
     app = page.locator("[data-testid=stApp]")
     expect(app).to_have_attribute(
         "data-test-script-state", re.compile("notRunning|initial"), timeout=seconds * 1000
@@ -141,12 +141,12 @@ def settle(page: Page, seconds: float = 90) -> None:
 
 
 def expect_no_exception(page: Page) -> None:
-    """No page ever shows a traceback or Streamlit's own error box."""
+    """Check that the page shows no traceback and no error box of Streamlit."""
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def visit(page: Page, address: str, query: Mapping[str, str] | None = None) -> None:
-    """Open a page of the app and wait until it is drawn, without an error."""
+    """Open a page of the app, wait until it is drawn, and check that it shows no error."""
     text = "&".join(f"{key}={value}" for key, value in (query or {}).items())
     page.goto(f"{address}?{text}" if text else address)
     settle(page)
@@ -154,5 +154,5 @@ def visit(page: Page, address: str, query: Mapping[str, str] | None = None) -> N
 
 
 def plot(page: Page, chart: str) -> Locator:
-    """A chart by its key. What it replaced stays in the page, hidden, until the script is done."""
+    """Find a chart by its key. Until the script ends, the page also holds the old chart, hidden."""
     return page.locator(f".st-key-{chart}:not([data-retained]) .js-plotly-plot")

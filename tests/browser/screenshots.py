@@ -1,7 +1,7 @@
-"""Pictures of the pages: ``python -m tests.browser.screenshots --out DIR [--page /latent]``.
+"""Take screenshots of pages: ``python -m tests.browser.screenshots --out DIR [--page /latent]``.
 
-Every page at 1440 × 900 and 390 × 844, light and dark. Starts the app for it, on the runs of
-``--runs`` (or none), unless ``--url`` names one that is running.
+Every page at 1440 × 900 and 390 × 844, light and dark. The app is started for it, with the runs of
+``--runs`` or none, unless ``--url`` names a running app.
 """
 
 import argparse
@@ -21,7 +21,7 @@ SCHEMES = ("light", "dark")
 
 
 def main() -> None:
-    """Take the pictures that the command line asks for."""
+    """Take the screenshots that the command line asks for."""
     options = _arguments()
     options.out.mkdir(parents=True, exist_ok=True)
     pages = options.page or ["/", *(f"/{name}" for name in list(PAGES)[1:])]
@@ -36,7 +36,7 @@ def main() -> None:
 def take(
     browser: Browser, url: str, page: str, size: str, scheme: str, options: argparse.Namespace
 ) -> Path:
-    """One picture; its path."""
+    """Take one screenshot and return its path."""
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -75,14 +75,24 @@ def _arguments() -> argparse.Namespace:
         prog="python -m tests.browser.screenshots", description=__doc__
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
-    parser.add_argument("--page", action="append", help="an address such as /latent?model=…; all")
-    parser.add_argument("--size", action="append", choices=SIZES, help="which window; both")
-    parser.add_argument("--scheme", action="append", choices=SCHEMES, help="which theme; both")
+    parser.add_argument(
+        "--page", action="append", help="an address such as /latent?model=… (default: all pages)"
+    )
+    parser.add_argument(
+        "--size", action="append", choices=SIZES, help="size of the window (default: both)"
+    )
+    parser.add_argument(
+        "--scheme", action="append", choices=SCHEMES, help="colour theme (default: both)"
+    )
     parser.add_argument("--runs", type=Path, help="a run store to show")
-    parser.add_argument("--url", help="an app that is running already")
-    parser.add_argument("--wait", type=float, default=1.0, help="seconds to wait once drawn")
-    parser.add_argument("--scale", type=float, default=1.0, help="device pixels a pixel")
-    parser.add_argument("--full", action="store_true", help="the whole page, not the window")
+    parser.add_argument("--url", help="address of a running app")
+    parser.add_argument(
+        "--wait", type=float, default=1.0, help="seconds to wait after the page is drawn"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="device pixels for each pixel")
+    parser.add_argument(
+        "--full", action="store_true", help="take the whole page, not only the window"
+    )
     options = parser.parse_args()
     options.size = options.size or list(SIZES)
     options.scheme = options.scheme or list(SCHEMES)

@@ -1,4 +1,4 @@
-"""Models that several tests look at."""
+"""Data sets, models and runs that several tests share."""
 
 import shutil
 from collections.abc import Callable
@@ -22,10 +22,10 @@ from vae_core.settings.choices import POSTERIORS, PosteriorName
 from vae_core.settings.config import RunConfig
 from vae_core.training.trainer import Training
 
-torch.set_num_threads(1)  # the models here are small: more threads only wait for each other
+torch.set_num_threads(1)  # with such small models, more threads only wait for each other
 
 FAMILIES = POSTERIORS
-SLOW_FIXTURES = {  # that train or score for longer than a second
+SLOW_FIXTURES = {  # they train or score for over a second
     "trained", "calibration", "digit_gap", "gaussian_chains", "report", "states",
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ def test_digits(digits: Dataset) -> Tensor:
 
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
-    """Where the MNIST files lie; the test is skipped where VAE_DATA_DIR has none."""
+    """Folder of the MNIST files; skips the test if VAE_DATA_DIR has none."""
     own = data_folder()
     for folder in [own / "mnist", own] if own else []:
         if list(folder.glob("t10k-images-idx3-ubyte*")):
@@ -65,7 +65,7 @@ def mnist(mnist_folder: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
-    """A d = 2 model of the digits for a family, trained for a second or two."""
+    """A function that returns a d = 2 model of the digits for a family, trained for 1 or 2 s."""
 
     @cache
     def train(family: PosteriorName) -> VAE:
@@ -80,7 +80,7 @@ def trained(digits: Dataset) -> Callable[[PosteriorName], VAE]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run on the digits, d = 16, without calibration or report; not to be written to."""
+    """A finished run on the digits, d = 16, without calibration or report. Do not change it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     pretrained = pretrained_folder() / "digits-mean-field-d16"
     shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("calibration*", "detection*"))
@@ -94,7 +94,7 @@ def finished_model(finished: Run) -> VAE:
 
 @pytest.fixture(scope="session")
 def calibration(finished: Run, finished_model: VAE, digits: Dataset) -> Calibration:
-    """That of the finished run, by 200 images."""
+    """The calibration of the finished run, with 200 images."""
     return result_of(calibrate_steps(finished, finished_model, digits))
 
 

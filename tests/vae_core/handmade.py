@@ -1,4 +1,4 @@
-"""Models with a real encoder and posterior family, whose true posterior is known; float64."""
+"""Models in float64 with an encoder and posterior family, whose true posterior is known."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ from vae_core.settings.config import ModelConfig
 
 
 def linear_model(truth: LinearGaussian, family: PosteriorName) -> VAE:
-    """The linear-Gaussian model, with an encoder that knows nothing of it."""
+    """The linear-Gaussian model as a VAE with an untrained encoder."""
     pixels, d = truth.weight.shape
     model = _untrained(
         ModelConfig(
@@ -42,7 +42,7 @@ def _untrained(config: ModelConfig, kind: type[VAE] = VAE) -> VAE:
 
 
 class Ridge(VAE):
-    """A VAE of one pixel whose p(z|x) is a narrow ridge at 45°, slightly curved."""
+    """A VAE of one pixel. Its p(z|x) is a narrow ridge at 45°, slightly curved."""
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         along, across = (z[..., 0] + z[..., 1]) / 2**0.5, (z[..., 0] - z[..., 1]) / 2**0.5
@@ -51,7 +51,7 @@ class Ridge(VAE):
 
 
 def ridge_model(family: PosteriorName) -> VAE:
-    """d = 2, one pixel, which moves the ridge."""
+    """An untrained ``Ridge`` with d = 2; the value of its pixel moves the ridge."""
     config = ModelConfig(
         posterior=family,
         latent_size=2,
@@ -63,7 +63,7 @@ def ridge_model(family: PosteriorName) -> VAE:
 
 
 def change_weights(path: Path) -> bytes:
-    """Change one bit of a model's weights; the file as it was."""
+    """Change one bit of a model's weights; return the file's former content."""
     kept = path.read_bytes()
     path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
     return kept

@@ -1,4 +1,4 @@
-"""Models of which everything is known: linear decoder, Gaussian pixels."""
+"""Linear-Gaussian models, whose posterior and log p(x) are known exactly."""
 
 import math
 
@@ -12,7 +12,7 @@ from vae_core.settings.config import ModelConfig
 
 
 def linear_gaussian(d: int, pixels: int, scale: float = 0.7, seed: int = 0) -> LinearGaussian:
-    """Correlated columns, so that the true posterior is correlated; float64."""
+    """A model in float64 with correlated columns, so that its true posterior is correlated."""
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(pixels, d, generator=generator, dtype=torch.float64)
     weight = weight + 0.6 * weight[:, :1]
@@ -21,7 +21,7 @@ def linear_gaussian(d: int, pixels: int, scale: float = 0.7, seed: int = 0) -> L
 
 
 def simulated(truth: LinearGaussian, count: int, seed: int = 1) -> tuple[Tensor, Tensor]:
-    """Images (count, 1, 1, D) and the latents (count, d) that they come from."""
+    """Draw images (count, 1, 1, D) and return them with their latents (count, d)."""
     generator = torch.Generator().manual_seed(seed)
     pixels, d = truth.weight.shape
     z = torch.randn(count, d, generator=generator, dtype=torch.float64)
@@ -35,8 +35,8 @@ def linear_vae(
 ) -> VAE:
     """The model as a VAE in float64 whose encoder gives the best Gaussian of the family.
 
-    That is a linear function of x for the mean, and the same covariance for every x. It is
-    ``narrowing`` times too narrow.
+    The mean of this Gaussian is a linear function of x; its covariance is the same for every x. Its
+    standard deviations are divided by ``narrowing``.
     """
     pixels, d = truth.weight.shape
     config = ModelConfig(

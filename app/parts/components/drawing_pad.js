@@ -1,7 +1,7 @@
-// A pad to draw on. The browser holds the strokes; the server hears of them when the pen is lifted.
+// A pad to draw on. The browser keeps the strokes and sends them when the pen is lifted.
 
 const INSTANCES = new WeakMap();
-const CLOSE = 0.003; // points nearer than that to the last one, as a share of the side, say nothing
+const CLOSE = 0.003; // points nearer than this to the last one are left out, as a share of the side
 
 export default function ({ data, parentElement, setStateValue }) {
   if (!INSTANCES.has(parentElement)) INSTANCES.set(parentElement, new Pad(parentElement, data));
@@ -13,8 +13,8 @@ class Pad {
     this.root = document.createElement("div");
     this.root.className = "drawing";
     this.root.innerHTML = `<div class="pad"><canvas tabindex="0" role="img"></canvas></div><div class="buttons">
-      <button class="undo" type="button" title="Takes the last stroke back (Ctrl+Z); the score follows.">Undo</button>
-      <button class="clear" type="button" title="Wipes the pad, to draw something else.">Clear</button>
+      <button class="undo" type="button" title="Removes the last stroke (Ctrl+Z). The score is updated.">Undo</button>
+      <button class="clear" type="button" title="Clears the pad for another drawing.">Clear</button>
     </div>`;
     parent.appendChild(this.root);
     this.canvas = this.root.querySelector("canvas");
@@ -100,7 +100,7 @@ class Pad {
     this.send(strokes);
   }
 
-  // ---- what is seen
+  // ---- the picture
 
   draw() {
     const side = this.canvas.clientWidth;

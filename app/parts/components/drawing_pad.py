@@ -1,4 +1,4 @@
-"""A pad to draw on with the mouse, a pen or a finger; it tells of every stroke once it is done."""
+"""A pad to draw on with the mouse, a pen or a finger; it sends every finished stroke."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,10 @@ _component = component(
 
 
 def sent_strokes(key: str) -> list[Stroke] | None:
-    """What the browser last sent, None if nothing usable. To be asked before the pad is drawn."""
+    """Return the drawing that the browser last sent; None if it is not valid.
+
+    Call it before :func:`drawing_pad`.
+    """
     return strokes_of((st.session_state.get(key) or {}).get("strokes"))
 
 
@@ -27,8 +30,8 @@ def drawing_pad(key: str, strokes: Sequence[Stroke], width: float) -> None:
     """Draw the pad and its buttons.
 
     Args:
-        strokes: what is on the pad when it is first shown; from then on the browser knows best.
-        width: of the next stroke, as a share of the pad's side.
+        strokes: the drawing at first; afterwards the browser keeps the drawing.
+        width: width of the next stroke, as a share of the pad's side.
     """
     shown = [{"width": stroke.width, "points": stroke.points} for stroke in strokes]
     data = {"strokes": shown, "width": width, "inks": style.INK}
@@ -36,4 +39,4 @@ def drawing_pad(key: str, strokes: Sequence[Stroke], width: float) -> None:
 
 
 def _nothing() -> None:
-    """A state of a component exists only where there is a callback for it."""
+    """Do nothing: Streamlit keeps a component's state only if a callback is given for it."""

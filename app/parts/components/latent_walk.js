@@ -1,10 +1,10 @@
-// Moves z by sliders and by a pad, and shows what the server decodes there.
+// Moves z by sliders and on a map, and shows the image that the server decodes from z.
 //
-// One position at a time is under way to the server; the latest of those that came meanwhile
-// follows when its image is back. So nothing piles up, however fast the mouse is.
+// Only one position at a time is sent to the server. When its image has arrived, the latest position
+// is sent next; those in between are dropped. So no queue builds up, however fast the mouse is.
 
 const INSTANCES = new WeakMap();
-const PATIENCE = 1500; // ms after which an answer is no longer waited for
+const PATIENCE = 1500; // ms to wait for an answer
 
 export default function ({ data, parentElement, setStateValue }) {
   if (!INSTANCES.has(parentElement)) INSTANCES.set(parentElement, new Walk(parentElement));
@@ -21,8 +21,8 @@ class Walk {
     this.root.innerHTML = `<div class="grid">
       <div class="pad"><canvas tabindex="0" role="application"></canvas><p></p></div>
       <div class="sliders"><div class="buttons">
-        <button class="back" title="Puts every slider back to the posterior mean of the chosen image.">Back to the image</button>
-        <button class="random" title="Draws every latent number from the prior, as a new image is generated.">Draw z from the prior</button>
+        <button class="back" title="Moves every slider back to the posterior mean of the chosen image.">Back to the image</button>
+        <button class="random" title="Draws every z from the prior, as for a newly generated image.">Draw z from the prior</button>
       </div><div class="rows"></div></div>
       <div class="picture"><canvas class="large" role="img" aria-label="The decoded image"></canvas>
         <div class="below"><div><canvas class="small" role="img" aria-label="The chosen image"></canvas>
@@ -166,7 +166,7 @@ class Walk {
     return axes.map((axis) => axis.reduce((sum, a, i) => sum + a * (z[i] - origin[i]), 0));
   }
 
-  // What z holds outside the plane stays.
+  // The part of z outside the plane stays as it is.
   moveInPlane(place, settled) {
     const { axes } = this.data.pad;
     const now = this.inPlane(this.z);

@@ -1,6 +1,6 @@
-"""Sliders and a pad that move z, and the image it decodes to, live while the mouse is down.
+"""Sliders and a map that move z, with the decoded image, updated while the mouse is down.
 
-Streamlit's own slider tells of a value only once it is let go.
+Streamlit's own slider sends its value only when the mouse is released.
 """
 
 import base64
@@ -28,7 +28,7 @@ _component = component(
 
 @dataclass(frozen=True)
 class Slider:
-    """A latent dimension that has a slider: which, what it is called, and a word on it."""
+    """A slider for a latent dimension: its index, its name, a short note, whether it is dead."""
 
     dimension: int
     name: str
@@ -38,14 +38,14 @@ class Slider:
 
 @dataclass(frozen=True)
 class Pad:
-    """A map to move z in, and the plane it shows.
+    """A map on which z can be moved.
 
     Attributes:
-        points: where the data lie, (N, 2).
-        labels: their classes, (N,).
-        origin, axes: the plane in the latent space, (d,) and (2, d).
-        centre: where z = 0 is in the plane, (2,).
-        titles: of the two axes.
+        points: positions of images on the map, (N, 2).
+        labels: classes of these images, (N,).
+        origin, axes: the map's plane in the latent space, (d,) and (2, d).
+        centre: position of z = 0 on the map, (2,).
+        titles: titles of the two axes.
     """
 
     points: np.ndarray
@@ -57,9 +57,11 @@ class Pad:
 
 
 def answer(key: str, anchor: str, d: int) -> tuple[list[float] | None, bool, int]:
-    """What the browser last sent for this anchor: z (d,), whether it is let go, and a number.
+    """Return what the browser last sent for this anchor. Call it before :func:`latent_walk`.
 
-    z is None if nothing usable was sent. To be called before :func:`latent_walk` is drawn.
+    Returns:
+        z (d,), or None if nothing valid was sent; whether the mouse was released; the number of
+        the message.
     """
     sent = (st.session_state.get(key) or {}).get("walk")
     if not isinstance(sent, Mapping) or sent.get("anchor") != anchor:
@@ -89,14 +91,14 @@ def latent_walk(
     """Draw the controls and the image.
 
     Args:
-        anchor: names what ``start`` belongs to; once it changes, the controls take up ``z``.
-        number: of the answer that ``image`` belongs to.
-        z: where the controls stand, (d,).
-        start: where "Back to the image" leads, (d,).
+        anchor: identifies the model and the image; when it changes, the controls move to ``z``.
+        number: number of the browser's message that ``image`` answers.
+        z: position of the controls, (d,).
+        start: position that "Back to the image" returns to, (d,).
         image: E[x|z], (H, W) or (H, W, 3) in [0, 1].
-        target: the chosen image, likewise.
+        target: the chosen image, in the same form.
         readouts: label, value and colour of the numbers under the image.
-        reach: how far from 0 the sliders go.
+        reach: the sliders go from −reach to reach.
     """
     data = {
         "anchor": anchor,
@@ -118,7 +120,7 @@ def latent_walk(
 
 
 def _nothing() -> None:
-    """A state of a component exists only where there is a callback for it."""
+    """Do nothing: Streamlit keeps a component's state only if a callback is given for it."""
 
 
 def _text(image: np.ndarray) -> str:

@@ -1,8 +1,8 @@
-// Takes images from the clipboard: by Ctrl+V anywhere on the page, or by a button.
+// Reads images from the clipboard: by Ctrl+V anywhere on the page, or by a button.
 
 const INSTANCES = new WeakMap();
 const KEYS = /Mac|iP(hone|ad)/.test(navigator.platform) ? "⌘V" : "Ctrl+V";
-const NOTHING = "There is no image in the clipboard: copy one first, or take a screenshot into it.";
+const NOTHING = "There is no image in the clipboard. Copy an image or take a screenshot first.";
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!INSTANCES.has(parentElement)) INSTANCES.set(parentElement, new Box(parentElement));
@@ -16,7 +16,7 @@ class Box {
   constructor(parent) {
     this.root = document.createElement("div");
     this.root.className = "paste";
-    this.root.innerHTML = `<button type="button" title="Reads the clipboard and scores the image in it.">Paste an image</button>
+    this.root.innerHTML = `<button type="button" title="Reads an image from the clipboard and scores it.">Paste an image</button>
       <span>or press ${KEYS} anywhere on this page</span><p role="status"></p>`;
     parent.appendChild(this.root);
     this.parent = parent;
@@ -38,14 +38,14 @@ class Box {
   take(event) {
     const files = [...(event.clipboardData?.files ?? [])];
     const writing = event.composedPath()[0].matches?.("input, textarea, [contenteditable]");
-    if (!files.length && writing) return; // text, where text is wanted
+    if (!files.length && writing) return; // text pasted into a text field
     if (files.length) event.preventDefault();
     this.give(files);
   }
 
   async read() {
     if (!navigator.clipboard?.read) {
-      this.say(`This browser lets no button read the clipboard here: press ${KEYS} instead.`);
+      this.say(`In this browser a button cannot read the clipboard here. Press ${KEYS} instead.`);
       return;
     }
     try {
@@ -56,14 +56,14 @@ class Box {
       }
       await this.give(found);
     } catch {
-      this.say(`The browser did not let this page read the clipboard: allow it beside the address, or press ${KEYS}.`);
+      this.say(`The browser did not let this page read the clipboard. Allow it beside the address, or press ${KEYS}.`);
     }
   }
 
   async give(files) {
     if (!files.length) return this.say(NOTHING);
     if (files.some((file) => file.size > this.most * 1e6)) {
-      return this.say(`An image of more than ${this.most} MB is too large to paste: give it as a file.`);
+      return this.say(`An image of more than ${this.most} MB is too large to paste. Upload it as a file.`);
     }
     this.say("");
     this.send(await Promise.all(files.map(base64)));

@@ -1,4 +1,4 @@
-"""A button that takes an image from the clipboard, and Ctrl+V, which does so too."""
+"""A button that reads an image from the clipboard, as Ctrl+V does."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _component = component(
 
 
 def pasted(key: str) -> list[bytes]:
-    """The image files that were just pasted. To be called from ``on_change`` alone."""
+    """Return the image files that were just pasted. Call it in ``on_change`` only."""
     sent = (st.session_state.get(key) or {}).get("images")
     if not isinstance(sent, list):
         return []
@@ -32,7 +32,7 @@ def paste_box(key: str, megabytes: int, on_change: Any) -> None:
     """Draw the button.
 
     Args:
-        megabytes: how large an image may be.
-        on_change: called when something was pasted; see :func:`pasted`.
+        megabytes: largest size of an image.
+        on_change: called when an image was pasted; see :func:`pasted`.
     """
     _component(key=key, data={"megabytes": megabytes}, on_images_change=on_change)

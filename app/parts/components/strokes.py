@@ -1,4 +1,4 @@
-"""A drawing: strokes of a pen as the browser sends them, and the picture that they make."""
+"""A drawing: strokes of a pen as the browser sends them, drawn as a picture."""
 
 import io
 import math
@@ -8,19 +8,19 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-SIDE = 280  # of the picture, in pixels
-_SMOOTH = 3  # it is drawn so many times larger, then reduced
+SIDE = 280  # side of the picture, in pixels
+_SMOOTH = 3  # the picture is drawn this many times larger, then reduced
 _MOST_NUMBERS = 100_000  # in a drawing; a busy one has a few thousand
-_WIDEST = 0.5
+_WIDEST = 0.5  # stroke, as a share of the side
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """From pen down to pen up.
+    """A line from pen down to pen up.
 
     Attributes:
-        width: as a share of the picture's side.
-        points: x and y in turn, from the top left, as shares of the side; a dot has one of each.
+        width: width of the line, as a share of the picture's side.
+        points: x₁, y₁, x₂, y₂, … from the top left, as shares of the side; a dot is one point.
     """
 
     width: float
@@ -28,15 +28,15 @@ class Stroke:
 
 
 def brush(side: int) -> float:
-    """The width of a stroke that looks like the training images' ink, at ``side`` pixels.
+    """Width of a stroke that looks like the strokes of training images of ``side`` pixels.
 
-    A pen of MNIST is two and a half pixels wide, and one pixel is the least that any image shows.
+    Strokes of MNIST are about 2.5 pixels wide. One pixel is the smallest width that an image shows.
     """
     return max(0.085, 1 / side)
 
 
 def strokes_of(sent: Any) -> list[Stroke] | None:
-    """Strokes from what a browser sent; None if that is no drawing."""
+    """Read strokes from a browser's message; return None if it is not a valid drawing."""
     try:
         strokes = [_stroke(each["width"], each["points"]) for each in sent]
     except (TypeError, KeyError, ValueError):
@@ -47,13 +47,13 @@ def strokes_of(sent: Any) -> list[Stroke] | None:
 def _stroke(width: Any, points: Any) -> Stroke:
     numbers = tuple(float(each) for each in points)
     if not numbers or len(numbers) % 2 or not all(map(math.isfinite, (width, *numbers))):
-        raise ValueError("no stroke")
+        raise ValueError("not a stroke")
     inside = tuple(min(max(each, -1.0), 2.0) for each in numbers)
     return Stroke(min(max(float(width), 0.005), _WIDEST), inside)
 
 
 def picture(strokes: Iterable[Stroke]) -> bytes:
-    """The drawing as a PNG: light ink on a dark ground, grey, ``SIDE`` pixels square."""
+    """Draw the strokes as a grey PNG of ``SIDE`` × ``SIDE`` pixels, light ink on a dark ground."""
     large = SIDE * _SMOOTH
     image = Image.new("L", (large, large), 0)
     pen = ImageDraw.Draw(image)

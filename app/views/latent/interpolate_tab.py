@@ -6,7 +6,7 @@ import streamlit as st
 from app.figures import latent_sheets as sheets
 from app.figures.pictures import as_picture
 from app.parts import charts, widgets
-from app.services.latent import View
+from app.services.latent import View, prior_moments
 from app.views.latent import code, data, selection
 from vae_core.analysis import latent
 
@@ -52,7 +52,7 @@ def interpolate(view: View, index: int) -> None:
         )
         lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
         charts.chart(
-            sheets.length_figure(lengths, view.d),
+            sheets.length_figure(lengths, prior_moments(view.choice)),
             "latent-lengths",
             "Distance of both paths from the origin. The straight path comes nearer to the origin.",
         )

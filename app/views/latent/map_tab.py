@@ -11,7 +11,7 @@ from app.figures import latent_map as figures
 from app.figures import style
 from app.parts import charts, widgets
 from app.services import latent
-from app.services.latent import Cloud, View
+from app.services.latent import Cloud, View, prior_on_map
 from app.shell import navigation
 from app.views.latent import code, data, selection
 from app.views.latent.data import Point
@@ -64,7 +64,7 @@ def show_map(view: View, index: int) -> None:
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        around.plane.project(np.zeros(view.d)),
+        prior_on_map(around.plane, view.choice),
         scale=scale,
         chosen=_place(view, around, _drawn_as_chosen((view.identity(), colour), index)),
     )

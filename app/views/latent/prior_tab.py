@@ -5,7 +5,7 @@ import streamlit as st
 from app.figures import latent_sheets as sheets
 from app.parts import charts, widgets
 from app.services import latent as latent_service
-from app.services.latent import View
+from app.services.latent import View, prior_moments
 from app.views.latent import code, data
 from app.views.latent.decode_tab import dead_names
 from vae_core.settings.protocol import Protocol
@@ -35,7 +35,7 @@ def prior(view: View, _index: int) -> None:
     with right:
         shown = dims.order[:MAX_HISTOGRAMS].tolist()
         charts.chart(
-            sheets.aggregate_figure(draws, shown),
+            sheets.aggregate_figure(draws, shown, prior_moments(view.choice)),
             "latent-aggregate",
             f"Histograms of {len(draws):,} draws of z in {len(shown)} dimensions, with the density "
             "of the prior.",

@@ -12,6 +12,7 @@ from app.parts import charts, missing_data, widgets
 from app.parts.text import shown_path
 from app.services import latent as latent_service
 from app.services import models
+from app.services.latent import prior_on_map
 from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
@@ -58,7 +59,7 @@ def _map(choice: Choice, places: latent_service.Places) -> None:
         info.classes,
         d,
         places.plane.explained.tolist(),
-        places.plane.project(np.zeros(d)),
+        prior_on_map(places.plane, choice),
         height=_HEIGHT,
     )
     alt = f"Scatter plot: posterior means of {len(places.index):,} training images, by class."

@@ -9,7 +9,7 @@ from app.figures import style
 from app.parts import charts
 from app.services import data
 from app.services import latent as latent_service
-from app.services.latent import Places, View
+from app.services.latent import Places, View, prior_on_map
 from app.services.models import Choice
 from app.views.score.inputs import DRAWING, Given
 from app.views.score.job import SEED, Job
@@ -73,7 +73,7 @@ def _figure(
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        around.plane.project(np.zeros(view.d)),
+        prior_on_map(around.plane, choice),
         chosen=mean if view.d == 1 else None,  # for d = 1 the figure places the point itself
         height=_HEIGHT,
     )

@@ -244,7 +244,13 @@ def latent(now: "Walk", about: "Reference") -> None:
     )  # fmt: skip
     with _body("latent"):
         figure = start_diagram.latent(
-            now.points[-1], about.probe_points[-1], about.probe_log_q, about.z_mean, about.z_sd
+            now.points[-1],
+            about.probe_points[-1],
+            about.probe_log_q,
+            about.z_mean,
+            about.z_sd,
+            about.prior,
+            about.probe_log_p,
         )
         alt = "The latent z within q(z|x), over the prior p(z)"
         charts.chart(figure, "latent", alt, _table("z", now.points[-1]))

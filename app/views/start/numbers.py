@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.figures.prior import Prior
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
@@ -89,6 +90,8 @@ class Reference:
             |ε| = 1, 2 and 3, each (``_RING_POINTS``, 2), one after the other; else (0, d).
         probe_points: positions of the probe at each flow stage, (T + 1, N, d).
         probe_log_q: log q(z|x) at the last of these positions, (N,).
+        prior: mean and standard deviation of each z_i under p(z), (d,).
+        probe_log_p: log p(z) at the same positions, (N,).
     """
 
     mean: Floats
@@ -104,6 +107,8 @@ class Reference:
     probe: Floats
     probe_points: Floats
     probe_log_q: Floats
+    prior: Prior
+    probe_log_p: Floats
 
     @property
     def diagonal(self) -> bool:
@@ -174,6 +179,8 @@ def reference(model: VAE, x: Tensor) -> Reference:
         probe=probe,
         probe_points=_stack(path.points, len(probe)),
         probe_log_q=_rows(path.log_q),
+        prior=Prior(*(each.cpu().double().numpy() for each in model.prior.moments())),
+        probe_log_p=_rows(model.log_prior(path.z)),
     )
 
 

@@ -11,8 +11,13 @@ import pytest
 from app.figures import latent_map as figures
 from app.figures import latent_sheets as sheets
 from app.figures import style
+from app.figures.prior import Prior, PriorOnPlane, prior_on_plane
 
 CLASSES = tuple("0123456789")
+
+
+def standard(d: int) -> Prior:
+    return Prior(np.zeros(d), np.ones(d))
 
 
 def cloud(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -22,8 +27,8 @@ def cloud(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.n
 
 def mapped(count: int = 120, d: int = 2, **changes: Any) -> go.Figure:
     points, index, labels = cloud(count)
-    centre = changes.pop("centre", np.zeros(2))
-    return figures.map_figure(points, index, labels, CLASSES, d, [0.6, 0.3], centre, **changes)
+    prior = changes.pop("prior", PriorOnPlane(np.zeros(2), np.eye(2)))
+    return figures.map_figure(points, index, labels, CLASSES, d, [0.6, 0.3], prior, **changes)
 
 
 def traces(figure: go.Figure) -> list[Any]:
@@ -86,11 +91,34 @@ def test_the_point_drawn_as_chosen_gives_way_to_one_that_is_clicked() -> None:
 
 
 def test_the_prior_lies_behind_the_points_at_one_two_and_three_sigma() -> None:
-    circles: list[Any] = list(mapped(centre=np.array([0.5, -2.0])).layout.shapes)  # type: ignore[attr-defined]
+    prior = PriorOnPlane(np.array([0.5, -2.0]), np.eye(2))
+    circles: list[Any] = list(mapped(prior=prior).layout.shapes)  # type: ignore[attr-defined]
     assert [(c.type, c.layer) for c in circles] == [("circle", "below")] * 3
     assert [(c.x0, c.x1, c.y0, c.y1) for c in circles] == [
         (0.5 - r, 0.5 + r, -2.0 - r, -2.0 + r) for r in (1, 2, 3)
     ]
+
+
+def test_a_prior_of_other_moments_lies_where_it_is_and_as_wide_as_it_is() -> None:
+    shifted = Prior(np.array([0.5, -2.0]), np.array([1.0, 3.0]))
+    plane = prior_on_plane(shifted, shifted.mean, np.eye(2))
+    ellipses: list[Any] = list(mapped(prior=plane).layout.shapes)  # type: ignore[attr-defined]
+    assert [(e.x0, e.x1, e.y0, e.y1) for e in ellipses] == [
+        (0.5 - r, 0.5 + r, -2.0 - 3 * r, -2.0 + 3 * r) for r in (1, 2, 3)
+    ]
+    lines: list[Any] = list(mapped(d=1, prior=plane).layout.shapes)  # type: ignore[attr-defined]
+    assert [line.x0 for line in lines] == [0.5 + s for s in range(-3, 4)]
+
+
+def test_on_a_tilted_plane_the_prior_is_a_tilted_ellipse() -> None:
+    axes = np.array([[0.6, 0.8, 0.0], [-0.8, 0.6, 0.0]])
+    plane = prior_on_plane(Prior(np.zeros(3), np.array([1.0, 4.0, 2.0])), np.zeros(2), axes)
+    np.testing.assert_allclose(plane.covariance, axes @ np.diag([1, 16, 4]) @ axes.T)
+    away = np.linalg.solve(np.linalg.cholesky(plane.covariance), plane.contour(2).T)
+    np.testing.assert_allclose(np.hypot(*away), 2)
+    shapes: list[Any] = list(mapped(d=3, prior=plane).layout.shapes)  # type: ignore[attr-defined]
+    assert [shape.type for shape in shapes] == ["path"] * 3
+    assert prior_on_plane(standard(3), np.zeros(2), axes).is_aligned
 
 
 def test_circles_are_round() -> None:
@@ -235,11 +263,14 @@ def test_the_table_of_a_sheet_holds_every_pixel() -> None:
 
 def test_both_ways_are_drawn_with_the_length_the_prior_has() -> None:
     ways = {"straight": np.array([2.0, 1.0, 2.0]), "spherical": np.array([2.0, 2.0, 2.0])}
-    figure = sheets.length_figure(ways, d=16)
+    figure = sheets.length_figure(ways, standard(16))
     assert {t.name: list(t.y) for t in traces(figure)} == {k: list(v) for k, v in ways.items()}
     (line,) = figure.layout.shapes  # type: ignore[attr-defined]
     assert line.y0 == line.y1 == 4.0
     assert figure.layout.yaxis.range[1] > 4  # type: ignore[attr-defined]
+    shifted = sheets.length_figure(ways, Prior(np.full(16, 2.0), np.full(16, 1.5)))
+    (line,) = shifted.layout.shapes  # type: ignore[attr-defined]
+    assert line.y0 == 10.0, "the root of 16 (2² + 1.5²)"
 
 
 # ---- dimensions
@@ -256,7 +287,7 @@ def test_dimensions_stand_in_order_and_the_dead_are_grey() -> None:
 @pytest.mark.parametrize("dims", [[0], [2, 0], [4, 3, 2, 1, 0]])
 def test_each_dimension_has_its_histogram_beside_the_prior(dims: list[int]) -> None:
     draws = np.random.default_rng(0).normal(np.arange(5), 1, size=(4000, 5))
-    figure = sheets.aggregate_figure(draws, dims)
+    figure = sheets.aggregate_figure(draws, dims, standard(5))
     bars = [t for t in traces(figure) if t.type == "bar"]
     curves = [t for t in traces(figure) if t.type == "scatter"]
     assert len(bars) == len(curves) == len(dims)
@@ -266,3 +297,14 @@ def test_each_dimension_has_its_histogram_beside_the_prior(dims: list[int]) -> N
         assert bar.xaxis == curve.xaxis
     titles = [a.text for a in figure.layout.annotations]  # type: ignore[attr-defined]
     assert [t.partition(":")[0] for t in titles] == [figures.dimension_name(i) for i in dims]
+
+
+def test_the_histograms_show_a_shifted_prior_at_its_place() -> None:
+    draws = np.random.default_rng(0).normal(2, 0.5, size=(1000, 2))
+    prior = Prior(np.array([0.0, 2.0]), np.array([1.0, 1.5]))
+    figure = sheets.aggregate_figure(draws, [0, 1], prior)
+    curves = [t for t in traces(figure) if t.type == "scatter"]
+    for curve, mean, sd in zip(curves, prior.mean, prior.sd, strict=True):
+        density = np.asarray(curve.y)
+        assert np.average(curve.x, weights=density) == pytest.approx(mean, abs=0.01)
+        assert density.max() == pytest.approx(1 / (sd * np.sqrt(2 * np.pi)), rel=1e-3)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from app.figures import start_diagram, start_estimates, style
+from app.figures.prior import Prior
 
 RNG = np.random.default_rng(0)
 MEAN, SCALE = np.array([0.5, -2.0]), np.array([[0.2, 0.0], [0.1, 0.05]])
@@ -16,6 +17,23 @@ def circles() -> np.ndarray:
     angle = np.linspace(0, 2 * np.pi, 33)
     ring = np.stack([np.cos(angle), np.sin(angle)], -1)
     return np.concatenate([radius * ring for radius in start_diagram.RADII])
+
+
+def latent(
+    z: np.ndarray,
+    probe_z: np.ndarray,
+    log_q: np.ndarray,
+    mean: np.ndarray,
+    sd: np.ndarray,
+    prior_mean: float = 0.0,
+    prior_sd: float = 1.0,
+) -> go.Figure:
+    """The figure of z over a prior of independent normal dimensions, all alike."""
+    d = z.shape[1]
+    moments = Prior(np.full(d, prior_mean), np.full(d, prior_sd))
+    away = (probe_z - prior_mean) / prior_sd
+    log_p = -0.5 * (away**2 + np.log(2 * np.pi)).sum(1) - d * np.log(prior_sd)
+    return start_diagram.latent(z, probe_z, log_q, mean, sd, moments, log_p)
 
 
 def spec(figure: go.Figure) -> dict[str, Any]:
@@ -46,9 +64,7 @@ def test_noise_and_latent_show_the_followed_draw_where_it_is(d: int) -> None:
     drawn = (
         (start_diagram.noise(epsilon, probe), epsilon, "this ε" if d < 3 else "ε"),
         (
-            start_diagram.latent(
-                z, 0.1 * probe + 3, np.zeros(len(probe)), np.full(d, 3), np.full(d, 0.1)
-            ),
+            latent(z, 0.1 * probe + 3, np.zeros(len(probe)), np.full(d, 3), np.full(d, 0.1)),
             z,
             "this z" if d < 3 else "z",
         ),
@@ -65,7 +81,7 @@ def test_noise_and_latent_show_the_followed_draw_where_it_is(d: int) -> None:
 
 def test_in_the_plane_the_circles_of_the_noise_become_the_ellipses_of_q() -> None:
     z = circles() @ SCALE.T + MEAN
-    figure = start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, np.ones(2))
+    figure = latent(z[:5], z, np.zeros(len(z)), MEAN, np.ones(2))
     rings = [
         t for t in traces(figure) if t.name == "|ε| = 1" and t.line.color == style.LOG_Q.colour
     ]
@@ -80,9 +96,7 @@ def test_in_the_plane_the_circles_of_the_noise_become_the_ellipses_of_q() -> Non
 def test_only_a_small_q_gets_a_map_of_where_in_the_prior_it_is() -> None:
     def names(scale: float) -> list[str]:
         z = scale * circles() + MEAN
-        return [
-            t.name for t in traces(start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN))
-        ]
+        return [t.name for t in traces(latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN))]
 
     assert "q(z|x) in the prior" in names(0.1)
     assert "q(z|x) in the prior" not in names(1)
@@ -92,7 +106,7 @@ def test_only_a_small_q_gets_a_map_of_where_in_the_prior_it_is() -> None:
 def test_the_map_keeps_out_of_the_way_of_q(correlation: float) -> None:
     scale = 0.1 * np.linalg.cholesky([[1, correlation], [correlation, 1]])
     z = circles() @ scale.T
-    figure = start_diagram.latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN)
+    figure = latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN)
     spot = trace(figure, "q(z|x) in the prior")
     corner = np.array([np.mean(spot.x), np.mean(spot.y)])
     distance = np.linalg.norm(np.linalg.solve(scale, corner))
@@ -103,21 +117,57 @@ def test_the_density_over_a_line_is_normalised_and_drawn_in_order() -> None:
     epsilon = np.linspace(-5, 5, 401)[::-1, None]  # a flow may turn the line round
     z = 0.3 * epsilon + 1
     log_q = -0.5 * (epsilon[:, 0] ** 2 + np.log(2 * np.pi)) - np.log(0.3)
-    curve = trace(start_diagram.latent(z[:3], z, log_q, np.ones(1), np.ones(1)), "q(z|x)")
+    curve = trace(latent(z[:3], z, log_q, np.ones(1), np.ones(1)), "q(z|x)")
     assert np.all(np.diff(curve.x) > 0)
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(1, abs=1e-4)
 
 
 def test_many_dimensions_show_mean_and_spread_of_each_over_the_prior() -> None:
     mean, sd = RNG.normal(size=20), RNG.uniform(0.1, 1, size=20)
-    figure = start_diagram.latent(
-        RNG.normal(size=(4, 20)), np.zeros((0, 20)), np.zeros(0), mean, sd
-    )
+    figure = latent(RNG.normal(size=(4, 20)), np.zeros((0, 20)), np.zeros(0), mean, sd)
     spread = trace(figure, "q(z|x)")
     np.testing.assert_allclose(spread.y, mean)
     np.testing.assert_allclose(spread.error_y.array, sd)
     (band,) = spec(figure)["layout"]["shapes"]
     assert (band["y0"], band["y1"]) == (-1, 1)
+
+
+def test_a_shifted_prior_is_drawn_where_it_is() -> None:
+    line = np.linspace(-10, 14, 801)[:, None]
+    one = np.ones(1)
+    curve = trace(latent(line[:3], line, np.zeros(len(line)), one, one, 2.0, 1.5), "p(z)")
+    assert np.trapezoid(curve.y, curve.x) == pytest.approx(1, abs=1e-4)
+    assert np.trapezoid(curve.x * curve.y, curve.x) == pytest.approx(2, abs=1e-3)
+
+    plane = latent(circles()[:5], circles(), np.zeros(99), MEAN, MEAN, 2.0, 1.5)
+    rings = [t for t in traces(plane) if t.line.color == style.LOG_PRIOR.colour]
+    for radius, ring in zip((1, 2), rings, strict=False):
+        away = np.hypot(np.array(ring.x) - 2, np.array(ring.y) - 2)
+        np.testing.assert_allclose(away, 1.5 * radius)
+
+    many = latent(np.zeros((4, 5)), np.zeros((0, 5)), np.zeros(0), np.zeros(5), np.ones(5), 2, 1.5)
+    (band,) = spec(many)["layout"]["shapes"]
+    assert (band["y0"], band["y1"]) == (0.5, 3.5)
+
+
+def test_the_map_shows_where_q_lies_in_a_shifted_prior() -> None:
+    z = 0.1 * circles() + 2  # at the mean of the prior
+    figure = latent(z[:5], z, np.zeros(len(z)), MEAN, MEAN, 2.0, 1.5)
+    spot = trace(figure, "q(z|x) in the prior")
+    ring = [t for t in traces(figure) if t.line.color == style.LOG_PRIOR.colour][-1]
+    for letter in "xy":
+        assert np.mean(spot[letter][:-1]) == pytest.approx(np.mean(ring[letter][:-1]))
+
+
+def test_dimensions_with_different_priors_have_a_band_each() -> None:
+    prior = Prior(np.array([0.0, 1.0, -2.0]), np.array([1.0, 0.5, 2.0]))
+    empty = np.zeros(0)
+    figure = start_diagram.latent(
+        np.zeros((1, 3)), np.zeros((0, 3)), empty, np.zeros(3), np.ones(3), prior, empty
+    )
+    bands = spec(figure)["layout"]["shapes"]
+    assert [(b["x0"], b["x1"]) for b in bands] == [(0.5, 1.5), (1.5, 2.5), (2.5, 3.5)]
+    assert [(b["y0"], b["y1"]) for b in bands] == [(-1, 1), (0.5, 1.5), (-4, 0)]
 
 
 def test_the_gaussian_is_shown_by_sigma_or_by_the_lower_triangle() -> None:

@@ -42,7 +42,7 @@ def test_folders_given_relative_to_where_it_was_started_stay_what_they_are(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_RUNS_DIR", "my-runs")
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
-    start.go_home()
+    start.change_to_root()
     assert Path.cwd() == ROOT
     assert os.environ["VAE_RUNS_DIR"] == str(tmp_path / "my-runs")
     assert "VAE_DATA_DIR" not in os.environ

@@ -1,2 +1,2 @@
-"""What others do for the same work: their packages where there is one, else what their published
-example or evaluation does, step for step, in words of our own."""
+"""The same work done by other programs: by their packages or, if there is none, by our own code
+that does the steps of their published example or evaluation."""

@@ -1,4 +1,4 @@
-"""Images as the examples of others load them: one at a time, through Pillow, in this process."""
+"""Loading of images as in the examples of others: one by one, by Pillow, in this process."""
 
 from collections.abc import Iterator
 

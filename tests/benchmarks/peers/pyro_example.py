@@ -34,7 +34,7 @@ class ExampleVAE(nn.Module):
 
 
 class ExampleTraining:
-    """Its training loop; one call is one epoch."""
+    """The example's training loop; one call is one epoch."""
 
     def __init__(self, images: Tensor, batch_size: int = 256) -> None:
         pyro.clear_param_store()

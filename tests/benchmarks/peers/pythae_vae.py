@@ -1,4 +1,4 @@
-"""The package pythae: its VAE with its own networks, its trainer, its estimate of log p(x)."""
+"""The package pythae: a VAE with its default networks, its trainer, its estimate of log p(x)."""
 
 import contextlib
 import logging
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 
 def pythae_vae(latent_size: int = 10) -> VAE:
-    """784-512-d with its default networks and a Bernoulli likelihood."""
+    """Pythae's VAE with its default networks, 784-512-d, and a Bernoulli likelihood."""
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=latent_size, reconstruction_loss="bce")
     return VAE(config)
 
 
 class PythaeTraining:
-    """Its trainer at its default batch size; one call is one epoch."""
+    """Pythae's trainer with its default batch size; one call is one epoch."""
 
     def __init__(self, images: Tensor, batch_size: int = 64) -> None:
         logging.getLogger("pythae").setLevel(logging.ERROR)
@@ -36,14 +36,14 @@ class PythaeTraining:
         with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123
             self.trainer = BaseTrainer(pythae_vae(), train_dataset=data, training_config=config)
         self.trainer.prepare_training()
-        self.trainer.callback_handler.callbacks.clear()  # no progress bar: it would be timed too
+        self.trainer.callback_handler.callbacks.clear()  # no progress bar, whose time would count
 
     def __call__(self) -> float:
         return self.trainer.train_step(1)
 
 
 def pythae_nll(x: Tensor, samples: int) -> Callable[[], object]:
-    """Its estimate with a network of our sizes: 784-200-200-50, and back."""
+    """Pythae's estimate of log p(x), with networks of our sizes, 784-200-200-50 and back."""
     model = pythae_vae(50)
     model.encoder, model.decoder = _Encoder(), _Decoder()
     model.eval()

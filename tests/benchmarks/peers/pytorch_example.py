@@ -26,7 +26,7 @@ class ExampleVAE(nn.Module):
 
 
 class ExampleTraining:
-    """Its training loop; one call is one epoch."""
+    """The example's training loop; one call is one epoch."""
 
     def __init__(self, images: Tensor, batch_size: int = 128) -> None:
         self.images, self.batch_size = images, batch_size

@@ -1,5 +1,5 @@
 """github.com/riannevdberg/sylvester-flows, utils/log_likelihood.py: image by image, S = 5000
-samples in ten passes of 500 copies of the image, each encoded anew."""
+samples in ten passes of 500 copies of the image; every copy is encoded."""
 
 import math
 
@@ -16,7 +16,7 @@ COPIES = 500
 
 @torch.no_grad()
 def calculate_likelihood(model: VAE, x: Tensor, samples: int) -> np.ndarray:
-    """log p̂(x) of each image, for a mean-field model: its loop over our networks."""
+    """log p̂(x) of each image under a mean-field model: their loop, with our networks."""
     scores = []
     for image in x:
         log_weights = []
