@@ -179,7 +179,7 @@ def _no_scores(path: Path) -> None:
     [
         ("held_out.safetensors", _cut, "damaged"),
         ("held_out.safetensors", lambda path: path.write_bytes(b"\xff" * 50), "damaged"),
-        ("held_out.safetensors", _no_scores, "damaged: there are no scores in it"),
+        ("held_out.safetensors", _no_scores, "damaged: it contains no scores"),
         ("evaluation.json", _without("seed"), "does not say the seed. Only the colours"),
         ("evaluation.json", _without("binarisation", "importance_samples"), "does not say the"),
         ("evaluation.json", lambda path: path.write_text("[1]"), "damaged: evaluation.json"),
@@ -265,7 +265,7 @@ def test_an_evaluation_by_few_images_is_printed_and_a_good_one_is_kept(calibrate
     assert main(["detect", str(calibrated), "--limit", "3"]) == 0
     printed = capsys.readouterr()
     assert "AUROC" in printed.out
-    assert "of 3 own images, not 50 or more" in printed.err
+    assert "it uses 3 own images, fewer than 50" in printed.err
     assert report.read_text() == "the one before"
 
 
@@ -293,8 +293,8 @@ def test_wrong_usage_is_explained(arguments, said, capsys):
 
 @pytest.mark.parametrize(
     ("decoder", "code", "said"),
-    [("nonsense", 1, "no decoder of 'nonsense' to keep"),
-     ("../nonsense", 1, "no decoder of '../nonsense' to keep"),
+    [("nonsense", 1, "decoder of 'nonsense' cannot be loaded"),
+     ("../nonsense", 1, "decoder of '../nonsense' cannot be loaded"),
      ("pretrained/digits-mean-field-d16", 2, "does not fit")],
 )  # fmt: skip
 def test_a_decoder_that_cannot_be_kept_makes_no_run(decoder, code, said, tmp_path, capsys):
@@ -341,7 +341,7 @@ def test_a_picture_that_cannot_be_written_is_refused_in_a_sentence(name, run, tm
 def test_a_run_does_not_take_the_place_of_a_file(tmp_path, capsys):
     (tmp_path / "notes").write_text("mine")
     assert main(["train", "--run", str(tmp_path / "notes"), "--epochs", "1"]) == 2
-    assert "notes is a file, so no run can be put there." in capsys.readouterr().err
+    assert "notes is a file; a run needs a folder." in capsys.readouterr().err
 
 
 # ---- errors that are nobody's sentence
