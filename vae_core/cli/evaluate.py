@@ -35,8 +35,8 @@ def add_evaluate(commands: Any) -> None:
         "--proposal",
         choices=get_args(ProposalName),
         default="encoder",
-        help="what to draw importance samples from: the encoder's q(z|x), or one refined for each "
-        "image, which brings log p(x) and its error closer to the truth (default encoder)",
+        help="proposal of the importance samples: the encoder's q(z|x), or a proposal refined for "
+        "each image, which brings log p(x) and its error closer to the truth (default encoder)",
     )
     add_scoring_options(parser, 500)
     parser.add_argument(
@@ -44,13 +44,13 @@ def add_evaluate(commands: Any) -> None:
         type=a_standard_error,
         metavar="NATS",
         help="draw until the standard error of log p(x) of every image is at most this many nats, "
-        f"instead of K samples each; at most {MAX_IMPORTANCE_SAMPLES:,} samples an image",
+        f"instead of K samples each; at most {MAX_IMPORTANCE_SAMPLES:,} samples per image",
     )
     parser.set_defaults(command=evaluate)
 
 
 def add_gap(commands: Any) -> None:
-    parser = commands.add_parser("gap", help="log p(x) - ELBO as approximation and amortisation")
+    parser = commands.add_parser("gap", help="split log p(x) - ELBO into its two parts")
     _add_split_options(parser)
     add_scoring_options(parser, 5000)
     parser.set_defaults(command=gap)
@@ -62,18 +62,18 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=get_args(Split), default="test", help="which images")
     parser.add_argument(
-        "--limit", type=a_positive, default=None, help="use only the first so many images"
+        "--limit", type=a_positive, default=None, help="use only this many images, the first ones"
     )
     parser.add_argument(
         "--binarisation",
         choices=get_args(Binarisation),
         default=None,
-        help="protocol (default: the one it was trained with)",
+        help="how grey pixels become binary (default: as in training)",
     )
 
 
 def evaluate(given: argparse.Namespace) -> int:
-    """ELBO, its terms and log p̂(x) on a split, with their protocol."""
+    """Print the ELBO, its terms and log p̂(x) on a split, with their protocol."""
     from vae_core.analysis.evaluation import evaluate as measure
 
     if given.se is not None:
@@ -88,7 +88,7 @@ def evaluate(given: argparse.Namespace) -> int:
 
 
 def gap(given: argparse.Namespace) -> int:
-    """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
+    """Print the two parts of the gap log p(x) − ELBO on a split, with their protocol."""
     from vae_core.analysis.gap_evaluation import evaluate_gap
 
     run, figures = _on_split(given, evaluate_gap)
@@ -100,7 +100,7 @@ def gap(given: argparse.Namespace) -> int:
 
 
 def _on_split(given: argparse.Namespace, measure: Callable[..., T]) -> tuple[Run, T]:
-    """The run, and what is measured of its model on the images that the command names."""
+    """Open the run, and measure its model on the images that the command line selects."""
     run, model = open_model(given)
     from vae_core.data.datasets import load_dataset
 

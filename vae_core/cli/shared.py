@@ -1,4 +1,4 @@
-"""What the commands of the command line share: options, opening a model, printing."""
+"""Functions for all commands of the command line: options, opening a model, printing."""
 
 import argparse
 import json
@@ -21,9 +21,10 @@ def add_scoring_options(parser: argparse.ArgumentParser, importance_samples: int
         "--importance-samples",
         type=a_sample_count,
         default=importance_samples,
-        help=f"K, up to {MAX_IMPORTANCE_SAMPLES:,} (default {importance_samples})",
+        help=f"number K of importance samples, up to {MAX_IMPORTANCE_SAMPLES:,} "
+        f"(default {importance_samples})",
     )
-    parser.add_argument("--seed", type=a_seed, default=0, help="of every draw (default 0)")
+    parser.add_argument("--seed", type=a_seed, default=0, help="random seed (default 0)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -37,10 +38,10 @@ def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
 
 
 def binarisation_of(given: argparse.Namespace, run: Run) -> Binarisation:
-    """The protocol asked for, or the run's own.
+    """Return the chosen binarisation, or that of the run's training by default.
 
     Raises:
-        ConfigError: if the model does not take such pixels.
+        ConfigError: if the model does not accept such pixels.
     """
     chosen = given.binarisation or run.config.train.binarisation
     pixels_as(chosen, run.config.model.likelihood)
@@ -107,7 +108,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object, ``head`` and a list of rows, each printed when it is there."""
+    """Print one JSON object of ``head`` and a list of rows; print each row when it is ready."""
     sys.stdout.write(_indented(head, 0).removesuffix("\n}") + f',\n  "{name}": [')
     for index, row in enumerate(rows):
         sys.stdout.write(("," if index else "") + "\n    " + _indented(row, 4))
@@ -120,7 +121,7 @@ def _indented(value: Any, by: int) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN or infinity: they become null."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -12,9 +12,9 @@ from vae_core.data.stored import Layout, Pixels, StoredDataset
 from vae_core.settings.data_sets import DatasetInfo
 
 DIGITS_PERMUTATION_SEED = 0
-"""The digits are shuffled by ``numpy.random.RandomState(0).permutation(1797)``, which gives the same
-result in all NumPy versions, then cut into train, validation and test. They are shuffled because in
-the published order neighbouring images come from the same writer."""
+"""Seed that shuffles the digits before they are cut into train, validation and test, by
+``numpy.random.RandomState(0).permutation(1797)``. The result is the same in all NumPy versions. In
+the published order, neighbouring images come from the same writer."""
 
 
 class _Digits(StoredDataset):

@@ -174,7 +174,7 @@ class _Preparation:
             done, reason = False, "It has one colour, so there is no ink to tell from a ground."
         elif share > 0.5:
             done = True
-            reason = f"{share:.0%} of its edge is light: inverted, because the model's ink is light."
+            reason = f"{share:.0%} of its edge is light: inverted, as the model needs light ink."
         else:
             done, reason = False, f"{1 - share:.0%} of its edge is dark, so its ink is light: kept."
         self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)

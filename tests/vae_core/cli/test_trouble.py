@@ -121,7 +121,7 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
     terminal = ImpatientTerminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main([command, str(run), *([str(pictures)] if command == "score" else [])]) == 130
-    assert terminal.getvalue().endswith("\nStopped before it was done.\n")
+    assert terminal.getvalue().endswith("\nStopped before the end.\n")
     assert not list(run.glob("calibration*"))
     assert not list(run.glob("detection*"))
 
@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(run, pictures, tm
     assert process.returncode == 130
     assert "Traceback" not in said
     last = said.splitlines()[-1]
-    assert last == f"Stopped. The finished rows are kept in {path}; the same command goes on."
+    assert last == f"Stopped. The finished rows are in {path}; repeat the command to continue."
     assert main(command[3:]) == 0
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
@@ -209,7 +209,7 @@ def test_a_run_without_a_calibration_is_calibrated_before_its_first_score(run, p
     assert _score(run, pictures) == 0
     first = capsys.readouterr()
     assert "No calibration: making one." in first.err
-    assert f"Kept as {run / 'calibration.safetensors'}." in first.err
+    assert f"Saved as {run / 'calibration.safetensors'}." in first.err
     assert json.loads(first.out)["images"][0]["verdict"]
     assert _score(run, pictures) == 0
     again = capsys.readouterr()
@@ -221,7 +221,7 @@ def test_a_calibration_that_cannot_be_kept_is_used_this_time(run, pictures, caps
     (run / "calibration.safetensors").mkdir()  # which no file can take the place of
     assert _score(run, pictures) == 0
     printed = capsys.readouterr()
-    assert "Used this time and not kept beside the run" in printed.err
+    assert "The calibration is used now, but not saved in the run's folder" in printed.err
     assert json.loads(printed.out)["images"][0]["percentile"] is not None
 
 
@@ -335,7 +335,7 @@ def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["x", "x.xyz", "x.mpg"])
 def test_a_picture_that_cannot_be_written_is_refused_in_a_sentence(name, run, tmp_path, capsys):
     assert main(["sample", str(run), "--out", str(tmp_path / name)]) == 1
-    assert f"error: '{name}' does not end like a picture" in capsys.readouterr().err
+    assert f"error: '{name}' has no ending of an image format" in capsys.readouterr().err
 
 
 def test_a_run_does_not_take_the_place_of_a_file(tmp_path, capsys):
