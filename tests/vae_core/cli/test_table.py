@@ -93,7 +93,7 @@ def test_scores_of_another_protocol_are_not_mixed_in(path, columns, protocol, re
 
 def test_a_file_of_something_else_is_left_alone(path):
     path.write_text("my notes\nare here")
-    with pytest.raises(TableError, match="name another file"):
+    with pytest.raises(TableError, match="use another file"):
         ScoreTable(path, COLUMNS, PROTOCOL)
     assert path.read_text() == "my notes\nare here"
 
