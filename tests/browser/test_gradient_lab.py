@@ -74,7 +74,7 @@ def test_k_above_one_takes_the_estimators_of_the_bound(app_server: App, page: Pa
     expect(said(page)).to_contain_text("DReG")
     expect(said(page)).not_to_contain_text("score function")
     expect(page.get_by_role("checkbox", name=re.compile("REINFORCE"))).to_be_disabled()
-    expect(page.get_by_text("The IWAE bound (K above 1) takes the pathwise or")).to_be_visible()
+    expect(page.get_by_text("The IWAE bound (K above 1) needs the pathwise or")).to_be_visible()
 
 
 def test_the_link_reproduces_the_screen(app_server: App, page: Page) -> None:

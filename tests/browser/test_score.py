@@ -176,7 +176,9 @@ def test_hostile_files_are_each_named_and_do_no_harm(models: App, page: Page) ->
     expect_report(page, "set.zip/inside.png")
     settle(page)
     expect(page.get_by_test_id("stAlert")).to_contain_text("read *me*.md is not an image")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("junk.zip is not a whole .zip archive")
+    expect(page.get_by_test_id("stAlert")).to_contain_text(
+        "junk.zip is not a complete .zip archive"
+    )
     rows = {row["file"]: row for row in scores(page)}
     scored = {name for name, row in rows.items() if not row["error"]}
     assert scored == {"set.zip/inside.png", "one colour.png", "*odd* $name$ [x](y).png"}

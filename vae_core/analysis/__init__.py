@@ -1,4 +1,4 @@
-"""What a trained model has learnt, measured on a data set.
+"""Analyse a trained model on a data set: evaluation, latent space, classes, neighbours.
 
 May import: inference, data, model and below.
 """

@@ -1,5 +1,6 @@
-"""p(y|x), the class of an image (note §1): by the model itself where it has a class head, else by
-logistic regression on the posterior mean of z."""
+"""p(y|x), the class of an image (note §1), by a class head or by a logistic regression.
+
+The logistic regression uses the posterior mean of z. It serves models without a class head."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,13 @@ _MOST_ITERATIONS = 2000
 
 @dataclass(frozen=True)
 class ClassProbabilities:
-    """What an image would be if it were of the data set: no verdict on whether it is.
+    """Class probabilities of an image, if the image belongs to the data set at all.
 
     Attributes:
-        probabilities: p(y|x) for each class, adding up to 1.
-        accuracy: the share of held-out images that this classifier gets right, 0 to 1.
-        se: Monte Carlo standard errors of the probabilities, where they are the model's own, NaN
-            where few draws carry all the weight; None where they are a logistic regression's.
+        probabilities: p(y|x) for each class, with sum 1.
+        accuracy: share of held-out images that this classifier gets right, 0 to 1.
+        se: Monte Carlo standard errors of the probabilities of a class head; NaN if few draws
+            carry all the weight. None for a logistic regression.
     """
 
     probabilities: Sequence[float]
@@ -56,8 +57,10 @@ class LatentClassifier:
     def fitted(
         cls, points: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor
     ) -> "LatentClassifier":
-        """Fitted to training latents (N, d) and measured on held-out ones (M, d), classes (N,) and
-        (M,), of which there are three or more."""
+        """Fit to training latents (N, d) with labels (N,), three or more classes.
+
+        The accuracy is measured on held-out latents (M, d) with labels (M,).
+        """
         from sklearn.linear_model import LogisticRegression
 
         model = LogisticRegression(max_iter=_MOST_ITERATIONS).fit(points.numpy(), labels.numpy())
@@ -69,7 +72,7 @@ class LatentClassifier:
         return cls(weight, bias, float(accuracy))
 
     def __call__(self, points: Tensor) -> list[ClassProbabilities]:
-        """Class probabilities of whitened latents (B, d)."""
+        """Compute the class probabilities of whitened latents (B, d)."""
         table = (points @ self.weight.T + self.bias).softmax(1)
         return [ClassProbabilities(row, self.accuracy) for row in table.tolist()]
 
@@ -78,22 +81,22 @@ class LatentClassifier:
 def class_posterior(
     model: VAE, x: Tensor, n: int, seed: int = 0, *, proposal: RefinedProposal | None = None
 ) -> tuple[Tensor, Tensor]:
-    """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling from a refined
-    q(z|x) (:mod:`vae_core.inference.proposals`).
+    """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling.
 
-    Both are estimated from the same K = ``n`` draws, which leaves Σ_k w̃_k p(y|z_k), a mean under
-    the true posterior p(z|x).
+    The draws come from a refined q(z|x) (:mod:`vae_core.inference.proposals`). Both densities are
+    estimated with the same K = ``n`` draws. The ratio is Σ_k w̃_k p(y|z_k), a mean under the true
+    posterior p(z|x).
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
         n: K; the class probabilities of all draws of an image are kept.
-        proposal: the refined q(z|x) of these images by that seed, where it is known already.
+        proposal: the refined q(z|x) of these images for this seed, if already computed.
 
     Returns:
         Probabilities (B, classes), float64, and their standard errors by the delta method,
-        sqrt(Σ_k w̃_k² (p(y|z_k) − p(y|x))²): NaN for images whose weights are not to be trusted
-        (:func:`~vae_core.inference.pareto.trustworthy`), where so few draws count that the
-        formula falls to 0.
+        sqrt(Σ_k w̃_k² (p(y|z_k) − p(y|x))²). They are NaN for images with untrustworthy weights
+        (:func:`~vae_core.inference.pareto.trustworthy`): there, so few draws count that the
+        formula gives almost 0.
 
     Raises:
         InvalidArgument: if the model has no class head.

@@ -30,24 +30,23 @@ def evaluate(
     proposal: ProposalName = "encoder",
     se: float | None = None,
 ) -> tuple[dict[str, Any], LogDensity]:
-    """Figures on a split, with their protocol, and the score of every image behind them.
+    """Evaluate a model on a split; return figures with their protocol, and the score per image.
 
-    Standard errors are those of the mean over images. ``log_px`` estimates log p(x) from below.
+    Standard errors are errors of the mean over images. ``log_px`` estimates log p(x) from below.
 
     Args:
         estimate: computes log p̂(x) in another way, called as
             ``estimate(model, x, K, seed, on_progress=…)``, such as
             :func:`vae_core.analysis.resumable.kept_log_density` with its file.
-        proposal: what importance samples are drawn from: the encoder's q(z|x), whose ELBO and KL
-            are among the figures, or one refined for each image
-            (:mod:`vae_core.inference.proposals`), with
-            which log p̂(x) misses less, and the ELBO and the KL are those of the refined one.
-        se: the standard error wanted for every image, in nats. Each image then gets as many
-            samples as that takes, ``importance_samples`` at most; ``estimate`` is not used.
+        proposal: the distribution of the importance samples: the encoder's q(z|x), or a proposal
+            refined for each image (:mod:`vae_core.inference.proposals`), which makes log p̂(x) more
+            accurate. The ELBO and the KL among the figures belong to this distribution.
+        se: the wanted standard error of every image, in nats. Each image then gets as many
+            samples as necessary, ``importance_samples`` at most; ``estimate`` is not used.
 
     Raises:
-        InvalidArgument: for an unknown split, binarisation or proposal, a limit below 1, K out of
-            range, or a data set whose images are not of the model's shape.
+        InvalidArgument: if the split, the binarisation or the proposal is unknown, the limit is
+            below 1, K is out of range, or the images do not have the model's shape.
     """
     check_choice("The proposal", proposal, ESTIMATES)
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
@@ -87,7 +86,7 @@ def evaluate(
 
 
 def _reaching(found: ReachedDensity, se: float) -> dict[str, Any]:
-    """The figures of an evaluation to a standard error that others do not have."""
+    """Return the extra figures of an evaluation with a wanted standard error."""
     return {
         "se_wanted": se,
         "importance_samples": int(found.samples.max()),

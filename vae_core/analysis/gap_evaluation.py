@@ -1,4 +1,4 @@
-"""The gap log p(x) − ELBO of a model on a split, taken apart, with its protocol. In nats."""
+"""The two parts of the gap log p(x) − ELBO of a model on a split, with their protocol. In nats."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
 from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
-_MOST_WEIGHTS = 4_000_000  # of all copies of the head; Adam and the best so far make it four times
+_MOST_WEIGHTS = 4_000_000  # in all copies of the head; Adam and the best copy need 3 times more
 
 
 def evaluate_gap(
@@ -34,9 +34,9 @@ def evaluate_gap(
 ) -> dict[str, Any]:
     """log p(x) − ELBO = approximation + amortisation, means over images and their errors.
 
-    log p(x) is exact to quadrature's error where d ≤ 2, and else estimated from q with K =
-    ``importance_samples``, which is low on the average and makes the approximation gap look small.
-    ``…_se`` is the standard error of the mean over images.
+    For d ≤ 2, log p(x) is exact up to the error of the quadrature. For larger d it is estimated
+    with K = ``importance_samples`` draws from q. This estimate is too low on average, so the
+    approximation gap looks too small. ``…_se`` is the standard error of the mean over images.
     """
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     blocks = x.to(model.device).split(_images_at_once(model))

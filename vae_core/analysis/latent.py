@@ -1,4 +1,4 @@
-"""The latent space of a model: where data lie, what points decode to, how to lay it flat."""
+"""The latent space of a model: encode images, decode points, project to a plane."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from vae_core.model.posteriors import Path
 from vae_core.model.priors import Prior
 from vae_core.model.vae import VAE
 
-_ENCODE_AT_ONCE = 100  # with all their draws this still fits a processor's cache
+_ENCODE_AT_ONCE = 100  # these images with all their draws fit into a processor's cache
 _DECODE_AT_ONCE = 500
 _MOMENT_SAMPLES = 64
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """q(z|x) of N images, by its first two moments.
+    """The first two moments of q(z|x) for N images.
 
     Attributes:
         mean: E[z|x], (N, d).
         variance: Var[z_i|x], (N, d).
-        halves: two independent estimates of both, each from half of the draws; the same where the
-            family has its moments in closed form.
+        halves: two independent estimates of mean and variance, each from half of the draws; they
+            are equal if the family has its moments in closed form.
         prior: mean and standard deviation of each z_i under p(z), (d,) each.
     """
 
@@ -41,9 +41,9 @@ class Encoded:
 
 @torch.no_grad()
 def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -> Encoded:
-    """Posterior means and variances of images x (N, C, H, W) in [0, 1], on the CPU.
+    """Compute posterior means and variances of images x (N, C, H, W) in [0, 1], on the CPU.
 
-    Exact for Gaussian families; from so many ``draws`` (4 or more) of each posterior for flows.
+    Exact for Gaussian families. For flows, estimated from ``draws`` (4 or more) of each posterior.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
 
@@ -63,7 +63,7 @@ def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -
 def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -> Tensor:
     """KL(q(z|x) ‖ p(z)) of each image x (N, C, H, W) in nats, (N,), on the CPU.
 
-    In closed form where the family has one, else the mean over so many ``draws``.
+    In closed form if the family has one, otherwise the mean over ``draws``.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
 
@@ -76,9 +76,9 @@ def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPL
 
 @torch.no_grad()
 def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Floats:
-    """So many draws z ~ q(z|x) for each image x (N, C, H, W), (N · draws, d).
+    """Draw z ~ q(z|x) ``draws`` times for each image x (N, C, H, W): (N · draws, d).
 
-    Together they are a sample of the aggregate posterior, which is the prior in an ideal model.
+    All draws are a sample of the aggregate posterior, which equals the prior in an ideal model.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
 
@@ -91,19 +91,19 @@ def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Flo
 
 @torch.no_grad()
 def posterior_path(model: VAE, x: Tensor, n: int, seed: int = 0) -> Path:
-    """n draws from q(z|x) of each image x (B, C, H, W), with every stage of a flow."""
+    """Draw n times from q(z|x) for each image x (B, C, H, W), with every stage of a flow."""
     q = model.posterior(x.to(model.device))
     return q.path(q.noise(n, torch.Generator(model.device).manual_seed(seed)))
 
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What each latent dimension carries; every attribute is (d,).
+    """Information in each latent dimension; every attribute is (d,).
 
     Attributes:
-        kl: KL(q(z_i|x) ‖ p(z_i)) averaged over images, in nats (for flows and for other priors than
-            the standard normal, that of the Gaussians with the same moments).
-        spread: the variance of E[z_i|x] over images.
+        kl: KL(q(z_i|x) ‖ p(z_i)) averaged over images, in nats. For flows, and for priors other
+            than the standard normal, it is the KL of the Gaussians with the same moments.
+        spread: variance of E[z_i|x] over images.
     """
 
     kl: Floats
@@ -111,26 +111,26 @@ class Dimensions:
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """The dimensions by their KL, largest first."""
+        """The dimensions sorted by their KL, largest first."""
         return np.argsort(-self.kl, kind="stable")
 
     @property
     def dead(self) -> NDArray[np.bool_]:
-        """Which dimensions hardly move with the image (Burda et al. 2016, §5.2)."""
+        """Mask of the dimensions that hardly depend on the image (Burda et al. 2016, §5.2)."""
         return self.spread <= ACTIVE_VARIANCE
 
 
 def dimensions(encoded: Encoded) -> Dimensions:
-    """KL and spread of each latent dimension over the encoded images, at least two."""
+    """Compute KL and spread of each latent dimension over two or more encoded images."""
     kl, spread = dimension_figures(encoded.prior, *encoded.halves)
-    return Dimensions(kl.clamp(min=0).numpy(), spread.numpy())  # noise alone can make it negative
+    return Dimensions(kl.clamp(min=0).numpy(), spread.numpy())  # noise can make it negative
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Two orthonormal directions through the mean of the latents, for drawing d dimensions in two.
+    """A plane through the mean of the latents, to draw d dimensions in two.
 
-    For d = 2 it is the latent space itself.
+    For d = 2 the plane is the latent space itself.
 
     Attributes:
         origin: (d,).
@@ -143,16 +143,16 @@ class Plane:
     explained: Floats
 
     def project(self, z: Floats) -> Floats:
-        """Coordinates in the plane, (…, 2), of latents (…, d)."""
+        """Project latents (…, d) to coordinates in the plane, (…, 2)."""
         return (z - self.origin) @ self.axes.T
 
     def lift(self, points: Floats) -> Floats:
-        """Latents (…, d) of coordinates in the plane (…, 2)."""
+        """Map coordinates in the plane (…, 2) to latents (…, d)."""
         return points @ self.axes + self.origin
 
 
 def plane_of(latents: Floats) -> Plane:
-    """The plane to draw latents (N, d) in: as is for d ≤ 2, the first two principal axes above."""
+    """Plane to draw latents (N, d): the latent space for d ≤ 2, else two principal axes."""
     d = latents.shape[1]
     if d <= 2:
         variance = latents.var(0)
@@ -163,33 +163,33 @@ def plane_of(latents: Floats) -> Plane:
 
 
 def narrowest_plane_of(latents: Floats) -> Plane:
-    """The plane in which draws of q(z|x), (N, d), are narrowest against the prior N(0, I).
+    """Plane in which draws of q(z|x), (N, d), are narrowest compared with the prior N(0, I).
 
-    Its axes solve Σ_q v = λ Σ_p v for the two smallest λ, the ratios of q's variance to the
-    prior's: the directions that the image says most about. With Σ_p = I they are the last principal
-    axes of the draws. As is for d ≤ 2.
+    The axes solve Σ_q v = λ Σ_p v for the two smallest λ, where λ is the ratio of q's variance to
+    the prior's variance. In these directions the image determines z best. With Σ_p = I they are the
+    last principal axes of the draws. For d ≤ 2 the plane is the latent space itself.
     """
     return plane_of(latents) if latents.shape[1] <= 2 else _principal_plane(latents, [0, 1])
 
 
 def _principal_plane(latents: Floats, which: Sequence[int]) -> Plane:
-    """The plane of two principal axes, counted from the one of the least variance."""
+    """Plane of two principal axes, counted from the axis with the least variance."""
     variance, directions = np.linalg.eigh(np.cov(latents, rowvar=False))  # in ascending order
     axes = directions[:, which].T
     largest = np.abs(axes).argmax(1)
-    axes = axes * np.sign(axes[[0, 1], largest])[:, None]  # a direction has no sign of its own
+    axes = axes * np.sign(axes[[0, 1], largest])[:, None]  # fix the sign, which is arbitrary
     return Plane(latents.mean(0), axes, variance[which] / max(variance.sum(), 1e-12))
 
 
 def quantile_grid(prior: Prior, size: int, plane: Plane | None = None) -> Floats:
-    """A grid at evenly spaced quantiles of the prior, for a sheet of decoded images.
+    """Make a grid at evenly spaced quantiles of the prior, for a sheet of decoded images.
 
-    Under the standard normal each point stands for an equal share of the prior: the inverse normal
-    CDF of a regular grid in (0, 1)² (Kingma & Welling 2014, appendix A).
+    For the standard normal, each point stands for an equal share of the prior: the grid is the
+    inverse normal CDF of a regular grid in (0, 1)² (Kingma & Welling 2014, appendix A).
 
     Args:
-        size: points a side.
-        plane: whose axes the grid follows; the first two dimensions if None.
+        size: points per side.
+        plane: the grid follows the axes of this plane; the first two dimensions if None.
 
     Returns:
         (size, size, 2): rows from high to low along the second axis, columns from low to high
@@ -204,7 +204,7 @@ def quantile_grid(prior: Prior, size: int, plane: Plane | None = None) -> Floats
 
 @torch.no_grad()
 def decode(model: VAE, z: Floats | Tensor) -> NDArray[np.float32]:
-    """E[x|z], pixel probabilities (…, C, H, W) in [0, 1], of latents (…, d)."""
+    """Decode latents (…, d) to E[x|z], (…, C, H, W) in [0, 1]."""
     latents = torch.as_tensor(z, dtype=torch.float32, device=model.device)
     flat = latents.reshape(-1, latents.shape[-1])
     images = map_blocks(model.mean_image, flat, at_once=_DECODE_AT_ONCE)
@@ -212,28 +212,28 @@ def decode(model: VAE, z: Floats | Tensor) -> NDArray[np.float32]:
 
 
 def nearest(latents: Floats, point: Floats, count: int) -> NDArray[np.intp]:
-    """Indices of the ``count`` rows of latents (N, d) nearest to a point (d,), nearest first."""
+    """Find the ``count`` rows of latents (N, d) nearest to a point (d,); indices, nearest first."""
     distances = np.linalg.norm(latents - point, axis=1)
     return np.argsort(distances, kind="stable")[:count]
 
 
-# ---- how q(z|x) lies in a plane
+# ---- q(z|x) in a plane
 
 
 @torch.no_grad()
 def posterior_contours(
     model: VAE, x: Tensor, radii: Sequence[float] = (1, 2, 3), points: int = 180
 ) -> list[Floats]:
-    """Closed curves that hold the mass 1 − exp(−r²/2) of q(z|x), for an image (1, C, H, W), d = 2.
+    """Closed curves around the mass 1 − exp(−r²/2) of q(z|x), for an image (1, C, H, W), d = 2.
 
-    The circle ‖ε‖ = r goes through the map from ε to z. It is invertible, so what was inside stays
-    inside: an ellipse for a Gaussian, and whatever a flow makes of one.
+    Each curve is the image of the circle ‖ε‖ = r under the map from ε to z. The map is invertible,
+    so the mass inside the circle stays inside the curve. For a Gaussian the curve is an ellipse.
 
     Returns:
-        An array (points, 2) for each radius, its last point being its first.
+        An array (points, 2) for each radius, with equal first and last points.
 
     Raises:
-        InvalidArgument: if the model has not d = 2.
+        InvalidArgument: if the model does not have d = 2.
     """
     if model.config.latent_size != 2:
         raise InvalidArgument(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
@@ -243,7 +243,7 @@ def posterior_contours(
 
 
 def ellipse(points: Floats, radius: float, count: int = 180) -> Floats:
-    """Where a Gaussian with the mean and covariance of these points (N, 2) is ``radius`` σ away.
+    """Ellipse at ``radius`` σ of the Gaussian with the moments of these points (N, 2).
 
     Returns:
         A closed curve, (count, 2).
@@ -257,7 +257,7 @@ def _circle(points: int) -> Floats:
     return np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
-# ---- ways through the latent space
+# ---- paths through the latent space
 
 
 def straight_path(start: Floats, end: Floats, steps: int) -> Floats:
@@ -270,8 +270,8 @@ def spherical_path(start: Floats, end: Floats, steps: int) -> Floats:
     """Points on the arc around the origin between two latents (d,), ends included, (steps, d).
 
     Angle and distance from the origin change evenly, so the path stays where the prior has its
-    mass, which in many dimensions is near ‖z‖ = √d (White 2016, arXiv 1609.04468). It is the
-    straight line where there is no unique arc: d = 1, or the origin between or at the ends.
+    mass: in many dimensions near ‖z‖ = √d (White 2016, arXiv 1609.04468). If no unique arc exists
+    (d = 1, or the origin lies between or at the ends), the path is the straight line.
     """
     lengths = np.linalg.norm(start), np.linalg.norm(end)
     if min(lengths) < 1e-9:
@@ -286,7 +286,7 @@ def spherical_path(start: Floats, end: Floats, steps: int) -> Floats:
 
 
 def traversals(z: Floats, dims: Sequence[int], values: Floats) -> Floats:
-    """A latent (d,) with one dimension at a time set to each value, (len(dims), len(values), d)."""
+    """Vary one dimension of a latent (d,) at a time: (len(dims), len(values), d)."""
     latents = np.tile(z, (len(dims), len(values), 1))
     for row, dim in enumerate(dims):
         latents[row, :, dim] = values

@@ -1,8 +1,9 @@
-"""The training images whose latents are nearest to an image's, in units that mean something.
+"""Find the training images whose latents are nearest to the latent of an image.
 
 Distances are Mahalanobis distances under the aggregate posterior (1/N) Σ_i q(z|x_i), the
-distribution of the latents that the decoder was taught: 1 is a standard deviation of it, in every
-direction. In an ideal model it is the prior, and they are Euclidean.
+distribution of the latents in the decoder's training. A distance of 1 is one standard deviation,
+in every direction. In an ideal model the aggregate posterior is the prior, and the distances are
+Euclidean.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from vae_core.model.vae import VAE
 
 _ENCODE_AT_ONCE = 100
 _DRAWS = 64
-_AGGREGATE_DRAWS = 4  # of each image
-_JITTER = 1e-6  # of variance, against dimensions that hold still
+_AGGREGATE_DRAWS = 4  # per image
+_JITTER = 1e-6  # added to the variances, because a dimension may be constant
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Neighbours:
     """The training images nearest to an image, nearest first.
 
     Attributes:
-        indices: where they are in the training split.
-        labels: their classes.
+        indices: positions in the training split.
+        labels: classes of these images.
         distances: in standard deviations of the aggregate posterior.
     """
 
@@ -39,14 +40,14 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class TrainingLatents:
-    """Where training images lie in the latent space.
+    """Latents of training images.
 
     Attributes:
         points: whitened posterior means of the first N training images, (N, d), float32, rounded
-            to float16 so that they can be kept in half the room.
-        labels: their classes, (N,), int64.
-        centre: the mean of the aggregate posterior, (d,), float32.
-        scale_tril: L of its covariance LLᵀ, (d, d), float32.
+            to float16 to save half the space in files.
+        labels: classes of these images, (N,), int64.
+        centre: mean of the aggregate posterior, (d,), float32.
+        scale_tril: L of the covariance LLᵀ of the aggregate posterior, (d, d), float32.
     """
 
     points: Tensor
@@ -56,7 +57,7 @@ class TrainingLatents:
 
     @classmethod
     def of(cls, model: VAE, x: Tensor, labels: Tensor, seed: int = 0) -> "TrainingLatents":
-        """Those of training images x (N, C, H, W) in [0, 1] with labels (N,)."""
+        """Compute the latents of training images x (N, C, H, W) in [0, 1] with labels (N,)."""
         draws = torch.from_numpy(aggregate_draws(model, x, seed, _AGGREGATE_DRAWS))
         covariance = torch.cov(draws.T).reshape(draws.shape[1], -1)
         jitter = _JITTER * torch.eye(len(covariance), dtype=covariance.dtype)
@@ -66,16 +67,16 @@ class TrainingLatents:
         return cls(points, frame.labels, frame.centre, scale_tril)
 
     def whitened(self, model: VAE, x: Tensor, seed: int = 0) -> Tensor:
-        """L⁻¹ (E[z|x] − centre) of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU."""
+        """L⁻¹ (E[z|x] − centre) for images x (B, C, H, W) in [0, 1]: (B, d), on the CPU."""
         return self.whiten(posterior_means(model, x, seed))
 
     def whiten(self, means: Tensor) -> Tensor:
-        """L⁻¹ (E[z|x] − centre) of posterior means (B, d), on the CPU: (B, d)."""
+        """L⁻¹ (E[z|x] − centre) for posterior means (B, d), on the CPU: (B, d)."""
         away = means - self.centre
         return torch.linalg.solve_triangular(self.scale_tril, away.T, upper=False).T.contiguous()
 
     def nearest(self, whitened: Tensor, count: int = 5) -> list[Neighbours]:
-        """The ``count`` training images nearest to each of the whitened latents (B, d)."""
+        """Find the ``count`` training images nearest to each whitened latent (B, d)."""
         found = torch.cdist(whitened, self.points).topk(min(count, len(self.points)), largest=False)
         return [
             Neighbours(indices.tolist(), self.labels[indices].tolist(), distances.tolist())
@@ -83,7 +84,7 @@ class TrainingLatents:
         ]
 
     def distance(self, whitened: Tensor) -> Tensor:
-        """From each of the whitened latents (B, d) to the nearest training image: (B,), float64."""
+        """Distance of each whitened latent (B, d) to the nearest training image, (B,), float64."""
         return torch.cdist(whitened, self.points).amin(1).double()
 
 
@@ -91,13 +92,13 @@ class TrainingLatents:
 def posterior_means(
     model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None = None
 ) -> Tensor:
-    """E[z|x] of images x (B, C, H, W) in [0, 1]: (B, d), on the CPU.
+    """E[z|x] for images x (B, C, H, W) in [0, 1]: (B, d), on the CPU.
 
-    By antithetic draws that are the same for every image: exact for Gaussians, and for flows the
-    same whatever the image is encoded with.
+    Estimated with antithetic noise, the same for every image. The result is exact for Gaussians.
+    For flows it does not depend on the other images of the batch.
 
     Args:
-        posterior: the encoder's q(z|x) of these images, where it is known already.
+        posterior: the encoder's q(z|x) of these images, if already computed.
     """
     parts = []
     for start in range(0, max(1, len(x)), _ENCODE_AT_ONCE):

@@ -1,4 +1,4 @@
-"""log p̂(x) of many images, kept while it is computed: an estimate of hours survives a stop."""
+"""Resumable estimates of log p(x): finished images are saved, so a long estimate can continue."""
 
 import hashlib
 import zlib
@@ -30,15 +30,14 @@ def kept_log_density(
     on_progress: Callable[[float], None] | None = None,
     proposal: ProposalName = "encoder",
 ) -> LogDensity:
-    """The same as :func:`vae_core.inference.importance.log_density`; goes on where a call before
-    was cut off.
+    """Estimate log p(x) as :func:`vae_core.inference.importance.log_density`, but resumable.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        kept: the file with the images that are done. It is begun anew if it is of another model,
-            other images, another K or seed, or other proposals. Images may be added at the end of
-            ``x``, or left out there.
-        proposal: what to draw from, one of :data:`vae_core.inference.proposals.ESTIMATES`.
+        kept: the file with the results of finished images. It is replaced if it belongs to another
+            model, other images, another K or seed, or other proposals. Images may be added or
+            removed at the end of ``x``.
+        proposal: the proposal, a key of :data:`vae_core.inference.proposals.ESTIMATES`.
 
     Raises:
         InvalidArgument: as :func:`vae_core.inference.importance.log_density` does.
@@ -60,7 +59,7 @@ def kept_log_density(
 
 
 def _read(kept: Path, key: str, names: Tensor) -> Tensor:
-    """Figures of the first images, (7, number of images); none if the file is of something else."""
+    """Read the figures of the finished images, (7, images); empty if the file does not fit."""
     nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
     try:
         with safe_open(kept, framework="pt") as file:

@@ -1,4 +1,4 @@
-"""``calibrate``: measure held-out images, with which scores are compared."""
+"""``calibrate``: measure held-out images, the reference for scores."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 
 def add_calibrate(commands: Any) -> None:
-    about = "measure what a run's scores are judged by"
+    about = "measure held-out images, the reference for scores"
     parser = commands.add_parser(
         "calibrate",
         help=about,
-        description=f"{about.capitalize()}, and keep it beside the run, as "
-        "calibration.safetensors. It takes 100 validation images or more, where there are so many.",
+        description=f"{about.capitalize()}. The result is saved in the run's folder as "
+        "calibration.safetensors. At least 100 validation images are needed (or all, if the data "
+        "set has fewer).",
     )
     add_run(parser)
     add_settings(parser, CalibrateOptions)
@@ -35,7 +36,7 @@ def add_calibrate(commands: Any) -> None:
 
 
 def calibrate(given: argparse.Namespace) -> int:
-    """Measure held-out images and keep the figures beside the run, if its folder can be written."""
+    """Measure held-out images and save the figures in the run's folder, if it is writable."""
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
     from vae_core.data.datasets import load_dataset
@@ -47,7 +48,7 @@ def calibrate(given: argparse.Namespace) -> int:
     smallest = fewest(FEWEST_IMAGES, data, "validation")
     if given.limit < smallest:
         raise ConfigError(
-            f"--limit {given.limit} makes too coarse a calibration, so none was written; give "
+            f"--limit {given.limit} makes the calibration too coarse, so none was written; use "
             f"{smallest} or more."
         )
     steps = new_calibration_steps(run, model, data, given.limit, given.seed)
@@ -59,7 +60,7 @@ def calibrate(given: argparse.Namespace) -> int:
     else:
         print(f"{printable(run.name)}: {_calibration_words(calibration)}")
     if kept.not_kept:
-        say(f"Not kept beside the run: {kept.not_kept}")
+        say(f"Not saved in the run's folder: {kept.not_kept}")
         return NOT_ALL_DONE
     return ALL_DONE
 
@@ -69,17 +70,17 @@ def _calibration_words(calibration: "Calibration") -> str:
     head = about.get("class_head_accuracy")
     by_head = "" if head is None else f", the class head in {head:.1%}"
     return (
-        f"calibrated by {about['images']} images of {about['dataset']} {about['split']}; a "
+        f"calibrated with {about['images']} images of {about['dataset']} {about['split']}; a "
         f"logistic regression on the latent has the right class in "
         f"{calibration.classifier.accuracy:.1%} of them{by_head}."
     )
 
 
 def current_calibration(run: Run, model: Any) -> "Calibration":
-    """Read the calibration of a run; make it first where there is no current one, and say so.
+    """Read the calibration of a run; if no current one exists, make it and print a message.
 
     Raises:
-        DataError, DownloadError: if the images that it takes are not on this computer.
+        DataError, DownloadError: if the images for it are not on this computer.
         RunError: if the calibration is damaged.
     """
     from vae_core.basics.progress import result_of
@@ -94,7 +95,7 @@ def current_calibration(run: Run, model: Any) -> "Calibration":
     say("No calibration: making one.")
     kept = result_of(new_calibration_steps(run, model, data), report_share)
     if kept.not_kept:
-        say(f"Used this time and not kept beside the run: {kept.not_kept}")
+        say(f"The calibration is used now, but not saved in the run's folder: {kept.not_kept}")
     else:
-        say(f"Kept as {run.folder / CALIBRATION_FILE}.")
+        say(f"Saved as {run.folder / CALIBRATION_FILE}.")
     return kept.record

@@ -1,4 +1,4 @@
-"""``detect``: how well the scores of a model tell foreign images from its own."""
+"""``detect``: test how well the scores of a model detect foreign images."""
 
 import argparse
 import dataclasses
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 def add_detect(commands: Any) -> None:
-    about = "how well scores tell foreign images: out-of-distribution detection"
+    about = "test how well scores detect foreign images (out-of-distribution detection)"
     parser = commands.add_parser(
         "detect",
         help=about,
-        description=f"{about.capitalize()}. Without --folder the figures, of 50 test images or "
-        "more, are kept beside the run, as detection.json, and the Score page of the app shows "
-        "them.",
+        description=f"{about.capitalize()}. Without --folder, and with 50 test images or more, the "
+        "figures are saved in the run's folder as detection.json, and the Score page of the app "
+        "shows them.",
     )
     add_run(parser)
     add_settings(parser, DetectOptions)
@@ -46,7 +46,7 @@ def add_detect(commands: Any) -> None:
 
 
 def detect(given: argparse.Namespace) -> int:
-    """Hold the scorer against images that are not of the model's kind."""
+    """Test the scores of a model on images unlike its training data."""
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
     from vae_core.data.datasets import load_dataset
@@ -64,17 +64,17 @@ def detect(given: argparse.Namespace) -> int:
     else:
         _print_detection(kept.record)
     if kept.not_kept:
-        say(f"Not kept beside the run: {kept.not_kept}")
+        say(f"Not saved in the run's folder: {kept.not_kept}")
     else:
-        say(f"Kept as {run.folder / DETECTION_FILE}; the Score page shows it.")
+        say(f"Saved as {run.folder / DETECTION_FILE}; the Score page shows it.")
     return ALL_DONE
 
 
 def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
-    """The first images of a folder or .zip that can be read, uint8 (N, C, H, W).
+    """Read the first readable images of a folder or .zip file, uint8 (N, C, H, W).
 
     Raises:
-        ImageError: if there are none.
+        ImageError: if no image can be read.
     """
     import torch
 
@@ -94,7 +94,7 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
         except ImageError as error:
             say(f"{name}: {error}")
     if not found:
-        raise ImageError(f"{printable(str(folder))} holds no image that can be read.")
+        raise ImageError(f"{printable(str(folder))} contains no image that can be read.")
     return torch.stack(found)
 
 
@@ -105,8 +105,8 @@ def _print_detection(report: "DetectionReport") -> None:
 
     print(
         f"Called unlike the training data: {report.false_alarms:.1%} of {report.own_images} test "
-        f"images, by a verdict made for {report.level:.0%}; foreign images as in the second column."
-        f" Seed {report.seed}.\nAUROC / AUPR / FPR at 95 % TPR of each score:\n"
+        f"images (the verdict aims at {report.level:.0%}); foreign images: see the second column. "
+        f"Seed {report.seed}.\nAUROC / AUPR / FPR at 95 % TPR of each score:\n"
     )
     print(f"{'kind':13}{'images':>7}{'unlike':>8}  " + "".join(f"{name:>23}" for name in SCORES))
     for kind, found in report.kinds.items():

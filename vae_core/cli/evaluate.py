@@ -31,14 +31,14 @@ def add_evaluate(commands: Any) -> None:
 
 
 def add_gap(commands: Any) -> None:
-    parser = commands.add_parser("gap", help="log p(x) - ELBO as approximation and amortisation")
+    parser = commands.add_parser("gap", help="split log p(x) - ELBO into its two parts")
     add_run(parser)
     add_settings(parser, GapOptions)
     parser.set_defaults(command=gap)
 
 
 def evaluate(given: argparse.Namespace) -> int:
-    """ELBO, its terms and log p̂(x) on a split, with their protocol."""
+    """Print the ELBO, its terms and log p̂(x) on a split, with their protocol."""
     from vae_core.analysis.evaluation import evaluate as measure
 
     options = options_of(given, EvaluateOptions)
@@ -54,7 +54,7 @@ def evaluate(given: argparse.Namespace) -> int:
 
 
 def gap(given: argparse.Namespace) -> int:
-    """The gap log p(x) − ELBO taken apart, on a split, with its protocol."""
+    """Print the two parts of the gap log p(x) − ELBO on a split, with their protocol."""
     from vae_core.analysis.gap_evaluation import evaluate_gap
 
     run, figures = _on_split(given, options_of(given, GapOptions), evaluate_gap)
@@ -68,7 +68,7 @@ def gap(given: argparse.Namespace) -> int:
 def _on_split(
     given: argparse.Namespace, options: EvaluateOptions | GapOptions, measure: Callable[..., T]
 ) -> tuple[Run, T]:
-    """Measure the model of a run on the images that the options name."""
+    """Open the run, and measure its model on the images that the options select."""
     run, model = open_model(given)
     from vae_core.data.datasets import load_dataset
 

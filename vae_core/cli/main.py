@@ -1,9 +1,8 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
 detect | sample | publish | runs``.
 
-Exit status: 0 when all was done, 1 when something could not be read or failed, 2 for wrong usage,
-70 for a bug in the program, with its traceback, 130 after Ctrl-C (a training that Ctrl-C pauses
-has 1).
+Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage, 70 for a
+bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
 With ``--json``, stdout is one JSON object; progress goes to stderr.
 """
 
@@ -43,20 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return WRONG_USAGE
     except KeyboardInterrupt as stop:
-        say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before it was done."))
+        say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before the end."))
         return INTERRUPTED
     except Exception as error:
-        return _explain(error)
+        return _report_error(error)
 
 
-def _explain(error: Exception) -> int:
+def _report_error(error: Exception) -> int:
     """Print the sentence of an error, or the traceback of a bug, and return the exit status."""
-    said = sentence_of(error)
-    if said is None:
+    sentence = sentence_of(error)
+    if sentence is None:
         traceback.print_exception(error)
         say("error: This is a bug in the program. Please report it with the lines above.")
         return BUG
-    say(f"error: {said}")
+    say(f"error: {sentence}")
     return NOT_ALL_DONE
 
 
@@ -86,5 +85,5 @@ def run_as_program() -> NoReturn:
     """Run the command line of this process and exit with its status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # no σ is worth losing the rest for
+            stream.reconfigure(errors="backslashreplace")  # a σ must not stop the whole output
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""``publish``: make the models that come with the program again, from their recipes."""
+"""``publish``: make the pretrained models again, from their recipes."""
 
 import argparse
 from typing import Any
@@ -10,18 +10,18 @@ from vae_core.settings.fields import ConfigError
 def add_publish(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "publish", help="train, evaluate and publish the models that come with the program"
+        "publish", help="train, evaluate and publish the pretrained models"
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
     parser.set_defaults(command=publish)
 
 
 def publish(given: argparse.Namespace) -> int:
-    """Make the named models, or all of them; one that was interrupted goes on."""
+    """Make the named models, or all of them; continue interrupted ones."""
     from vae_core.runs.recipes import RECIPES, make
 
     if unknown := set(given.names) - set(RECIPES):
-        raise ConfigError(f"There is no recipe {min(unknown)!r}. Known: {', '.join(RECIPES)}.")
+        raise ConfigError(f"No recipe is called {min(unknown)!r}. Known: {', '.join(RECIPES)}.")
     for name in given.names or RECIPES:
         say(f"{name}: {make(name)}")
     return ALL_DONE

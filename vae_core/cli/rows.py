@@ -1,4 +1,4 @@
-"""The figures of a scored file as one row: the columns of JSON and CSV."""
+"""Convert a scored file to one row: the columns of JSON and CSV."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from vae_core.scoring.place import Place
 from vae_core.scoring.report import Report
 from vae_core.wording.verdict import report_sentence
 
-_DECIMALS = 4  # of a pixel's figures
-_WITH_OWN_COLUMNS = ("log_px", "latent_distance")  # of the score, and of the nearest images
+_DECIMALS = 4  # for the figures of pixels
+_WITH_OWN_COLUMNS = ("log_px", "latent_distance")  # columns of the score and the nearest images
 
 
 def _of_place(get: Callable[[Place], float]) -> Callable[[Report], float | None]:
@@ -29,7 +29,7 @@ def _error(figure: str) -> Callable[[Report], float]:
 
 
 def _value_columns() -> dict[str, Callable[[Report], float]]:
-    """The figures that have no columns of their own, each with its standard error, if any."""
+    """Columns of all other figures, each followed by its standard error, if it has one."""
     columns: dict[str, Callable[[Report], float]] = {}
     for name, figure in FIGURES.items():
         if name not in _WITH_OWN_COLUMNS:
@@ -48,11 +48,11 @@ def _tail(figure: str) -> Callable[[Report], float | None]:
 
 
 def as_row(result: FileScore) -> dict[str, Any]:
-    """Every figure of a file that could be read, or ``{file, ok: False, error}``.
+    """Return every figure of a file that could be read, or ``{file, ok: False, error}``.
 
-    log p̂(x), ``se``, ``elbo`` and its terms are in nats, other units are in the names.
-    ``log_px_as_held_out``, in nats too, has the held-out images' K. What needs a calibration is
-    None where there is none. With the figures of pixels go those of :data:`PIXEL_COLUMNS`.
+    log p̂(x), ``se``, ``elbo`` and its terms are in nats; other units are part of the names.
+    ``log_px_as_held_out``, in nats too, uses the K of the held-out images. Without a calibration,
+    the values that need one are None. With pixel maps, the row has :data:`PIXEL_COLUMNS` as well.
     """
     if result.report is None:
         return {"file": result.file, "ok": False, "error": result.error}
@@ -75,7 +75,7 @@ PREPARATION: Mapping[str, Callable[[Prepared], Any]] = {
     "preparation": lambda p: " ".join(f"{step.name}: {step.reason}" for step in p.steps),
     "shows_nothing": lambda p: p.inkless,
 }
-"""What became of a file before it was scored, by the name it has in JSON and in a table."""
+"""Columns about the preparation of a file, by their names in JSON and in a table."""
 COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "log_px": lambda r: r.score.log_px,
     "se": lambda r: r.score.se,
@@ -108,6 +108,6 @@ COLUMNS: Mapping[str, Callable[[Report], Any]] = {
     "verdict": lambda r: r.verdict,
     "sentence": report_sentence,
 }
-"""What is said of an image, by the name it has in JSON and in a table."""
+"""Columns about an image, by their names in JSON and in a table."""
 PIXEL_COLUMNS = ("pixels_seen", "pixels_reconstructed", "pixels_log_likelihood")
-"""What the model saw, E[x|z] and E log p(x_i|z) in nats: D numbers each, row by row."""
+"""Columns of the model's input, E[x|z] and E log p(x_i|z) in nats: D numbers each, row by row."""

@@ -16,7 +16,7 @@ from vae_core.runs.store import DamagedRun, RunStore
 
 
 def list_runs(given: argparse.Namespace) -> int:
-    """The runs of the store, newest first."""
+    """Print the runs of the store, newest first."""
     from vae_core.data.decode import printable
 
     rows = [_run_row(entry) for entry in RunStore().entries()]

@@ -18,7 +18,7 @@ from vae_core.cli.shared import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-_TILE = 56  # smaller images are enlarged to about as many pixels
+_TILE = 56  # smaller images are enlarged to about this many pixels
 
 # ---- sample
 
@@ -32,7 +32,7 @@ def add_sample(commands: Any) -> None:
         "--count",
         type=an_image_count,
         default=64,
-        help=f"how many images, up to {MAX_SAMPLED_IMAGES:,} (default 64)",
+        help=f"number of images, up to {MAX_SAMPLED_IMAGES:,} (default 64)",
     )
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")
     parser.add_argument(
@@ -55,15 +55,15 @@ def sample(given: argparse.Namespace) -> int:
 
 
 def write_tiles(images: "Tensor", path: Path) -> None:
-    """Write images side by side into one picture, in a grid as square as can be.
+    """Write images side by side into one picture, in a grid that is as square as possible.
 
     Args:
-        images: float in [0, 1], shape (N, C, H, W), C being 1 or 3.
-        path: the picture; its ending (.png, say) decides the format.
+        images: float in [0, 1], shape (N, C, H, W), with C = 1 or 3.
+        path: the picture; the ending (for example .png) decides the format.
 
     Raises:
-        InvalidArgument: for an ending that no image format has.
-        OSError: if it cannot be written.
+        InvalidArgument: if no image format has this ending.
+        OSError: if the file cannot be written.
     """
     import torch
     from PIL import Image
@@ -82,7 +82,7 @@ def write_tiles(images: "Tensor", path: Path) -> None:
 
 
 def check_picture(path: Path) -> None:
-    """Check that the ending of a file name is one of an image format that can be written.
+    """Check that the ending of a file name belongs to an image format that can be written.
 
     Raises:
         InvalidArgument: otherwise.
@@ -92,6 +92,6 @@ def check_picture(path: Path) -> None:
     known = Image.registered_extensions()
     if known.get(path.suffix.lower()) not in Image.SAVE:
         raise InvalidArgument(
-            f"{path.name!r} does not end like a picture: name a .png, .jpg, .webp, .bmp, .tiff or "
-            ".gif file."
+            f"{path.name!r} has no ending of an image format: use .png, .jpg, .webp, .bmp, .tiff "
+            "or .gif."
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def add_score(commands: Any) -> None:
-    parser = commands.add_parser("score", help="log p(x) of images of your own, and a verdict")
+    parser = commands.add_parser("score", help="log p(x) of your own images, and a verdict")
     add_run(parser)
     parser.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
@@ -39,19 +39,19 @@ def add_score(commands: Any) -> None:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="add a row for each image to this table; given again, go on where it stopped",
+        help="append a row for each image to this table; repeat the command to continue it",
     )
     parser.add_argument(
         "--pixel-maps",
         action="store_true",
-        help="with --json or --csv: also what the model saw, its reconstruction and the "
+        help="with --json or --csv: also write the model's input, its reconstruction and the "
         "log-likelihood of every pixel, row by row",
     )
     parser.set_defaults(command=score)
 
 
 def score(given: argparse.Namespace) -> int:
-    """Score files, folders and .zip archives; files that cannot be read are named."""
+    """Score files, folders and .zip archives; list files that cannot be read with the reason."""
     run, model = open_model(given)
     from vae_core.data.archives import iter_files
     from vae_core.data.prepare import PrepareOptions
@@ -79,7 +79,7 @@ def score(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if table is None:
             raise
-        kept = f"Stopped. The finished rows are kept in {given.csv}; the same command goes on."
+        kept = f"Stopped. The finished rows are in {given.csv}; repeat the command to continue."
         raise KeyboardInterrupt(kept) from None
     if table is not None:
         return NOT_ALL_DONE if table.failed else ALL_DONE
@@ -87,10 +87,10 @@ def score(given: argparse.Namespace) -> int:
 
 
 def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
-    """The binarisation asked for, with the run's calibration, which is made if need be.
+    """Make the judge for the chosen binarisation; calibrate the run first if necessary.
 
-    A calibration is of the binarisation that the run was trained with: with another one, images get
-    no verdict, and none is made for them.
+    A calibration uses the binarisation of the run's training. With another binarisation, images
+    get no verdict and no calibration is made.
     """
     from vae_core.data.download import DownloadError
     from vae_core.scoring.judge import Judge
@@ -102,7 +102,7 @@ def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
     try:
         return Judge.of(current_calibration(run, model), binarisation)
     except (DataError, DownloadError) as error:
-        say(f"No calibration, so scores without a verdict; to make one: {error}")
+        say(f"No calibration could be made, so scores have no verdict: {error}")
         return Judge(binarisation)
 
 
@@ -117,7 +117,7 @@ def _protocol(given: argparse.Namespace, judge: "Judge") -> dict[str, Any]:
 def _table(
     given: argparse.Namespace, run: Run, judge: "Judge", options: "PrepareOptions"
 ) -> "ScoreTable | None":
-    """The table that rows are added to, if one was asked for."""
+    """Open the table that rows are appended to; None without ``--csv``."""
     from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
     from vae_core.cli.table import ScoreTable
     from vae_core.runs.records import model_digest
@@ -134,7 +134,7 @@ def _table(
     columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
     table = ScoreTable(given.csv, columns, details)
     if table.before:
-        say(f"{given.csv} has {table.before:,} rows already; what is missing is added.")
+        say(f"{given.csv} has {table.before:,} rows already; the missing rows are added.")
     return table
 
 
@@ -149,7 +149,7 @@ def _print_rows(
 
 
 class _Tally:
-    """How many rows went by, and how many of them are of files that could not be read."""
+    """Counts the rows, and the rows of files that could not be read."""
 
     def __init__(self) -> None:
         self.rows = self.failed = 0
@@ -179,7 +179,7 @@ def _score_line(row: dict[str, Any]) -> str:
     error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
     warning = "" if row["trusted"] else " (do not trust this number: a larger K may help)"
     if row["shows_nothing"]:
-        place += ", of an image that shows nothing"
+        place += ", of an empty image"
     return (
         f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{warning}, ESS "
         f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "

@@ -1,4 +1,4 @@
-"""What the commands of the command line share: options, opening a model, printing."""
+"""Functions for all commands of the command line: options, opening a model, printing."""
 
 import argparse
 import json
@@ -35,10 +35,10 @@ def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
 
 
 def binarisation_of(option: str, run: Run) -> Binarisation:
-    """The binarisation that an option means for the model of a run.
+    """Return the chosen binarisation, or that of the run's training by default.
 
     Raises:
-        ConfigError: if the model does not take such pixels.
+        ConfigError: if the model does not accept such pixels.
     """
     chosen: Any = binarisation_asked_for(option, run.config.train.binarisation)
     pixels_as(chosen, run.config.model.likelihood)
@@ -91,7 +91,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object, ``head`` and a list of rows, each printed when it is there."""
+    """Print one JSON object of ``head`` and a list of rows; print each row when it is ready."""
     sys.stdout.write(_indented(head, 0).removesuffix("\n}") + f',\n  "{name}": [')
     for index, row in enumerate(rows):
         sys.stdout.write(("," if index else "") + "\n    " + _indented(row, 4))
@@ -104,7 +104,7 @@ def _indented(value: Any, by: int) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN or infinity: they become null."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

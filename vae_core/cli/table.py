@@ -1,7 +1,7 @@
-"""A table of scores that outlives the process that writes it: rows are appended and flushed.
+"""A CSV table of scores that grows row by row, and can be continued after an interruption.
 
-Given the same file again it goes on where it stopped. A row is one line, so a half-written last one
-is known by its missing end and dropped.
+A new process with the same file appends the missing rows. A row is one line, so a half-written last
+row is recognised by its missing line end, and removed.
 """
 
 import csv
@@ -22,35 +22,35 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 class TableError(UserError, ValueError):
-    """A file that scores cannot be added to, with what to do about it."""
+    """Scores cannot be added to a file; the message says what to do."""
 
 
 class ScoreTable:
-    """A CSV file of rows by file name.
+    """A CSV file with one row per scored file.
 
     Attributes:
-        protocol: how its scores are made; every row says so.
-        names: of the columns.
-        before: how many rows it had when it was taken up.
+        protocol: how the scores are made; part of every row.
+        names: names of the columns.
+        before: number of rows when the table was opened.
     """
 
     def __init__(self, path: Path, columns: Iterable[str], protocol: Mapping[str, Any]) -> None:
-        """Begin the table, or take up what another process left.
+        """Create the table, or open the table of a former process.
 
         Raises:
-            TableError: if the file is no such table, or its scores are made in another way.
-            OSError: if it cannot be read or written.
+            TableError: if the file is not such a table, or its scores have another protocol.
+            OSError: if the file cannot be read or written.
         """
         self.protocol = {name: as_cell(value) for name, value in protocol.items()}
         self.names = ["file", "ok", "error", *columns, *protocol]
         self._path = path
         self._done: Counter[str] = Counter()
         self.failed = 0
-        self._take_up()
+        self._open_or_create()
         self.before = self._done.total()
 
     def missing(self, files: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-        """The files that have no row yet; of several by one name, those after the first so many."""
+        """Iterate over the files without a row. Files with equal names are counted."""
         done = self._done.copy()
         for name, content in files:
             if done[as_cell(name)] > 0:
@@ -59,7 +59,7 @@ class ScoreTable:
                 yield name, content
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row; it is on its way to the disk when this returns."""
+        """Append a row and hand it to the operating system."""
         self._write([{**row, **self.protocol}])
         self.failed += not row["ok"]
 
@@ -73,15 +73,15 @@ class ScoreTable:
         writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
         return text.getvalue()
 
-    def _take_up(self) -> None:
+    def _open_or_create(self) -> None:
         header = self._lines([{name: name for name in self.names}])
         if _is_begun(self._path, header.encode()):
             replace_file(self._path, header)
             return
-        # the half line at the end may also be half a character
+        # a half-written last line may also end in a half-written character
         with self._path.open(encoding="utf-8", errors="replace", newline="") as file:
             if file.readline() != header:
-                raise TableError(f"{self._path} is no table of such scores; name another file.")
+                raise TableError(f"{self._path} is not a table of such scores; use another file.")
             whole = (line for line in file if line.endswith("\n"))
             for row in csv.DictReader(whole, self.names):
                 self._check(row)
@@ -93,30 +93,30 @@ class ScoreTable:
         for name, value in self.protocol.items():
             if row[name] != value:
                 raise TableError(
-                    f"The scores in {self._path} are of {name} = {row[name] or 'none'}, not "
-                    f"{value or 'none'}; name another file."
+                    f"The scores in {self._path} have {name} = {row[name] or 'none'}, not "
+                    f"{value or 'none'}; use another file."
                 )
 
 
 def _is_begun(path: Path, header: bytes) -> bool:
-    """Whether there is no more than a part of the header.
+    """Whether the file does not exist yet, or contains only a part of the header.
 
     Raises:
-        TableError: if no file can be there.
+        TableError: if no file can be created at this path.
     """
     if not path.parent.is_dir():
-        raise TableError(f"There is no folder {path.parent} for {path.name}; make it first.")
+        raise TableError(f"The folder {path.parent} for {path.name} does not exist; create it.")
     if not path.exists():
         return True
     if not path.is_file():
-        raise TableError(f"{path} is not a file; name a file, which is made if it is not there.")
+        raise TableError(f"{path} is not a file; use the path of a new or existing file.")
     with path.open("rb") as file:
         start = file.read(len(header))
     return len(start) < len(header) and header.startswith(start)
 
 
 def _drop_half_a_line(path: Path) -> None:
-    """Of a file that ends within a line, the last one."""
+    """Remove the last line of a file if it has no line end."""
     with path.open("rb+") as file:
         size = end = file.seek(0, os.SEEK_END)
         last = b""
@@ -128,9 +128,9 @@ def _drop_half_a_line(path: Path) -> None:
 
 
 def as_cell(value: Any) -> str:
-    """A value as one cell of a table: lists by spaces, no line breaks, nothing for what is unknown.
+    """Write a value as one cell: lists with spaces, no line breaks, empty if unknown.
 
-    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    A text that a spreadsheet would read as a formula gets an apostrophe in front.
     """
     if value is None or value != value:
         return ""

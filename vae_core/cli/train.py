@@ -1,4 +1,4 @@
-"""``train``: train a model in this process, or go on training one."""
+"""``train``: train a model in this process, or continue its training."""
 
 import argparse
 from pathlib import Path
@@ -22,9 +22,9 @@ from vae_core.wording.evaluation import evaluation_sentence
 
 
 def add_train(commands: Any) -> None:
-    parser = commands.add_parser("train", help="train a model, or go on training one")
+    parser = commands.add_parser("train", help="train a model, or continue its training")
     parser.add_argument("--run", type=Path, help="folder of the run (default: a new one)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
     parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
     presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"settings to start from. {presets}")
@@ -34,7 +34,7 @@ def add_train(commands: Any) -> None:
 
 
 def train(given: argparse.Namespace) -> int:
-    """Train in this process; Ctrl-C keeps everything, and ``--resume`` goes on."""
+    """Train in this process. Ctrl-C saves everything, and ``--resume`` continues."""
     run = _run_to_train(given)
     from vae_core.runs.execution import execute
 
@@ -48,7 +48,7 @@ def train(given: argparse.Namespace) -> int:
     if state == "failed":
         say(f"error: {status.error}")
     elif state == "paused":
-        say("Paused. The same command with --resume goes on from here.")
+        say("Paused. To continue, use --run with this folder and --resume.")
     return ALL_DONE if state == "done" else NOT_ALL_DONE
 
 
@@ -57,9 +57,9 @@ def _run_to_train(given: argparse.Namespace) -> Run:
     chosen = {name: getattr(given, name) for name in names if hasattr(given, name)}
     if given.resume:
         if given.run is None:
-            raise ConfigError("--resume needs --run: which run should go on?")
+            raise ConfigError("--resume needs --run: which run should continue?")
         if given.preset:
-            raise ConfigError("--resume goes on with the settings of the run, without --preset.")
+            raise ConfigError("--resume uses the settings of the run, so --preset is not allowed.")
         return _run_to_resume(given.run, chosen)
     start = PRESETS[given.preset].settings if given.preset else {}
     config = RunConfig.from_settings({**start, **chosen})
@@ -68,11 +68,11 @@ def _run_to_train(given: argparse.Namespace) -> Run:
 
         check_decoder(config)
     if given.run is None:
-        return RunStore().create(config, "paused")  # which the worker leaves alone
+        return RunStore().create(config, "paused")  # the background worker ignores paused runs
     try:
         return create_run(given.run, config, "paused")
     except RunExists as error:
-        raise ConfigError(f"{error} Add --resume to go on with it, or name another.") from error
+        raise ConfigError(f"{error} Add --resume to continue it, or use another.") from error
 
 
 def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
@@ -82,7 +82,7 @@ def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
     if changed:
         raise ConfigError(
             f"The run in {folder} has {changed[0]} = {settings[changed[0]]}, not "
-            f"{chosen[changed[0]]}. A run keeps its settings; start another for new ones."
+            f"{chosen[changed[0]]}. A run keeps its settings; start another run for new settings."
         )
     if not run.is_alive():
         run.clear_request()
@@ -90,7 +90,7 @@ def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
 
 
 class _ProgressLine:
-    """One line on stderr, at most, for each epoch or phase."""
+    """Print at most one line on stderr for each epoch or phase."""
 
     def __init__(self) -> None:
         self.last: tuple[int, str] | None = None

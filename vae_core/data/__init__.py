@@ -1,6 +1,6 @@
-"""Images in: data sets by name, and image files of any kind made ready for a model.
+"""Load data sets by name, and prepare image files of any kind for a model.
 
-For another built-in data set, write a file with a ``StoredDataset`` (:mod:`vae_core.data.stored`)
+To add a built-in data set, write a file with a ``StoredDataset`` (:mod:`vae_core.data.stored`)
 and add it to the table in :mod:`vae_core.data.catalogue`.
 
 May import: settings and basics.

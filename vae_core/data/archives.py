@@ -1,7 +1,7 @@
-"""Files, folders and .zip archives as a stream of (name, bytes), one at a time.
+"""Read files, folders and .zip archives as a stream of (name, bytes), one file at a time.
 
-Whatever cannot be read appears in the stream as an :class:`ImageError` under its name, and the
-rest goes on. Nothing is ever written to disk, so names inside an archive lead nowhere.
+A file that cannot be read appears in the stream as an :class:`ImageError` under its name, and the
+stream continues. Nothing is written to disk, so the names inside an archive can do no harm.
 """
 
 import io
@@ -17,25 +17,25 @@ MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
 MAX_UNPACKED_BYTES = 2_000_000_000
 MAX_RATIO = 200
-"""An entry over a megabyte may unpack to at most this many times its packed size."""
+"""Largest ratio of unpacked to packed size, for entries of more than a megabyte."""
 
 _CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 _ENCRYPTED = 0x1
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others unpack without a bound
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other methods unpack without a limit
 _SMALL = 1_000_000
 
 Entry = tuple[str, bytes | ImageError]
 
 
 def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
-    """Every file that the paths stand for: files themselves, and what folders and .zip files hold.
+    """Iterate over files, over all files in folders, and over all files in .zip archives.
 
-    Folders are walked in alphabetical order with everything below them; hidden files are left out.
-    A file is read only when its turn comes.
+    Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
+    only when it is reached.
 
     Yields:
-        Its name (inside a folder or an archive, with the way to it), fit for a terminal, and its
-        bytes, or why not.
+        The name of a file, safe to print on a terminal, with its path inside a folder or an
+        archive; and its bytes or the error.
     """
     for path in map(Path, paths):
         if not path.is_dir():
@@ -52,14 +52,14 @@ def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
 
 
 def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[Entry]:
-    """The files in a .zip archive, in its order, unpacked one at a time in memory.
+    """Iterate over the files in a .zip archive, in its order, unpacked one at a time in memory.
 
-    Folders, hidden files and what macOS adds are left out. An archive that is broken, empty or too
-    large is one entry under its own name: an :class:`ImageError`.
+    Folders, hidden files and the files that macOS adds are left out. An archive that is broken,
+    empty or too large gives one entry under its own name: an :class:`ImageError`.
 
     Args:
-        data: the archive's bytes, or where it lies.
-        filename: what to call it; by default its name on disk, else "archive.zip".
+        data: the archive's bytes or path.
+        filename: name of the archive; by default its name on disk, or "archive.zip".
     """
     own = filename or (data.name if isinstance(data, Path) else "archive.zip")
     name = short_name(own)
@@ -77,9 +77,9 @@ def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[En
         yield own, error
     except OSError as error:
         reason = error.strerror or str(error)
-        yield own, ImageError(f"{name} cannot be opened ({reason}); check where it lies.")
+        yield own, ImageError(f"{name} cannot be opened ({reason}); check its path.")
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
-        yield own, ImageError(f"{name} is not a whole .zip archive; make or send it again.")
+        yield own, ImageError(f"{name} is not a complete .zip archive; make or send it again.")
 
 
 def _iter_file(path: Path, name: str) -> Iterator[Entry]:
@@ -104,10 +104,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
-    """The entries that are files.
+    """List the entries of an archive that are files.
 
     Raises:
-        ImageError: if there are none, too many, or too much in them.
+        ImageError: if there are no entries, too many entries, or too many bytes.
     """
     listed = archive.infolist()
     if len(listed) > MAX_ENTRIES:
@@ -120,7 +120,7 @@ def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
         if not entry.is_dir() and not any(map(_is_hidden, PurePosixPath(entry.filename).parts))
     ]
     if not entries:
-        raise ImageError(f"{name} holds no files; put images in it.")
+        raise ImageError(f"{name} contains no files; put images in it.")
     total = sum(entry.file_size for entry in entries)
     if total > MAX_UNPACKED_BYTES:
         raise ImageError(
@@ -135,16 +135,16 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | Image
     if entry.flag_bits & _ENCRYPTED:
         return ImageError(f"{name} is encrypted; make the archive without a password.")
     if entry.compress_type not in _METHODS:
-        return ImageError(f"{name} is packed in a rare way; make the archive with plain deflate.")
+        return ImageError(f"{name} uses a rare compression; make the archive with plain deflate.")
     if entry.file_size > MAX_BYTES:
         return ImageError(
             f"{name} unpacks to {entry.file_size / 1e6:,.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB "
             "are read; save it smaller."
         )
     if entry.file_size > max(_SMALL, MAX_RATIO * entry.compress_size):
-        return ImageError(f"{name} unpacks to suspiciously much; save it in another format.")
+        return ImageError(f"{name} unpacks to suspiciously many bytes; save it in another format.")
     try:
         with archive.open(entry) as stream:
-            return stream.read(entry.file_size + 1)  # a bound: the header may lie
+            return stream.read(entry.file_size + 1)  # limited, because the header may be wrong
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError):
         return ImageError(f"{name} is damaged inside the archive; make the archive again.")

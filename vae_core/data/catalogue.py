@@ -1,4 +1,4 @@
-"""The table of all data sets. For another built-in one, add an entry to :data:`BUILT_IN`.
+"""The table of all data sets. To add a built-in one, add an entry to :data:`BUILT_IN`.
 
 Nothing here needs torch.
 """
@@ -15,26 +15,26 @@ BUILT_IN: dict[str, StoredDataset] = {each.info.name: each for each in (DIGITS, 
 
 
 def stored_datasets() -> Mapping[str, StoredDataset]:
-    """Every data set by name, in the order in which lists show them."""
+    """Return every data set by name, in the order of lists."""
     return BUILT_IN
 
 
 def stored_dataset(name: str) -> StoredDataset:
-    """The data set called ``name``.
+    """Return the data set called ``name``.
 
     Raises:
-        DataError: if there is no such data set.
+        DataError: if the data set does not exist.
     """
     return stored_datasets()[find_dataset(name).name]
 
 
 def dataset_infos() -> Mapping[str, DatasetInfo]:
-    """What is known of every data set, by name; ``find_dataset`` reads this."""
+    """Return the facts about every data set by name; ``find_dataset`` calls this."""
     return {name: stored.info for name, stored in stored_datasets().items()}
 
 
 def bytes_to_download(name: str) -> int:
-    """How much has to be downloaded before a data set can be loaded; 0 where nothing is missing."""
+    """Return the number of bytes to download before a data set can be loaded; 0 if none."""
     return stored_dataset(name).bytes_to_download()
 
 
@@ -44,7 +44,7 @@ def at_hand(name: str) -> bool:
 
 
 def file_names(name: str) -> tuple[str, ...]:
-    """The names of the files that are downloaded for a data set; none for an embedded one."""
+    """Return the names of the files to download for a data set; empty for an embedded one."""
     return stored_dataset(name).file_names
 
 
@@ -52,7 +52,7 @@ def download(name: str, progress: Progress | None = None) -> None:
     """Download the files of a data set that are not on this computer.
 
     Args:
-        progress: called with (bytes done, bytes in all).
+        progress: called with (bytes done, total bytes).
 
     Raises:
         DownloadError: if a file cannot be downloaded.

@@ -21,7 +21,7 @@ class Dataset:
     """Images, labels and splits.
 
     Attributes:
-        name: what :func:`vae_core.settings.data_sets.find_dataset` finds it by.
+        name: the name for :func:`vae_core.settings.data_sets.find_dataset`.
         images: uint8, shape (N, C, H, W).
         labels: int64, shape (N,).
         splits: which images belong to which split.
@@ -34,11 +34,11 @@ class Dataset:
 
     @property
     def info(self) -> DatasetInfo:
-        """Title, image shape, sizes of the splits and names of the classes."""
+        """Title, image shape, split sizes and class names of the data set."""
         return find_dataset(self.name)
 
     def split(self, name: Split) -> tuple[Tensor, Tensor]:
-        """Images (n, C, H, W), uint8, and labels (n,) of a split: views, not copies.
+        """Return images (n, C, H, W), uint8, and labels (n,) of a split, as views.
 
         Raises:
             InvalidArgument: if the data set has no such split.
@@ -48,7 +48,7 @@ class Dataset:
         return self.images[chosen], self.labels[chosen]
 
     def to(self, device: torch.device | str) -> "Dataset":
-        """The same data set with its tensors on ``device``."""
+        """Return the same data set with its tensors on ``device``."""
         return dataclasses.replace(
             self, images=self.images.to(device), labels=self.labels.to(device)
         )
@@ -57,16 +57,16 @@ class Dataset:
 def load_dataset(name: str, progress: Progress | None = None) -> Dataset:
     """Load a data set by name, on the CPU.
 
-    ``digits`` come with the program. ``mnist``, ``fashion-mnist`` and ``kmnist`` are IDX files,
-    gzipped or not. These are looked for in ``VAE_DATA_DIR`` (in a folder of the data set's name
-    there, or directly), then in the cache folder; what is missing is downloaded into it.
+    ``digits`` need no download. ``mnist``, ``fashion-mnist`` and ``kmnist`` are IDX files, gzipped
+    or not. The files are searched in ``VAE_DATA_DIR`` (directly, or in a subfolder with the data
+    set's name), then in the cache folder. Missing files are downloaded into the cache folder.
 
     Args:
         name: one of :func:`vae_core.settings.data_sets.known_datasets`.
-        progress: called with (bytes done, bytes in all) while files are downloaded.
+        progress: called with (bytes done, total bytes) while files are downloaded.
 
     Raises:
-        DataError: for an unknown name, or a file that is truncated or not what it should be.
+        DataError: if the name is unknown, or a file is truncated or wrong.
         vae_core.data.download.DownloadError: if files are missing and cannot be downloaded.
     """
     stored = stored_dataset(name)

@@ -1,7 +1,7 @@
-"""An image file of any common kind as grey levels in [0, 1], with every step recorded.
+"""Decode image files of any common format to grey levels in [0, 1], and record every step.
 
-A file is judged by its size and its header before anything is unpacked, and every way in which it
-can be bad ends in an :class:`ImageError` with one sentence.
+The size and the header of a file are checked before the file is unpacked. Every kind of bad file
+raises an :class:`ImageError` with one sentence.
 """
 
 import errno
@@ -26,21 +26,20 @@ MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 4
 WORKING_SIDE = 1024
-"""Larger pictures are reduced to this many pixels on their longer side before anything is measured
-in them."""
+"""Larger pictures are first reduced to this many pixels on the longer side."""
 SHOWN_SIDE = 256
 
 _KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 
-# Pillow warns of bombs and of odd metadata, both of which are dealt with here. Filters belong to
-# the whole process, so they are set once: changing them around each image would change them for
-# other threads.
+# Pillow warns of decompression bombs and odd metadata; this module handles both itself. Warning
+# filters belong to the whole process, so the filter is set once: changing it around each image
+# would change it for other threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(UserError, ValueError):
-    """A file that cannot be read as an image, with what to do about it."""
+    """A file cannot be read as an image; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,10 @@ class Step:
     """One step from a file to the model's pixels.
 
     Attributes:
-        name: a word or two.
-        reason: one sentence: what was done, or left, and why.
-        image: what it looked like after the step; uint8, shape (h, w) or (h, w, 3), reduced to at
-            most 256 pixels a side.
+        name: one or two words.
+        reason: one sentence that says what was done, or not done, and why.
+        image: the picture after the step; uint8, shape (h, w) or (h, w, 3), reduced to at most 256
+            pixels on each side.
         changed: whether the step did anything.
     """
 
@@ -62,17 +61,18 @@ class Step:
 
 
 def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
-    """Grey levels of the first frame, upright, as a person sees it, and the steps to them.
+    """Decode the first frame of an image file, upright, to grey levels; record the steps.
 
     Args:
-        data: the file's bytes, or where it lies.
-        filename: what to call it in an error.
+        data: the file's bytes or path.
+        filename: name of the file in error messages.
 
     Returns:
-        float32 in [0, 1], shape (H, W), 0 being black, at most 1024 pixels a side.
+        float32 in [0, 1], shape (H, W), where 0 is black; at most 1024 pixels on each side. And
+        the steps.
 
     Raises:
-        ImageError: if it is no readable image, or too large or too small a one.
+        ImageError: if the file is not a readable image, or the image is too large or too small.
     """
     name = short_name(filename)
     content = read_bytes(data, name)
@@ -87,15 +87,15 @@ def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
         raise ImageError(_not_an_image(content, name)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_large(name)) from error
-    except Exception as error:  # whatever a decoder raises on hostile bytes is a bad file
+    except Exception as error:  # decoders raise errors of any kind for bad files
         raise ImageError(_damaged(name)) from error
 
 
 def read_bytes(data: bytes | Path, name: str) -> bytes:
-    """The bytes of a file that may be an image.
+    """Read the bytes of a file that may be an image.
 
     Raises:
-        ImageError: if it is empty, too large, or cannot be read.
+        ImageError: if the file is empty, too large, or cannot be read.
     """
     try:
         size = size_of(data)
@@ -107,17 +107,17 @@ def read_bytes(data: bytes | Path, name: str) -> bytes:
         content = data.read_bytes() if isinstance(data, Path) else data
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ImageError(f"{name} cannot be opened ({reason}); check where it lies.") from error
+        raise ImageError(f"{name} cannot be opened ({reason}); check its path.") from error
     if not content:
         raise ImageError(f"{name} is empty; save it or send it again.")
     return content
 
 
 def size_of(data: bytes | Path) -> int:
-    """The size of bytes, or of the file that they lie in.
+    """Return the size of bytes or of a file.
 
     Raises:
-        OSError: if it cannot be looked at, or is none: a pipe or a device may have no end.
+        OSError: if the path cannot be accessed or is not a regular file (a pipe may never end).
     """
     if not isinstance(data, Path):
         return len(data)
@@ -128,18 +128,18 @@ def size_of(data: bytes | Path) -> int:
 
 
 def short_name(filename: str) -> str:
-    """The last part of a path, fit for a sentence."""
+    """Return the last part of a path, short enough for a sentence."""
     return printable(PurePath(filename.replace("\\", "/")).name or filename, 80)
 
 
 def printable(name: str, longest: int = 1000) -> str:
-    """A file's name, not too long and without what a terminal would take for a command."""
+    """Make a file name safe to print: shorten it and replace control characters."""
     name = "".join(c if c.isprintable() else "�" for c in name)
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def shown(picture: Image.Image | Grey) -> NDArray[np.uint8]:
-    """A picture as :class:`Step` keeps it."""
+    """Convert a picture to the form that :class:`Step` stores."""
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     if image.mode not in ("L", "RGB", "RGBA", "F"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -161,7 +161,7 @@ def _to_grey(image: Image.Image) -> tuple[Grey, list[Step]]:
     steps = [Step("Opened", about, shown(deep))]
     upright = _upright(deep, image)
     if upright is not deep:
-        reason = "The camera noted that it was held turned; the picture was turned upright."
+        reason = "The camera recorded that it was turned; the picture was turned upright."
         steps.append(Step("Turned upright", reason, shown(upright)))
     opaque, reason = _without_alpha(upright)
     if reason:
@@ -192,16 +192,16 @@ def _kind(image: Image.Image) -> str:
 
 
 def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
-    """Grey of more than 8 bits as mode "F" in [0, 1], and how; anything else as it is."""
+    """Convert grey of more than 8 bits to mode "F" in [0, 1]; explain how. Keep other images."""
     if image.mode[0] not in "IF":
         return image, ""
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
-        raise ValueError("the image holds values that are no numbers")
+        raise ValueError("the image contains values that are not finite numbers")
     low, high = float(values.min()), float(values.max())
     whole = image.mode.startswith("I")
     if whole and low >= 0 and 1 < high <= 255:
-        reason = f"Its {_kind(image)} holds 0 to {high:g} alone, so 255 was taken for white. "
+        reason = f"Its {_kind(image)} has only levels 0 to {high:g}, so 255 was taken for white. "
         return Image.fromarray(values / 255), reason
     if whole and low >= 0 and (255 < high <= 65_535 or high == 0):
         return Image.fromarray(values / 65_535), "Its 16-bit levels were divided by 65,535. "
@@ -227,13 +227,13 @@ def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
     try:
         orientation = source.getexif().get(ExifTags.Base.Orientation)
     except (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error):
-        return picture  # broken metadata is no reason to refuse the pixels
+        return picture  # ignore broken metadata: the pixels are fine
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return picture if turn is None else picture.transpose(turn)
 
 
 def _without_alpha(image: Image.Image) -> tuple[Image.Image, str]:
-    """On white, or on black if what can be seen is itself light; and why."""
+    """Lay a transparent image on white, or on black if its visible part is light; explain why."""
     if image.mode == "F" or not image.has_transparency_data:
         return image, ""
     layered = image.convert("RGBA")
@@ -245,7 +245,7 @@ def _without_alpha(image: Image.Image) -> tuple[Image.Image, str]:
     whole = Image.alpha_composite(Image.new("RGBA", image.size, ground), layered).convert("RGB")
     if most == 0:
         return whole, "All of it is transparent: it was laid on white."
-    reason = f"What can be seen is {what} on average ({brightness:.0%}): it was laid on {ground}."
+    reason = f"The visible part is {what} on average ({brightness:.0%}): it was laid on {ground}."
     return whole, reason
 
 
@@ -259,7 +259,7 @@ def _visible_brightness(layered: Image.Image) -> float:
 
 
 def _grey_levels(image: Image.Image) -> tuple[Grey, str]:
-    """Grey in [0, 1], and what was done to it."""
+    """Convert an image to grey in [0, 1]; explain the changes."""
     done = ""
     if image.mode not in ("L", "F"):
         coloured = image.mode not in ("1", "LA")
@@ -268,7 +268,7 @@ def _grey_levels(image: Image.Image) -> tuple[Grey, str]:
     if max(image.size) > WORKING_SIDE:
         image = image.copy()
         image.thumbnail((WORKING_SIDE, WORKING_SIDE), Resampling.HAMMING)
-        done += f"Reduced to {image.width}×{image.height} pixels, ample for these models."
+        done += f"Reduced to {image.width}×{image.height} pixels, enough for these models."
     pixels = np.asarray(image, np.float32)
     return (pixels / np.float32(255) if image.mode == "L" else pixels).clip(0, 1), done.strip()
 
@@ -296,5 +296,5 @@ def _not_an_image(content: bytes, name: str) -> str:
     if content.startswith(_SIGNATURES):
         return _damaged(name)
     if content.startswith(b"PK\x03\x04"):
-        return f"{name} is an archive where an image should be; unpack it and give what it holds."
+        return f"{name} is an archive, not an image; unpack it and use the files in it."
     return f"{name} is not an image that can be read here; save it as {_KNOWN}."

@@ -1,4 +1,4 @@
-"""scikit-learn's 8×8 digits, which come with the program."""
+"""The 8×8 digits of scikit-learn, which need no download."""
 
 import gzip
 import importlib.util
@@ -12,14 +12,14 @@ from vae_core.data.stored import Layout, Pixels, StoredDataset
 from vae_core.settings.data_sets import DatasetInfo
 
 DIGITS_PERMUTATION_SEED = 0
-"""The digits are shuffled by ``numpy.random.RandomState(0).permutation(1797)``, a stream that NumPy
-has frozen, then cut into train, validation and test. In their published order neighbouring images
-come from the same writer."""
+"""Seed that shuffles the digits before they are cut into train, validation and test, by
+``numpy.random.RandomState(0).permutation(1797)``. The result is the same in all NumPy versions. In
+the published order, neighbouring images come from the same writer."""
 
 
 class _Digits(StoredDataset):
     def load(self, progress: Progress | None = None) -> Pixels:
-        """Grey levels of 0 to 16 become round(255 v / 16)."""
+        """Load the digits. Grey levels v from 0 to 16 become round(255 v / 16)."""
         table = _digits_table()
         order = np.random.RandomState(DIGITS_PERMUTATION_SEED).permutation(len(table))
         table = table[order]
@@ -28,7 +28,7 @@ class _Digits(StoredDataset):
 
 
 def _digits_table() -> NDArray[np.float64]:
-    """64 pixels and the class, shape (1797, 65); importing scikit-learn would take a second."""
+    """Read 64 pixels and the class, (1797, 65), if possible without the slow import of sklearn."""
     spec = importlib.util.find_spec("sklearn")
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
@@ -55,5 +55,5 @@ DIGITS = _Digits(
         1, 20 / 32, 2, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"
     ),
 )
-"""The images are counts in 4×4 blocks of 32×32 bitmaps. In a bitmap, ink is about 32 high and 20
-wide, whatever its aspect, in the middle."""
+"""The images are counts in 4×4 blocks of 32×32 bitmaps. In a bitmap, the ink is centred, and about
+32 pixels high and 20 wide for all digits."""

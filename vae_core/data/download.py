@@ -1,4 +1,4 @@
-"""Files from the internet: mirrors, resume, checksum, and one sentence when it does not work."""
+"""Download files: mirrors, resumed downloads, checksums, and one sentence for each failure."""
 
 import hashlib
 import http.client
@@ -15,15 +15,15 @@ from filelock import FileLock, Timeout
 from vae_core.basics.errors import UserError
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes done, bytes in all); never goes backwards. Raising in it stops the download,
-and what has arrived is kept for the next time."""
+"""Called with (bytes done, total bytes); never decreases. If it raises, the download stops, and the
+bytes received so far are kept for the next time."""
 _CHUNK = 1 << 16
-_TRIES = 3  # a mirror is asked again this often after a connection that broke off
+_TRIES = 3  # attempts per mirror if the connection is lost without progress
 _TIMEOUT = 20.0  # seconds without a byte
 
 
 class DownloadError(UserError, RuntimeError):
-    """A file that could not be had, with what was tried and what to do instead."""
+    """A file could not be downloaded; the message says what was tried and what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a data set and the addresses under which they lie, best first."""
+    """The files of a data set and the addresses of their mirrors, best first."""
 
     mirrors: tuple[str, ...]
     files: tuple[RemoteFile, ...]
@@ -46,26 +46,26 @@ class Source:
 def fetch(
     file: RemoteFile, mirrors: Sequence[str], folder: Path, progress: Progress | None = None
 ) -> Path:
-    """The file in ``folder``, downloaded unless it is there already with the right checksum.
+    """Download a file into ``folder``, unless it is there already with the right checksum.
 
-    A download that broke off is taken up where it stopped. Nothing appears under the final name
-    before its SHA-256 is right; a file with a wrong one is deleted. Processes that want the same
-    file at once take turns, and the later ones find it there.
+    An interrupted download is resumed. A file gets its final name only if its SHA-256 is right; a
+    file with a wrong checksum is deleted. If several processes want the same file at the same
+    time, one downloads it and the others wait for it.
 
     Args:
-        file: what is wanted.
-        mirrors: addresses, each ending in "/", to which the file's name is added; tried in turn.
-        folder: where the file goes; made if it is missing.
-        progress: called with (bytes done, bytes in all) as they arrive.
+        file: the file to download.
+        mirrors: addresses, each ending in "/", tried in turn; the file's name is appended.
+        folder: the target folder; created if it is missing.
+        progress: called with (bytes done, total bytes) while the file arrives.
 
     Raises:
-        DownloadError: if no mirror gave the right file, or it could not be written.
+        DownloadError: if no mirror gave the right file, or the file could not be written.
     """
     report = _monotone(progress, file.size)
     target, part = folder / file.name, folder / f"{file.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(folder / f"{file.name}.lock", part, report):
+        with _locked(folder / f"{file.name}.lock", part, report):
             if not _is_right(target, file):
                 target.unlink(missing_ok=True)
                 _from_mirrors(file, mirrors, part, report)
@@ -73,24 +73,24 @@ def fetch(
     except OSError as error:
         raise DownloadError(
             f"{file.name} could not be written into {folder} ({_reason(error)}). "
-            "Make room there, or set VAE_CACHE_DIR to a folder that can be written."
+            "Free some space there, or set VAE_CACHE_DIR to a folder that can be written."
         ) from error
     report(file.size)
     return target
 
 
 class _RefusedError(Exception):
-    """This mirror does not have the file, or not the right one."""
+    """A mirror does not have the file, or has another file."""
 
 
 class _BrokenOffError(Exception):
-    """The connection ended before the file did."""
+    """The connection was lost before the end of the file."""
 
 
 def _from_mirrors(
     file: RemoteFile, mirrors: Sequence[str], part: Path, report: Callable[[int], None]
 ) -> None:
-    """Fills ``part`` with the right bytes."""
+    """Download the file into ``part`` from the first mirror that works."""
     if _is_right(part, file):
         return
     failures = []
@@ -102,8 +102,8 @@ def _from_mirrors(
             failures.append(f"{urlsplit(mirror).netloc} ({failure})")
     raise DownloadError(
         f"{file.name} could not be downloaded. Tried {', '.join(failures)}. Check the connection "
-        "and try again, what has arrived is kept; or put the file into a folder of your own and "
-        "set VAE_DATA_DIR to that folder."
+        "and try again; the part received so far is kept. Or put the file into a folder of your "
+        "own and set VAE_DATA_DIR to that folder."
     )
 
 
@@ -121,13 +121,13 @@ def _from_mirror(url: str, file: RemoteFile, part: Path, report: Callable[[int],
         if _is_right(part, file):
             return
         part.unlink()
-        if before == 0:  # else the wrong bytes may be the old ones: once more, from the start
-            raise _RefusedError("not the file that was published: its checksum is wrong")
+        if before == 0:  # otherwise the old bytes may be wrong: try again from the start
+            raise _RefusedError("not the published file: its checksum is wrong")
 
 
 def _transfer(url: str, file: RemoteFile, part: Path, report: Callable[[int], None]) -> None:
-    """One request: appends what is missing to ``part``, or starts it anew if it has to."""
-    if _size(part) >= file.size:  # as long as the file, but not the file
+    """Send one request and append the missing bytes to ``part``, or start again if necessary."""
+    if _size(part) >= file.size:  # complete but wrong
         part.unlink()
     with _opened(url, _size(part)) as response:
         start = _first_byte(response, _size(part))
@@ -138,7 +138,7 @@ def _transfer(url: str, file: RemoteFile, part: Path, report: Callable[[int], No
                 report(out.tell())
                 if out.tell() == file.size:
                     return
-    raise _BrokenOffError(f"connection broke off after {_size(part):,} of {file.size:,} bytes")
+    raise _BrokenOffError(f"connection lost after {_size(part):,} of {file.size:,} bytes")
 
 
 @contextmanager
@@ -162,13 +162,13 @@ def _opened(url: str, start: int) -> Iterator[http.client.HTTPResponse]:
 
 
 def _first_byte(response: http.client.HTTPResponse, asked: int) -> int:
-    """Where the bytes of this answer begin: a server may ignore the range it was asked for."""
+    """Return the position of the first byte of a response; a server may ignore the range."""
     if response.status != http.client.PARTIAL_CONTENT:
         return 0
     given = response.headers.get("Content-Range", "")
     if not given.startswith(f"bytes {asked}-"):
         raise _RefusedError(
-            f"answers with another part than it was asked for: {given or 'unnamed'}"
+            f"answers with another part of the file than requested: {given or 'unnamed'}"
         )
     return asked
 
@@ -178,26 +178,26 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
         try:
             chunk = response.read(_CHUNK)
         except (OSError, http.client.HTTPException) as error:
-            raise _BrokenOffError(f"connection broke off: {_reason(error)}") from error
+            raise _BrokenOffError(f"connection lost: {_reason(error)}") from error
         if not chunk:
             return
         yield chunk
 
 
 @contextmanager
-def _turn(lock: Path, part: Path, report: Callable[[int], None]) -> Iterator[None]:
-    """Holds the lock; while another process has it, reports how far that one is."""
-    turn = FileLock(lock)
+def _locked(path: Path, part: Path, report: Callable[[int], None]) -> Iterator[None]:
+    """Hold a lock. While another process holds it, report the progress of that process."""
+    lock = FileLock(path)
     while True:
         try:
-            turn.acquire(timeout=0.5)
+            lock.acquire(timeout=0.5)
             break
         except Timeout:
             report(_size(part))
     try:
         yield
     finally:
-        turn.release()
+        lock.release()
 
 
 def _monotone(progress: Progress | None, total: int) -> Callable[[int], None]:

@@ -1,4 +1,4 @@
-"""Where ink is in a picture, and putting it where a data set has it.
+"""Find the ink in a picture, and place it as in the images of a data set.
 
 Pictures are float32 in [0, 1], shape (H, W), light ink on a dark ground.
 """
@@ -14,57 +14,57 @@ from vae_core.data.decode import Grey
 from vae_core.data.stored import Layout
 
 Box = tuple[int, int, int, int]
-"""Top, left, bottom, right; the last two not included."""
+"""Top, left, bottom, right; bottom and right are exclusive."""
 
 _Level = TypeVar("_Level", np.float32, np.uint8)
 
-_INK = 0.2  # of the way from ground to peak: where ink begins
-_SMALL = 64  # pixels of the copy in which the ground is measured, on its longer side
-_OPENING = 17  # of them: more than the width of any stroke
-_SMOOTHED = 300  # one pixel of smoothing for as many of the longer side
-_ROUNDS = 20  # of a robust fit
-_EXACT = 0.01  # deviations below it count alike
-_COVERED = 0.15  # of a cell of a fine bitmap: enough to make it ink
+_INK = 0.2  # ink begins at this share of the range from ground to peak
+_SMALL = 64  # pixels on the longer side of the small copy in which the ground is measured
+_OPENING = 17  # pixels of that copy: more than the width of any stroke
+_SMOOTHED = 300  # one pixel of smoothing per this many pixels of the longer side
+_ROUNDS = 20  # iterations of a robust fit
+_EXACT = 0.01  # smaller deviations get equal weights
+_COVERED = 0.15  # a cell of a fine bitmap is ink if this share of it is covered
 
 
 def light_share(picture: Grey) -> float:
-    """How much of the edge, and how many of the corners, are nearer to the brightest pixel.
+    """Share of the edge, or of the corners, that is nearer to the brightest pixel.
 
-    The smaller of the two: a shape may run along an edge, but seldom into all corners as well.
+    The smaller of the two shares: a shape may run along an edge, but seldom into all corners too.
     """
     return min(_light_shares(picture))
 
 
 def corners_agree(picture: Grey) -> bool:
-    """Whether all four corners are on the same side of the middle, with most of the edge."""
+    """Whether all four corners, and most of the edge, are on the same side of the middle grey."""
     edge, corners = _light_shares(picture)
     return (corners == 1 and edge > 0.5) or (corners == 0 and edge < 0.5)
 
 
 def _light_shares(picture: Grey) -> tuple[float, float]:
-    """How much of the edge, and how many of the corners, are nearer to the brightest pixel."""
+    """Shares of the edge and of the corners that are nearer to the brightest pixel."""
     middle = (float(picture.min()) + float(picture.max())) / 2
     corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]]
     return float((_edge(picture) > middle).mean()), float((corners > middle).mean())
 
 
 def ground_level(picture: Grey) -> float:
-    """The median of the edge."""
+    """Median grey level of the edge."""
     return float(np.median(_edge(picture)))
 
 
 def unevenness(picture: Grey) -> float:
-    """How far the levels of the edge lie apart, its brightest and darkest tenth left out."""
+    """Range of the grey levels of the edge, without its brightest and darkest tenth."""
     low, high = np.percentile(_edge(_thumbnail(picture)), (10, 90))
     return float(high - low)
 
 
 def levelled(picture: Grey) -> Grey:
-    """A small copy without the slow change of light that its edge shows, around 0, (h, w).
+    """Make a small copy, (h, w), around 0, without the slow change of light along the edge.
 
-    A quadratic surface through the edge: unlike :func:`evened` it need not know whether the ink is
-    light or dark. It has the least absolute deviations, by reweighted least squares, so that ink
-    which runs into the edge hardly bends it.
+    Subtracts a quadratic surface fitted to the edge. Unlike :func:`evened`, this works for light
+    and dark ink. The fit has least absolute deviations (by reweighted least squares), so ink that
+    runs into the edge hardly changes the surface.
     """
     small = _thumbnail(picture)
     down, across = np.meshgrid(*(np.linspace(-1, 1, side) for side in small.shape), indexing="ij")
@@ -79,11 +79,11 @@ def levelled(picture: Grey) -> Grey:
 
 
 def evened(picture: Grey, *, paper: bool) -> Grey:
-    """A picture with its ground at 0, however the light fell on it.
+    """Subtract uneven light from a picture, so that its ground is at 0.
 
-    The ground is the morphological opening: what is left of a small copy when everything light and
-    narrower than a quarter of it is cut away. Where the picture is a negative of ink on paper, the
-    paper's brightness 1 - g scales the ink's as well, so v stands for (v - g) / (1 - g).
+    The ground g is the morphological opening of a small copy: everything light that is narrower
+    than a quarter of the copy is removed. If the picture is a negative of ink on paper, the
+    brightness of the paper, 1 - g, scales the ink as well, so v becomes (v - g) / (1 - g).
     """
     wide = Image.fromarray(np.pad(_thumbnail(picture), _OPENING, "edge"))
     wide = wide.filter(ImageFilter.MinFilter(_OPENING)).filter(ImageFilter.MaxFilter(_OPENING))
@@ -94,10 +94,10 @@ def evened(picture: Grey, *, paper: bool) -> Grey:
 
 
 def two_levels(picture: Grey) -> tuple[float, float]:
-    """Ground and ink: the medians of the two classes of grey that Otsu's threshold parts.
+    """Levels of ground and ink: medians of the grey levels on both sides of Otsu's threshold.
 
-    Otsu 1979, doi:10.1109/TSMC.1979.4310076: the threshold with the largest variance between.
-    The picture must have more than one level.
+    Otsu 1979, doi:10.1109/TSMC.1979.4310076: the threshold with the largest variance between the
+    classes. The picture must have more than one level.
     """
     counts, edges = np.histogram(picture, 256)
     below = counts.cumsum()[:-1]
@@ -110,9 +110,9 @@ def two_levels(picture: Grey) -> tuple[float, float]:
 
 
 def ink_box(picture: Grey) -> Box | None:
-    """The smallest box around what stands out from the edge, or None if nothing does.
+    """Find the smallest box around all pixels that stand out from the edge; None without any.
 
-    In a large picture a bright pixel without bright neighbours is noise.
+    In a large picture, a bright pixel without bright neighbours counts as noise.
     """
     levels = Image.fromarray(np.rint(picture * 255).astype(np.uint8))
     blurred = levels.filter(ImageFilter.BoxBlur(max(picture.shape) // _SMOOTHED))
@@ -129,7 +129,7 @@ def _stands_out(levels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def fitted(picture: Grey, frame: tuple[int, int], layout: Layout) -> Grey:
-    """Ink brought to the size that it has in a frame, times ``layout.blocks``."""
+    """Resize the ink to its size in a frame, times ``layout.blocks``."""
     height, width = picture.shape
     down = layout.blocks * layout.height * frame[0] / height
     across = layout.blocks * layout.width * frame[1] / width
@@ -138,7 +138,7 @@ def fitted(picture: Grey, frame: tuple[int, int], layout: Layout) -> Grey:
 
 
 def placed(ink: Grey, frame: tuple[int, int], ground: float, layout: Layout) -> Grey:
-    """Ink from :func:`fitted` in its frame, shape ``frame``."""
+    """Place the ink from :func:`fitted` into its frame, shape ``frame``."""
     fine = (frame[0] * layout.blocks, frame[1] * layout.blocks)
     corner = [(fine[axis] - ink.shape[axis]) // 2 for axis in (0, 1)]
     weight = (ink - ground).clip(0)
@@ -154,9 +154,10 @@ def placed(ink: Grey, frame: tuple[int, int], ground: float, layout: Layout) -> 
 
 
 def _counted(fine: Grey, blocks: int) -> Grey:
-    """The share of ink in each block of a bitmap, in which a cell is ink if a part of it is.
+    """Compute the share of ink in each block of a bitmap.
 
-    The part, 15 %, gives MNIST's digits about the stroke widths of the 8×8 digits.
+    A cell of the bitmap is ink if 15 % of it is covered. With this value, MNIST's digits get about
+    the same stroke widths as the 8×8 digits.
     """
     if blocks == 1:
         return fine
@@ -166,7 +167,7 @@ def _counted(fine: Grey, blocks: int) -> Grey:
 
 
 def _resized(picture: Grey, height: int, width: int) -> Grey:
-    """Without aliasing: every pixel of a smaller picture averages what it covers."""
+    """Resize without aliasing: each pixel of a smaller picture is an average."""
     shrinks = height * width < picture.size
     method = Resampling.HAMMING if shrinks else Resampling.BICUBIC
     image = Image.fromarray(np.ascontiguousarray(picture))
@@ -180,7 +181,7 @@ def _thumbnail(picture: Grey) -> Grey:
 
 
 def _edge(picture: NDArray[_Level]) -> NDArray[_Level]:
-    """The outermost pixels, one deep or a fiftieth of the shorter side."""
+    """Return the outermost pixels, with a depth of a fiftieth of the shorter side, at least one."""
     depth = max(1, min(picture.shape) // 50)
     outer = np.ones(picture.shape, bool)
     outer[depth:-depth, depth:-depth] = False

@@ -1,7 +1,7 @@
-"""MNIST and its kin: reading their IDX files, and telling the data sets apart.
+"""MNIST and data sets with the same file format: read IDX files, tell the data sets apart.
 
-Their training images are the first 50,000 of the published training file, the validation images its
-last 10,000, and the test images the published test file. Nothing here needs torch.
+The training images are the first 50,000 of the published training file, the validation images its
+last 10,000. The test images are the published test file. Nothing here needs torch.
 """
 
 import gzip
@@ -26,14 +26,14 @@ class IdxDataset(StoredDataset):
     """A data set of the MNIST family.
 
     Attributes:
-        test_labels_crc: CRC-32 of the test labels. All data sets of the family have the same file
-            names; this tells them apart. 0 where it is not checked.
+        test_labels_crc: CRC-32 of the test labels, or 0 for no check. It tells the data sets of
+            the family apart, because their files have the same names.
     """
 
     test_labels_crc: int = 0
 
     def load(self, progress: Progress | None = None) -> Pixels:
-        """The images and labels of the four IDX files."""
+        """Read the images and labels of the four IDX files."""
         paths, sizes = self._paths(progress), self.info.sizes
         _, height, width = self.info.image_shape
         counts = {"train": sizes["train"] + sizes["validation"], "t10k": sizes["test"]}
@@ -55,12 +55,12 @@ class IdxDataset(StoredDataset):
             ) from error
 
     def _check_owner(self, path: Path, test_labels: NDArray[np.uint8]) -> None:
-        """Raise a DataError if the files are those of another data set of the family."""
+        """Raise a DataError if the files belong to another data set of the family."""
         crc = zlib.crc32(test_labels.tobytes())
         owner = next((each.info for each in MNIST_FAMILY if each.test_labels_crc == crc), self.info)
         if owner.name != self.info.name:
             raise DataError(
-                f"{path} is of {owner.title}, not of {self.info.title}. "
+                f"{path} belongs to {owner.title}, not to {self.info.title}. "
                 f"Move it and the files beside it into a folder called {owner.name}."
             )
         if test_labels.max() >= len(self.info.classes):
@@ -68,10 +68,10 @@ class IdxDataset(StoredDataset):
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The array in an IDX file of unsigned bytes, gzipped or not.
+    """Read the array in an IDX file of unsigned bytes, gzipped or not.
 
     Raises:
-        DataError: if the file is truncated, corrupt, or does not hold an array of ``shape``.
+        DataError: if the file is truncated or corrupt, or the array does not have this shape.
     """
     header = bytes((0, 0, _IDX_UINT8, len(shape))) + np.array(shape, ">u4").tobytes()
     size = len(header) + math.prod(shape)
@@ -81,12 +81,12 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not content.startswith(header):
         raise _unusable(path, f"its header does not announce {'×'.join(map(str, shape))} values")
     if len(content) != size:
-        raise _unusable(path, "its length is not the one that its header announces")
+        raise _unusable(path, "its length differs from the length in its header")
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
 
 
 def _plain(path: Path, most: int) -> bytes:
-    """The file's bytes, unpacked if they are gzipped, but never more than ``most`` of them."""
+    """Read at most ``most`` bytes of a file, unpacked if the file is gzipped."""
     try:
         with path.open("rb") as stream:
             gzipped = stream.read(2) == b"\x1f\x8b"
@@ -99,7 +99,7 @@ def _plain(path: Path, most: int) -> bytes:
 def _unusable(path: Path, problem: str) -> DataError:
     return DataError(
         f"{path} cannot be used: {problem}. Delete it to have it downloaded again, "
-        "or put a whole copy in its place."
+        "or replace it by a complete copy."
     )
 
 
@@ -139,7 +139,7 @@ MNIST = IdxDataset(
     ),
     test_labels_crc=0xEE8604D9,
 )
-"""MNIST fits ink into 20×20 of 28×28 pixels and puts its centre of mass into pixel (14, 14)."""
+"""MNIST fits the ink into 20×20 of 28×28 pixels, with its centre of mass at pixel (14, 14)."""
 
 FASHION_MNIST = IdxDataset(
     DatasetInfo(

@@ -1,4 +1,4 @@
-"""Pixels as a model takes them: binarisation by a named protocol, and evaluation images."""
+"""Pixels for a model: binarisation by a named protocol, and evaluation images."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,18 +16,18 @@ from vae_core.settings.data_sets import Split
 def binarise(
     images: Tensor, protocol: Binarisation, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Grey images as a Bernoulli model takes them, by a named protocol.
+    """Binarise grey images for a Bernoulli model, by a named protocol.
 
     ``dynamic`` draws each pixel independently, 1 with probability v/255 exactly (so 0 is never
     drawn as 1, nor 255 as 0); Salakhutdinov & Murray 2008, Burda et al. 2016 (arXiv 1509.00519).
     ``threshold`` is 1 where v/255 > 1/2. ``none`` is v/255 itself, for which a Bernoulli
-    log-likelihood is not that of a binary image.
+    log-likelihood is not the log-likelihood of a binary image.
 
     Args:
         images: uint8, any shape, any device.
-        protocol: which of the three.
-        generator: of the device of ``images``; the device's default where None. Only ``dynamic``
-            draws from it.
+        protocol: the name of the protocol.
+        generator: on the device of ``images``; the device's default if None. Only ``dynamic`` uses
+            it.
 
     Returns:
         float32 in [0, 1], same shape and device.
@@ -48,10 +48,10 @@ def evaluation_images(
     seed: int,
     limit: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The images of a split, binarised once and for all by ``seed``, for figures that are kept.
+    """Return the images of a split, binarised with a fixed seed, for final figures.
 
-    The draw is made on the CPU for the whole split before ``limit`` cuts it, so that an image is
-    the same whatever the limit and wherever the model runs.
+    The pixels are drawn on the CPU for the whole split, before ``limit`` cuts it. So an image does
+    not depend on the limit or on the device of the model.
 
     Returns:
         float32 images (n, C, H, W) in [0, 1] and labels (n,), on the device of ``dataset``.
@@ -76,10 +76,10 @@ def _dynamic(images: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _uniform_below_255(count: int, generator: torch.Generator | None) -> Tensor:
-    """Uniform bytes 0 to 254, shape (count,).
+    """Draw uniform bytes 0 to 254, shape (count,).
 
-    The CPU's generator is serial: a word of it gives eight bytes at the price of one, and the one
-    byte in 256 that is 255 is drawn again.
+    The CPU's generator is serial, so one 64-bit word is drawn for eight bytes, which costs as much
+    as one byte. Bytes equal to 255 (one in 256) are drawn again.
     """
     words = torch.empty(-(-count // 8), dtype=torch.int64)
     draws = words.random_(-(2**63), None, generator=generator).view(torch.uint8)[:count]
@@ -97,7 +97,7 @@ def _grey(images: Tensor, _generator: torch.Generator | None) -> Tensor:
 
 
 def _zero_or_one(decisions: Tensor) -> Tensor:
-    return decisions.view(torch.uint8).float()  # five times as fast as from bool
+    return decisions.view(torch.uint8).float()  # five times as fast as bool.float()
 
 
 _PROTOCOLS: Mapping[Binarisation, Callable[[Tensor, torch.Generator | None], Tensor]] = {
@@ -108,9 +108,9 @@ _PROTOCOLS: Mapping[Binarisation, Callable[[Tensor, torch.Generator | None], Ten
 
 
 def model_input(pixels: Tensor, binarisation: Binarisation, seed: int = 0) -> Tensor:
-    """What the model sees of a grey image (C, H, W), uint8: float32 (1, C, H, W) in [0, 1].
+    """Binarise a grey image (C, H, W), uint8, for the model: float32 (1, C, H, W) in [0, 1].
 
-    A drawn binarisation follows from the seed and the image alone, so an image always gets the
-    same one, and no two images share theirs.
+    A random binarisation depends only on the seed and the image. So an image always gets the same
+    one, and different images get different random numbers.
     """
     return binarise(pixels[None], binarisation, generator_of(pixels, seed, torch.device("cpu")))

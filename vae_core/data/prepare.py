@@ -1,7 +1,7 @@
-"""An uploaded file -> the pixels a model wants, with every step recorded so that it can be shown.
+"""Turn an image file into pixels for a model, and record every step so that it can be shown.
 
-A picture that already has the model's size and light ink on a dark ground is left as it is, bit for
-bit. Anything else is brought into the form in which the data set's own images were made.
+A picture that already has the model's size and light ink on a dark ground is not changed at all.
+Any other picture is brought into the same form as the images of the data set.
 """
 
 import dataclasses
@@ -43,27 +43,27 @@ __all__ = [
     "read_image",
 ]
 Choice = Literal["auto", "yes", "no"]
-_ONE_COLOUR = 1.5 / 255  # the widest range of grey in which there is nothing to see
-_UNEVEN = 0.06  # as much variation along the edge is noise
-_PHOTOGRAPH = 64  # pixels on the shorter side, at least
-_ROUGH = 0.4  # of the variation along the edge remains where it is more than light
-_FAINT = 0.5 / 255  # a ground this dark needs no stretching; a lighter one would draw ink
-_STRONG = 0.9  # nor does ink this bright
-_CONTRAST = 0.05  # between ground and ink: less is the grain of empty paper
-_MARGIN = 0.15  # of the way between ground and ink: noise of either, cut off by stretching
-_PEAK = 0.95  # ink less bright than this once resized is brightened
+_ONE_COLOUR = 1.5 / 255  # a smaller range of grey levels counts as one colour
+_UNEVEN = 0.06  # variation along the edge up to this value counts as noise
+_PHOTOGRAPH = 64  # smallest shorter side of a photograph, in pixels
+_ROUGH = 0.4  # if a larger share of the variation remains, it does not come from the light alone
+_FAINT = 0.5 / 255  # a ground this dark needs no stretching; a lighter one would become ink
+_STRONG = 0.9  # ink this bright needs no stretching
+_CONTRAST = 0.05  # a smaller difference of ground and ink is the grain of empty paper
+_MARGIN = 0.15  # share of the range cut off at both ends by stretching, because it is noise
+_PEAK = 0.95  # ink darker than this after resizing is brightened
 _ASKED = "because you asked for it"
 
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """Which steps to take; "auto" takes a step where the picture needs it.
+    """The steps to take; "auto" takes a step only if the picture needs it.
 
     Attributes:
         invert: swap dark and light.
-        contrast: even out the light, and put the ground at black and the ink at white.
-        crop: cut to the ink and fit that into the box that ink fills in the training images.
-        centre: move the ink to where it is in the training images.
+        contrast: even out the light, and make the ground black and the ink white.
+        crop: cut to the ink, and fit it into the box that the ink fills in the training images.
+        centre: move the ink to its place in the training images.
     """
 
     invert: Choice = "auto"
@@ -74,17 +74,17 @@ class PrepareOptions:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a file became.
+    """A file prepared for a model.
 
     Attributes:
-        filename: what the file was called.
-        grey: what was given, as grey levels; float32 in [0, 1], shape (H, W).
-        steps: how ``pixels`` came about, in order.
+        filename: name of the file.
+        grey: the picture in the file as grey levels; float32 in [0, 1], shape (H, W).
+        steps: the steps from the file to ``pixels``, in order.
         pixels: uint8, shape (C, H, W): the grey image that the run's protocol binarises.
         inverted: whether dark and light were swapped.
         crop: the part of ``grey`` that was kept, or None for all of it.
-        untouched: whether ``pixels`` are the file's own, bit for bit.
-        inkless: whether there is nothing to see: one colour, or the grain of empty paper.
+        untouched: whether ``pixels`` are exactly those of the file.
+        inkless: whether the picture is empty: one colour, or the grain of empty paper.
     """
 
     filename: str
@@ -98,10 +98,10 @@ class Prepared:
 
 
 def read_image(data: bytes | Path, filename: str) -> Grey:
-    """The first frame of an image file, upright, as grey levels: float32 in [0, 1], shape (H, W).
+    """Read the first frame of an image file, upright, as grey levels: float32 in [0, 1], (H, W).
 
     Raises:
-        ImageError: if it is no readable image, or too large or too small a one.
+        ImageError: if the file is not a readable image, or the image is too large or too small.
     """
     return decode(data, filename)[0]
 
@@ -113,25 +113,25 @@ def prepare(
     options: PrepareOptions | None = None,
     dataset: str | None = None,
 ) -> Prepared:
-    """The pixels that a model is given for an image file.
+    """Prepare an image file for a model.
 
     Args:
-        data: the file's bytes, or where it lies.
-        filename: what to call it.
+        data: the file's bytes or path.
+        filename: name of the file, for messages.
         image_shape: (C, H, W) of the model; a model with several channels gets grey in each.
-        options: which steps to take; all "auto" where None.
-        dataset: what the model was trained on, which decides where ink belongs. Where None, it is
-            "digits" for 8×8 pixels and "mnist" for anything else.
+        options: the steps to take; None means "auto" for all.
+        dataset: the data set that the model was trained on, which decides the place of the ink.
+            None means "digits" for 8×8 pixels and "mnist" for all other sizes.
 
     Raises:
-        ImageError: if it is no readable image, or too large or too small a one.
-        DataError: if there is no such data set.
+        ImageError: if the file is not a readable image, or the image is too large or too small.
+        DataError: if the data set does not exist.
     """
     options = options or PrepareOptions()
     channels, *frame = image_shape
     layout = stored_dataset(dataset or ("digits" if frame == [8, 8] else "mnist")).layout
     grey, steps = decode(data, filename)
-    work = _Work(grey, (frame[0], frame[1]), layout, steps)
+    work = _Preparation(grey, (frame[0], frame[1]), layout, steps)
     work.invert(options.invert)
     work.even(options.contrast)
     work.stretch(options.contrast)
@@ -152,8 +152,8 @@ def prepare(
     )
 
 
-class _Work:
-    """A picture on its way through the steps, each of which is recorded."""
+class _Preparation:
+    """A picture and the steps that change it, each of which is recorded."""
 
     def __init__(
         self, picture: Grey, frame: tuple[int, int], layout: Layout, steps: list[Step]
@@ -165,7 +165,7 @@ class _Work:
         self.inverted = self.cropped = False
 
     def invert(self, choice: Choice) -> None:
-        """From here on the ink is light."""
+        """Invert the picture if its ink is dark, so that the ink is light."""
         share = light_share(self._without_slow_light())
         if choice != "auto":
             done = choice == "yes"
@@ -174,17 +174,17 @@ class _Work:
             done, reason = False, "It has one colour, so there is no ink to tell from a ground."
         elif share > 0.5:
             done = True
-            reason = f"{share:.0%} of its edge is light: inverted, as the model knows light ink."
+            reason = f"{share:.0%} of its edge is light: inverted, as the model needs light ink."
         else:
             done, reason = False, f"{1 - share:.0%} of its edge is dark, so its ink is light: kept."
         self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)
         self.inverted = done
 
     def _without_slow_light(self) -> Grey:
-        """The picture, or where light falls unevenly on a photograph, what differs from it.
+        """Return the picture, without the slow change of light if it is an unevenly lit photograph.
 
-        Light changes smoothly along the edge; ink that runs into it does not, and leaves the
-        corners alike.
+        Light changes smoothly along the edge. Ink that runs into the edge does not change smoothly,
+        and it leaves the corners alike.
         """
         if not self._is_unevenly_lit() or min(self.picture.shape) < _PHOTOGRAPH:
             return self.picture
@@ -198,7 +198,7 @@ class _Work:
         return unevenness(self.picture) > _UNEVEN
 
     def even(self, choice: Choice) -> None:
-        """The light, where a photograph of paper has more of it on one side."""
+        """Even out the light of a photograph of paper that is brighter on one side."""
         spread = unevenness(self.picture)
         if choice != "no" and self._is_unevenly_lit():
             reason = f"Its edge varies by {spread:.0%} from place to place: the light was evened."
@@ -206,7 +206,7 @@ class _Work:
             self.blank = float(np.ptp(self.picture)) < _ONE_COLOUR
 
     def stretch(self, choice: Choice) -> None:
-        """The ground at 0, the ink at 1."""
+        """Stretch the contrast, so that the ground is at 0 and the ink at 1."""
         ground, ink = (0.0, 1.0) if self.blank else two_levels(self.picture)
         kept = ""
         if choice == "no":
@@ -230,7 +230,7 @@ class _Work:
         self._record("Contrast", reason, ((self.picture - low) / (high - low)).clip(0, 1))
 
     def crop(self, choice: Choice) -> Box | None:
-        """To the ink."""
+        """Crop the picture to the ink; return the box, or None if the picture is kept whole."""
         self.ground = ground_level(self.picture)
         box = None if self.blank else ink_box(self.picture)
         self.blank = box is None
@@ -251,7 +251,7 @@ class _Work:
         return box
 
     def fit(self) -> None:
-        """To the size that it has in the frame."""
+        """Resize the picture to its size in the frame."""
         if self.fits and not self.cropped:
             self._record("Size", "It has the model's size: kept.", self.picture, False)
             return
@@ -261,7 +261,7 @@ class _Work:
         self._record("Size", reason, fitted(self.picture, self.frame, layout))
 
     def place(self, choice: Choice) -> None:
-        """Into the frame."""
+        """Place the picture in the frame."""
         wanted = choice == "yes" or (choice == "auto" and self.cropped)
         layout = self.layout if self.cropped else dataclasses.replace(self.layout, blocks=1)
         ink = self.picture
@@ -277,7 +277,7 @@ class _Work:
         self._record("Centre", f"{what} was put in the middle.", after)
 
     def brighten(self, choice: Choice) -> None:
-        """Strokes thinner than a pixel of the model turn grey when a picture is reduced."""
+        """Brighten thin strokes: if thinner than a pixel of the model, they become grey."""
         peak = float(self.picture.max())
         if choice == "no" or not self.cropped or self.layout.shades or not 0 < peak < _PEAK:
             return

@@ -1,6 +1,6 @@
-"""A data set that can be loaded by name: one object holds all that the program knows of it.
+"""Data sets that can be loaded by name. One object holds all information about a data set.
 
-Subclass :class:`StoredDataset` for another way of storing images, and list its instances in
+To support another file format, subclass :class:`StoredDataset` and list its instances in
 :mod:`vae_core.data.catalogue`. Nothing here needs torch.
 """
 
@@ -22,16 +22,16 @@ Pixels = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set places its ink.
+    """The place of the ink in the images of a data set.
 
     Attributes:
-        height: of the box that ink fills, as a share of the image's height.
-        width: likewise.
-        bend: by how much height and width may be stretched apart to fill the box; 1 keeps the
-            aspect ratio.
-        centre: what is put in the middle, the centre of mass or the box.
+        height: height of the box that the ink fills, as a share of the image's height.
+        width: width of that box, as a share of the image's width.
+        bend: largest ratio of the vertical and the horizontal scale when the box is filled; 1
+            keeps the aspect ratio.
+        centre: whether the centre of mass or the box is put in the middle.
         blocks: 1, or the side of the blocks in which the ink of a finer bitmap is counted.
-        shades: whether grey within the ink means something.
+        shades: whether grey levels within the ink carry information.
         reason: a phrase for the page.
     """
 
@@ -53,9 +53,9 @@ class StoredDataset(ABC):
     """A data set that can be loaded.
 
     Attributes:
-        info: what is known of it before it is loaded.
-        layout: how its images place their ink; image files are prepared in the same way.
-        source: files on the internet that it is made from; None where none are needed.
+        info: facts that are known before the data set is loaded.
+        layout: the place of the ink in its images; image files are prepared in the same way.
+        source: the files to download; None if the data set needs no download.
     """
 
     info: DatasetInfo
@@ -64,38 +64,37 @@ class StoredDataset(ABC):
 
     @abstractmethod
     def load(self, progress: Progress | None = None) -> Pixels:
-        """Read images and labels; first download files that are missing.
+        """Read images and labels; download missing files first.
 
         Args:
-            progress: called with (bytes done, bytes in all) while files are downloaded.
+            progress: called with (bytes done, total bytes) while files are downloaded.
 
         Raises:
-            DataError: if a file is truncated or not what it should be.
+            DataError: if a file is truncated or wrong.
             DownloadError: if files are missing and cannot be downloaded.
         """
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """The names of the files of :attr:`source`."""
+        """Names of the files of :attr:`source`."""
         return tuple(each.name for each in self._files)
 
     def bytes_to_download(self) -> int:
-        """How much has to be downloaded before it can be loaded; 0 where nothing is missing.
+        """Return the number of bytes that have to be downloaded first; 0 if no file is missing.
 
-        This looks at the names of the files, and at the sizes of those in the cache folder.
+        Only the names of files are checked, and in the cache folder also their sizes.
         """
         own = self._own_files()
         return sum(f.size for f, path in own.items() if not (path or self._is_cached(f)))
 
     def local_files(self, progress: Progress | None = None) -> dict[str, Path]:
-        """Where each file lies, by its name without ".gz"; missing files are downloaded.
+        """Return the path of each file, by its name without ".gz"; download missing files.
 
-        Files are looked for in ``VAE_DATA_DIR`` (in a folder of the data set's name there, or
-        directly), gzipped or not, then in the cache folder, where downloads go.
+        The files, gzipped or not, are searched in ``VAE_DATA_DIR`` (directly, or in a subfolder
+        with the data set's name), then in the cache folder, which downloads are written to.
 
         Args:
-            progress: called with (bytes done, bytes in all) of the files that are not the user's
-                own.
+            progress: called with (bytes done, total bytes) of the downloaded files.
 
         Raises:
             DownloadError: if files are missing and cannot be downloaded.
@@ -119,7 +118,7 @@ class StoredDataset(ABC):
         return self.source.files if self.source else ()
 
     def _own_files(self) -> dict[RemoteFile, Path | None]:
-        """Each file of the source, and where in ``VAE_DATA_DIR`` it lies."""
+        """Find the path of each file of the source in ``VAE_DATA_DIR``; None if it is missing."""
         own = data_folder()
         folders = [own / self.info.name, own] if own else []
         return {file: _packed_or_not(file.name, folders) for file in self._files}

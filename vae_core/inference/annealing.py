@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from vae_core.basics.blocks import join
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import OnProgress, finish
-from vae_core.inference.hmc import State, StepSize, state_at, transition
+from vae_core.inference.hmc import ChainState, StepSize, state_at, transition
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 
@@ -346,10 +346,10 @@ def _tempered(model: VAE, x: Tensor, beta: float) -> Callable[[Tensor], Tensor]:
     return lambda z: model.log_prior(z) + beta * model.log_likelihood(x, z)
 
 
-def _tempered_state(model: VAE, likelihood: State, beta: float) -> State:
+def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainState:
     """The state under that density, given log p(x|z) and its gradient."""
     prior = state_at(model.log_prior, likelihood.z)
-    return State(
+    return ChainState(
         likelihood.z,
         prior.log_prob + beta * likelihood.log_prob,
         prior.gradient + beta * likelihood.gradient,

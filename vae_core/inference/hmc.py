@@ -22,7 +22,7 @@ _JITTER = 0.2  # paths of one length can return to where they began (Neal 2011, 
 
 
 @dataclass(frozen=True)
-class State:
+class ChainState:
     """Where the chains are.
 
     Attributes:
@@ -36,23 +36,23 @@ class State:
     gradient: Tensor
 
 
-def state_at(log_prob: LogProb, z: Tensor) -> State:
+def state_at(log_prob: LogProb, z: Tensor) -> ChainState:
     """The log density and its gradient (by automatic differentiation) at z (n, B, d)."""
     z = z.detach().requires_grad_()
     with torch.enable_grad():
         value = log_prob(z)
         (gradient,) = torch.autograd.grad(value.sum(), z)
-    return State(z.detach(), value.detach(), gradient)
+    return ChainState(z.detach(), value.detach(), gradient)
 
 
 @torch.no_grad()
 def transition(
     log_prob: LogProb,
-    start: State,
+    start: ChainState,
     step_size: Tensor,
     leapfrog_steps: int,
     generator: torch.Generator | None = None,
-) -> tuple[State, Tensor]:
+) -> tuple[ChainState, Tensor]:
     """One step of each chain: fresh momentum, a leapfrog path, the Metropolis test.
 
     It leaves exp(log_prob) invariant and is reversible, as annealing needs. Each path takes its own
@@ -77,7 +77,7 @@ def transition(
     gained = end.log_prob - start.log_prob - 0.5 * (p.square() - momentum.square()).sum(-1)
     acceptance = gained.nan_to_num(nan=-torch.inf, neginf=-torch.inf).clamp_max(0).exp()
     accepted = _rand_like(acceptance, generator) < acceptance
-    state = State(
+    state = ChainState(
         torch.where(accepted[..., None], end.z, start.z),
         torch.where(accepted, end.log_prob, start.log_prob),
         torch.where(accepted[..., None], end.gradient, start.gradient),
@@ -138,7 +138,7 @@ class RunningChains:
         most: how many draws there will be.
     """
 
-    def __init__(self, state: State, step_size: Tensor, warmup: int, most: int) -> None:
+    def __init__(self, state: ChainState, step_size: Tensor, warmup: int, most: int) -> None:
         self.state = state
         self.step_size = step_size
         self.transitions = 0
@@ -166,7 +166,7 @@ class RunningChains:
         """:func:`split_r_hat` of the draws so far, (B, d)."""
         return split_r_hat(self.draws)
 
-    def after(self, state: State, acceptance: Tensor, step_size: Tensor) -> "RunningChains":
+    def after(self, state: ChainState, acceptance: Tensor, step_size: Tensor) -> "RunningChains":
         """The chains after one more transition."""
         later = copy.copy(self)
         later.state, later.step_size = state, step_size

@@ -1,4 +1,4 @@
-"""What is on disk, and what works in the background: run folders, the store, the worker.
+"""Run folders, the store of runs, the records of a run, and the background worker.
 
 May import: everything but cli.
 """

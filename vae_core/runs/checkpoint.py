@@ -23,8 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:
-    """Write the config and the weights (the model's own, if none are given) into one safetensors
-    file, in one step."""
+    """Write the config and the weights of a model into one safetensors file, in one step.
+
+    Args:
+        weights: written instead of the model's own weights.
+    """
     chosen = model.state_dict() if weights is None else weights
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
     replace_file(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
@@ -37,7 +40,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         folder: a run's folder, ``pretrained/NAME``, the id of a run, or a ``.safetensors`` file.
 
     Raises:
-        NoModel: if there is no ``model.safetensors``; a FileNotFoundError too.
+        NoModel: if ``model.safetensors`` does not exist. It is a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
     """
     keep_freed_memory()
@@ -60,13 +63,13 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
 
 
 def _refused(path: Path, why: str, error: Exception) -> "ModelFileError":
-    """A sentence for whoever wanted the model; what the library said goes to the log."""
+    """Make the error that the user sees, and write the library's message to the log."""
     log.warning("The model file %s %s: %s", path, why, error)
-    return ModelFileError(f"The model file {path} {why}: train it anew, or choose another model.")
+    return ModelFileError(f"The model file {path} {why}: train it again, or choose another model.")
 
 
 class NoModel(UserError, FileNotFoundError):
-    """There is no trained model in this place."""
+    """The file of a trained model does not exist."""
 
 
 class ModelFileError(UserError, ValueError):

@@ -1,4 +1,4 @@
-"""One run, worked on in this process: training, checkpoints, snapshots, final figures."""
+"""Execute one run in this process: training, checkpoints, snapshots, final figures."""
 
 import contextlib
 import errno
@@ -57,13 +57,13 @@ _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
 _CHECKPOINT_SECONDS = 5.0
 _SMALL = 30_000_000
-_KEPT = "its model and its curves were kept. Duplicate it to train it anew."
+_KEPT = "its model and its curves were kept. Duplicate it to train it again."
 
 log = logging.getLogger(__name__)
 
 
 class _Ended(Exception):
-    """Leave with this state; everything up to the current step is in the checkpoint."""
+    """Ends the run with this state. The checkpoint contains everything up to the current step."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -76,20 +76,20 @@ def execute(
     devices: Path | None = None,
     only_if_queued: bool = False,
 ) -> State:
-    """Work on a run until it is done, paused, stopped or failed, and say which.
+    """Work on a run until it is done, paused, stopped or failed, and return that state.
 
-    Continues from a checkpoint if there is one. A failure is written into the run's status, with a
-    sentence for the user, and its traceback into the log. A bug is written into the status too, its
-    traceback into ``worker.log`` of the run's folder, and it is raised again. Ctrl-C pauses the run
-    at the next step; SIGTERM, a shutdown, leaves it queued.
+    If a checkpoint exists, training continues from it. A failure is written into the run's status
+    as a sentence for the user, and its traceback into the log. A bug is written into the status
+    too, and its traceback into ``worker.log`` in the run's folder; then the bug is raised again.
+    Ctrl-C pauses the run at the next step. SIGTERM (a shutdown) leaves the run queued.
 
     Args:
-        on_status: told of every status that is written.
-        devices: a folder; runs that name the same one take turns on a device.
-        only_if_queued: leave a run alone that was called off before it began.
+        on_status: called with every status that is written.
+        devices: a folder for locks; runs with the same folder take turns on a device.
+        only_if_queued: do nothing if the run was cancelled before it began.
 
     Raises:
-        RunError: if another process works on the run already.
+        RunError: if another process already works on the run.
         Exception: a bug, after it was recorded.
     """
     try:
@@ -106,12 +106,12 @@ def execute(
             state: State = worker.work()
         except _Ended as ended:
             state = ended.state
-        except KeyboardInterrupt:  # a second Ctrl-C: the last checkpoint has to do
+        except KeyboardInterrupt:  # a second Ctrl-C: keep the last checkpoint
             state = "paused"
         except Exception as problem:
             worker.keep_best_model()
-            state, error = "failed", _explain(problem)
-            bug = _recorded(run, problem)
+            state, error = "failed", _message_of(problem)
+            bug = _log_failure(run, problem)
         run.clear_request()
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
             on_status(run.update(state=state, phase="", error=error))
@@ -120,10 +120,10 @@ def execute(
         return state
 
 
-def _recorded(run: Run, error: Exception) -> Exception | None:
+def _log_failure(run: Run, error: Exception) -> Exception | None:
     """Write the traceback of an error into a log, and return the error if it is a bug.
 
-    That of a bug always goes into the log of the run, where the status of the run says it is.
+    The traceback of a bug goes into the log file of the run, which the status of the run names.
     """
     if sentence_of(error) is not None:
         log.error("The run %s failed", run.id, exc_info=error)
@@ -135,11 +135,11 @@ def _recorded(run: Run, error: Exception) -> Exception | None:
 
 
 def check_decoder(config: RunConfig) -> None:
-    """Look for the decoder that a run is to keep, if it is to keep one, before there is a run.
+    """Check the other run's decoder that a run will keep, if any, before the run is created.
 
     Raises:
-        RunError: if there is none by that name, or it cannot be read.
-        ConfigError: if it is of another architecture.
+        RunError: if that other run does not exist or cannot be read.
+        ConfigError: if the decoder has another architecture.
     """
     source = _decoder_of(config)
     if source is not None:
@@ -147,17 +147,17 @@ def check_decoder(config: RunConfig) -> None:
 
 
 def _decoder_of(config: RunConfig) -> VAE | None:
-    """The model whose decoder a run is to keep, if it is to keep one."""
+    """Load the model whose decoder a run will keep; None if the run trains its own decoder."""
     if not config.decoder_of:
         return None
     try:
         return load_model(find_run(config.decoder_of).folder)
     except (RunError, OSError) as error:
-        raise RunError(f"There is no decoder of {config.decoder_of!r} to keep: {error}") from error
+        raise RunError(f"The decoder of {config.decoder_of!r} cannot be loaded: {error}") from error
 
 
 class _Execution:
-    """What is at hand while a run is worked on."""
+    """A run while this process works on it, with its training and the times of the last writes."""
 
     def __init__(
         self,
@@ -171,8 +171,8 @@ class _Execution:
         self.devices = devices
         self.signals = signals
         self.training: Training | None = None
-        # when each kind of file was last written; a process that dies before its first
-        # checkpoint counts as dying at the same place
+        # Time of the last write of each kind of file. A process that dies before its first
+        # checkpoint counts as having died at the same place.
         self.written = {"checkpoint": time.monotonic()}
         self.unsaved_model = False
 
@@ -191,7 +191,7 @@ class _Execution:
 
     @contextlib.contextmanager
     def _turn_on_device(self) -> Iterator[None]:
-        """One run at a time on a device; the others wait, and can be called off."""
+        """Allow one run at a time on a device. The others wait, and can be cancelled meanwhile."""
         assert self.training is not None
         device = str(self.training.device)
         if self.devices is None:
@@ -205,7 +205,7 @@ class _Execution:
                 break
             except Timeout:
                 self._status(phase="waiting for the device", device=device)
-                self._obey()
+                self._stop_if_requested()
         with held:
             self._status(phase="training", device=device)
             yield
@@ -216,7 +216,7 @@ class _Execution:
                 self._report_progress(terms=event.running)
             if self._is_time("checkpoint", _CHECKPOINT_SECONDS):
                 self.checkpoint()
-            self._obey()
+            self._stop_if_requested()
         elif isinstance(event, EpochDone):
             self._record_epoch(event)
         else:
@@ -225,7 +225,7 @@ class _Execution:
             self._report_progress()
 
     def _report_progress(self, **more: Any) -> None:
-        """Where training stands, to the step."""
+        """Write the current epoch and step into the status."""
         assert self.training is not None
         progress, steps = self.training.progress, self.training.steps
         between_epochs = progress.step == 0 and progress.epoch > 1
@@ -249,20 +249,20 @@ class _Execution:
             self._save_model()
 
     def _save_model(self) -> None:
-        """The best weights so far, which while training goes on are not the current ones."""
+        """Save the best weights so far. During training they are not the current weights."""
         assert self.training is not None
         path = self.run.folder / WEIGHTS_FILE
         save_model(self.training.model, path, self.training.best)
         self.unsaved_model = False
 
     def keep_best_model(self) -> None:
-        """After a failure: write the best weights if they are newer than those on disk."""
+        """After a failure, write the best weights if they are newer than the weights on disk."""
         if self.unsaved_model:
             with contextlib.suppress(OSError):
                 self._save_model()
 
     def checkpoint(self) -> None:
-        """Write ``resume.pt`` in one step; the run can go on from exactly here."""
+        """Write ``resume.pt`` in one step. The run can continue exactly from here."""
         if self.training is None:
             return
         path = self.run.folder / CHECKPOINT_FILE
@@ -276,7 +276,7 @@ class _Execution:
             self._status(deaths=0)
 
     def _resume(self) -> None:
-        """Take up the checkpoint, and drop what was recorded after it."""
+        """Load the checkpoint if it exists, and drop the metrics that were recorded after it."""
         assert self.training is not None
         path = self.run.folder / CHECKPOINT_FILE
         if path.is_file():
@@ -286,21 +286,21 @@ class _Execution:
                 self.training.load_state_dict(state)
             except StateFormatError as error:
                 raise RunError(
-                    "This run was paused by another version of the program, so it cannot go on; "
+                    "This run was paused by another version of the program, so it cannot continue; "
                     f"{_KEPT}"
                 ) from error
-            except Exception as error:  # of many kinds, from a file that may hold anything
+            except Exception as error:  # any kind: a damaged file may contain anything
                 if is_out_of_memory(error):
                     raise
                 raise RunError(
-                    f"The checkpoint of this run is damaged, so it cannot go on; {_KEPT}"
+                    f"The checkpoint of this run is damaged, so it cannot continue; {_KEPT}"
                 ) from error
         self.run.cut_metrics(self.training.progress.epoch - 1)
 
-    def _obey(self) -> None:
-        """Leave if that was asked for, by a page or by a signal, with everything written."""
-        asked: dict[str, State] = {"pause": "paused", "stop": "stopped"}
-        state = self.signals[0] if self.signals else asked.get(self.run.requested())
+    def _stop_if_requested(self) -> None:
+        """Save everything and stop if the user or a signal asked the run to pause or stop."""
+        states: dict[str, State] = {"pause": "paused", "stop": "stopped"}
+        state = self.signals[0] if self.signals else states.get(self.run.requested())
         if state is None:
             return
         self.checkpoint()
@@ -311,7 +311,7 @@ class _Execution:
         raise _Ended(state)
 
     def _final_figures(self) -> None:
-        """Score held-out images: the figures of the run, and what images are judged by."""
+        """Score held-out images, for the final figures of the run and for its calibration."""
         assert self.training is not None
         training, config = self.training, self.run.config
         training.model.eval()
@@ -334,13 +334,13 @@ class _Execution:
     def _report_share(self, phase: str, share: float) -> None:
         if self._is_time("status", _STATUS_SECONDS):
             self._status(phase=f"{phase}, {share:.0%}")
-            self._obey()
+            self._stop_if_requested()
 
     def _report_download(self, done: int, total: int | None) -> None:
         if self._is_time("status", _STATUS_SECONDS):
             of = f" of {total / 1e6:.0f}" if total else ""
             self._status(phase=f"downloading, {done / 1e6:.0f}{of} MB")
-            self._obey()
+            self._stop_if_requested()
 
     def _status(self, **changes: Any) -> None:
         self.on_status(self.run.update(**changes))
@@ -354,50 +354,51 @@ class _Execution:
 
 
 def _choose_threads(training: Training) -> None:
-    """One thread for small steps: several would only wait for each other, and for the pages."""
+    """Use one thread for small steps. More threads would only wait for each other and the pages."""
     weights = sum(parameter.numel() for parameter in training.model.parameters())
     settings = training.config.train
     if weights * settings.batch_size * settings.samples < _SMALL:
         torch.set_num_threads(1)
 
 
-def _explain(error: Exception) -> str:
-    """The sentence that a user reads when a run failed."""
+def _message_of(error: Exception) -> str:
+    """Return the sentence that tells the user why a run failed."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. The last whole checkpoint was kept: free some space and resume."
-    said = sentence_of(error)
-    if said is None:
+        return "The disk is full. The last checkpoint was kept: free some space and resume."
+    sentence = sentence_of(error)
+    if sentence is None:
         return (
             f"An unexpected error ({type(error).__name__}) ended the training. The last checkpoint "
             f"was kept. The details are in {LOG_FILE} in the run's folder."
         )
-    return f"{said} The last checkpoint was kept." if is_out_of_memory(error) else said
+    return f"{sentence} The last checkpoint was kept." if is_out_of_memory(error) else sentence
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[State]]:
-    """The states that signals ask the run to be left in, as they come in.
+    """Collect the states that signals ask the run to end in, in the order of the signals.
 
-    They are only noted here, and obeyed between two steps: an exception out of a signal handler
-    could come in the middle of writing a file. A second Ctrl-C does interrupt.
+    The signal handlers only note the request, and the run acts on it between two steps: an
+    exception from a signal handler could come in the middle of writing a file. A second Ctrl-C
+    does interrupt.
     """
-    asked: list[State] = []
+    requested: list[State] = []
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield requested
         return
 
     def terminate(_signal: int, _frame: FrameType | None) -> None:
-        asked.append("queued")
+        requested.append("queued")
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        if asked:
+        if requested:
             raise KeyboardInterrupt
-        asked.append("paused")
+        requested.append("paused")
 
     handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield asked
+        yield requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Calibrate the scores of a run and try them on foreign images, and keep both beside the run.
+"""Calibrate the scores of a run, test them on foreign images, and keep both results in its folder.
 
 Used by the commands ``score``, ``calibrate`` and ``detect`` and by the Score page.
 """
@@ -19,7 +19,7 @@ from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.detection import FEWEST_IMAGES, IMAGES, DetectionReport, detection_steps
 from vae_core.settings.data_sets import Split
 
-_CALIBRATING = 0.1  # of the work of a detection, about, where there is no calibration yet
+_CALIBRATING = 0.1  # approximate share of a detection's work, if the run is not calibrated yet
 
 Record = TypeVar("Record", Calibration, DetectionReport)
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kept(Generic[T]):
-    """A record, and why it does not lie beside the run: empty where it does."""
+    """A record, and the reason why it was not saved in the run's folder (empty if it was)."""
 
     record: T
     not_kept: str = ""
@@ -41,25 +41,25 @@ def new_calibration_steps(
     seed: int = 0,
     weights: str | None = None,
 ) -> Iterator[Step[Kept[Calibration]]]:
-    """Calibrate a run and keep the calibration beside it, in place of any other.
+    """Calibrate a run and save the calibration in its folder, in place of any former one.
 
     Args:
-        model, data: the run's.
-        images: validation images, at most.
+        model, data: the model and the data set of the run.
+        images: largest number of validation images to use.
         weights: ``run.checkpoint_digest()`` when the model was loaded, if that was not just now.
 
     Yields:
-        The share that is done; with the last step the record.
+        The share of the work that is done; the last step has the record.
     """
     known = weights or run.checkpoint_digest()
     steps = calibrate_steps(run, model, data, images, seed)
-    return mapped(steps, lambda found: Kept(found, _keep(found, run, known)))
+    return mapped(steps, lambda found: Kept(found, _save(found, run, known)))
 
 
 def current_calibration_steps(
     run: Run, model: VAE, data: Dataset, weights: str | None = None
 ) -> Iterator[Step[Kept[Calibration]]]:
-    """Read the calibration of a run; where there is no current one, make it and keep it.
+    """Read the calibration of a run; if no current one exists, make and save it.
 
     Args, Yields: as for :func:`new_calibration_steps`.
 
@@ -81,17 +81,17 @@ def new_detection_steps(
     own_kinds: Mapping[str, Tensor] | None = None,
     weights: str | None = None,
 ) -> Iterator[Step[Kept[DetectionReport]]]:
-    """Try the scores of a run on foreign images, and keep the report beside the run.
+    """Test the scores of a run on foreign images, and save the report in the run's folder.
 
-    A run that has no current calibration is calibrated first.
+    A run without a current calibration is calibrated first.
 
     Args:
-        images: test images, at most, and as many of each foreign kind.
-        own_kinds: more kinds by name, uint8, (N, C, H, W). A report on them is not kept.
+        images: largest number of test images, and of images of each foreign kind.
+        own_kinds: more kinds by name, uint8, (N, C, H, W). A report on them is not saved.
         weights: as for :func:`new_calibration_steps`.
 
     Yields:
-        The share that is done; with the last step the record.
+        The share of the work that is done; the last step has the record.
 
     Raises:
         RunError: if the calibration is damaged.
@@ -108,32 +108,35 @@ def new_detection_steps(
     detecting = detection_steps(model, data, calibration, images, seed, own_kinds)
 
     def kept(report: DetectionReport) -> Kept[DetectionReport]:
-        why_not = _not_to_keep(report, data, own_kinds) or _keep(report, run, known)
+        why_not = _reason_not_to_save(report, data, own_kinds) or _save(report, run, known)
         return Kept(report, why_not)
 
     yield from mapped(part_of(detecting, begin, 1.0), kept)
 
 
 def fewest(wanted: int, data: Dataset, split: Split) -> int:
-    """The number wanted, or all images of the split if it has fewer."""
+    """Return the number of images wanted, or the size of the split if it is smaller."""
     return min(wanted, len(data.split(split)[0]))
 
 
-def _not_to_keep(
+def _reason_not_to_save(
     report: DetectionReport, data: Dataset, own_kinds: Mapping[str, Tensor] | None
 ) -> str:
-    """Say why a report is of use to its reader alone; nothing if it is not."""
+    """Explain why a report is of no use to other readers; empty if it is of use."""
     if own_kinds:
         return "the report is about folders of your own."
     smallest = fewest(FEWEST_IMAGES, data, "test")
     few = report.own_images < smallest
-    return f"it is of {report.own_images} own images, not {smallest} or more." if few else ""
+    return f"it uses {report.own_images} own images, fewer than {smallest}." if few else ""
 
 
-def _keep(found: Record, run: Run, weights: str) -> str:
-    """Write a record beside a run; return why that was not done, which is no reason to lose it."""
+def _save(found: Record, run: Run, weights: str) -> str:
+    """Write a record into a run's folder; return why it was not written (empty if it was).
+
+    No error is raised, so that the record itself is not lost.
+    """
     if run.checkpoint_digest() != weights:
-        return "the run has other weights by now."
+        return "the run has other weights now."
     try:
         write_record(found, run.folder)
     except OSError as error:

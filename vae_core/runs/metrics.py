@@ -1,7 +1,7 @@
-"""Reading the metrics of a run while they grow.
+"""Read the metrics of a run while they grow.
 
-The file has one JSON object a line and an epoch a line. It only grows, except when a run goes on
-from its checkpoint: then another file takes its place.
+The file has one line per epoch, and each line is a JSON object. The file only grows, except when
+a run continues from its checkpoint: then another file replaces it.
 """
 
 import json
@@ -17,30 +17,30 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Metrics:
-    """The rows that a file of metrics holds.
+    """The rows of a file of metrics.
 
     Attributes:
-        rows: one an epoch, from the first epoch on.
-        unreadable: how many lines could not be read, as a damaged disk or a bad copy leaves them.
+        rows: one per epoch, from the first epoch on.
+        unreadable: number of lines that could not be read (after a disk error or a bad copy).
     """
 
     rows: tuple[Row, ...] = ()
     unreadable: int = 0
 
 
-def _as_it_is(row: Row) -> Row:
+def _unchanged(row: Row) -> Row:
     return row
 
 
 class Reader:
-    """Follow one file of metrics. Each read takes the new lines alone. Threads may share a reader.
+    """Follow one file of metrics. Each read parses the new lines only. Threads may share a reader.
 
     Args:
         path: the file; it need not exist yet.
-        older: what to keep of a row once a newer one follows, to save memory.
+        older: shortens a row when a newer one follows, to save memory.
     """
 
-    def __init__(self, path: Path, older: Callable[[Row], Row] = _as_it_is) -> None:
+    def __init__(self, path: Path, older: Callable[[Row], Row] = _unchanged) -> None:
         self.path = path
         self._older = older
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class Reader:
         self._unreadable = self._offset = self._file = 0
 
     def read(self) -> Metrics:
-        """All rows that are in the file now; a half-written last line waits for the next read."""
+        """Return all rows now in the file. A half-written last line is left to the next read."""
         with self._lock:
             try:
                 with self.path.open("rb") as file:
@@ -63,7 +63,7 @@ class Reader:
     def _catch_up(self, file: BinaryIO) -> None:
         about = os.fstat(file.fileno())
         if about.st_ino != self._file or about.st_size < self._offset:
-            self._forget()  # another file in its place: the run went on from a checkpoint
+            self._forget()  # the file was replaced: the run continued from a checkpoint
             self._file = about.st_ino
         file.seek(self._offset)
         whole, newline, _ = file.read().rpartition(b"\n")

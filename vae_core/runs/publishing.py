@@ -1,8 +1,7 @@
-"""A finished run as a model that comes with the program: small, with a card, and with figures of
-the weights as they are kept.
+"""Publish a finished run as a pretrained model: a small folder with figures and a model card.
 
-``latents.npz`` holds the posterior means of the test images, rounded to hundredths, and their
-labels; no image is in the folder.
+The figures are those of the weights as they are stored. ``latents.npz`` holds the posterior means
+of the test images, rounded to hundredths, and their labels. The folder contains no image.
 """
 
 import dataclasses
@@ -58,17 +57,18 @@ def publish(
     images: int | None = None,
     refined_images: int | None = None,
 ) -> Path:
-    """Copy what is needed to use a finished run, with final figures and a card.
+    """Copy the files that are needed to use a finished run, and add final figures and a card.
 
-    Weights of more than a megabyte are rounded to float16, and all figures are of the rounded ones.
-    Checkpoints and snapshots are left out, and the metrics are thinned to about 50 epochs and five
-    digits. The folder is replaced at the end, when the new one is whole; what was scored before a
-    stop is kept beside the run.
+    Weights of more than a megabyte are rounded to float16, and all figures are computed with the
+    rounded weights. Checkpoints and snapshots are left out. The metrics are thinned to about 50
+    epochs and rounded to five digits. The target folder is replaced at the end, when the new one
+    is complete. Scores computed before an interruption are kept in the folder of the run.
 
     Args:
-        command: what makes the model again, for its card.
-        images: how many test images its figures are of; all of them if None.
-        refined_images: how many the figures with refined proposals are of; as many if None.
+        command: the command that makes the model again, for its card.
+        images: number of test images for the figures; None means all.
+        refined_images: number of test images for the figures with refined proposals; None means
+            the same number.
     """
     staged = run.folder / "published" / run.folder.name
     shutil.rmtree(staged, ignore_errors=True)
@@ -104,7 +104,7 @@ def publish(
 def _evaluate(
     run: Run, model: VAE, data: Dataset, images: int | None, proposal: ProposalName
 ) -> tuple[dict[str, Any], LogDensity]:
-    """Figures of the first test images; what is scored already is kept beside the run."""
+    """Evaluate the first test images. Finished scores are kept in the run's folder, to resume."""
     kept = run.folder / f"test_scores_{proposal}.safetensors"
     binarisation = run.config.train.binarisation
     return evaluate(
@@ -120,7 +120,7 @@ def _evaluate(
 
 
 def _replace_folder(source: Path, target: Path) -> None:
-    """Put a copy in place of a folder, which is there until the copy is whole."""
+    """Replace a folder by a copy. The old folder stays until the copy is complete."""
     target = target.resolve()
     fresh, former = (target.with_name(f".{target.name}.{name}") for name in ("new", "old"))
     for leftover in filter(Path.exists, (fresh, former)):
@@ -142,7 +142,7 @@ def _copy_weights(source: Path, target: Path) -> None:
 
 
 def rounded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights as float16, which takes half the room."""
+    """Round the weights to float16, which takes half the space."""
     return {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()

@@ -1,7 +1,7 @@
-"""The models that come with the program, and how they are trained.
+"""The recipes of the pretrained models: the settings they are trained with.
 
-``python -m vae_core publish`` makes all of them again; with names, only those. An interrupted
-training goes on when the command is given again.
+``python -m vae_core publish`` makes all models again, or only those that are named. To continue
+an interrupted training, give the same command again.
 """
 
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ _DIGITS = {
     "batch_size": 64,
     "kl_warmup_epochs": 0,
     "importance_every": 0,
-    "precision": "float32",  # the same everywhere; so small a net gains nothing by less
+    "precision": "float32",  # the same on all machines; a lower precision makes no small net faster
 }
 
 _SHARED_DECODER = "digits-full-d2"
 
 
 def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
-    """Another q(z|x) for the same decoder, so that families can be held against one true p(z|x)."""
+    """Another q(z|x) for the same decoder, to compare families with the same true p(z|x)."""
     return {
         **_DIGITS,
         "posterior": posterior,
@@ -123,10 +123,10 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 
 
 def make(name: str) -> Path:
-    """Train the model called ``name`` to the end, evaluate it and publish it; its folder.
+    """Train the model called ``name`` to the end, evaluate it, publish it, and return its folder.
 
     Raises:
-        KeyError: if there is no such recipe.
+        KeyError: if no recipe has this name.
         RunError: if training did not reach its end.
     """
     from vae_core.runs.execution import execute

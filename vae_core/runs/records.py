@@ -1,6 +1,6 @@
-"""Records beside a run: its calibration, detection report and held-out scores, read and written.
+"""Read and write the records of a run: calibration, detection report and held-out scores.
 
-Every file may be damaged, or be of other weights or of another version of the program.
+Each of these files may be damaged, or belong to other weights or another version of the program.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ from vae_core.scoring.figures.complexity import complexity_corrected
 from vae_core.scoring.figures.table import FIGURES
 
 _IN_FILE = {"complexity_corrected": "code_bits", "latent_distance": "distance"}
-"""Figures that the calibration file keeps under another name than their own."""
+"""Figures that have another name in the calibration file."""
 _CODE = _IN_FILE["complexity_corrected"]
 _DETECTION_FORMAT = 1
 _SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
@@ -54,12 +54,12 @@ T = TypeVar("T")
 
 
 def model_digest(folder: Path) -> str:
-    """Names the weights in a run's folder, wherever it is copied."""
+    """Digest of the weights in a run's folder. It stays the same when the folder is copied."""
     return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:16]
 
 
 def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
-    """Whether a calibration's protocol is of the weights in a run's folder and of this version."""
+    """Whether a calibration's protocol names the weights in a run's folder and this version."""
     current = {**CALIBRATION_FORMAT, "model": model_digest(folder)}
     return all(protocol.get(name) == value for name, value in current.items())
 
@@ -70,12 +70,13 @@ def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
 def calibrate_steps(
     run: Run, model: VAE, data: Dataset, images: int = IMAGES, seed: int = 0
 ) -> Iterator[Step[Calibration]]:
-    """Calibrate a finished run, binarised as in training; see
-    :func:`vae_core.scoring.calibration.calibration_steps`.
+    """Calibrate a finished run, with images binarised as in training.
+
+    See :func:`vae_core.scoring.calibration.calibration_steps`.
 
     Yields:
-        The share that is done; with the last step the calibration, whose protocol names the weights
-        in the run's folder.
+        The share of the work that is done; the last step has the calibration. The protocol of the
+        calibration names the weights in the run's folder.
     """
 
     def of_this_run(found: Calibration) -> Calibration:
@@ -87,18 +88,19 @@ def calibrate_steps(
 
 
 def calibration_of(run: Run) -> Calibration | None:
-    """Read the calibration of a run; None if there is none, or it is of other weights or another
-    version.
+    """Read the calibration of a run.
+
+    Returns None if the file does not exist, or belongs to other weights or another version.
 
     Raises:
         RunError: if the file is damaged.
     """
-    found = _read_record(run, CALIBRATION_FILE, _read_calibration, _made_again_by("calibrate"))
+    found = _read_record(run, CALIBRATION_FILE, _read_calibration, _command_to_repeat("calibrate"))
     return found if found and is_current(found.protocol, run.folder) else None
 
 
 def write_calibration(found: Calibration, folder: Path) -> None:
-    """Keep a calibration in a run's folder, in one step."""
+    """Save a calibration in a run's folder, in one step."""
     tensors = {
         **_prefixed("held_out", _measured_tensors(found.held_out)),
         **_prefixed("latents", vars(found.latents)),
@@ -115,10 +117,10 @@ def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _measured_tensors(found: Measured) -> dict[str, Tensor]:
-    """Name the columns of a table of figures as the file does.
+    """Name the columns of a table of figures as in the file.
 
-    It has the length of the code instead of the complexity-corrected score, which follows from it.
-    A code length is a whole number, so that rounding makes it exact.
+    The file has the code length instead of the complexity-corrected score, which follows from it.
+    A code length is an integer, so rounding makes it exact.
     """
     columns = {_IN_FILE.get(name, name): found.figure(name) for name in FIGURES}
     columns[_CODE] = complexity_corrected(found.log_px, columns[_CODE]).round()
@@ -126,7 +128,7 @@ def _measured_tensors(found: Measured) -> dict[str, Tensor]:
 
 
 def _measured(tensors: Mapping[str, Tensor]) -> Measured:
-    """Read what :func:`_measured_tensors` wrote."""
+    """Undo :func:`_measured_tensors`."""
     corrected = complexity_corrected(tensors["log_px"], tensors[_CODE])
     columns = {**tensors, _CODE: corrected}
     table = [columns[_IN_FILE.get(name, name)] for name in FIGURES]
@@ -134,10 +136,10 @@ def _measured(tensors: Mapping[str, Tensor]) -> Measured:
 
 
 def _read_calibration(path: Path) -> Calibration | None:
-    """Read what :func:`write_calibration` wrote; None if another version did.
+    """Read a file of :func:`write_calibration`; None if another version wrote it.
 
     Raises:
-        LookupError, TypeError, ValueError: if it is something else.
+        LookupError, TypeError, ValueError: if the file is not a calibration.
     """
     with safe_open(path, framework="pt") as file:
         protocol = json.loads(file.metadata()["protocol"])
@@ -152,7 +154,7 @@ def _read_calibration(path: Path) -> Calibration | None:
     accuracy, latents = protocol.pop("classifier_accuracy"), record("latents")
     held_out = record("held_out")
     if not {_IN_FILE.get(name, name) for name in FIGURES} <= held_out.keys():
-        return None  # of a time when there were fewer figures
+        return None  # from an older version with fewer figures
     return Calibration(
         _measured(held_out),
         TrainingLatents(**latents | {"points": latents["points"].float()}),
@@ -165,21 +167,22 @@ def _read_calibration(path: Path) -> Calibration | None:
 
 
 def detection_of(run: Run) -> DetectionReport | None:
-    """Read the detection report of a run; None if there is none, or it is of other weights or
-    another version.
+    """Read the detection report of a run.
+
+    Returns None if the file does not exist, or belongs to other weights or another version.
 
     Raises:
         RunError: if the file is damaged.
     """
-    found = _read_record(run, DETECTION_FILE, _read_detection, _made_again_by("detect"))
+    found = _read_record(run, DETECTION_FILE, _read_detection, _command_to_repeat("detect"))
     return found if found and is_current(found.calibration, run.folder) else None
 
 
 def write_detection(found: DetectionReport, folder: Path) -> None:
-    """Keep a detection report in a run's folder, in one step.
+    """Save a detection report in a run's folder, in one step.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     about = {"format": _DETECTION_FORMAT, **dataclasses.asdict(found)}
     text = json.dumps(about, indent=1, allow_nan=False) + "\n"
@@ -187,10 +190,10 @@ def write_detection(found: DetectionReport, folder: Path) -> None:
 
 
 def _read_detection(path: Path) -> DetectionReport | None:
-    """Read what :func:`write_detection` wrote; None if another version did.
+    """Read a file of :func:`write_detection`; None if another version wrote it.
 
     Raises:
-        AttributeError, KeyError, TypeError, ValueError: if it is something else.
+        AttributeError, KeyError, TypeError, ValueError: if the file is not a detection report.
     """
     written = json.loads(path.read_text("utf-8"))
     if written["format"] != _DETECTION_FORMAT or _lacks_scores(written["kinds"]):
@@ -206,13 +209,13 @@ def _read_detection(path: Path) -> DetectionReport | None:
     own, about = _count(written["own_images"]), dict(written["calibration"])
     missing = {"split", "images", "importance_samples"} - about.keys()
     if missing or not kinds:
-        raise ValueError(f"there is no {' or '.join(sorted(missing)) or 'kind of images'} in it")
+        raise ValueError(f"it has no {' or '.join(sorted(missing)) or 'kind of images'}")
     shares = _share(written["false_alarms"]), _share(written["level"])
     return DetectionReport(own, *shares, kinds, int(written["seed"]), about)
 
 
 def _lacks_scores(kinds: Mapping[str, Any]) -> bool:
-    """Whether the report is of a time when there were fewer scores."""
+    """Whether the report comes from an older version with fewer scores."""
     return any(set(SCORES) - found["scores"].keys() for found in kinds.values())
 
 
@@ -228,7 +231,7 @@ def _share(value: Any) -> float:
 
 def _count(value: Any) -> int:
     if value < 1:
-        raise ValueError(f"{value} images are none")
+        raise ValueError(f"{value} is not a number of images")
     return int(value)
 
 
@@ -237,7 +240,7 @@ def _count(value: Any) -> int:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Scores of test images, log p̂(x) in nats, (N,), and the protocol they were made by."""
+    """Scores of test images, log p̂(x) in nats, (N,), and their protocol."""
 
     log_px: Tensor
     protocol: dict[str, Any]
@@ -247,7 +250,7 @@ def held_out_of(run: Run) -> HeldOut | None:
     """Read the held-out scores of a finished run; None before it is finished.
 
     Raises:
-        RunError: if they or their protocol are damaged.
+        RunError: if the scores or their protocol are damaged.
     """
     protocol = run.evaluation()
     if protocol is None:
@@ -267,7 +270,7 @@ def held_out_of(run: Run) -> HeldOut | None:
 def _read_scores(path: Path) -> Tensor:
     log_px = load_file(path)["log_px"].double()
     if log_px.ndim != 1 or not len(log_px):
-        raise ValueError("there are no scores in it")
+        raise ValueError("it contains no scores")
     return log_px
 
 
@@ -275,10 +278,10 @@ def _read_scores(path: Path) -> Tensor:
 
 
 def write_record(found: Calibration | DetectionReport, folder: Path) -> None:
-    """Keep a calibration or a detection report in a run's folder, in one step.
+    """Save a calibration or a detection report in a run's folder, in one step.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     if isinstance(found, Calibration):
         write_calibration(found, folder)
@@ -304,5 +307,5 @@ def _read_record(run: Run, name: str, read: Callable[[Path], T], remedy: str) ->
         raise RunError(f"{name} of the run {run.id} is damaged: {error}. {remedy}") from error
 
 
-def _made_again_by(command: str) -> str:
+def _command_to_repeat(command: str) -> str:
     return f"Make it again with `python -m vae_core {command}`."

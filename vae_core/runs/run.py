@@ -1,11 +1,11 @@
-"""The run store. A run is a folder: it can be copied, zipped and mailed.
+"""A run is a folder: it can be copied, zipped and mailed.
 
 The configuration is written once. The status is replaced in one step. The metrics grow by one line
-an epoch. The weights are the best so far; the checkpoint continues training. The evaluation and the
-held-out scores are the final figures.
+per epoch. The weights are the best so far; the checkpoint continues training. The evaluation and
+the held-out scores are the final figures.
 
-Whether a run's process is alive is told by the lock it holds on the folder, which the operating
-system drops however the process ends.
+The process of a run holds a lock on the folder. The operating system releases the lock when the
+process ends, in whatever way, so the lock tells whether the process is alive.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
 Request = Literal["pause", "stop"]
 UNFINISHED: tuple[State, ...] = ("queued", "running")
 LOG_FILE = "worker.log"
-"""What the training process of a run printed, and the tracebacks of its failures."""
+"""Output of the training process of a run, and the tracebacks of its failures."""
 
 # The names of the files in a run folder
 CONFIG_FILE = "config.json"
@@ -45,18 +45,17 @@ CALIBRATION_FILE = "calibration.safetensors"
 DETECTION_FILE = "detection.json"
 LATENTS_FILE = "latents.npz"
 SNAPSHOTS_FOLDER = "snapshots"
-LOG_FILE = "worker.log"
 CONTROL_FILE = "control"
 LOCK_FILE = ".lock"
 
 
 class RunError(UserError, RuntimeError):
-    """A run that cannot be read or used, with the reason in a sentence."""
+    """A run cannot be read or used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a run is doing. Times are seconds since 1970; ``terms`` are in nats per image."""
+    """The status of a run. Times are seconds since 1970; ``terms`` are in nats per image."""
 
     state: State
     phase: str = ""
@@ -65,24 +64,24 @@ class Status:
     heartbeat: float = 0.0
     pid: int | None = None
     device: str = ""
-    epoch: int = 0  # the epoch under way, from 1
+    epoch: int = 0  # the current epoch, from 1
     step: int = 0
     steps: int = 0
     seconds: float = 0.0  # spent training, over all processes
-    terms: dict[str, float] = field(default_factory=dict)  # of the epoch under way, so far
+    terms: dict[str, float] = field(default_factory=dict)  # means over the current epoch so far
     best_epoch: int = 0
     deaths: int = 0  # processes lost since the last checkpoint
     error: str = ""
 
     def share_done(self, epochs: int) -> float:
-        """How much of the training is done, 0 to 1."""
+        """Share of the training that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
         within = self.step / self.steps if self.steps else 0.0
         return min(1.0, max(0.0, (self.epoch - 1 + within) / epochs)) if self.epoch else 0.0
 
     def seconds_left(self, epochs: int) -> float | None:
-        """Training time still to go at the speed so far; None before that is known."""
+        """Training time left at the speed so far, in seconds; None before the speed is known."""
         share = self.share_done(epochs)
         return self.seconds * (1 - share) / share if share > 0 and self.seconds > 0 else None
 
@@ -96,12 +95,12 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The folder's name."""
+        """Name of the folder."""
         return self.folder.name
 
     @property
     def name(self) -> str:
-        """What lists call it."""
+        """Name of the run in lists."""
         return self.config.name
 
     @classmethod
@@ -112,7 +111,7 @@ class Run:
             folder: the folder, ``pretrained/NAME``, or the id of a run in the run store.
 
         Raises:
-            RunError: if it is not a run folder or its files are damaged.
+            RunError: if the folder is not a run or its files are damaged.
         """
         folder = run_folder(folder)
         try:
@@ -126,7 +125,7 @@ class Run:
         return run
 
     def status(self) -> Status:
-        """The status, as last written.
+        """Read the status from disk.
 
         Raises:
             RunError: if the file is missing or damaged.
@@ -137,13 +136,13 @@ class Run:
             raise RunError(f"The run {self.id} is damaged: {STATUS_FILE}: {error}") from error
 
     def update(self, **changes: Any) -> Status:
-        """Replace some fields of the status, and the heartbeat."""
+        """Replace some fields of the status and renew the heartbeat."""
         status = dataclasses.replace(self.status(), **{"heartbeat": time.time(), **changes})
         replace_file(self.folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
         return status
 
     def lock(self) -> FileLock:
-        """The lock that the run's process holds as long as it lives."""
+        """Return the lock that the run's process holds as long as it lives."""
         return FileLock(self.folder / LOCK_FILE)
 
     def is_alive(self) -> bool:
@@ -155,28 +154,28 @@ class Run:
     # ---- what the user asks of a run
 
     def request(self, action: Request) -> None:
-        """Ask a queued or running run to pause or stop; it does so within one step."""
+        """Ask a queued or running run to pause or stop, which takes at most one step."""
         if self.is_alive():
             replace_file(self.folder / CONTROL_FILE, action)
         elif self.status().state in UNFINISHED:
             self.update(state="paused" if action == "pause" else "stopped", phase="")
 
     def requested(self) -> str:
-        """What was asked and not yet done: ``pause``, ``stop`` or nothing."""
+        """Return the open request of the user: ``pause``, ``stop`` or an empty string."""
         try:
             return (self.folder / CONTROL_FILE).read_text("utf-8")
         except FileNotFoundError:
             return ""
 
     def clear_request(self) -> None:
-        """The request was carried out, or is void."""
+        """Remove the request of the user, which was carried out or no longer applies."""
         (self.folder / CONTROL_FILE).unlink(missing_ok=True)
 
     def enqueue(self) -> None:
-        """Queue a paused, stopped or failed run again; it goes on from its checkpoint.
+        """Queue a paused, stopped or failed run again. It continues from its checkpoint.
 
         Raises:
-            RunError: if it is being worked on, or done.
+            RunError: if a process works on the run, or the run is done.
         """
         if self.is_alive() or self.status().state == "done":
             raise RunError(f"{self.name} is {self.status().state}; there is nothing to resume.")
@@ -186,7 +185,7 @@ class Run:
     # ---- what a run has recorded
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row an epoch, from 1; a half-written last line is left out.
+        """Read the metrics, one row per epoch from epoch 1; skip a half-written last line.
 
         Raises:
             RunError: if lines are damaged.
@@ -198,17 +197,17 @@ class Run:
         return list(found.rows)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch's row."""
+        """Append the row of an epoch."""
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def cut_metrics(self, epochs: int) -> None:
-        """Keep the rows of the first ``epochs`` epochs: those that the checkpoint has seen."""
+        """Keep the rows of the first ``epochs`` epochs, which are part of the checkpoint."""
         rows = [row for row in self.metrics() if row["epoch"] <= epochs]
         replace_file(self.folder / METRICS_FILE, "".join(json.dumps(r) + "\n" for r in rows))
 
     def evaluation(self) -> dict[str, Any] | None:
-        """The final figures with their protocol, once there are any.
+        """Read the final figures with their protocol; None before the run is evaluated.
 
         Raises:
             RunError: if the file is damaged.
@@ -220,11 +219,11 @@ class Run:
         except (ValueError, OSError) as error:
             raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: {error}") from error
         if not isinstance(found, dict):
-            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: it holds no figures.")
+            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: it has no figures.")
         return found
 
     def checkpoint_digest(self) -> str:
-        """Names the weights now in ``model.safetensors``; empty before there are any."""
+        """Identifier of the weights now in ``model.safetensors``; empty if the file is missing."""
         try:
             about = (self.folder / WEIGHTS_FILE).stat()
         except FileNotFoundError:
@@ -236,7 +235,7 @@ if sys.platform == "win32":
 
     def _is_locked(path: Path) -> bool:
         try:
-            # not at once: another look at the same moment would be taken for the process
+            # wait a little: another check at the same moment holds the lock for an instant
             with FileLock(path).acquire(timeout=0.2, poll_interval=0.01):
                 return False
         except Timeout:
@@ -246,7 +245,7 @@ else:
     import fcntl
 
     def _is_locked(path: Path) -> bool:
-        """Looks with a shared lock, which any number may hold at once, unlike the process's own."""
+        """Try a shared lock, which several checks can hold at once; the process's is exclusive."""
         with path.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What a model could draw at some epochs: the film strip of a run."""
+"""Snapshots: reconstructions and samples of a model at some epochs, the film strip of a run."""
 
 import math
 import re
@@ -32,18 +32,18 @@ class Snapshot:
 
 
 def due(epoch: int, epochs: int) -> bool:
-    """Whether this epoch is in the film: the first few, the last, and about 40 in between."""
+    """Whether to take a snapshot at this epoch: at the first few, the last, and about 40 others."""
     return epoch <= _FIRST_EPOCHS or epoch == epochs or epoch % math.ceil(epochs / _FRAMES) == 0
 
 
 def snapshot_file(folder: Path, epoch: int) -> Path:
-    """The file in a run folder that holds the snapshot of an epoch."""
+    """Path of the snapshot of an epoch in a run folder."""
     return folder / SNAPSHOTS_FOLDER / f"epoch-{epoch:06d}.safetensors"
 
 
 @torch.no_grad()
 def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
-    """Reconstructions of validation images at E[z|x], and samples from the prior.
+    """Save reconstructions of validation images at E[z|x], and samples from the prior.
 
     The images and the noise are the same at every epoch.
     """
@@ -63,16 +63,16 @@ def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
 
 
 def read_snapshot(folder: Path, epoch: int) -> Snapshot:
-    """The snapshot of an epoch.
+    """Read the snapshot of an epoch.
 
     Raises:
-        FileNotFoundError: if that epoch has none.
+        FileNotFoundError: if that epoch has no snapshot.
     """
     return Snapshot(epoch, **load_file(snapshot_file(folder, epoch)))
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
-    """The epochs that have a snapshot, in order."""
+    """List the epochs that have a snapshot, in order."""
     found = (folder / SNAPSHOTS_FOLDER).glob("epoch-*.safetensors")
     return sorted(int(re.sub(r"\D", "", path.stem)) for path in found)
 

@@ -24,11 +24,11 @@ from vae_core.runs.run import (
 )
 from vae_core.settings.config import RunConfig
 
-PRETRAINED = "pretrained/"  # what the keys of the models that come with the program begin with
+PRETRAINED = "pretrained/"  # beginning of the keys of pretrained models
 
 
 class RunExists(UserError, FileExistsError):
-    """A folder for a new run that is in use already."""
+    """The folder for a new run is already in use."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RunStore:
         self.folder = folder or runs_folder()
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
-        """A new run. Two at once get two folders."""
+        """Create a run in a new folder. Two calls at the same time get two folders."""
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -58,10 +58,10 @@ class RunStore:
                 continue
 
     def get(self, run_id: str) -> Run:
-        """The run with that id.
+        """Open the run with this id.
 
         Raises:
-            RunError: if there is none, or it is damaged.
+            RunError: if the run does not exist or is damaged.
         """
         return Run.open(self._folder_of(run_id))
 
@@ -71,13 +71,13 @@ class RunStore:
         return self.folder / run_id
 
     def remove(self, run_id: str) -> Path:
-        """Take a run off the lists: its folder moves into ``.removed``, and nothing is deleted.
+        """Remove a run from the lists: move its folder into ``.removed``. Nothing is deleted.
 
         Returns:
-            Where it is now.
+            The new path of the folder.
 
         Raises:
-            RunError: if there is none, or it is queued or being worked on.
+            RunError: if the run does not exist, is queued, or a process works on it.
         """
         folder = self._folder_of(run_id)
         if not folder.is_dir():
@@ -85,7 +85,7 @@ class RunStore:
         try:
             run = Run.open(folder)
         except RunError:
-            run = None  # a damaged one can be removed too
+            run = None  # a damaged run can be removed too
         if run and (run.status().state in UNFINISHED or run.is_alive()):
             raise RunError(f"{run.name} is {run.status().state}; stop it first.")
         target = self.folder / ".removed" / f"{run_id}-{secrets.token_hex(2)}"
@@ -93,7 +93,7 @@ class RunStore:
         return folder.rename(target)
 
     def entries(self) -> Iterator[Run | DamagedRun]:
-        """Everything in the store, newest first; damaged folders are named, not hidden."""
+        """List everything in the store, newest first, damaged folders included."""
         if not self.folder.is_dir():
             return
         for folder in sorted((f for f in self.folder.iterdir() if f.is_dir()), reverse=True):
@@ -105,21 +105,20 @@ class RunStore:
                 yield DamagedRun(folder, str(error))
 
     def runs(self) -> list[Run]:
-        """The readable runs, newest first."""
+        """List the readable runs, newest first."""
         return [entry for entry in self.entries() if isinstance(entry, Run)]
 
 
 def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
-    """A new run in a folder of its own; the status comes last, so it is whole or not a run.
+    """Create a run in a folder of its own. The status is written last, to mark a complete run.
 
     Raises:
-        RunExists: if the folder is there already and not empty, or is a file; a FileExistsError
-            too.
+        RunExists: if the folder exists and is not empty, or is a file. It is a FileExistsError too.
     """
     if folder.exists() and not folder.is_dir():
-        raise RunExists(f"{folder} is a file, so no run can be put there.")
+        raise RunExists(f"{folder} is a file; a run needs a folder.")
     if folder.is_dir() and any(folder.iterdir()):
-        raise RunExists(f"{folder} is there already and not empty.")
+        raise RunExists(f"{folder} exists already and is not empty.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
     now = time.time()
@@ -130,15 +129,15 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
 
 
 def find_run(key: str) -> Run:
-    """The run that links call by this key: ``pretrained/NAME``, or the id of one in the store.
+    """Open the run with this key: ``pretrained/NAME``, or the id of a run in the store.
 
     Raises:
-        RunError: if there is none.
+        RunError: if the run does not exist.
     """
     name = key.removeprefix(PRETRAINED)
     return RunStore(pretrained_folder() if name != key else None).get(name)
 
 
 def pretrained_runs() -> list[Run]:
-    """The finished runs that come with the program."""
+    """List the pretrained models, which are finished runs."""
     return sorted(RunStore(pretrained_folder()).runs(), key=lambda run: run.id)

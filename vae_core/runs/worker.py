@@ -1,8 +1,8 @@
-"""The background worker: takes queued runs first-in first-out, each in a process of its own.
+"""The background worker: trains queued runs first-in first-out, each in a process of its own.
 
-``python -m vae_core.runs.worker`` watches a store and ends when there is nothing left to do;
+``python -m vae_core.runs.worker`` watches a store and ends when no work is left;
 ``python -m vae_core.runs.worker --run FOLDER`` trains one run. A training process that dies is
-started again from its checkpoint. The worker does not import torch, so it starts at once.
+started again from its checkpoint. The worker does not import torch, so it starts fast.
 """
 
 import argparse
@@ -38,15 +38,15 @@ def _lock_of(store: RunStore) -> FileLock:
 
 
 def ensure_worker(store: RunStore) -> bool:
-    """Start a worker if the store has work and nobody does it; say whether one was started.
+    """Start a worker if the store has work and no worker runs; return whether one was started.
 
-    The worker is detached: it lives on when whoever started it ends.
+    The worker is detached: it continues when the process that started it ends.
     """
     if not any(_state(run) in UNFINISHED for run in store.runs()):
         return False
     last = _started.get(store.folder)
     if last is not None and last.poll() is None:
-        return False  # it is at work, or about to take the lock
+        return False  # that worker works, or is about to take the lock
     lock = _lock_of(store)
     try:
         lock.acquire(timeout=0)
@@ -61,8 +61,8 @@ def ensure_worker(store: RunStore) -> bool:
 def _status(run: Run) -> Status | None:
     try:
         return run.status()
-    except RunError:  # it was deleted, or damaged, since it was listed
-        log.warning("The run %s cannot be read any longer", run.id)
+    except RunError:  # the run was deleted or damaged after it was listed
+        log.warning("The run %s can no longer be read", run.id)
         return None
 
 
@@ -79,20 +79,20 @@ def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=Path(__file__).resolve().parents[2],
-            start_new_session=True,  # detached: it outlives whoever started it
+            start_new_session=True,  # detached: continues when the parent process ends
             creationflags=_DETACHED_ON_WINDOWS,
         )
 
 
 class Supervisor:
-    """Keeps one training process going for each device that queued runs ask for."""
+    """Keep one training process running for each device that queued runs ask for."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self.children: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}  # by folder name
 
     def tick(self) -> bool:
-        """Look once at everything; whether there is anything left to do."""
+        """Start and restart runs where needed, once; return whether work is left."""
         self._reap()
         unfinished = self._unfinished()
         busy = set()
@@ -100,7 +100,7 @@ class Supervisor:
             if self._is_worked_on(run):
                 busy.add(run.config.train.device)
             elif status.state == "running":
-                self._take_up_again(run)
+                self._restart(run)
         for run, status in sorted(unfinished, key=lambda pair: pair[1].queued):
             device = run.config.train.device
             if status.state == "queued" and device not in busy:
@@ -109,13 +109,13 @@ class Supervisor:
         return bool(unfinished)
 
     def _reap(self) -> None:
-        """Forget the processes that ended; one that failed before it began has died too."""
+        """Forget the processes that ended. One that failed before it began counts as a death."""
         for key, (run, process) in list(self.children.items()):
             if process.poll() is None:
                 continue
             del self.children[key]
             if process.returncode != 0 and _state(run) == "queued":
-                self._take_up_again(run)
+                self._restart(run)
 
     def _unfinished(self) -> list[tuple[Run, Status]]:
         found = ((run, _status(run)) for run in self.store.runs())
@@ -128,8 +128,8 @@ class Supervisor:
     def _is_worked_on(self, run: Run) -> bool:
         return run.id in self.children or run.is_alive()
 
-    def _take_up_again(self, run: Run) -> None:
-        """Its process is gone without a word: killed, crashed or shut down with the machine."""
+    def _restart(self, run: Run) -> None:
+        """Queue a run again whose process ended unexpectedly: killed, crashed or shut down."""
         deaths = run.status().deaths + 1
         if deaths >= _MOST_DEATHS:
             run.update(
@@ -140,7 +140,7 @@ class Supervisor:
                 f"lack of memory. The last checkpoint was kept; {LOG_FILE} may say more.",
             )
         else:
-            run.update(state="queued", phase="taking up its checkpoint", deaths=deaths)
+            run.update(state="queued", phase="restarting from its checkpoint", deaths=deaths)
 
 
 def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
@@ -148,26 +148,26 @@ def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
 
 
 def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
-    """Work through the store until nothing was left to do for ``idle_seconds``."""
+    """Work through the store until it had no work for ``idle_seconds``."""
     try:
-        held = _lock_of(store).acquire(timeout=1)  # whoever only looks is gone by then
+        held = _lock_of(store).acquire(timeout=1)  # a mere check releases the lock before that
     except Timeout:
-        return  # another worker is at it
+        return  # another worker is active
     supervisor, last_work, wait = Supervisor(store), time.monotonic(), threading.Event()
     with held:
         while time.monotonic() - last_work < idle_seconds:
             try:
                 if supervisor.tick():
                     last_work = time.monotonic()
-            except (RunError, OSError):  # a run deleted meanwhile, a disk that is full
-                log.exception("Will look again")
+            except (RunError, OSError):  # a run deleted meanwhile, or a full disk
+                log.exception("An error occurred; the worker tries again")
             wait.wait(_POLL_SECONDS)
 
 
 def train_one(folder: Path) -> None:
-    """Train the run in ``folder`` in this process, a little less urgently than the pages.
+    """Train the run in ``folder`` in this process, with a lower priority than the pages.
 
-    A bug that ended the training ends the process with status 1; its traceback is in the run's log.
+    A bug ends the process with status 1, and its traceback is in the run's log.
     """
     from vae_core.runs.execution import execute  # imports torch, which the supervisor does without
 
@@ -177,7 +177,7 @@ def train_one(folder: Path) -> None:
     try:
         execute(run, devices=folder.parent, only_if_queued=True)
     except Exception:
-        if run.status().state != "failed":  # it could not be recorded
+        if run.status().state != "failed":  # the bug could not be recorded
             raise
         sys.exit(1)
 
@@ -186,7 +186,7 @@ def main() -> None:
     """Watch a store, or train one run."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.runs.worker", description=__doc__)
     parser.add_argument("--store", type=Path, help="the run store to work through")
-    parser.add_argument("--run", type=Path, help="train this run alone, in this process")
+    parser.add_argument("--run", type=Path, help="train only this run, in this process")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:

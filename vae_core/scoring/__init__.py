@@ -1,4 +1,4 @@
-"""How usual an image is for a model: report, calibration, detection of foreign images.
+"""Scores that say how usual an image is for a model: report, calibration, detection.
 
 May import: analysis, inference, data, model and below; not runs, not training.
 """

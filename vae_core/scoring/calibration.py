@@ -1,7 +1,7 @@
-"""Reference measurements of held-out images, which new images are compared with.
+"""Reference measurements of held-out images. New images are compared with them.
 
-Computed once for a model: the figures of validation images, and the latents of training images.
-:mod:`vae_core.runs.records` keeps them in the run folder.
+Computed once per model: the figures of validation images, and the latents of training images.
+:mod:`vae_core.runs.records` saves them in the run folder.
 """
 
 import dataclasses
@@ -30,28 +30,28 @@ from vae_core.settings.data_sets import Split
 
 IMAGES = 500
 FEWEST_IMAGES = 100
-"""What a calibration that is kept is made of at least, where the data set has so many."""
+"""Smallest number of images for a calibration to be saved (or all, if the data set has fewer)."""
 IMPORTANCE_SAMPLES = 200
 _SPLIT: Split = "validation"
 _TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
-_LATENTS_SHARE = 0.1  # of the work, about
-CALIBRATION_VERSION = 2  # of what the file holds
+_LATENTS_SHARE = 0.1  # approximate share of the work
+CALIBRATION_VERSION = 2  # version of the file format
 CALIBRATION_FORMAT = {
     "format": CALIBRATION_VERSION,
     "proposal": "refined",
     "refined_by": SETTINGS,
     "regret": dataclasses.asdict(SCHEDULE),
 }
-"""What a file must say to compare with scores by this version of the program."""
+"""Entries of a file's protocol that are required for comparisons with scores of this version."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of B images, to be compared with those of other images.
+    """The figures of B images, to be compared with the figures of other images.
 
     Attributes:
-        table: one column a figure, in the order of
+        table: one column per figure, in the order of
             :data:`~vae_core.scoring.figures.table.FIGURES`, (B, F), float64.
         whitened: the posterior means in standard deviations of the aggregate posterior, (B, d),
             float32.
@@ -61,7 +61,7 @@ class Measured:
     whitened: Tensor
 
     def figure(self, name: str) -> Tensor:
-        """The values of one figure, (B,)."""
+        """Return the values of one figure, (B,)."""
         return self.table[:, list(FIGURES).index(name)]
 
     @property
@@ -76,7 +76,7 @@ def measure(images: ImageContext) -> Measured:
 
 
 def table(images: ImageContext) -> Tensor:
-    """Every figure of a batch of images, one column each, (B, F), float64."""
+    """Measure every figure of a batch of images, one column each, (B, F), float64."""
     return torch.stack([figure.measure(images) for figure in FIGURES.values()], 1).double()
 
 
@@ -86,10 +86,10 @@ class Calibration:
 
     Attributes:
         held_out: figures of N held-out images.
-        latents: of training images, to find the nearest.
+        latents: latents of training images, to find the nearest neighbours.
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
-            of its weights), how the regret was found, and the accuracy of a class head.
+            of the weights), the settings of the regret, and the accuracy of a class head.
     """
 
     held_out: Measured
@@ -104,29 +104,29 @@ class Calibration:
 
     @property
     def seed(self) -> int:
-        """Of every draw."""
+        """Seed of all random numbers."""
         return self.protocol["seed"]
 
     @property
     def binarisation(self) -> Binarisation:
-        """How the pixels of the held-out images became binary."""
+        """Binarisation of the held-out images."""
         return self.protocol["binarisation"]
 
     @property
     def reference(self) -> Reference:
-        """The held-out figures, to judge images by."""
+        """The held-out figures, which images are judged against."""
         return Reference(self.held_out.table)
 
     def context(self, model: VAE, x: Tensor) -> ImageContext:
-        """Images x (B, C, H, W), to be measured as the held-out images were."""
+        """Make the context in which images x (B, C, H, W) are measured like the held-out images."""
         return ImageContext(model, x, self.importance_samples, self.seed, self.latents)
 
     def measure(self, model: VAE, x: Tensor) -> Measured:
-        """Measure images x (B, C, H, W) as the held-out images were measured."""
+        """Measure images x (B, C, H, W) in the same way as the held-out images."""
         return measure(self.context(model, x))
 
     def comparable(self, images: ImageContext) -> ImageContext:
-        """The same images with log p̂(x) by the K and seed of the held-out images."""
+        """Return the same images, with log p̂(x) by the K and seed of the held-out images."""
         return images.estimated_by(self.importance_samples, self.seed)
 
     def place(self, log_px: float) -> Place:
@@ -149,19 +149,19 @@ def calibration_steps(
     images: int = IMAGES,
     seed: int = 0,
 ) -> Iterator[Step[Calibration]]:
-    """Measure held-out images in small steps, to compare the scores of a model with.
+    """Measure held-out images in small steps, as a reference for the scores of a model.
 
-    The caller can do other things between two steps, or never come back. A 2×200 MLP with d = 50
-    takes 5 to 15 s on a CPU core, a residual convolutional net one or two minutes.
+    The caller can do other work between two steps, or stop early. A 2×200 MLP with d = 50 takes
+    5 to 15 s on a CPU core, a residual convolutional net one or two minutes.
 
     Args:
         data: the data set that the model was trained on.
         binarisation: as in training.
-        images: how many validation images, at most.
+        images: largest number of validation images to use.
 
     Yields:
-        The share that is done; with the last step the calibration, which
-        :func:`vae_core.runs.records.write_calibration` keeps.
+        The share of the work that is done; the last step has the calibration, which
+        :func:`vae_core.runs.records.write_calibration` saves.
     """
     seen, labels = evaluation_images(data, "train", binarisation, seed, _TRAINING_IMAGES)
     latents = TrainingLatents.of(model, seen, labels, seed)

@@ -1,4 +1,4 @@
-"""Images as a model sees them, and everything that scores are made of, each computed once."""
+"""Image context: a batch of images and all quantities that scores need, each computed once."""
 
 import copy
 from collections.abc import Callable, Collection, Hashable, Iterator
@@ -24,7 +24,7 @@ from vae_core.scoring.figures.complexity import code_length
 from vae_core.scoring.figures.regret import likelihood_regret
 
 CLASS_SAMPLES = 500
-"""K of a class head's p(y|x)."""
+"""K for p(y|x) of a class head."""
 _ELBO_SAMPLES = 200  # of the encoder's q
 _ENCODE_AT_ONCE = 256
 
@@ -32,19 +32,19 @@ T = TypeVar("T")
 
 
 class ImageContext:
-    """A batch of images under one model, with everything that is known of them.
+    """A batch of images under one model, with a cache of all quantities computed for them.
 
-    Nothing is computed before it is asked for, and nothing twice. All values are those that the
-    functions of :mod:`vae_core.inference` and :mod:`vae_core.analysis` give by themselves: they
-    only get what is known already, the encoder's q(z|x) first of all.
+    Each quantity is computed when it is first used, and only once. All values equal those of the
+    functions in :mod:`vae_core.inference` and :mod:`vae_core.analysis`; the context only passes
+    them results that it has already, for example the encoder's q(z|x).
 
     Attributes:
         model: the model.
         x: the images, (B, C, H, W) in [0, 1], on the model's device.
         importance_samples: K of log p̂(x).
-        estimate_seed: of the draws behind log p̂(x) and behind the encoder's ELBO.
-        seed: of every other draw.
-        latents: the training latents that distances are measured to; None where none are known.
+        estimate_seed: seed for log p̂(x) and for the encoder's ELBO.
+        seed: seed for all other random numbers.
+        latents: training latents, to measure distances to; may be None.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class ImageContext:
         seed: int = 0,
         latents: TrainingLatents | None = None,
     ) -> None:
-        """Begin with nothing computed.
+        """Store the images; compute nothing yet.
 
         Raises:
-            ValueError: if K is out of range. Images that are not of the model's shape are refused
-                when they are first encoded.
+            ValueError: if K is out of range. Images that do not have the model's shape raise an
+                error when they are first encoded.
         """
         check_count(importance_samples)
         self.model, self.x, self.latents = model, x.to(model.device), latents
@@ -67,15 +67,15 @@ class ImageContext:
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what is known under a key; compute it first where nothing is."""
+        """Return the cached value of a key; compute it first if it is missing."""
         if key not in self._known:
             self._known[key] = compute()
         return self._known[key]
 
     def estimated_by(self, importance_samples: int, seed: int) -> "ImageContext":
-        """The same images with log p̂(x) and the ELBO by another K and seed.
+        """Return the same images with another K and seed for log p̂(x) and the ELBO.
 
-        What is computed by one of the two contexts is known to the other.
+        The two contexts share one cache.
 
         Raises:
             ValueError: if K is out of range.
@@ -118,7 +118,7 @@ class ImageContext:
 
     @property
     def proposal(self) -> RefinedProposal:
-        """The proposal refined for each image, which log p̂(x) is drawn from."""
+        """The proposal of log p̂(x), refined for each image."""
         return self._refined(self.estimate_seed)
 
     def _refined(self, seed: int) -> RefinedProposal:
@@ -128,10 +128,10 @@ class ImageContext:
         )
 
     def estimate(self, on_progress: Callable[[float], None] | None = None) -> LogDensity:
-        """log p̂(x) with K draws from the refined proposal, and its diagnostics.
+        """Estimate log p(x) with K draws from the refined proposal, with diagnostics.
 
         Args:
-            on_progress: called with the share that is done, 0 to 1, while it is computed.
+            on_progress: called with the share of the work that is done, 0 to 1.
         """
         n, seed = self.importance_samples, self.estimate_seed
         return self.once(
@@ -140,7 +140,7 @@ class ImageContext:
         )
 
     def estimate_steps(self, stops: Collection[int] = ()) -> Iterator[RunningDensity]:
-        """Estimate log p(x) in small steps; :meth:`estimate` then returns the result of the last.
+        """Estimate log p(x) in small steps; :meth:`estimate` then returns the final result.
 
         Args:
             stops: as for :func:`vae_core.inference.importance.log_density_steps`.
@@ -172,7 +172,7 @@ class ImageContext:
 
     @property
     def regret(self) -> Regret:
-        """The likelihood regret, with its standard error."""
+        """Likelihood regret with its standard error."""
         return self.once(
             ("regret", self.seed),
             lambda: likelihood_regret(self.model, self.x, self.seed, features=self.features),
@@ -191,10 +191,10 @@ class ImageContext:
         """E[z|x] in standard deviations of the aggregate posterior, (B, d), on the CPU.
 
         Raises:
-            ValueError: if no training latents are known, which the units are of.
+            ValueError: if no training latents are known, which define the unit.
         """
         if self.latents is None:
-            raise ValueError("Latents are whitened by those of training images; there are none.")
+            raise ValueError("Whitening needs the latents of training images, which are missing.")
         return self.once(("whitened", self.seed), self._whitened)
 
     def _whitened(self) -> Tensor:

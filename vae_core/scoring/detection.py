@@ -1,9 +1,9 @@
-"""How well the scores of a model tell its own test images from others: out-of-distribution
-detection (Hendrycks & Gimpel 2017, arXiv 1610.02136), with the metrics of that field.
+"""Out-of-distribution detection: how well scores separate a model's test images from others.
 
-Foreign images are the positives, as many as own ones where there are enough. The calibration is of
-validation images, so the test images are new to it.
-:mod:`vae_core.runs.records` keeps a report beside the run.
+The metrics are those of Hendrycks & Gimpel 2017 (arXiv 1610.02136). Foreign images are the
+positives. There are as many of them as own images, if enough exist. The calibration uses validation
+images, so the test images are new to it. :mod:`vae_core.runs.records` saves a report in the run
+folder.
 """
 
 import math
@@ -27,23 +27,24 @@ from vae_core.scoring.typicality import UNLIKE
 
 IMAGES = 500
 FEWEST_IMAGES = 50
-"""What a report that is kept is made of at least, where the data set has so many."""
+"""Smallest number of test images for a report to be saved (or all, if the data set has fewer)."""
 _AT_ONCE = 20
 _SENSITIVITY = 0.95
 
 _RAW = "log_px"
 SCORES = (_RAW, "typicality", *(name for name in FIGURES if name != _RAW), "combined")
-"""Raw −log p̂(x), its two-sided tail, the other figures of a verdict, and its p-value."""
+"""Raw −log p̂(x), its two-sided tail, the other figures of a verdict, and the verdict's p-value."""
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How well a score tells foreign images from own ones.
+    """How well a score separates foreign images from own images.
 
     Attributes:
-        auroc: area under the ROC curve, 0.5 by chance.
+        auroc: area under the ROC curve; 0.5 by chance.
         aupr: average precision; by chance the share of foreign images.
-        fpr_at_95_tpr: the share of own images taken for foreign ones where 95 % of those are found.
+        fpr_at_95_tpr: share of own images called foreign, at the threshold that finds 95 % of the
+            foreign images.
     """
 
     auroc: float
@@ -53,11 +54,11 @@ class Separation:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well one kind of foreign images is told from own images.
+    """How well one kind of foreign images is detected.
 
     Attributes:
-        images: how many there are.
-        called_unlike: the share that the verdict calls unlike the training data.
+        images: number of foreign images.
+        called_unlike: share of them that the verdict calls unlike the training data.
         scores: the separation by each of :data:`SCORES`.
     """
 
@@ -68,14 +69,15 @@ class Detection:
 
 @dataclass(frozen=True)
 class DetectionReport:
-    """The scorer held against foreign images.
+    """Results of testing the scores of a model on foreign images.
 
     Attributes:
-        own_images: how many test images there are, of which ``false_alarms``, a share, are called
-            unlike the training data; ``level`` is what that share is made for.
-        kinds: by the name of the kind.
-        seed: of the choice of test images, of what is drawn, and of binarisation.
-        calibration: the protocol of what the scores were held against, and made by.
+        own_images: number of test images.
+        false_alarms: share of the test images that are called unlike the training data.
+        level: the intended value of ``false_alarms``.
+        kinds: results by the name of the kind.
+        seed: seed for the choice of test images, the drawings, and binarisation.
+        calibration: the protocol of the calibration.
     """
 
     own_images: int
@@ -86,7 +88,7 @@ class DetectionReport:
     calibration: Mapping[str, Any]
 
     def auroc_se(self, kind: str, score: str) -> float:
-        """About the standard error of an AUROC, by Hanley & McNeil 1982, equation 2."""
+        """Approximate standard error of an AUROC (Hanley & McNeil 1982, equation 2)."""
         found = self.kinds[kind]
         own, foreign, area = self.own_images, found.images, found.scores[score].auroc
         of_foreign = area / (2 - area) - area**2
@@ -96,9 +98,9 @@ class DetectionReport:
 
 
 def separation(own: NDArray[np.float64], foreign: NDArray[np.float64]) -> Separation:
-    """How well a score that is higher for foreign images tells them from own ones, (N,) and (M,).
+    """Measure how well scores of own images (N,) and foreign images (M,) are separated.
 
-    A score that is not a number counts as the highest.
+    Higher scores mean foreign. NaN counts as the highest score.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
@@ -107,7 +109,7 @@ def separation(own: NDArray[np.float64], foreign: NDArray[np.float64]) -> Separa
     wrong, right, _ = roc_curve(truth, scores, drop_intermediate=False)
     return Separation(
         float(roc_auc_score(truth, scores)),
-        min(1.0, float(average_precision_score(truth, scores))),  # a sum, which rounding may lift
+        min(1.0, float(average_precision_score(truth, scores))),  # rounding may exceed 1
         float(wrong[right >= _SENSITIVITY].min()),
     )
 
@@ -120,15 +122,15 @@ def detection_steps(
     seed: int = 0,
     own_kinds: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Step[DetectionReport]]:
-    """Hold the scores of a model against every kind of foreign images.
+    """Test the scores of a model on every kind of foreign images.
 
     Args:
-        calibration: of the model; its protocol is that of all scores here.
-        images: how many test images, and of each kind.
+        calibration: of the model; all scores here follow its protocol.
+        images: number of test images, and of images of each kind.
         own_kinds: more kinds by name, uint8, (N, C, H, W).
 
     Yields:
-        The share that is done; with the last step the report.
+        The share of the work that is done; the last step has the report.
     """
     test = data.split("test")[0]
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
@@ -175,7 +177,7 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
 
 
 def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:
-    """Each of SCORES, higher for what is less typical."""
+    """Compute each of SCORES; higher values are less typical."""
     figures = dict(zip(FIGURES, table.T.numpy(), strict=True))
     two_sided = dict(zip(FIGURES, tails.T.numpy(), strict=True))[_RAW]
     changed = {

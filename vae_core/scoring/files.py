@@ -1,4 +1,4 @@
-"""Score reports of files, whatever their number: memory does not grow with it."""
+"""Score reports of any number of files, in constant memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ _NO_VERDICT = Judge()
 
 @dataclass(frozen=True)
 class FileScore:
-    """One file: how it was prepared and its report, or why it could not be scored.
+    """One file: how it was prepared and its report, or the error if it could not be scored.
 
     Attributes:
-        x: what the model saw, (1, C, H, W).
-        pixels: where its likelihood comes from, if that was asked for.
+        x: the image as the model saw it, (1, C, H, W).
+        pixels: log-likelihood of each pixel, if requested.
     """
 
     file: str
@@ -53,14 +53,14 @@ def score_files(
     dataset: str | None = None,
     pixel_maps: bool = False,
 ) -> Iterator[FileScore]:
-    """Report on files, in order; one that cannot be read is named, and the rest are scored.
+    """Report on files, in order. A file that cannot be read gets an error; the rest are scored.
 
-    Lazy and in small batches, so memory does not grow with their number.
+    The files are read in small batches, so memory does not grow with their number.
 
     Args:
-        judge: the binarisation of the files' pixels, and held-out images of the same.
+        judge: the binarisation of the files' pixels, and held-out images with the same one.
         options, dataset: as in :func:`vae_core.data.prepare.prepare`.
-        pixel_maps: whether to measure where in an image its likelihood comes from.
+        pixel_maps: whether to measure the log-likelihood of each pixel.
     """
     stream = iter(files)
     while batch := list(islice(stream, _BATCH)):

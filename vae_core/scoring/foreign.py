@@ -1,7 +1,7 @@
-"""Images that are not of the kind a model was trained on, drawn or made from its test images.
+"""Foreign images: images unlike the training data, drawn or made from test images.
 
-What a detector of such images is tried on where no second data set is at hand. A new kind is one
-function and one line in :data:`KINDS`. All images are uint8, (N, C, H, W), light on dark.
+They test a detector without a second data set. To add a kind, write one function and one line in
+:data:`KINDS`. All images are uint8, (N, C, H, W), light on dark.
 """
 
 import io
@@ -19,29 +19,29 @@ from vae_core.data.prepare import prepare
 from vae_core.settings.data_sets import ImageShape
 
 Kind = Callable[[Tensor, np.random.Generator], Tensor]
-"""As many foreign images as it is given test images, of the same shape."""
+"""Function from test images to as many foreign images of the same shape."""
 
 _CANVAS = 160
-_BLUR = 8  # neighbouring points averaged into one of a smooth stroke
+_BLUR = 8  # number of neighbouring points averaged for a smooth stroke
 
 Draw = Callable[[ImageDraw.ImageDraw, np.random.Generator], None]
 
 
 def foreign_images(kind: str, images: Tensor, seed: int = 0) -> Tensor:
-    """Foreign images of a kind, as many as ``images`` and of their shape.
+    """Make foreign images of a kind, as many as ``images`` and of the same shape.
 
     Args:
         kind: a key of :data:`KINDS`.
         images: the model's own test images, uint8, (N, C, H, W).
 
     Raises:
-        KeyError: if there is no such kind.
+        KeyError: if the kind does not exist.
     """
     return KINDS[kind](images, np.random.default_rng([seed, zlib.crc32(kind.encode())]))
 
 
 def upscaled_digits(count: int, image_shape: ImageShape, dataset: str) -> Tensor:
-    """The first test digits of scikit-learn, from 8×8 pixels to the model's size as any file is."""
+    """Enlarge scikit-learn's first 8×8 test digits to the model's size, like any image file."""
     digits = load_dataset("digits").split("test")[0][:count]
     return torch.stack([_prepared(each[0].numpy(), image_shape, dataset) for each in digits])
 
@@ -57,7 +57,7 @@ def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _black(images: Tensor, _: np.random.Generator) -> Tensor:
-    """Nothing drawn. By themselves, since a score may fail on them and not on what is white."""
+    """Black images, a kind of their own because a score may fail on black but not on white."""
     return torch.zeros_like(images)
 
 
@@ -71,7 +71,7 @@ def _constant(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _stripes(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Black and white, upright, level or slanting, 1 to a quarter of the height wide."""
+    """Black and white stripes in several directions, 1 pixel to a quarter of the height wide."""
     count, _, height, width = images.shape
     rows, columns = np.mgrid[:height, :width]
     slope = rng.integers(0, 4, (2, count, 1, 1))
@@ -87,12 +87,12 @@ def _inverted(images: Tensor, _: np.random.Generator) -> Tensor:
 
 
 def _rotated(images: Tensor, _: np.random.Generator) -> Tensor:
-    """By a quarter turn; that of a 0 is a 0 still, and of a 1 a stroke that lies."""
+    """Images rotated by 90 degrees. A rotated 0 still looks like a 0."""
     return images.rot90(1, (-2, -1))
 
 
 def _permuted(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """The pixels of each image in an order of their own: as much ink, in no form."""
+    """Images with permuted pixels, each by another permutation: the same ink without a shape."""
     flat = images.flatten(1).numpy()
     return torch.from_numpy(rng.permuted(flat, axis=1)).view(images.shape)
 
@@ -106,7 +106,7 @@ def _shirts(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _drawings(images: Tensor, rng: np.random.Generator, draw: Draw) -> Tensor:
-    """Drawn large, then made the model's input as any file is."""
+    """Draw large images, then prepare each for the model like any image file."""
     count, *shape = images.shape
     made = []
     for _ in range(count):
@@ -117,7 +117,7 @@ def _drawings(images: Tensor, rng: np.random.Generator, draw: Draw) -> Tensor:
 
 
 def _scribble(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """One line to and fro between 12 to 24 places."""
+    """Draw one line that connects 12 to 24 random points."""
     corners = rng.uniform(0.1, 0.9, (rng.integers(12, 25), 2)) * _CANVAS
     dense = np.repeat(corners, _BLUR, axis=0)
     smooth = [np.convolve(axis, np.ones(_BLUR) / _BLUR, "valid") for axis in dense.T]
@@ -126,7 +126,7 @@ def _scribble(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def _shirt(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """Body, two sleeves and a neck, in shades of cloth."""
+    """Draw a shirt with a body, two sleeves and a neck, in a random grey."""
     body, sleeve = rng.uniform(0.17, 0.24), rng.uniform(0.1, 0.2)
     cuff, hem = rng.uniform(0.3, 0.85), rng.uniform(0.8, 0.95)
     right = [(0.08, 0.1), (body, 0.12), (body + sleeve, cuff), (body + 0.6 * sleeve, cuff + 0.06),

@@ -1,4 +1,4 @@
-"""The judge of images: a calibration, for images of one binarisation."""
+"""The judge of images: a binarisation, and a calibration with the same binarisation."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from vae_core.settings.choices import Binarisation
 
 @dataclass(frozen=True)
 class Judge:
-    """What images of one binarisation are compared with.
+    """The reference for images of one binarisation.
 
     Attributes:
         binarisation: how the pixels of the images become binary.
-        calibration: held-out images of the same binarisation; None where none are known, so that
-            images get figures and no verdict.
+        calibration: held-out images of the same binarisation. If None, images get figures but no
+            verdict.
     """
 
     binarisation: Binarisation = "dynamic"
@@ -26,13 +26,17 @@ class Judge:
 
     @classmethod
     def of(cls, calibration: Calibration | None, binarisation: Binarisation) -> "Judge":
-        """Make the judge of images of a binarisation; a calibration of another one is dropped,
-        because scores of different binarisations do not compare."""
+        """Make the judge for a binarisation.
+
+        A calibration with another binarisation is dropped, because the scores cannot be compared.
+        """
         fits = calibration is not None and calibration.binarisation == binarisation
         return cls(binarisation, calibration if fits else None)
 
     def context(self, model: VAE, x: Tensor, importance_samples: int, seed: int) -> ImageContext:
-        """Images x (B, C, H, W) with log p̂(x) by that K and seed, and all else as held-out images.
+        """Make the context of images x (B, C, H, W), with log p̂(x) by the given K and seed.
+
+        All other figures are measured like those of the held-out images.
 
         Raises:
             ValueError: if K is out of range.
@@ -42,7 +46,7 @@ class Judge:
         return self.calibration.context(model, x).estimated_by(importance_samples, seed)
 
     def places(self, images: ImageContext) -> list[Place | None]:
-        """Find the place of each image among held-out images by log p̂(x); None without any."""
+        """Find the place of each image's log p̂(x) among held-out images; None without them."""
         if self.calibration is None:
             return [None] * len(images.x)
         log_px = self.calibration.comparable(images).log_px
@@ -50,7 +54,7 @@ class Judge:
 
 
 def as_judge(given: Judge | Calibration | None) -> Judge:
-    """Return a judge as it is; a calibration stands for the judge of its own binarisation."""
+    """Return a judge unchanged, or make the judge of a calibration with its own binarisation."""
     if isinstance(given, Judge):
         return given
     return Judge() if given is None else Judge(given.binarisation, given)

@@ -1,4 +1,4 @@
-"""Where in an image its likelihood comes from: log p(x_i|z) of each pixel, in nats."""
+"""Pixel maps: log p(x_i|z) of each pixel of an image, in nats."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _PIXEL_SAMPLES = 64
 
 @dataclass(frozen=True)
 class PixelTerms:
-    """What the model makes of an image, pixel by pixel; each (C, H, W), on the CPU.
+    """Reconstruction and log-likelihood of each pixel of an image; each (C, H, W), on the CPU.
 
     Attributes:
         reconstruction: E[x|z] averaged over z ~ q(z|x), in [0, 1].
@@ -26,7 +26,7 @@ class PixelTerms:
 
 @torch.no_grad()
 def pixel_terms(model: VAE, x: Tensor, samples: int = _PIXEL_SAMPLES, seed: int = 0) -> PixelTerms:
-    """Where in the image x (1, C, H, W) the likelihood comes from, by ``samples`` draws of z."""
+    """Measure the log-likelihood of each pixel of x (1, C, H, W), by ``samples`` draws of z."""
     x = x.to(model.device)
     q = model.posterior(x)
     z = q.path(q.noise(samples, torch.Generator(model.device).manual_seed(seed))).z

@@ -1,6 +1,6 @@
 """How much a score depends on the random binarisation.
 
-Dynamic binarisation draws every pixel, so a grey image has as many scores as it has draws. Held-out
+Dynamic binarisation draws every pixel, so each draw of a grey image has its own score. Held-out
 images are binarised once as well, so the false-alarm rate of a verdict is correct for a single
 draw. Another draw of the same image may still give another verdict.
 """
@@ -24,11 +24,11 @@ DRAWS = 10
 
 @dataclass(frozen=True)
 class Redraws:
-    """Reports of some draws of one image, by dynamic binarisation.
+    """Reports of several draws of one image, by dynamic binarisation.
 
     Attributes:
-        reports: of the draws by the seeds from 0 on.
-        draws: how many there will be.
+        reports: one per finished draw, with the seeds 0, 1, 2, ...
+        draws: total number of draws.
     """
 
     reports: tuple[Report, ...]
@@ -36,7 +36,7 @@ class Redraws:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """Share of the draws that are done, 0 to 1."""
         return len(self.reports) / self.draws
 
     @property
@@ -46,12 +46,12 @@ class Redraws:
 
     @property
     def percentiles(self) -> list[float]:
-        """The percentiles of log p̂(x) among held-out images, 0 to 100; empty without any."""
+        """Percentiles of log p̂(x) among held-out images, 0 to 100; empty without a calibration."""
         return [each.score.place.percentile for each in self.reports if each.score.place]
 
     @property
     def verdicts(self) -> Sequence[tuple[Verdict, int]]:
-        """How many draws get each verdict, the most frequent first."""
+        """Number of draws with each verdict, the most frequent first."""
         found: list[Verdict] = [each.verdict for each in self.reports if each.verdict]
         return Counter(found).most_common()
 
@@ -63,7 +63,7 @@ def redraw_steps(
     judge: Judge | Calibration | None = None,
     draws: int = DRAWS,
 ) -> Iterator[Redraws]:
-    """Report on draws of grey pixels (C, H, W), uint8, by dynamic binarisation, one by one.
+    """Draw binary images from grey pixels (C, H, W), uint8, and report on them one by one.
 
     Args:
         importance_samples: K.

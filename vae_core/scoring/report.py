@@ -1,4 +1,4 @@
-"""The whole score report of an image: what its log p̂(x) is worth, and a verdict."""
+"""The score report of an image: log p̂(x), all other figures, and a verdict."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,18 +20,17 @@ from vae_core.scoring.typicality import Judgement, Verdict
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is known of one image. Its pixel map is
-    :func:`vae_core.scoring.pixel_map.pixel_terms`.
+    """All results for one image, except its pixel map
+    (:func:`vae_core.scoring.pixel_map.pixel_terms`).
 
     Attributes:
         score: log p̂(x) in nats with its diagnostics, and its place among held-out images.
-        code_bits: length of a lossless code of what the model saw, in bits.
-        values: every figure by its name, log p̂(x) by the K of the score; NaN where it is not known.
-        errors: standard errors of the figures that have any.
-        neighbours: the training images with the nearest latents; None without a calibration, as
-            are the last two.
-        classes: p(y|x).
-        judgement: the place among held-out images in all figures.
+        code_bits: length of a lossless code of the image as the model saw it, in bits.
+        values: every figure by its name, with log p̂(x) from the K of the score; NaN if unknown.
+        errors: standard errors of the figures that have one.
+        neighbours: the training images with the nearest latents; None without a calibration.
+        classes: p(y|x); None without a calibration.
+        judgement: the place among held-out images in all figures; None without a calibration.
     """
 
     score: Score
@@ -59,7 +58,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict | None:
-        """How usual the image is, over all figures; None without a calibration."""
+        """The verdict over all figures; None without a calibration."""
         return self.judgement and self.judgement.verdict
 
 
@@ -71,13 +70,13 @@ def report_images(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Report]:
-    """Report on images that are already as the model sees them, (B, C, H, W) in [0, 1].
+    """Report on images that are prepared for the model, (B, C, H, W) in [0, 1].
 
     Args:
-        judge: held-out images of this model, under the binarisation by which ``x`` was made.
+        judge: held-out images of this model, with the binarisation that was used for ``x``.
 
     Raises:
-        InvalidArgument: if K is out of range or the images are not of the model's shape.
+        InvalidArgument: if K is out of range or the images do not have the model's shape.
     """
     judge = as_judge(judge)
     images = judge.context(model, x, importance_samples, seed)
@@ -92,11 +91,10 @@ def report_steps(
     judge: Judge | Calibration | None = None,
     seed: int = 0,
 ) -> Iterator[Step[tuple[Report, Convergence]]]:
-    """Report on one image x (1, C, H, W) in small steps, as
-    :func:`vae_core.scoring.score.convergence_steps` has them.
+    """Report on one image x (1, C, H, W) in small steps.
 
-    The work before the first step and after the last takes some 50 ms together, with a
-    convolutional net 0.6 s.
+    The steps are those of :func:`vae_core.scoring.score.convergence_steps`. The work before the
+    first step and after the last one takes about 50 ms together (0.6 s with a convolutional net).
     """
     judge = as_judge(judge)
     images = judge.context(model, x, importance_samples, seed)
@@ -126,7 +124,7 @@ def _at(index: int, columns: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def _placed(images: ImageContext, calibration: Calibration | None) -> list[dict[str, Any]]:
-    """Compare images with training images and with held-out ones: fields of a report."""
+    """Compare images with training and held-out images; return fields of their reports."""
     if calibration is None:
         return [{}] * len(images.x)
     figures = table(calibration.comparable(images))

@@ -24,13 +24,13 @@ class Score:
 
     Attributes:
         log_px: log p̂(x) in nats, with its standard error ``se``.
-        ess: effective sample size, of ``importance_samples``.
+        ess: effective sample size; ``importance_samples`` at most.
         pareto_k: tail shape of the weights; see ``trusted``.
         bits_per_dim: −log₂ p̂(x) / D.
         elbo: of the encoder's q(z|x), in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
-        refined: whether log p̂(x) is by draws from a Gaussian fitted to the image
-            (:mod:`vae_core.inference.proposals`); else they are from the encoder's q(z|x).
-        place: among held-out images; None where there are none of the same protocol.
+        refined: whether the draws for log p̂(x) come from a Gaussian fitted to the image
+            (:mod:`vae_core.inference.proposals`); otherwise they come from the encoder's q(z|x).
+        place: among held-out images; None if no held-out images of the same protocol are known.
     """
 
     log_px: float
@@ -47,12 +47,12 @@ class Score:
 
     @property
     def percentile(self) -> float | None:
-        """The share of held-out images with a lower score, 0 to 100."""
+        """Share of held-out images with a lower score, 0 to 100."""
         return None if self.place is None else self.place.percentile
 
     @property
     def trusted(self) -> bool:
-        """Whether the weights' tail and their effective number let the estimate be trusted."""
+        """Whether the estimate can be trusted, by the tail of the weights and by their ESS."""
         return trustworthy(self.pareto_k, self.ess)
 
 
@@ -64,13 +64,13 @@ def score_images(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Score]:
-    """Score images that are already as the model sees them, (B, C, H, W) in [0, 1].
+    """Score images that are prepared for the model, (B, C, H, W) in [0, 1].
 
     Args:
-        judge: held-out images of this model, under the binarisation by which ``x`` was made.
+        judge: held-out images of this model, with the binarisation that was used for ``x``.
 
     Raises:
-        InvalidArgument: if K is out of range or the images are not of the model's shape.
+        InvalidArgument: if K is out of range or the images do not have the model's shape.
     """
     judge = as_judge(judge)
     images = judge.context(model, x, importance_samples, seed)
@@ -104,7 +104,7 @@ def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
 
 @dataclass(frozen=True)
 class Convergence:
-    """log p̂(x) of an image after growing numbers of samples, with its standard error, in nats."""
+    """log p̂(x) of an image for growing numbers of samples, with standard errors, in nats."""
 
     samples: tuple[int, ...]
     log_px: tuple[float, ...]
@@ -112,12 +112,13 @@ class Convergence:
 
 
 def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
-    """Estimate log p(x) of one image in small steps; it is then known to the context.
+    """Estimate log p(x) of one image in small steps; the context keeps the final estimate.
 
-    The caller can do other things between two steps, or never come back.
+    The caller can do other work between two steps, or stop early.
 
     Yields:
-        The share that is done; with the last step the estimates at growing numbers of samples.
+        The share of the work that is done; the last step has the estimates for growing numbers of
+        samples.
     """
     stops = _stops(images.importance_samples)
     course: list[tuple[int, float, float]] = []
@@ -130,7 +131,7 @@ def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
 
 
 def _stops(most: int) -> set[int]:
-    """Numbers of samples evenly spread on a logarithmic axis, up to and with ``most``."""
+    """Return numbers of samples, evenly spaced on a logarithmic axis, up to ``most`` inclusive."""
     count = math.ceil(_STOPS_PER_DECADE * math.log10(max(10, most / _FIRST_STOP)))
     first = max(1, min(_FIRST_STOP, most))
     return {round(first * (most / first) ** (i / count)) for i in range(count + 1)}

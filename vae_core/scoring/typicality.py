@@ -1,12 +1,12 @@
-"""How typical an image is of the data, by its place among held-out images in several figures.
+"""How typical an image is of the data: its place among held-out images in several figures.
 
 A raw log p(x) says little (Nalisnick et al. 2019, arXiv 1810.09136 and 1906.02994), so a verdict
-never comes from one. Each figure becomes its tail, the share of held-out images that are as
-extreme. The tails are merged by their generalised mean with exponent −½ (Vovk & Wang 2020, arXiv
-1212.4966), which one extreme figure decides, unlike Fisher's product, and in which the others have
-a say, unlike in their minimum. And since the figures depend on each other, that mean is itself
-compared with those of the held-out images (Westfall & Young 1993): an image of the data is
-exchangeable with them, so it gets a p-value of α or less with probability α at most.
+never rests on it alone. Each figure is turned into its tail: the share of held-out images that are
+as extreme. The tails are merged by their generalised mean with exponent −½ (Vovk & Wang 2020,
+arXiv 1212.4966). One extreme figure can decide this mean, unlike Fisher's product; the other
+figures count as well, unlike in the minimum. Because the figures depend on each other, the mean is
+compared with the means of the held-out images (Westfall & Young 1993). An image of the data is
+exchangeable with the held-out images, so its p-value is α or less with probability α at most.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ Verdict = Literal["typical", "unusual", "unlike the training data"]
 UNUSUAL, UNLIKE = 0.1, 0.04
 """False-alarm rates: the share of images of the data called unusual or worse, and called unlike it.
 
-4 in 100 on the average, and 4 ± 1 by one calibration with 500 held-out images, which are a sample
-themselves: more than 5 once in eight calibrations.
+The second rate is 4 in 100 on average. Because 500 held-out images are a sample themselves, it is
+4 ± 1 for a single calibration, and more than 5 in one of eight calibrations.
 """
 
-_ROUNDING = 1e-9  # in a sum over figures
+_ROUNDING = 1e-9  # tolerance for a sum over figures
 
 
 def verdict_of(p_value: float) -> Verdict:
-    """A p-value in words."""
+    """Return the verdict for a p-value."""
     if p_value <= UNLIKE:
         return "unlike the training data"
     return "unusual" if p_value <= UNUSUAL else "typical"
@@ -39,14 +39,16 @@ def verdict_of(p_value: float) -> Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The place of an image among held-out images, figure by figure and over all of them.
+    """The place of an image among held-out images, in each figure and over all figures.
 
     Attributes:
-        p_value: how rarely an image of the data would be so extreme over all figures, 0 to 1.
+        p_value: probability that an image of the data is as extreme over all figures, 0 to 1.
         values: the figures that were compared, in their units, by the calibration's protocol.
-        percentiles: the share of held-out images that are lower in each, 0 to 100; ties count half.
-        tails: the share of images as extreme in each, 0 to 1, the image itself counted in.
-        images: how many held-out images there are.
+        percentiles: for each figure, the share of held-out images with a lower value, 0 to 100;
+            ties count half.
+        tails: for each figure, the share of images that are as extreme, 0 to 1, including the
+            image itself.
+        images: number of held-out images.
     """
 
     p_value: float
@@ -57,7 +59,7 @@ class Judgement:
 
     @property
     def verdict(self) -> Verdict:
-        """The p-value in words, at the rates :data:`UNUSUAL` and :data:`UNLIKE`."""
+        """The verdict for the p-value, at the rates :data:`UNUSUAL` and :data:`UNLIKE`."""
         return verdict_of(self.p_value)
 
     @property
@@ -73,7 +75,7 @@ class Reference:
     figures: Tensor
 
     def judge(self, figures: Tensor) -> list[Judgement]:
-        """Compare images with such figures, (B, F), with the held-out ones."""
+        """Compare the figures of B images, (B, F), with those of the held-out images."""
         tails, p_values = self.tails(figures), self.p_values(figures)
         return [
             Judgement(p, _by_figure(values), _by_figure(below), _by_figure(tail), len(self.figures))
@@ -83,18 +85,18 @@ class Reference:
         ]
 
     def tails(self, figures: Tensor) -> Tensor:
-        """The share of images as extreme as each of B, itself counted in, figure by figure: (B, F).
+        """Compute the share of images as extreme as each of B images, in each figure, (B, F).
 
-        A figure that is not a number is more extreme than all.
+        The image itself is counted. A figure that is NaN is more extreme than all others.
         """
         above, below = self._counts(figures)
         return _tails(1 + above, 1 + below, len(self.figures) + 1)
 
     def p_values(self, figures: Tensor) -> Tensor:
-        """The share of images whose tails are as small on the whole, for each of B, itself too.
+        """Compute the share of images whose merged tails are as small, for each of B images.
 
-        The held-out images' own tails are counted with the new image among them, so that all are
-        treated alike and the p-value is exact.
+        The image itself is counted. The tails of the held-out images are computed with the new
+        image among them, so that all images are treated alike and the p-value is exact.
 
         Returns:
             (B,), float64, 1 / (N + 1) at least.
@@ -110,7 +112,7 @@ class Reference:
         return torch.stack(result).double() if result else torch.empty(0, dtype=torch.float64)
 
     def _counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
-        """How many held-out images are at least, and at most, as high as each: (B, F) each."""
+        """Count the held-out images at least, and at most, as high as each image: (B, F) each."""
         values = figures[:, None]
         return (self.figures >= values).sum(1), (self.figures <= values).sum(1)
 
@@ -120,14 +122,14 @@ class Reference:
 
 
 def _tails(above: Tensor, below: Tensor, total: int) -> Tensor:
-    """One- or two-sided shares of so many images, as each figure has it."""
+    """Turn counts into shares of ``total`` images, one- or two-sided as each figure requires."""
     two_sided = torch.tensor([figure.two_sided for figure in FIGURES.values()])
     both = (2 * torch.minimum(above, below)).clamp(max=total)
     return torch.where(two_sided, both, above).double() / total
 
 
 def _combined(tails: Tensor) -> Tensor:
-    """What orders rows of tails as their generalised mean does, (B,); lower is more extreme."""
+    """A monotone function of the generalised mean of each row, (B,); lower is more extreme."""
     return -tails.rsqrt().sum(1)
 
 

@@ -1,7 +1,7 @@
-"""What can be chosen for a model, one entry each: its name, its title and the class behind it.
+"""The tables of priors, likelihoods and posterior families: names, titles and classes.
 
 To add a prior, a likelihood or a posterior family, write its class and add an entry here. Forms,
-command line, pages and the model itself read these tables. The class is named by a text, since
+command line, pages and the model itself read these tables. Classes are given as text, because
 listing the choices must not load PyTorch.
 """
 
@@ -29,10 +29,10 @@ class PriorChoice:
     """A prior p(z).
 
     Attributes:
-        title: what lists call it.
+        title: name in lists.
         builder: a class of ``vae_core.model``, called with the latent size d.
         formula: log p(z) in LaTeX.
-        about: one sentence for a reader who sees log p(z).
+        about: one or two sentences for a reader who sees log p(z).
     """
 
     title: str
@@ -46,12 +46,12 @@ class LikelihoodChoice:
     """A likelihood p(x|z).
 
     Attributes:
-        title: what lists call it.
+        title: name in lists.
         builder: a class of ``vae_core.model.likelihoods``, called without arguments.
-        pixels: what it is a distribution of: bits, real grey values, or the 256 levels.
-        unbinarised: how a protocol calls grey values under this likelihood.
-        answer: what the decoder says of each pixel, in words.
-        caption: of the picture of that answer.
+        pixels: the kind of pixel values: bits, real grey values, or the 256 levels.
+        unbinarised: the phrase for grey values under this likelihood in a protocol.
+        answer: the decoder's output for each pixel, in words.
+        caption: caption of the picture of that output.
         formula: log p(x|z) in LaTeX.
     """
 
@@ -69,13 +69,13 @@ class PosteriorChoice:
     """A family of q(z|x).
 
     Attributes:
-        title: what lists call it.
-        short: the same where there is little room.
-        builder: for a flow the class of its steps, called with a
-            :class:`~vae_core.model.flows.base.StepShape`; else what is called with the number of
-            features and the :class:`~vae_core.settings.config.ModelConfig`.
-        is_flow: whether it bends a Gaussian base in steps.
-        has_networks: whether each step has a network of its own, whose width can be chosen.
+        title: name in lists.
+        short: shorter name, if space is small.
+        builder: for a flow, the class of its steps, called with a
+            :class:`~vae_core.model.flows.base.StepShape`; otherwise a class or function, called
+            with the number of features and the :class:`~vae_core.settings.config.ModelConfig`.
+        is_flow: whether the family transforms a Gaussian base in steps.
+        has_networks: whether each step has its own network, whose width can be chosen.
     """
 
     title: str
@@ -90,7 +90,7 @@ PRIORS: Mapping[PriorName, PriorChoice] = {
         "Standard normal N(0, I)",
         "vae_core.model.priors:StandardNormal",
         r"-\sum_i \tfrac12(z_i^2 + \log 2\pi)",
-        "How probable z was before any image was seen. The prior is a standard normal.",
+        "How probable z is before an image is seen. The prior is a standard normal.",
     ),
 }
 
@@ -179,32 +179,32 @@ WITH_NETWORKS: tuple[PosteriorName, ...] = tuple(
 BINARY: tuple[LikelihoodName, ...] = tuple(
     n for n, each in LIKELIHOODS.items() if each.pixels == "binary"
 )
-"""Likelihoods of bits: grey pixels are binarised for them."""
+"""Likelihoods of bits, which need binarised pixels."""
 
 
 def titles_of(
     table: Mapping[str, PriorChoice | LikelihoodChoice | PosteriorChoice],
 ) -> dict[str, str]:
-    """The titles of a table of choices, by name."""
+    """Return the titles of a table of choices, by name."""
     return {name: each.title for name, each in table.items()}
 
 
 def is_likelihood(binarisation: Binarisation, likelihood: LikelihoodName) -> bool:
-    """Whether such pixels have a likelihood: grey values under a Bernoulli have none."""
+    """Whether log p(x) of such pixels is a likelihood; not so for grey pixels and a Bernoulli."""
     return binarisation != "none" or likelihood not in BINARY
 
 
 def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:
-    """How pixels enter, in the words of a protocol.
+    """Describe the pixels that enter the model, in the words of a protocol.
 
     Raises:
-        ConfigError: if the likelihood does not take such pixels.
+        ConfigError: if the likelihood does not accept such pixels.
     """
     if binarisation == "none":
         return LIKELIHOODS[likelihood].unbinarised
     if likelihood not in BINARY:
         raise ConfigError(
-            "Only the Bernoulli likelihood takes binarised pixels: with another one, set the "
-            "binarisation to none."
+            "Only the Bernoulli likelihood accepts binarised pixels: for other likelihoods, set "
+            "the binarisation to none."
         )
     return f"{binarisation} binarisation"

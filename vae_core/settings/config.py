@@ -1,7 +1,7 @@
 """Every setting of a run: its default, bounds, label and help text.
 
-This is the one place where a setting lives. The command line and the forms of the app are made
-from these classes by ``settings_of``; a value is checked here and nowhere else.
+Every setting is declared here only. The command line and the forms of the app are made from these
+classes by ``settings_of``, and values are checked here.
 """
 
 from collections.abc import Mapping
@@ -47,20 +47,20 @@ class ModelConfig(Checked):
     flow_steps: int = setting(
         4,
         "Flow steps T",
-        "How many times the flow bends the Gaussian; more steps, richer shapes, slower training.",
+        "Number of steps of the flow; more steps give richer shapes and slower training.",
         bounds=(1, 64),
         only_if=("posterior", FLOWS),
     )
     latent_size: int = setting(
         2,
         "Latent size d",
-        "How many numbers describe an image; 2 can be drawn in full, more reconstruct better.",
+        "How many numbers describe an image; 2 can be drawn directly, more reconstruct better.",
         bounds=(1, 512),
     )
     network: NetworkName = setting(
         "mlp",
         "Network",
-        "What encodes and decodes: fully connected layers (fast), or convolutions (better); "
+        "The encoder and the decoder: fully connected layers (fast) or convolutions (better); "
         "linear with the Gaussian likelihood is probabilistic PCA.",
         titles={
             "mlp": "Fully connected (MLP)",
@@ -71,7 +71,7 @@ class ModelConfig(Checked):
     hidden_size: int = setting(
         200,
         "Hidden units",
-        "Width of each hidden layer of the MLP; wider fits more and trains slower.",
+        "Width of each hidden layer of the MLP; wider layers fit more and train slower.",
         bounds=(1, 8192),
         advanced=True,
         only_if=("network", ("mlp",)),
@@ -79,7 +79,7 @@ class ModelConfig(Checked):
     hidden_layers: int = setting(
         2,
         "Hidden layers",
-        "Hidden layers of the MLP encoder, and as many in the decoder.",
+        "Number of hidden layers of the MLP encoder, and of the decoder.",
         bounds=(1, 16),
         advanced=True,
         only_if=("network", ("mlp",)),
@@ -103,7 +103,7 @@ class ModelConfig(Checked):
     flow_base: PosteriorName = setting(
         "mean-field",
         "Base of the flow",
-        "The Gaussian that the flow bends: independent dimensions, or with their covariances.",
+        "The Gaussian that the flow transforms: with independent or with correlated dimensions.",
         advanced=True,
         only_if=("posterior", FLOWS),
         titles=lambda: {name: POSTERIORS[name].title for name in GAUSSIANS},
@@ -111,7 +111,7 @@ class ModelConfig(Checked):
     likelihood: LikelihoodName = setting(
         "bernoulli",
         "Likelihood p(x|z)",
-        "What a pixel is taken to be: 0 or 1, or a grey value with a density of its own.",
+        "The distribution of a pixel: 0 or 1, or a grey value with a density.",
         advanced=True,
         titles=partial(titles_of, LIKELIHOODS),
     )
@@ -125,8 +125,8 @@ class ModelConfig(Checked):
     class_head: ClassHeadName = setting(
         "none",
         "Class head p(y|z)",
-        "A head learns the class of an image from its z along with the image itself, so that the "
-        "model says p(y|x); a score stays log p(x).",
+        "The model also learns the class of an image from z, so that it can give p(y|x); the score "
+        "is still log p(x).",
         advanced=True,
         titles={
             "none": "None: classes are not used",
@@ -150,7 +150,7 @@ class ModelConfig(Checked):
 
     @property
     def pixels(self) -> int:
-        """D, the number of observed values in an image."""
+        """D, the number of values in an image."""
         channels, height, width = self.image_shape
         return channels * height * width
 
@@ -188,7 +188,7 @@ class TrainConfig(Checked):
     learning_rate: float = setting(
         2e-3,
         "Learning rate",
-        "Adam's step size at the start; too large and training diverges, too small and it crawls.",
+        "Adam's first step size; if too large, training diverges, and if too small, it is slow.",
         bounds=(1e-7, 1.0),
         advanced=True,
     )
@@ -202,36 +202,37 @@ class TrainConfig(Checked):
     kl_warmup_epochs: int = setting(
         5,
         "KL warm-up epochs",
-        "The KL's weight rises from 0 to 1 over these epochs, at most a quarter of all, "
-        "which keeps dimensions alive.",
+        "The weight of the KL rises from 0 to 1 over these epochs (at most a quarter of all), so "
+        "that more latent dimensions stay in use.",
         bounds=(0, 10_000),
         advanced=True,
     )
     beta: float = setting(
         1.0,
         "Weight of the KL, β",
-        "1 trains the ELBO; more presses q(z|x) towards the prior (β-VAE), less lets it go.",
+        "1 trains the ELBO; more pulls q(z|x) towards the prior (β-VAE), less keeps it freer.",
         bounds=(0.0, 100.0),
         advanced=True,
     )
     free_bits: float = setting(
         0.0,
         "Free bits (nats)",
-        "A batch's mean KL below this costs nothing, which keeps q(z|x) from collapsing; 0 is off.",
+        "A batch's mean KL below this value costs nothing, so q(z|x) does not collapse; 0 is off.",
         bounds=(0.0, 1000.0),
         advanced=True,
     )
     iwae_samples: int = setting(
         1,
         "IWAE samples K",
-        "Samples inside the logarithm of the bound: 1 is the ELBO, more is the tighter IWAE.",
+        "Samples inside the logarithm of the bound: 1 is the ELBO, more is the tighter IWAE bound.",
         bounds=(1, 1000),
         advanced=True,
     )
     gradient: GradientName = setting(
         "pathwise",
         "Gradient estimator",
-        "How the gradient for q(z|x) is estimated: all aim at the same one, with other noise.",
+        "How the gradient for q(z|x) is estimated: all methods estimate the same one, with "
+        "different noise.",
         advanced=True,
         titles={
             "pathwise": "Pathwise (reparameterised)",
@@ -244,7 +245,7 @@ class TrainConfig(Checked):
     elbo_form: Literal["kl", "joint"] = setting(
         "kl",
         "Form of the ELBO",
-        "Form (4) uses the closed-form KL where the family has one; form (3) samples every term.",
+        "Form (4) uses the closed-form KL if the family has one; form (3) samples every term.",
         advanced=True,
         only_if=("gradient", ("pathwise",)),
         titles={"kl": "(4) E log p(x|z) − KL", "joint": "(3) E[log p(x,z) − log q(z|x)]"},
@@ -252,7 +253,7 @@ class TrainConfig(Checked):
     gradient_clip: float = setting(
         200.0,
         "Gradient clip",
-        "Gradients longer than this are shortened to it, which tames rare bad batches; 0 is off.",
+        "Longer gradients are shortened to this norm, against rare bad batches; 0 is off.",
         bounds=(0.0, 1e6),
         advanced=True,
     )
@@ -270,7 +271,7 @@ class TrainConfig(Checked):
         advanced=True,
         only_if=("likelihood", BINARY),
         titles={
-            "dynamic": "Dynamic: drawn anew each time",
+            "dynamic": "Dynamic: drawn again each time",
             "threshold": "Threshold at 0.5",
             "none": "None: grey values (not a likelihood)",
         },
@@ -285,7 +286,7 @@ class TrainConfig(Checked):
     precision: PrecisionName = setting(
         "auto",
         "Precision of training",
-        "bfloat16 multiplies matrices faster on recent hardware, where auto takes it; figures are "
+        "bfloat16 multiplies matrices faster on recent hardware, where auto uses it; figures are "
         "always computed in float32.",
         advanced=True,
         titles={"auto": "Auto", "float32": "float32", "bfloat16": "bfloat16"},
@@ -293,7 +294,7 @@ class TrainConfig(Checked):
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto",
         "Device",
-        "Auto takes a CUDA GPU if there is one, else Apple's, else the processor.",
+        "Auto uses a CUDA GPU if available, then an Apple GPU, then the processor.",
         advanced=True,
     )
 
@@ -301,39 +302,38 @@ class TrainConfig(Checked):
         super().__post_init__()
         if self.gradient == "score-function-baseline" and self.samples < 2:
             raise ConfigError(
-                "The leave-one-out baseline compares samples with each other: choose L of at "
-                "least 2."
+                "The leave-one-out baseline compares samples with each other: set L to at least 2."
             )
         if self.iwae_samples > 1 and self.gradient not in ("pathwise", "dreg"):
             raise ConfigError(
-                "The IWAE bound (K above 1) takes the pathwise or the DReG gradient; the others "
-                "are those of the ELBO."
+                "The IWAE bound (K above 1) needs the pathwise or the DReG gradient; the other "
+                "gradients are for the ELBO."
             )
 
 
 @dataclass(frozen=True)
 class RunConfig(Checked):
-    """Everything that decides a run: the data, the model and the training."""
+    """All settings of a run: the data, the model and the training."""
 
     dataset: str = setting(
         "digits",
         "Data set",
-        "The images to learn from; the digits come with the program, others are downloaded once.",
+        "The images to learn from; the digits need no download, others are downloaded once.",
         titles=dataset_titles,
     )
     title: str = setting(
         "",
         "Name",
-        "What lists call the run; left empty, its settings name it.",
+        "Name of the run in lists; if empty, the name is made from the settings.",
         placeholder="named by its settings",
     )
     decoder_of: str = setting(
         "",
         "Keep the decoder of",
-        "Trains q(z|x) alone, for the decoder of another model: its name in links, such as "
-        "pretrained/digits-full-d2. Left empty, both are trained.",
+        "Trains only q(z|x), for the decoder of another model: its name in links, such as "
+        "pretrained/digits-full-d2. If empty, both are trained.",
         advanced=True,
-        placeholder="none: it is trained too",
+        placeholder="none: the decoder is trained too",
     )
     model: ModelConfig = field(default_factory=lambda: _model_of("digits"))
     train: TrainConfig = TrainConfig()
@@ -346,19 +346,19 @@ class RunConfig(Checked):
                 f"{info.title} has images of shape {info.image_shape}, "
                 f"the model is for {self.model.image_shape}."
             )
-        pixels_as(self.train.binarisation, self.model.likelihood)  # or raises
+        pixels_as(self.train.binarisation, self.model.likelihood)  # raises if they do not fit
         if self.decoder_of and self.model.class_head != "none":
             raise ConfigError(
-                "A model with a kept decoder cannot learn a class head: p(y|z) belongs to the "
-                "decoder. Choose none, or train both."
+                "A model that keeps a decoder cannot learn a class head, because p(y|z) belongs to "
+                "the decoder. Choose no class head, or train the decoder too."
             )
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """A run from one flat mapping of setting names to values, as forms and commands give it.
+        """Make a config from one flat mapping of setting names to values.
 
         Raises:
-            ConfigError: for an unknown name or a value that cannot be used.
+            ConfigError: if a name is unknown or a value cannot be used.
         """
         values = dict(values)
         model, train, own = (
@@ -374,13 +374,13 @@ class RunConfig(Checked):
         return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)
 
     def settings(self) -> dict[str, Any]:
-        """The flat mapping that :meth:`from_settings` takes."""
+        """Return the flat mapping for :meth:`from_settings`."""
         parts = (self, self.model, self.train)
         return {s.name: getattr(part, s.name) for part in parts for s in settings_of(type(part))}
 
     @property
     def name(self) -> str:
-        """The title, or one made from the settings that matter most."""
+        """The title, or a name made from the most important settings."""
         if self.title:
             return self.title
         steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
@@ -392,12 +392,12 @@ class RunConfig(Checked):
 
     @property
     def pixels(self) -> str:
-        """How pixels enter, in the words of a protocol."""
+        """Description of the pixels that enter the model, in the words of a protocol."""
         return pixels_as(self.train.binarisation, self.model.likelihood)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """The run that :meth:`to_dict` described; unknown keys are refused."""
+        """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError."""
         values = dict(values)
         model = ModelConfig.from_dict(values.pop("model", {}))
         train = TrainConfig.from_dict(values.pop("train", {}))
@@ -405,12 +405,12 @@ class RunConfig(Checked):
 
 
 def _model_of(dataset: str, **settings: Any) -> ModelConfig:
-    """A model for the images and classes of a data set."""
+    """Make the model config for the images and classes of a data set."""
     info = find_dataset(dataset)
     return ModelConfig(image_shape=info.image_shape, classes=len(info.classes), **settings)
 
 
 def explain(name: str) -> Setting:
-    """The setting called ``name``, whichever class it belongs to."""
+    """Find the setting called ``name`` in any of the config classes."""
     everything = (s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
     return next(s for s in everything if s.name == name)

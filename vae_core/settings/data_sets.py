@@ -1,7 +1,7 @@
-"""What is known of a data set before its images are loaded, and finding a data set by name.
+"""Facts about data sets that are known before loading, and a search by name.
 
-Never imports torch. The data sets are declared in :mod:`vae_core.data`, each with its info. That
-room lies above this one, so :mod:`vae_core` hands its list over with :func:`use_catalogue`.
+Never imports torch. The data sets are declared in :mod:`vae_core.data`, each with its info. This
+package may not import that one, so :mod:`vae_core` passes the list to :func:`use_catalogue`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +16,18 @@ ImageShape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before its images are loaded.
+    """Facts about a data set that are known before its images are loaded.
 
     Attributes:
-        name: names the data set in commands, links and run folders.
-        title: what pages call it.
+        name: name in commands, links and run folders.
+        title: name on pages.
         image_shape: (C, H, W).
-        sizes: the number of images in each split.
-        embedded: whether the images are on every computer, so that nothing is downloaded.
-        classes: the name of each class; labels count from 0.
-        suggested: settings that train well on it. Forms start from them.
-        showcase: number of a test image that is easily recognised once binarised. Pages open on it.
+        sizes: number of images in each split.
+        embedded: whether the images need no download.
+        classes: name of each class; labels count from 0.
+        suggested: settings that train well on this data set. Forms start from them.
+        showcase: index of a test image that is easy to recognise after binarisation. Pages show it
+            first.
     """
 
     name: str
@@ -40,31 +41,31 @@ class DatasetInfo:
 
 
 class DataError(UserError, ValueError):
-    """A data set or data file that cannot be used, with a sentence that says what to do."""
+    """A data set or data file cannot be used; the message says what to do."""
 
 
 Catalogue = Callable[[], Mapping[str, DatasetInfo]]
-"""Returns the info of every data set by name. It is called whenever a data set is looked up."""
+"""Function that returns the info of every data set by name, called at each search."""
 
 _catalogue: Catalogue = dict
 
 
 def use_catalogue(catalogue: Catalogue) -> None:
-    """Set where data sets are looked up. :mod:`vae_core` does this when it is imported."""
+    """Set the function that lists all data sets; :mod:`vae_core` calls this at its import."""
     global _catalogue
     _catalogue = catalogue
 
 
 def known_datasets() -> Mapping[str, DatasetInfo]:
-    """The info of every data set that exists now, by name, in the order of lists."""
+    """Return the info of every data set that exists now, by name, in the order of lists."""
     return _catalogue()
 
 
 def find_dataset(name: str) -> DatasetInfo:
-    """The info of the data set called ``name``.
+    """Return the info of the data set called ``name``.
 
     Raises:
-        DataError: if there is no such data set.
+        DataError: if the data set does not exist.
     """
     known = known_datasets()
     if name not in known:
@@ -73,5 +74,5 @@ def find_dataset(name: str) -> DatasetInfo:
 
 
 def dataset_titles() -> Mapping[str, str]:
-    """The title of every data set that exists now, by name."""
+    """Return the title of every data set that exists now, by name."""
     return {name: info.title for name, info in known_datasets().items()}

@@ -1,7 +1,7 @@
-"""What a setting is: its default, bounds, label and help text, checked where it is set.
+"""Settings with a default, bounds, a label and a help text, checked when they are set.
 
-The classes of :mod:`vae_core.settings.config` are made of these; forms and the command line read
-them by :func:`settings_of`.
+The classes of :mod:`vae_core.settings.config` consist of such settings. Forms and the command line
+read them with :func:`settings_of`.
 """
 
 import dataclasses
@@ -16,17 +16,17 @@ from vae_core.basics.errors import UserError
 
 
 class ConfigError(UserError, ValueError):
-    """A setting that cannot be used, with a sentence that says what to do instead."""
+    """A setting cannot be used; the message says what to do."""
 
 
 Titles = Mapping[str, str] | Callable[[], Mapping[str, str]]
-"""A title for each choice. A function is called each time the choices are wanted: its list is
-open, and whatever it names can be chosen."""
+"""A title for each choice. A function is called each time the choices are needed, because its list
+may grow; all its names can be chosen."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of a config class, as a form or a command line needs it."""
+    """One field of a config class, with all that a form or a command line needs."""
 
     name: str
     kind: type
@@ -47,7 +47,7 @@ class Setting:
 
     @property
     def choices(self) -> tuple[Any, ...] | None:
-        """All that can be chosen now; None for a number or a free text."""
+        """All choices that exist now; None for a number or a free text."""
         return tuple(self.titles) if callable(self.listed_titles) else self.fixed_choices
 
 
@@ -62,7 +62,7 @@ def setting(
     titles: Titles | None = None,
     placeholder: str = "",
 ) -> Any:
-    """A dataclass field that carries its own label, help text, bounds and titles of its choices."""
+    """Make a dataclass field with a label, a help text, bounds, and titles of its choices."""
     about = {
         "label": label, "help": help, "bounds": bounds, "advanced": advanced,
         "only_if": only_if, "listed_titles": titles or {}, "placeholder": placeholder,
@@ -71,22 +71,22 @@ def setting(
 
 
 class Checked:
-    """Type, choice and bounds checks, and JSON, for a dataclass made of :func:`setting` fields."""
+    """Base of dataclasses with :func:`setting` fields: checks types, choices and bounds; JSON."""
 
     def __post_init__(self) -> None:
         for each in settings_of(type(self)):
             object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
 
     def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, ready for JSON."""
+        """Convert to a plain dictionary, ready for JSON."""
         return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The config that :meth:`to_dict` described.
+        """Make a config from the result of :meth:`to_dict`.
 
         Raises:
-            ConfigError: for an unknown key or a value out of bounds.
+            ConfigError: if a key is unknown or a value is out of bounds.
         """
         known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - known)
@@ -97,7 +97,7 @@ class Checked:
 
 @cache
 def settings_of(config: type) -> tuple[Setting, ...]:
-    """The settings of a config class, in the order in which they are declared."""
+    """List the settings of a config class, in the order of their declaration."""
     hints = get_type_hints(config)
     found = []
     for each in dataclasses.fields(config):

@@ -1,6 +1,6 @@
-"""Whole sets of settings by name, for those who would rather not choose.
+"""Presets: complete sets of settings by name.
 
-tests/benchmarks/README.md says what they reach on MNIST.
+Their results on MNIST are in tests/benchmarks/README.md.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ class Preset:
     """Settings that go together.
 
     Attributes:
-        title: what a list calls it.
-        about: a sentence on what it is for.
-        settings: as ``RunConfig.from_settings`` takes them; others keep their defaults.
+        title: name in lists.
+        about: a sentence about its purpose.
+        settings: values for ``RunConfig.from_settings``; other settings keep their defaults.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The protocol of a figure: what was measured, on which images, with how many samples."""
+"""The protocol of a figure: the images and the numbers of samples it was measured with."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -11,7 +11,7 @@ EVALUATION_SEED = 0
 HELD_OUT_IMAGES = 1000
 """Test images that a finished run is scored on."""
 HELD_OUT_SAMPLES = 200
-"""K of their log p̂(x)."""
+"""K for log p̂(x) of these images."""
 
 DRAWN_FROM: Mapping[ProposalName, str] = {
     "encoder": "the encoder's q(z|x)",
@@ -21,17 +21,17 @@ DRAWN_FROM: Mapping[ProposalName, str] = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a figure was measured. Figures compare only where their protocols agree.
+    """How a figure was measured. Figures can be compared only if their protocols agree.
 
     Attributes:
-        dataset: name of the data set, or what else the images are from.
-        split: of the data set, or which images else.
+        dataset: name of the data set, or another source of the images.
+        split: split of the data set, or another description of the images.
         binarisation: how grey pixels became bits.
-        images: how many there were.
+        images: number of images.
         samples: L, the draws of z for an ELBO.
         importance_samples: K, the draws of z for log p̂(x).
-        proposal: what these were drawn from.
-        seed: of every draw.
+        proposal: the distribution of these K draws.
+        seed: seed of all random numbers.
     """
 
     dataset: str
@@ -44,20 +44,20 @@ class Protocol:
     seed: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known, as the keys of a record."""
+        """Convert to a dictionary without unknown values, as part of a record."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """The protocol that a record carries; its other keys are left alone."""
+        """Read the protocol from a record; other keys are ignored."""
         return cls(**{f.name: record[f.name] for f in fields(cls) if f.name in record})
 
     def text(self, *notes: str, pixels: str = "") -> str:
-        """The protocol in one line, for a page or a terminal.
+        """Write the protocol in one line, for a page or a terminal.
 
         Args:
-            notes: added at the end.
-            pixels: how pixels entered (:func:`~vae_core.settings.choices.pixels_as`).
+            notes: appended at the end.
+            pixels: description of the pixels (:func:`~vae_core.settings.choices.pixels_as`).
         """
         where = f"{dataset_titles().get(self.dataset, self.dataset)}, {self.split}"
         draws = "" if self.importance_samples is None else f"K = {self.importance_samples:,}"

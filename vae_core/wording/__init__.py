@@ -1,4 +1,4 @@
 """Sentences about results, for the command line and the app.
 
-May import: scoring and all below.
+May import: scoring and everything below.
 """

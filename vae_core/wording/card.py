@@ -1,4 +1,4 @@
-"""The card of a published model, in Markdown."""
+"""Write the model card of a published model, in Markdown."""
 
 import platform
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from vae_core.settings.config import RunConfig
 
 @dataclass(frozen=True)
 class Training:
-    """How a model was trained: the epoch that was kept, how long it took, and where."""
+    """Facts about a training: the epoch of the best weights, the duration and the device."""
 
     best_epoch: int
     seconds: float
@@ -27,11 +27,11 @@ def card(
     weights: int,
     command: str,
 ) -> str:
-    """What the model is, how good, and how it was made, in Markdown.
+    """Describe a model in Markdown: its figures, its training and its settings.
 
     Args:
-        weights: the size of the model file in bytes.
-        command: what makes the model again.
+        weights: size of the model file in bytes.
+        command: the command that makes the model again.
     """
     settings = {
         setting: value

@@ -1,4 +1,4 @@
-"""A detection report in words: where raw likelihood fails, and what the verdict finds."""
+"""Describe a detection report in words: where raw likelihood fails, and what the verdict finds."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -36,27 +36,29 @@ _KIND_NAMES = {
     "digits": "enlarged digits",
 }
 _CLEAR = 2  # standard errors
-_FOUND = 0.9  # of a kind, to be said to be found
+_FOUND = 0.9  # share of a kind from which it counts as found
 
 
 def kind_name(kind: str) -> str:
-    """What a kind of foreign images is called; a folder of one's own by its path."""
+    """Name of a kind of foreign images; a folder of the user is named by its path."""
     return _KIND_NAMES.get(kind) or printable(kind)
 
 
 def findings(report: "DetectionReport") -> list[str]:
-    """Where raw likelihood fails and what mends it, and what the verdict finds: two sentences or
-    more, all of them derived from the figures."""
+    """Summarise a report in two or more sentences, derived from its figures.
+
+    They say where raw likelihood fails, which score corrects it, and what the verdict finds.
+    """
     return [*_on_raw(report), _on_verdict(report)]
 
 
 def misled(report: "DetectionReport") -> list[str]:
-    """The kinds that raw log p(x) ranks above own images, with an AUROC clearly below 0.5."""
+    """List the kinds that raw log p(x) ranks above own images (AUROC clearly below 0.5)."""
     return [kind for kind in report.kinds if _from_chance(report, kind, "log_px") < -_CLEAR]
 
 
 def _from_chance(report: "DetectionReport", kind: str, score: str) -> float:
-    """How far an AUROC is above 0.5, in standard errors."""
+    """Difference between an AUROC and 0.5, in standard errors."""
     above = report.kinds[kind].scores[score].auroc - 0.5
     se = report.auroc_se(kind, score)
     return above / se if se else above * float("inf")
@@ -67,31 +69,39 @@ def _on_raw(report: "DetectionReport") -> list[str]:
     blind = [k for k in report.kinds if abs(_from_chance(report, k, "log_px")) <= _CLEAR]
     if not wrong and not blind:
         return [_weakest(report)]
-    said = []
+    sentences = []
     if wrong:
-        said.append(
+        sentences.append(
             f"Raw log p(x) fails on {_with_auroc(report, wrong)}: it ranks them above the model's "
             "own test images."
         )
     if blind:
-        told = _with_auroc(report, blind)
-        said.append(f"Raw log p(x) tells {told} from own test images no better than a coin.")
-    return [*said, _mended(report, wrong + blind)]
+        kinds = _with_auroc(report, blind)
+        sentences.append(
+            f"Raw log p(x) separates {kinds} from own test images no better than chance."
+        )
+    return [*sentences, _correction(report, wrong + blind)]
 
 
-def _mended(report: "DetectionReport", failed: Sequence[str]) -> str:
-    """Which score tells apart what raw log p(x) does not, and fails least on other kinds."""
-    mending = [
+def _correction(report: "DetectionReport", failed: Sequence[str]) -> str:
+    """Name the score that detects the kinds raw log p(x) misses, and is weakest nowhere else."""
+    correcting = [
         score
         for score in _IN_A_SENTENCE
         if all(_from_chance(report, kind, score) > _CLEAR for kind in failed)
     ]
-    if not mending:
-        return "No other score here mends that."
-    score = max(mending, key=lambda each: _least(report, each, report.kinds))
+    if not correcting:
+        return "No other score here corrects this."
+    score = max(correcting, key=lambda each: _least(report, each, report.kinds))
     there, least = (_least(report, score, kinds) for kinds in (failed, report.kinds))
     everywhere = f", and {least:.3f} or more against every kind" if least < there else ""
-    return f"What mends that is {_IN_A_SENTENCE[score]}: AUROC {there:.3f} there{everywhere}."
+    return (
+        f"{_capitalised(_IN_A_SENTENCE[score])} corrects this: AUROC {there:.3f} there{everywhere}."
+    )
+
+
+def _capitalised(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _weakest(report: "DetectionReport") -> str:
@@ -106,7 +116,7 @@ def _weakest(report: "DetectionReport") -> str:
 
 
 def _least(report: "DetectionReport", score: str, kinds: Iterable[str]) -> float:
-    """The lowest AUROC of a score over kinds."""
+    """Lowest AUROC of a score over kinds."""
     return min(report.kinds[kind].scores[score].auroc for kind in kinds)
 
 
@@ -122,7 +132,7 @@ def _on_verdict(report: "DetectionReport") -> str:
     missed = sorted((k for k in found if found[k] < _FOUND), key=found.__getitem__)
     head = (
         f"The verdict calls {report.false_alarms:.1%} of {report.own_images:,} own test images "
-        f"unlike the training data by mistake, where it is made for {report.level:.0%}, and finds"
+        f"unlike the training data by mistake (it aims at {report.level:.0%}), and finds"
     )
     if not missed:
         return f"{head} {min(found.values()):.0%} or more of every foreign kind."

@@ -9,10 +9,10 @@ from vae_core.settings.protocol import DRAWN_FROM, Protocol
 
 
 def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
-    """log p(x) and the ELBO with their errors and protocol.
+    """State log p(x) and the ELBO with their errors and protocol.
 
     Args:
-        figures: what :func:`vae_core.analysis.evaluation.evaluate` returned.
+        figures: the result of :func:`vae_core.analysis.evaluation.evaluate`.
     """
     notes = (_reached(figures),) if "se_wanted" in figures else ()
     return (
@@ -23,10 +23,10 @@ def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) 
 
 
 def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
-    """The gap as the sum of its two parts, with their errors and protocol.
+    """State the gap as the sum of its two parts, with their errors and protocol.
 
     Args:
-        figures: what :func:`vae_core.analysis.gap_evaluation.evaluate_gap` returned.
+        figures: the result of :func:`vae_core.analysis.gap_evaluation.evaluate_gap`.
     """
     return (
         f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
@@ -44,11 +44,11 @@ def _protocol(figures: Mapping[str, Any], likelihood: LikelihoodName, *notes: st
 
 
 def _reached(figures: Mapping[str, Any]) -> str:
-    """How many samples it took to reach the standard error asked for, and where it was missed."""
+    """State the number of samples for the wanted standard error, and how many images missed it."""
     missed = figures["images_not_reached"]
     return (
         f"K = {figures['importance_samples_mean']:.0f} on average from "
         f"{DRAWN_FROM[figures['proposal']]} until the standard error of an "
         f"image is {figures['se_wanted']:g} nats, {missed or 'no'} "
-        f"{'image' if missed == 1 else 'images'} short of it"
+        f"{'image' if missed == 1 else 'images'} above it"
     )

@@ -1,4 +1,4 @@
-"""Numbers as people read them: a minus sign, decimals by the standard error, a unit."""
+"""Format numbers for people: a minus sign, decimals by the standard error, a unit."""
 
 import math
 
@@ -16,7 +16,7 @@ def typeset(value: float, spec: str) -> str:
 def number(value: float, se: float | None = None, unit: str = "nats") -> str:
     """Format a figure with its error and unit: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
 
-    As many decimals as the standard error's first digit warrants; four digits without one.
+    The last decimal is the first digit of the standard error. Without an error: four digits.
     """
     unit = f" {unit}" if unit else ""
     if not math.isfinite(value):

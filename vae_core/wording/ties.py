@@ -1,19 +1,21 @@
-"""Which of several measured values lead, as far as their errors can tell."""
+"""Find the highest of several measured values, within their errors."""
 
 import math
 from collections.abc import Sequence
 
 
 def clearly(difference: float, *errors: float) -> bool:
-    """Whether a difference is more than twice the error that these errors give it together."""
+    """Whether a difference is more than twice the combined standard error."""
     return difference > 2 * math.hypot(*errors)
 
 
 def leaders(values: Sequence[tuple[float, float]]) -> list[int]:
-    """The places of the highest value and of all that cannot be told from it, highest first.
+    """Return the indices of the highest value and of all values that do not clearly differ from it.
+
+    The highest value comes first.
 
     Args:
-        values: each with its standard error.
+        values: pairs of a value and its standard error.
     """
     order = sorted(range(len(values)), key=lambda i: -values[i][0])
     top, error = values[order[0]]

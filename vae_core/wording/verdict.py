@@ -1,4 +1,4 @@
-"""The verdict on an image in words."""
+"""Describe the verdict on an image in words."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ def report_sentence(report: "Report") -> str:
 
 
 def judgement_sentence(judgement: "Judgement") -> str:
-    """Say the verdict and which figure decided; of a typical image, which is least usual."""
+    """Say the verdict and the figure that decided it (for a typical image, the least usual one)."""
     name = judgement.decided_by
     below = judgement.percentiles[name]
     side, share = ("higher", below) if below >= 50 else ("lower", 100 - below)

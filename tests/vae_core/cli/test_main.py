@@ -92,7 +92,7 @@ def test_it_draws_until_a_standard_error_is_reached(run, capsys, proposal):
     assert main(arguments) == 0
     mean = f"K = {figures['importance_samples_mean']:.0f} on average from the encoder's q(z|x)"
     assert (
-        f"{mean} until the standard error of an image is 0.05 nats, no images short of it"
+        f"{mean} until the standard error of an image is 0.05 nats, no images above it"
         in capsys.readouterr().out
     )
 
@@ -101,7 +101,7 @@ def test_a_standard_error_out_of_reach_is_said(run, capsys, monkeypatch):
     monkeypatch.setattr("vae_core.cli.evaluate.MAX_IMPORTANCE_SAMPLES", 1200)
     assert main(["evaluate", str(run), "--se", "1e-5", "--limit", "3"]) == 0
     expected = "K = 1200 on average from the encoder's q(z|x) until the standard error of an image"
-    assert f"{expected} is 1e-05 nats, 3 images short of it" in capsys.readouterr().out
+    assert f"{expected} is 1e-05 nats, 3 images above it" in capsys.readouterr().out
 
 
 def test_training_leaves_a_whole_run(run):
@@ -208,7 +208,7 @@ def test_a_picture_without_ink_is_said_to_show_nothing(run, tmp_path, capsys):
     Image.new("L", (50, 50), 255).save(tmp_path / "paper.png")
     command = ["score", str(run), str(tmp_path / "paper.png"), "--importance-samples", "50"]
     assert main(command) == 0
-    assert "of an image that shows nothing" in capsys.readouterr().out
+    assert "of an empty image" in capsys.readouterr().out
     assert main([*command, "--json"]) == 0
     assert output(capsys)["images"][0]["shows_nothing"] is True
 
@@ -298,7 +298,7 @@ def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_pa
     assert main(["calibrate", str(folder), "--limit", "100", "--json"]) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)["images"] == 100
-    assert "Not kept beside the run" in printed.err
+    assert "Not saved in the run's folder" in printed.err
 
 
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
@@ -306,7 +306,7 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
     assert main(["detect", str(calibrated), "--limit", "50"]) == 0
     printed = capsys.readouterr()
     assert "AUROC" in printed.out
-    assert "Not kept beside the run" in printed.err
+    assert "Not saved in the run's folder" in printed.err
 
 
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
@@ -316,7 +316,7 @@ def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     assert (folder / "calibration.safetensors").is_file()
     report = folder / "detection.json"
     assert json.loads(report.read_text())["own_images"] == 50
-    assert "Kept as" in capsys.readouterr().err
+    assert "Saved as" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["detect", str(folder), "--limit", "5", "--folder", str(tmp_path / "empty")]) == 1
     assert "no image" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_wherever_it_was_killed_it_goes_on_to_the_same_table(path):
     [
         (COLUMNS, {**PROTOCOL, "seed": 1}, "seed = 0, not 1"),
         (COLUMNS, {**PROTOCOL, "calibrated_by": 500}, "calibrated_by = none, not 500"),
-        (("log_px",), PROTOCOL, "no table of such scores"),
+        (("log_px",), PROTOCOL, "not a table of such scores"),
     ],
 )
 def test_scores_of_another_protocol_are_not_mixed_in(path, columns, protocol, reason):
@@ -93,7 +93,7 @@ def test_scores_of_another_protocol_are_not_mixed_in(path, columns, protocol, re
 
 def test_a_file_of_something_else_is_left_alone(path):
     path.write_text("my notes\nare here")
-    with pytest.raises(TableError, match="name another file"):
+    with pytest.raises(TableError, match="use another file"):
         ScoreTable(path, COLUMNS, PROTOCOL)
     assert path.read_text() == "my notes\nare here"
 
@@ -107,9 +107,9 @@ def test_a_long_name_is_found_again(path, length):
 
 
 def test_where_no_file_can_be_is_said_in_a_sentence(tmp_path):
-    with pytest.raises(TableError, match="is not a file; name a file"):
+    with pytest.raises(TableError, match="is not a file; use the path"):
         ScoreTable(tmp_path, COLUMNS, PROTOCOL)
-    with pytest.raises(TableError, match=r"There is no folder .*nowhere for scores"):
+    with pytest.raises(TableError, match=r"The folder .*nowhere for scores.* does not exist"):
         ScoreTable(tmp_path / "nowhere" / "scores.csv", COLUMNS, PROTOCOL)
 
 

@@ -121,7 +121,7 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
     terminal = ImpatientTerminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main([command, str(run), *([str(pictures)] if command == "score" else [])]) == 130
-    assert terminal.getvalue().endswith("\nStopped before it was done.\n")
+    assert terminal.getvalue().endswith("\nStopped before the end.\n")
     assert not list(run.glob("calibration*"))
     assert not list(run.glob("detection*"))
 
@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(calibrated, pictu
     assert process.returncode == 130
     assert "Traceback" not in said
     last = said.splitlines()[-1]
-    assert last == f"Stopped. The finished rows are kept in {path}; the same command goes on."
+    assert last == f"Stopped. The finished rows are in {path}; repeat the command to continue."
     assert main(command[3:]) == 0
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
@@ -179,7 +179,7 @@ def _no_scores(path: Path) -> None:
     [
         ("held_out.safetensors", _cut, "damaged"),
         ("held_out.safetensors", lambda path: path.write_bytes(b"\xff" * 50), "damaged"),
-        ("held_out.safetensors", _no_scores, "damaged: there are no scores in it"),
+        ("held_out.safetensors", _no_scores, "damaged: it contains no scores"),
         ("evaluation.json", _without("seed"), "does not say the seed. Only the colours"),
         ("evaluation.json", _without("binarisation", "importance_samples"), "does not say the"),
         ("evaluation.json", lambda path: path.write_text("[1]"), "damaged: evaluation.json"),
@@ -209,7 +209,7 @@ def test_a_run_without_a_calibration_is_calibrated_before_its_first_score(run, p
     assert _score(run, pictures) == 0
     first = capsys.readouterr()
     assert "No calibration: making one." in first.err
-    assert f"Kept as {run / 'calibration.safetensors'}." in first.err
+    assert f"Saved as {run / 'calibration.safetensors'}." in first.err
     made = json.loads(first.out)["images"][0]
     assert made["verdict"]
     assert _score(run, pictures) == 0
@@ -224,7 +224,7 @@ def test_a_calibration_that_cannot_be_kept_is_used_this_time(run, pictures, caps
     (run / "calibration.safetensors").mkdir()  # which no file can take the place of
     assert _score(run, pictures) == 0
     printed = capsys.readouterr()
-    assert "Used this time and not kept beside the run" in printed.err
+    assert "The calibration is used now, but not saved in the run's folder" in printed.err
     assert json.loads(printed.out)["images"][0]["percentile"] is not None
 
 
@@ -268,7 +268,7 @@ def test_an_evaluation_by_few_images_is_printed_and_a_good_one_is_kept(calibrate
     assert main(["detect", str(calibrated), "--limit", "3"]) == 0
     printed = capsys.readouterr()
     assert "AUROC" in printed.out
-    assert "of 3 own images, not 50 or more" in printed.err
+    assert "it uses 3 own images, fewer than 50" in printed.err
     assert report.read_text() == "the one before"
 
 
@@ -296,8 +296,8 @@ def test_wrong_usage_is_explained(arguments, said, capsys):
 
 @pytest.mark.parametrize(
     ("decoder", "code", "said"),
-    [("nonsense", 1, "no decoder of 'nonsense' to keep"),
-     ("../nonsense", 1, "no decoder of '../nonsense' to keep"),
+    [("nonsense", 1, "decoder of 'nonsense' cannot be loaded"),
+     ("../nonsense", 1, "decoder of '../nonsense' cannot be loaded"),
      ("pretrained/digits-mean-field-d16", 2, "does not fit")],
 )  # fmt: skip
 def test_a_decoder_that_cannot_be_kept_makes_no_run(decoder, code, said, tmp_path, capsys):
@@ -338,13 +338,13 @@ def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["x", "x.xyz", "x.mpg"])
 def test_a_picture_that_cannot_be_written_is_refused_in_a_sentence(name, run, tmp_path, capsys):
     assert main(["sample", str(run), "--out", str(tmp_path / name)]) == 1
-    assert f"error: '{name}' does not end like a picture" in capsys.readouterr().err
+    assert f"error: '{name}' has no ending of an image format" in capsys.readouterr().err
 
 
 def test_a_run_does_not_take_the_place_of_a_file(tmp_path, capsys):
     (tmp_path / "notes").write_text("mine")
     assert main(["train", "--run", str(tmp_path / "notes"), "--epochs", "1"]) == 2
-    assert "notes is a file, so no run can be put there." in capsys.readouterr().err
+    assert "notes is a file; a run needs a folder." in capsys.readouterr().err
 
 
 # ---- errors that are nobody's sentence

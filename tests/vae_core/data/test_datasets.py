@@ -262,7 +262,9 @@ def test_mnist_is_not_taken_for_another_data_set(
     """The data sets of the family use the same file names."""
     shutil.copytree(mnist_folder, tmp_path / "data")
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path / "data"))
-    with pytest.raises(DataError, match=f"is of MNIST 28×28, not of {find_dataset(other).title}"):
+    with pytest.raises(
+        DataError, match=f"belongs to MNIST 28×28, not to {find_dataset(other).title}"
+    ):
         load_dataset(other)
 
 

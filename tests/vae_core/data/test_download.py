@@ -190,7 +190,7 @@ def test_offline_the_error_says_what_was_tried_and_what_to_do(
     assert "data.gz could not be downloaded" in message
     assert "(no connection: " in message
     assert "(answers 404 Not Found)" in message
-    assert "(connection broke off after 300,000 of 600,001 bytes)" in message
+    assert "(connection lost after 300,000 of 600,001 bytes)" in message
     assert "VAE_DATA_DIR" in message
     assert (tmp_path / "data.gz.part").stat().st_size == 300_000
 

@@ -42,7 +42,7 @@ def break_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "The disk is full. The last whole checkpoint was kept: free some space and resume.",
+            "The disk is full. The last checkpoint was kept: free some space and resume.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "model.safetensors"),

@@ -54,7 +54,7 @@ def test_it_is_not_kept_beside_other_weights(run, finished_model, digits):
     steps = new_calibration_steps(run, finished_model, digits, 40)
     next(steps)
     change_weights(run.folder / "model.safetensors")
-    assert result_of(steps).not_kept == "the run has other weights by now."
+    assert result_of(steps).not_kept == "the run has other weights now."
     loaded_before = result_of(
         new_calibration_steps(run, finished_model, digits, 40, weights="those before")
     )
@@ -80,7 +80,7 @@ def test_a_report_of_few_images_or_of_folders_of_ones_own_is_not_kept(
 ):
     write_calibration(calibration, run.folder)
     few = result_of(new_detection_steps(run, finished_model, digits, 5))
-    assert few.not_kept == "it is of 5 own images, not 50 or more."
+    assert few.not_kept == "it uses 5 own images, fewer than 50."
     mine = {"mine": digits.split("test")[0][:5]}
     own = result_of(new_detection_steps(run, finished_model, digits, 5, own_kinds=mine))
     assert "mine" in own.record.kinds

@@ -63,7 +63,7 @@ def test_without_the_data_and_a_calibration_there_is_a_score_and_no_verdict(
     command = ["score", str(folder), str(tmp_path / "grey.png"), "--importance-samples", "20"]
     assert main([*command, "--json"]) == 0
     printed = capsys.readouterr()
-    assert "No calibration, so scores without a verdict; to make one: MNIST" in printed.err
+    assert "No calibration could be made, so scores have no verdict: MNIST" in printed.err
     row = json.loads(printed.out)["images"][0]
     assert row["log_px"] < 0
     assert row["percentile"] is row["verdict"] is None

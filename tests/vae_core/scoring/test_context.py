@@ -142,7 +142,7 @@ def test_the_two_estimates_of_an_image_stay_apart(finished_model, test_digits):
 
 
 def test_latents_are_whitened_by_known_ones_alone(finished_model, test_digits):
-    with pytest.raises(ValueError, match="there are none"):
+    with pytest.raises(ValueError, match="which are missing"):
         _ = ImageContext(finished_model, test_digits[:2], 40).whitened
 
 

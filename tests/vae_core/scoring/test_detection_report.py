@@ -140,21 +140,21 @@ OTHERS: list[str] = [score for score in SCORES if score != "log_px"]
 FAIR = dict.fromkeys(OTHERS, 0.9)
 
 
-def test_where_raw_likelihood_fails_is_said_with_what_mends_it():
+def test_where_raw_likelihood_fails_is_said_with_the_score_that_corrects_it():
     report = made({"black": 0.1, "shirts": 0.95, "noise": 1.0}, {**FAIR, "regret": 0.97})
     assert misled(report) == ["black"]
     text = " ".join(findings(report))
     assert "fails on black pages (AUROC 0.100): it ranks them above the model's own" in text
-    assert "What mends that is the likelihood regret: AUROC 0.970 there" in text
+    assert "The likelihood regret corrects this: AUROC 0.970 there" in text
     assert "shirts" not in text
 
 
-def test_a_coin_is_called_one_and_what_nothing_mends_is_not_mended():
+def test_chance_is_called_chance_and_a_failure_may_have_no_correction():
     report = made({"black": 0.5, "noise": 1.0}, dict.fromkeys(OTHERS, 0.48))
     assert misled(report) == []
     text = " ".join(findings(report))
-    assert "tells black pages (AUROC 0.500) from own test images no better than a coin" in text
-    assert "No other score here mends that." in text
+    assert "separates black pages (AUROC 0.500) from own test images no better than" in text
+    assert "No other score here corrects this." in text
 
 
 def test_where_it_fails_nowhere_its_weakest_place_is_named():

@@ -1,4 +1,4 @@
-"""The figures that a verdict rests on, one a file, and their table.
+"""The figures that a verdict rests on, one per file, and their table.
 
 To add a figure, write one file like ``log_px.py`` and name it in ``table.py``.
 """

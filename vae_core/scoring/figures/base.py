@@ -18,12 +18,12 @@ class Figure:
 
     Attributes:
         name: key in JSON, in tables and in a calibration.
-        title: words for a sentence, "the likelihood regret".
-        unit: of the values.
-        measure: computes the values of B images, (B,), float64; NaN where they are not known.
+        title: name in a sentence, "the likelihood regret".
+        unit: unit of the values.
+        measure: computes the values of B images, (B,), float64; NaN where unknown.
         two_sided: whether low values are atypical as well as high ones.
-        se: computes the standard errors of the values, (B,), where they have any.
-        short: words for the head of a column; the title if empty.
+        se: computes the standard errors of the values, (B,), if the figure has them.
+        short: heading of a column; the title if empty.
     """
 
     name: str
@@ -36,5 +36,5 @@ class Figure:
 
     @property
     def heading(self) -> str:
-        """Words for the head of a column."""
+        """Heading of a column."""
         return self.short or self.title

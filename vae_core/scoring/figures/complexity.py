@@ -1,12 +1,12 @@
-"""How many bits a lossless coder needs for exactly the image that a model saw.
+"""Complexity of an image: the bits that a lossless code of the image needs, as the model saw it.
 
-A plain image is probable under almost any model, whatever it shows. What a general coder needs for
-it tells how plain it is, and taking that off leaves what the model itself knows (Serrà et al. 2020,
-arXiv 1909.11480). The length is that of the shortest of a few codes, and of the number that says
-which: a bound of the Kolmogorov complexity that no single coder reaches on strokes, stripes and
-noise alike. Binary images get CCITT Group 4, the standard for bilevel pages, which of Pillow's and
-Python's coders is the shortest on handwriting by a third; DEFLATE and LZMA find repetition, and a
-plain copy bounds noise. None carries a file's header.
+A plain image is probable under almost any model, whatever it shows. The length of its code says how
+plain it is. Subtracting this length leaves what the model itself knows (Serrà et al. 2020, arXiv
+1909.11480). Several coders are tried. The length is that of the shortest code, plus the number that
+names the coder. It is an upper bound of the Kolmogorov complexity; no single coder is best for
+strokes, stripes and noise alike. One coder for binary images is CCITT Group 4, the standard for
+bilevel pages: on handwriting it is a third shorter than the other coders of Pillow and Python.
+DEFLATE and LZMA find repetition, and a plain copy bounds noise. No code includes a file header.
 """
 
 import io
@@ -25,7 +25,7 @@ from vae_core.scoring.figures.base import Figure
 
 Pixels = NDArray[np.uint8]
 Coder = Callable[[Pixels], int]
-"""From an image (rows, columns) to the bytes of its code."""
+"""Function from an image (rows, columns) to the length of its code in bytes."""
 
 _STRIP_BYTE_COUNTS = 279  # a field of TIFF
 _GROUP_4_END = 3  # bytes, the same at the end of every image
@@ -33,10 +33,12 @@ _LZMA = [{"id": lzma.FILTER_LZMA1, "dict_size": 4096, "lc": 0, "lp": 0, "pb": 0}
 
 
 def code_length(x: Tensor) -> Tensor:
-    """Bits of the shortest code of each image, (B,), float64, at most those of a plain copy and 3.
+    """Compute the bits of the shortest code of each image, (B,), float64.
+
+    They are at most the bits of a plain copy plus 3.
 
     Args:
-        x: images, (B, C, H, W) in [0, 1]: 0 and 1 alone, or multiples of 1/255.
+        x: images, (B, C, H, W) in [0, 1]: only 0 and 1, or multiples of 1/255.
     """
     levels = (x * 255).round().to(torch.uint8).cpu().flatten(1, 2).numpy()
     return torch.tensor([_shortest(each) for each in levels], dtype=torch.float64)
@@ -45,11 +47,12 @@ def code_length(x: Tensor) -> Tensor:
 def complexity_corrected(log_px: Tensor, code_bits: Tensor) -> Tensor:
     """−log₂ p̂(x) − the bits of a lossless code (Serrà et al. 2020, arXiv 1909.11480), in bits.
 
-    High where the model needs more bits than its image is complex. For a density of grey levels it
-    holds up to a constant, the same for all images.
+    High if the model needs more bits than the code does. For a density of grey levels the value is
+    defined up to a constant, which is the same for all images.
 
     Args:
-        log_px: in nats, any shape; ``code_bits`` of the same.
+        log_px: in nats, any shape.
+        code_bits: of the same shape.
     """
     return -log_px / math.log(2) - code_bits
 
@@ -71,7 +74,7 @@ def _shortest(levels: Pixels) -> float:
 
 
 def _packed(pixels: Pixels) -> Pixels:
-    """Eight pixels a byte, each row beginning a new one."""
+    """Pack eight binary pixels into a byte; each row begins a new byte."""
     return np.packbits(pixels, axis=1)
 
 
@@ -89,7 +92,7 @@ def _lzma(pixels: Pixels) -> int:
 
 
 def _group_4(pixels: Pixels) -> int:
-    """ITU-T T.6 through Pillow's libtiff, without the container."""
+    """Length of the ITU-T T.6 code, made by Pillow's libtiff, without the TIFF container."""
     file = io.BytesIO()
     Image.fromarray(pixels == 0).save(file, "TIFF", compression="group4")
     with Image.open(file) as page:
@@ -97,7 +100,7 @@ def _group_4(pixels: Pixels) -> int:
 
 
 def _differences(pixels: Pixels) -> Pixels:
-    """From the row above, modulo 256 and for bits modulo 2: PNG's filter "up"."""
+    """Differences to the row above, modulo 256 (modulo 2 for bits): the PNG filter "up"."""
     return np.diff(pixels, axis=0, prepend=np.zeros_like(pixels[:1]))
 
 

@@ -1,6 +1,6 @@
-"""How far the posterior mean of an image lies from that of the nearest training image.
+"""Distance from the posterior mean of an image to that of the nearest training image.
 
-In standard deviations of the aggregate posterior (:mod:`vae_core.analysis.neighbours`).
+The unit is a standard deviation of the aggregate posterior (:mod:`vae_core.analysis.neighbours`).
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
-"""Likelihood regret: how much better q(z|x) would be if it were made for this image alone.
+"""Likelihood regret: the gain in the ELBO if q(z|x) is refitted to one image.
 
 ELBO[q*] − ELBO[q] ≥ 0, where q* is the encoder's q refitted to the image (Xiao, Yan & Amit 2020,
-arXiv 2003.02977). Small where the encoder knows such images, large where it was never taught. The
-decoder stays as it is. All values in nats.
+arXiv 2003.02977). The regret is small if the encoder was trained on similar images, and large
+otherwise. The decoder does not change. All values in nats.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from vae_core.scoring.figures.base import Figure
 SCHEDULE = Schedule(
     rate=0.01, rates=1, samples=4, check_every=20, check_samples=16, patience=1, most_steps=20
 )
-"""So short that thousands of images can be scored, and the same for all of them: regrets by
-different schedules do not compare. Three times as many steps tell foreign images from MNIST's no
-better (AUROC by 0.01 at most)."""
+"""A short schedule, so that thousands of images can be scored. It is the same for all images,
+because regrets of different schedules cannot be compared. Three times as many steps separate
+foreign images from MNIST images no better (AUROC by 0.01 at most)."""
 MEASURING_SAMPLES = 64
 _IMAGES_AT_ONCE = 64
 
@@ -31,21 +31,20 @@ _IMAGES_AT_ONCE = 64
 def likelihood_regret(
     model: VAE, x: Tensor, seed: int = 0, *, features: Tensor | None = None
 ) -> Regret:
-    """The regret of each image by :data:`SCHEDULE`, as ``amortisation`` ± ``amortisation_se``.
+    """Measure the regret of each image, as ``amortisation`` ± ``amortisation_se``.
 
-    What is refitted are the features h of each image, from which all parameters of its q follow.
-    The head that makes q of them stays shared: a copy of its weights for each image, as
-    :func:`vae_core.inference.refit.refit` has it, takes 3 to 30 times as long,
-    and in so few steps gains less.
-    A 2×200 MLP with d = 50 takes 2 ms an image on a CPU core with a Gaussian q and 9 ms with a
-    Sylvester flow, a residual convolutional net 100 ms.
+    The refit follows :data:`SCHEDULE`. It changes the features h of each image, which determine
+    all parameters of q. The head that maps h to q is shared. (One copy of its weights per image,
+    as in :func:`vae_core.inference.refit.refit`, takes 3 to 30 times as long and gains less in so
+    few steps.) A 2×200 MLP with d = 50 takes 2 ms per image on a CPU core with a Gaussian q and
+    9 ms with a Sylvester flow, a residual convolutional net 100 ms.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        features: the encoder's h of these images, (B, F), where it is known already.
+        features: the encoder's h of these images, (B, F), if already computed.
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape.
+        InvalidArgument: if the images do not have the model's shape.
     """
     parts = list(_parts(model, x.to(model.device), seed, features))
     columns = zip(*(vars(part).values() for part in parts), strict=True)

@@ -1,4 +1,4 @@
-"""The table of all figures: calibration, report, detection, tables and pages follow it."""
+"""The table of all figures, which calibration, report, detection and pages use."""
 
 from collections.abc import Mapping
 
