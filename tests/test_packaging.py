@@ -97,13 +97,18 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return Installed(folder / "packages", folder / "elsewhere")
 
 
+def wanted_in_a_wheel(path: Path) -> bool:
+    """Whether a program reads it: no README, nothing hidden, nothing that was compiled."""
+    return not path.name.startswith(("README", ".")) and "__pycache__" not in path.parts
+
+
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    wanted = {path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*")}
-    kept = {p for p in wanted if (ROOT / p).is_file() and "__pycache__" not in p.parts}
+    files = [path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.is_file()]
+    wanted = {path.relative_to(ROOT) for path in files if wanted_in_a_wheel(path)}
     with zipfile.ZipFile(wheel) as archive:
         found = {Path(name) for name in archive.namelist() if ".dist-info/" not in name}
     assert {path.suffix for path in found} >= {".py", ".css", ".js", ".svg", ".safetensors"}
-    assert found == kept | {Path("app", SETTINGS)}
+    assert found == wanted | {Path("app", SETTINGS)}
 
 
 def test_the_settings_in_the_wheel_are_those_of_the_source_tree(installed: Installed) -> None:
