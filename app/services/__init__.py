@@ -1,1 +1,1 @@
-"""What pages ask for, cached and keyed by a model's weights. Draws nothing."""
+"""Models, data, images, results and work for pages, cached by a model's weights. Draws nothing."""

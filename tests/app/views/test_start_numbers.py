@@ -18,6 +18,7 @@ from app.views.start import diagram
 from app.views.start.numbers import MAX_SAMPLES, Estimate, reference, walk
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images
+from vae_core.model.priors import StandardNormal
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import save_model
 from vae_core.runs.store import create_run
@@ -181,3 +182,24 @@ def test_the_code_that_is_shown_prints_the_numbers_that_are_shown(
         shown += [form.mean, form.se]
     np.testing.assert_allclose(printed[:7], shown, rtol=1e-3)
     assert printed[7] == pytest.approx(about.log_px.mean, rel=1e-3)
+
+
+class Shifted(StandardNormal):
+    """p(z) = N(2, 1.5² I)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return super().log_prob((z - 2) / 1.5) - self.latent_size * np.log(1.5)
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        return torch.full_like(self.origin, 2.0), torch.full_like(self.origin, 1.5)
+
+
+@pytest.mark.parametrize("d", SIZES)
+def test_the_prior_beside_q_is_that_of_the_model(d: int, x: Tensor) -> None:
+    model = make_model("mean-field", d)
+    model.prior = Shifted(d)
+    about = reference(model, x)
+    np.testing.assert_array_equal(about.prior, [np.full(d, 2.0), np.full(d, 1.5)])
+    away = (about.probe_points[-1] - 2) / 1.5
+    log_p = -0.5 * (away**2 + np.log(2 * np.pi)).sum(-1) - d * np.log(1.5)
+    np.testing.assert_allclose(about.probe_log_p, log_p, rtol=1e-5)
