@@ -157,7 +157,7 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
-    """How a model is trained."""
+    """Settings of the training of a model."""
 
     samples: int = setting(
         1,
