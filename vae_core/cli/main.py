@@ -1,8 +1,8 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
 detect | sample | publish | runs``.
 
-Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage, 70 for a
-bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
+Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage,
+70 for a bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
 With ``--json``, stdout is one JSON object; progress goes to stderr.
 """
 

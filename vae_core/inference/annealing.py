@@ -1,13 +1,13 @@
-"""Annealed importance sampling, and the sandwich it makes around log p(x) on simulated data.
+"""Annealed importance sampling (AIS), and bounds on both sides of log p(x) for simulated data.
 
-AIS (Neal 2001; Wu et al. 2017, arXiv 1611.04273) carries chains from the prior to the posterior
-through p_t(z) ∝ p(z) p(x|z)^β_t, 0 = β_0 < … < β_T = 1, by HMC. Its weights are unbiased for p(x),
+AIS (Neal 2001; Wu et al. 2017, arXiv 1611.04273) moves chains from the prior to the posterior
+through p_t(z) ∝ p(z) p(x|z)^β_t, 0 = β_0 < … < β_T = 1, by HMC. The weights are unbiased for p(x),
 so log p̂(x) is a lower bound in expectation. BDMC (Grosse et al. 2015, arXiv 1511.02543) also runs
-the chains backwards, from an exact posterior sample, which gives an upper bound; such a sample is
-at hand where x was simulated: z ~ p(z), then x ~ p(x|z).
+the chains backwards from an exact posterior sample, which gives an upper bound. An exact sample is
+known if x was simulated: z ~ p(z), then x ~ p(x|z).
 
-The step sizes come from a pilot run that is thrown away: chains that tuned themselves would not
-leave p_t invariant, and nothing would be a bound. All values are in nats.
+The step sizes come from a pilot run whose chains are discarded. Chains that tune their own step
+sizes would not leave p_t invariant, so the results would not be bounds. All values are in nats.
 """
 
 import copy
@@ -28,20 +28,20 @@ from vae_core.model.vae import VAE
 
 _PILOT_TEMPERATURES = 60
 _PILOT_CHAINS = 4
-_PILOT_TRANSITIONS = 2  # at each of its temperatures
+_PILOT_TRANSITIONS = 2  # per temperature of the pilot run
 _PILOT_RATE = 0.3
 _FIRST_STEP = 0.3
-_GRAPH = 3  # activations of a row are kept for the gradient, and their gradients come on top
+_GRAPH = 3  # memory factor: the gradient needs stored activations and their gradients
 
 
 @dataclass(frozen=True)
 class Annealing:
-    """How to anneal. Fewer than 500 temperatures are for a quick look, not for a figure to quote.
+    """Settings of AIS. Fewer than 500 temperatures give a quick look, not a figure to quote.
 
     Attributes:
-        chains: M for each image.
+        chains: M, the number of chains per image.
         temperatures: T, the number of steps from β = 0 to 1.
-        leapfrog_steps: of the HMC transition at each temperature.
+        leapfrog_steps: number of leapfrog steps of the HMC transition at each temperature.
 
     Raises:
         InvalidArgument: if one of them is below 1.
@@ -60,15 +60,17 @@ class Annealing:
 
 @dataclass(frozen=True)
 class AnnealedDensity:
-    """What one direction of annealing says of log p(x); every attribute is (B,), float64, in nats.
+    """Result of AIS in one direction; every attribute is (B,), float64, in nats.
 
     Attributes:
         log_px: forwards logsumexp_m log w_m − log M, a lower bound in expectation; backwards
             −(logsumexp_m −log w_m − log M), an upper bound in expectation.
-        se: its standard error over the chains by the delta method, sqrt(Σ w̃_m² − 1/M). Backwards
-            all chains of an image start at the same z, and what that adds is not in it.
+        se: standard error of ``log_px`` over the chains by the delta method, sqrt(Σ w̃_m² − 1/M).
+            Backwards, all chains of an image start at the same z; the variance from this start is
+            not included.
         ess: effective number of chains 1/Σ w̃_m², between 1 and M.
-        acceptance: mean acceptance probability of the HMC transitions; NaN where T = 1 needs none.
+        acceptance: mean acceptance probability of the HMC transitions; NaN for T = 1, which has no
+            transition.
     """
 
     log_px: Tensor
@@ -79,11 +81,11 @@ class AnnealedDensity:
 
 @dataclass(frozen=True)
 class Sandwich:
-    """Bounds from below and above on log p(x) of B simulated images, in expectation.
+    """Lower and upper bounds on log p(x) of B simulated images, in expectation.
 
     Attributes:
-        lower: of AIS forwards.
-        upper: of AIS backwards.
+        lower: result of AIS forwards.
+        upper: result of AIS backwards.
     """
 
     lower: AnnealedDensity
@@ -91,12 +93,12 @@ class Sandwich:
 
     @property
     def width(self) -> Tensor:
-        """Upper − lower bound of each image, (B,), nats; by chance it can be negative."""
+        """Upper − lower bound of each image, (B,), nats; it can be negative by chance."""
         return self.upper.log_px - self.lower.log_px
 
     @property
     def mean_width(self) -> tuple[float, float]:
-        """The mean width over the images and its standard error (NaN for a single image)."""
+        """Mean width over the images and its standard error (NaN for a single image)."""
         width = self.width
         spread = width.std().item() if len(width) > 1 else math.nan
         return width.mean().item(), spread / math.sqrt(len(width))
@@ -112,13 +114,13 @@ def sigmoid_schedule(temperatures: int, sharpness: float = 4.0) -> Tensor:
 
 
 class RunningAnnealing:
-    """Chains on their way through the temperatures, in one direction.
+    """State of AIS in one direction, at some temperature.
 
     Attributes:
-        z: where the chains are, (M, B, d).
-        beta: the temperature they have reached.
-        log_w: Σ (β_t − β_{t−1}) log p(x|z) so far, (M, B), float64; backwards it is −log w.
-        done: how many of ``total`` temperatures are passed.
+        z: positions of the chains, (M, B, d).
+        beta: the current temperature.
+        log_w: Σ (β_t − β_{t−1}) log p(x|z) so far, (M, B), float64; backwards this is −log w.
+        done: number of temperatures passed, out of ``total``.
     """
 
     def __init__(self, z: Tensor, betas: Tensor) -> None:
@@ -131,22 +133,22 @@ class RunningAnnealing:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """Share of the temperatures that are done, 0 to 1."""
         return self.done / self.total
 
     def weigh(self, beta: float, log_likelihood: Tensor) -> None:
-        """Pass to the temperature β with the chains where they are; log p(x|z) there, (M, B)."""
+        """Change the temperature to β, given log p(x|z) at the chains, (M, B)."""
         self.log_w = self.log_w + (beta - self.beta) * log_likelihood.cpu().double()
         self.beta = beta
         self.done += 1
 
     def move(self, z: Tensor, acceptance: Tensor) -> None:
-        """Take in one transition of all chains at the temperature they are at."""
+        """Record one transition of all chains at the current temperature."""
         self.z = z
         self._acceptance = self._acceptance + acceptance.cpu().double().mean(0)
 
     def estimate(self) -> AnnealedDensity:
-        """The bound that the chains give; before the last temperature, one on log ∫ p_t(z) dz."""
+        """Compute the bound on log p(x), or before the last temperature on log ∫ p_t(z) dz."""
         weights = self.log_w.softmax(0).square().sum(0)
         mean = self.log_w.logsumexp(0) - math.log(len(self.log_w))
         return AnnealedDensity(
@@ -159,24 +161,24 @@ class RunningAnnealing:
 
 @dataclass(frozen=True)
 class RunningSandwich:
-    """AIS forwards, then backwards; ``reverse`` is None until then."""
+    """State of AIS in both directions; ``reverse`` is None until the second one begins."""
 
     forward: RunningAnnealing
     reverse: RunningAnnealing | None = None
 
     @property
     def share(self) -> float:
-        """How much of both is done, 0 to 1."""
+        """Share of both directions that is done, 0 to 1."""
         return (self.forward.share + (self.reverse.share if self.reverse else 0)) / 2
 
     def estimate(self) -> Sandwich:
-        """Both bounds.
+        """Compute both bounds.
 
         Raises:
             ValueError: before both directions are done.
         """
         if self.reverse is None or self.share < 1:
-            raise ValueError("The sandwich has two sides only once both directions are done.")
+            raise ValueError("Both bounds are known only after both directions are done.")
         return Sandwich(self.forward.estimate(), self.reverse.estimate())
 
 
@@ -184,7 +186,7 @@ class RunningSandwich:
 def ais_steps(
     model: VAE, x: Tensor, annealing: Annealing | None = None, seed: int = 0
 ) -> Iterator[RunningAnnealing]:
-    """AIS from the prior to the posterior of a few images, all in memory at once, in steps.
+    """Run AIS from the prior to the posterior for a few images at once, in steps.
 
     Args:
         x: images, (B, C, H, W).
@@ -194,7 +196,7 @@ def ais_steps(
         on log p(x). The pilot run, an eighth of the work by default, comes before the first state.
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape.
+        InvalidArgument: if the images do not have the model's shape.
     """
     model.check_images(x)
     annealing = annealing or Annealing()
@@ -207,11 +209,11 @@ def ais_steps(
 def bdmc_steps(
     model: VAE, x: Tensor, z: Tensor, annealing: Annealing | None = None, seed: int = 0
 ) -> Iterator[RunningSandwich]:
-    """AIS in both directions for a few simulated images, all in memory at once, in steps.
+    """Run AIS in both directions for a few simulated images at once, in steps.
 
     Args:
         x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
-        z: the latents that each of them was drawn from, (B, d): exact posterior samples.
+        z: the latents of these images, (B, d), which are exact posterior samples.
 
     Yields:
         The chains after each temperature.
@@ -240,13 +242,13 @@ def ais(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> AnnealedDensity:
-    """The AIS lower bound on log p(x) of any number of images (B, C, H, W), in bounded memory.
+    """Compute the AIS lower bound on log p(x) of images (B, C, H, W), in bounded memory.
 
     Args:
-        on_progress: called with the share that is done, 0 to 1.
+        on_progress: called with the share of the work that is done, 0 to 1.
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape.
+        InvalidArgument: if the images do not have the model's shape.
     """
     annealing = annealing or Annealing()
     parts = [_no_bound()]
@@ -265,12 +267,12 @@ def bdmc(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Sandwich:
-    """Lower and upper bounds for any number of simulated images, in bounded memory.
+    """Compute lower and upper bounds for simulated images, in bounded memory.
 
     Args:
         x: images simulated from the model itself, (B, C, H, W), as by :func:`simulate`.
-        z: the latents that each of them was drawn from, (B, d).
-        on_progress: called with the share that is done, 0 to 1.
+        z: the latents of these images, (B, d).
+        on_progress: called with the share of the work that is done, 0 to 1.
 
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
@@ -289,7 +291,7 @@ def bdmc(
 def simulate(
     model: VAE, count: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Images drawn from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d).
+    """Draw images from the model, z ~ p(z) and x ~ p(x|z): x (count, C, H, W) and z (count, d).
 
     Raises:
         InvalidArgument: if ``count`` is negative.
@@ -305,7 +307,7 @@ def _check_simulated(model: VAE, x: Tensor, z: Tensor) -> None:
     wanted = (len(x), model.config.latent_size)
     if tuple(z.shape) != wanted:
         raise InvalidArgument(
-            f"The latents of these images must be of shape {wanted}, not {tuple(z.shape)}."
+            f"The latents of these images must have shape {wanted}, not {tuple(z.shape)}."
         )
 
 
@@ -326,12 +328,12 @@ def _anneal(
     annealing: Annealing,
     generator: torch.Generator,
 ) -> Iterator[RunningAnnealing]:
-    """Chains through the temperatures, rising or falling; step sizes (T + 1, B)."""
+    """Move chains through rising or falling temperatures, with step sizes (T + 1, B)."""
     running = RunningAnnealing(start, betas)
     for beta, step_size in zip(betas[1:].tolist(), step_sizes[1:], strict=True):
         likelihood = state_at(lambda z: model.log_likelihood(x, z), running.z)
         running.weigh(beta, likelihood.log_prob)
-        if running.done < running.total:  # past the last one nothing is weighed
+        if running.done < running.total:  # no weight follows the last temperature
             here = _tempered_state(model, likelihood, beta)
             density = _tempered(model, x, beta)
             state, acceptance = transition(
@@ -347,7 +349,7 @@ def _tempered(model: VAE, x: Tensor, beta: float) -> Callable[[Tensor], Tensor]:
 
 
 def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainState:
-    """The state under that density, given log p(x|z) and its gradient."""
+    """State of the chains under the tempered density, from log p(x|z) and its gradient."""
     prior = state_at(model.log_prior, likelihood.z)
     return ChainState(
         likelihood.z,
@@ -357,7 +359,7 @@ def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainSta
 
 
 def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator) -> Tensor:
-    """Step sizes for each temperature and image, (T + 1, B), from a short run from the prior."""
+    """Find step sizes for each temperature and image, (T + 1, B), by a short run from the prior."""
     betas = sigmoid_schedule(min(_PILOT_TEMPERATURES, annealing.temperatures))
     z = model.prior.sample((_PILOT_CHAINS, len(x)), generator)
     step = StepSize(z.new_full((len(x),), _FIRST_STEP), floor=_PILOT_RATE)
@@ -378,19 +380,19 @@ def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generat
 
 
 def _groups(model: VAE, x: Tensor, annealing: Annealing) -> list[slice]:
-    """The images in groups whose chains fit into memory together."""
+    """Split the images into groups whose chains fit into memory together."""
     size = max(1, rows_at_once(model) // (_GRAPH * annealing.chains))
     return [slice(start, start + size) for start in range(0, len(x), size)]
 
 
 def _no_bound() -> AnnealedDensity:
-    """The bounds of no images."""
+    """Return the empty result, for zero images."""
     none = torch.empty(0, dtype=torch.float64)
     return AnnealedDensity(none, none, none, none)
 
 
 def _part_of(on_progress: OnProgress | None, done: int, total: int) -> OnProgress:
-    """Report the progress of one of ``total`` groups, where ``done`` of them are done."""
+    """Make the progress callback of one group, when ``done`` of ``total`` groups are done."""
 
     def report(share: float) -> None:
         if on_progress is not None:

@@ -1,14 +1,14 @@
 """Adversarial variational Bayes with adaptive contrast, for one image and one decoder.
 
-Mescheder, Nowozin & Geiger 2017 (arXiv 1701.04722). q(z) is implicit: z = g(ε) from a net g, so it
-can take any shape, but its density is unknown. A discriminator T learns it: trained to tell draws
-of q from draws of a contrast r, it tends to T*(z) = log q(z) − log r(z) (their proposition 1). Here
-r is the Gaussian with the mean and covariance of q's draws (section 3, adaptive contrast), which
-leaves only the shape of q to T.
+Mescheder, Nowozin & Geiger 2017 (arXiv 1701.04722). q(z) is implicit: z = g(ε) with a net g, so q
+can take any shape, but its density is unknown. A discriminator T learns the density: trained to
+separate draws of q from draws of a contrast r, it tends to T*(z) = log q(z) − log r(z) (their
+proposition 1). Here r is the Gaussian with the mean and covariance of q's draws (section 3,
+adaptive contrast), so T has to learn only the shape of q.
 
-**The ELBO given here is an estimate, not a bound.** It is as good as T: where T has not learned all
-of log q − log r, KL(q ‖ r) comes out too small and the estimate too high, above log p(x) even. Its
-standard error speaks of the draws alone, not of T.
+**The ELBO given here is an estimate, not a bound.** It is only as good as T. If T has not learned
+all of log q − log r, KL(q ‖ r) is too small and the estimate is too high, perhaps above log p(x).
+The standard error includes only the error of the draws, not the error of T.
 """
 
 import copy
@@ -25,30 +25,31 @@ from vae_core.inference.elbo import monte_carlo
 from vae_core.model.noise import standard_normal_log_prob
 from vae_core.model.vae import VAE
 
-_WARM = 0.1  # share of the steps in which T still learns the shape before g looks at it
+_WARM = 0.1  # share of the steps over which the weight of T in g's loss rises to 1
 _BETAS = (0.5, 0.99)
 _JITTER = 1e-6  # relative, on the covariance of the draws
 
 
 @dataclass(frozen=True)
 class AvbSettings:
-    """How the two nets are trained.
+    """Settings for the training of the two nets.
 
-    T learns faster, from more draws and more often than g, so that g finds few faults of T to make
-    use of; q is the moving average of g, which does not swing with the game.
+    T learns faster, from more draws and more often than g, so that g finds few errors of T to
+    exploit. q is the moving average of g, because g itself oscillates.
 
     Attributes:
         steps: steps of g; the step sizes fall to a twentieth by the last one.
-        closing_steps: steps of T alone after that, which make the last ELBO more trustworthy.
+        closing_steps: steps of T alone after that, which make the final ELBO more reliable.
         rate: Adam's step size for the net of g.
-        affine_rate: that for g's scale, tilt and shift.
-        discriminator_rate: that for T.
+        affine_rate: Adam's step size for g's scale, tilt and shift.
+        discriminator_rate: Adam's step size for T.
         draws: draws of z in a step of g.
         discriminator_draws: draws of z, and of the contrast, in a step of T.
-        discriminator_steps: steps of T for each of g.
-        average: the moving average's rate.
+        discriminator_steps: steps of T for each step of g.
+        average: rate of the moving average.
         hidden: width of the two hidden layers of either net.
-        extra_noise: how many more numbers ε has than z, so that q need not be a fold of R^d.
+        extra_noise: number of dimensions of ε beyond those of z, so that q is not a mere
+            deformation of R^d.
         report_every: steps between two states.
         report_draws: draws of z in a state.
     """
@@ -70,16 +71,16 @@ class AvbSettings:
 
 @dataclass(frozen=True)
 class AvbState:
-    """Where the training stands.
+    """State of the training.
 
     Attributes:
         z: draws of q, (n, d).
         elbo: ESTIMATE of the ELBO in nats, E[log p(x, z) − log r(z) − T(z)]; not a bound.
-        elbo_se: its standard error over the draws, which knows nothing of T's own error.
-        shape_kl: T's estimate of KL(q ‖ r), how far q is from a Gaussian, in nats.
-        accuracy: share of draws that T attributes rightly to q or r; ½ for a Gaussian q.
-        step: steps so far.
-        share: of all steps, 0 to 1.
+        elbo_se: standard error of ``elbo`` over the draws, without the error of T.
+        shape_kl: T's estimate of KL(q ‖ r), the distance of q from a Gaussian, in nats.
+        accuracy: share of draws that T assigns correctly to q or r; ½ for a Gaussian q.
+        step: number of steps so far.
+        share: share of all steps, 0 to 1.
     """
 
     z: Tensor
@@ -104,7 +105,7 @@ class _Generator(nn.Module):
 
     @property
     def affine(self) -> list[nn.Parameter]:
-        """b, and what makes C."""
+        """The parameters of b and C."""
         return [self.shift, self.log_scale, self.below]
 
     def forward(self, epsilon: Tensor) -> Tensor:
@@ -116,11 +117,11 @@ class _Generator(nn.Module):
 def _net(
     inputs: int, outputs: int, hidden: int, weights: torch.Generator, start: float = 1.0
 ) -> nn.Sequential:
-    """Weights of a generator of their own: other threads draw from PyTorch's meanwhile."""
+    """Make a net with weights from the given generator, because threads share PyTorch's."""
     first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden)
     last = nn.Linear(hidden, outputs)
     for layer in (first, second, last):
-        bound = layer.in_features**-0.5  # as PyTorch has it
+        bound = layer.in_features**-0.5  # as in PyTorch
         nn.init.uniform_(layer.weight, -bound, bound, generator=weights)
         nn.init.uniform_(layer.bias, -bound, bound, generator=weights)
     nn.init.zeros_(last.bias)
@@ -183,7 +184,7 @@ class _Game:
         return 0.525 + 0.475 * math.cos(math.pi * min(1.0, step / self.settings.steps))
 
     def play(self, share: float) -> None:
-        """Some steps of T, then one of g."""
+        """Take some steps of T, then one step of g."""
         for _ in range(self.settings.discriminator_steps):
             self._teach(self.g)
         _descend(self.g_adam, self._generator_loss(min(1.0, share / _WARM)))
@@ -193,7 +194,7 @@ class _Game:
             schedule.step()
 
     def close(self) -> None:
-        """Steps of T alone, against the q that is handed out."""
+        """Take a step of T alone, against the moving average, which is the result q."""
         self._teach(self.average)
 
     def _teach(self, g: _Generator) -> None:
@@ -206,8 +207,10 @@ class _Game:
         _descend(self.t_adam, loss)
 
     def _generator_loss(self, weight: float) -> Tensor:
-        """−E[log p(x, z) − log r(z) − T(z)], where E[−log r] is the entropy of the Gaussian that
-        was fitted to these very draws: log det C and a constant."""
+        """−E[log p(x, z) − log r(z) − T(z)], without a constant.
+
+        E[−log r] is the entropy of the Gaussian fitted to the same draws, log det C + constant.
+        """
         with torch.enable_grad():
             z = self._draw(self.g, self.settings.draws)
             y, log_det = _whiten(z)
@@ -216,7 +219,7 @@ class _Game:
 
     @torch.no_grad()
     def state(self, step: int, share: float) -> AvbState:
-        """What q is now, as T sees it."""
+        """Measure the current q with the help of T."""
         z = self._draw(self.average, self.settings.report_draws)
         y, log_det = _whiten(z)
         t = self._t(y)
@@ -245,8 +248,7 @@ class _Game:
 
 
 def _whiten(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Draws (n, d) in units of their own Gaussian: y = C⁻¹(z − m) with CCᵀ their covariance, and
-    log det C."""
+    """Whiten draws (n, d): y = C⁻¹(z − m) with their mean m and covariance CCᵀ; and log det C."""
     centred = z - z.mean(0)
     covariance = centred.T @ centred / len(z)
     jitter = _JITTER * covariance.diagonal().mean()
@@ -257,7 +259,7 @@ def _whiten(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _descend(adam: torch.optim.Adam, loss: Tensor) -> None:
-    """One step of one player alone: the other's weights get no gradient."""
+    """Take one step of one player. The weights of the other player get no gradient."""
     parameters = [each for group in adam.param_groups for each in group["params"]]
     gradients = torch.autograd.grad(loss, parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):

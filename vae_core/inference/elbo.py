@@ -16,7 +16,7 @@ from vae_core.model.vae import VAE
 
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
-    """Mean over images and its standard error, from one value an image, (B,)."""
+    """Mean over images and its standard error, from one value per image, (B,)."""
     values = values.double()
     se = values.std(unbiased=True) / math.sqrt(len(values)) if len(values) > 1 else torch.nan
     return float(values.mean()), float(se)
@@ -67,7 +67,7 @@ def elbo_terms(
 
 
 def elbo_terms_at(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> ElboTerms:
-    """The same for noise ε of shape (L, B, d) that is already drawn."""
+    """Evaluate every term of the ELBO at the draws of q for given noise ε (L, B, d)."""
     path = q.path(epsilon)
     return terms_at(model, x, q, path, path.z, path.log_q)
 
@@ -81,11 +81,13 @@ def terms_at(
     log_q: Tensor,
     samples_at_once: int | None = None,
 ) -> ElboTerms:
-    """The same with z (L, B, d) and log q(z|x) (L, B) given apart from their path: equal in value,
-    but letting gradients through as a gradient estimator wants it.
+    """Evaluate every term of the ELBO at given z (L, B, d) with log q(z|x) (L, B).
+
+    z and log q equal those of the path in value. Their gradients may differ, as a gradient
+    estimator needs.
 
     Args:
-        samples_at_once: how many of the L samples to decode at once; all of them if None.
+        samples_at_once: number of the L samples to decode at once; None means all.
     """
     parts = z.split(samples_at_once or len(z))
     log_px_z = [model.log_likelihood(x, part) for part in parts]
@@ -102,7 +104,7 @@ def terms_at(
 def monte_carlo(values: Tensor) -> tuple[Tensor, Tensor]:
     """Mean over the L samples and its standard error s/√L, both (B,), from values (L, B).
 
-    The error is NaN for L = 1: one draw says nothing of its own spread.
+    The error is NaN for L = 1, because one draw has no spread.
     """
     count = values.shape[0]
     if count == 1:

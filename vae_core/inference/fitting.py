@@ -1,10 +1,9 @@
-"""Fit the parameters of q(z) to each image of a batch on its own, by the reparameterised ELBO.
+"""Fit the parameters of q(z) to each image of a batch separately, by the reparameterised ELBO.
 
-Nothing here knows what q is: a *family* is a function from parameters, stacked with one row for
-each image, to a :class:`~vae_core.model.posteriors.Posterior`. The images share the
-noise of a step but
-neither parameters nor step sizes nor the decision to stop, so that the fit of an image does not
-depend on what it is fitted beside. The decoder is never changed.
+The fit works for any q: a *family* is a function from parameters, stacked with one row for each
+image, to a :class:`~vae_core.model.posteriors.Posterior`. The images share the noise of a step, but
+each has its own parameters, step size and decision to stop. So the fit of an image does not depend
+on the other images of the batch. The decoder is never changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,22 +23,23 @@ Family = Callable[[Params], Posterior]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a fit proceeds and when it stops.
+    """Step sizes and stopping rule of a fit.
 
-    Every ``check_every`` steps of Adam the ELBO is measured on noise that no step uses, the same at
-    each check. An image whose ELBO has not risen by ``tolerance`` in ``patience`` checks goes back
-    to its best parameters and on with a smaller step; after ``rates`` step sizes it has converged.
+    Every ``check_every`` steps of Adam, the ELBO is measured with noise that no step uses; this
+    noise is the same at each check. If the ELBO of an image has not risen by ``tolerance`` in
+    ``patience`` checks, the image returns to its best parameters and continues with a smaller step
+    size. After ``rates`` step sizes it has converged.
 
     Attributes:
         rate: Adam's first step size.
-        decay: what the step size is multiplied by.
-        rates: how many step sizes are tried.
+        decay: factor between two step sizes.
+        rates: number of step sizes.
         samples: antithetic draws of z in a step; even.
         check_every: steps between two checks.
         check_samples: draws of z in a check; even.
-        patience: checks without a rise that end a step size.
+        patience: number of checks without a rise before the step size changes.
         tolerance: the smallest rise that counts, in nats.
-        most_steps: the fit ends here in any case.
+        most_steps: largest number of steps.
     """
 
     rate: float = 0.005
@@ -55,18 +55,18 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Fit:
-    """Where a fit stands; a page can draw it, go on or leave it there.
+    """State of a fit. A page can draw it, continue the fit or stop it.
 
     Attributes:
         posterior: the best q so far for each of the B images.
-        elbo: its ELBO on the noise of the checks, (B,), in nats, which never falls. It was used to
-            choose q: measure on noise of its own what is to be reported.
-        se: the standard error of ``elbo``, (B,).
-        steps: steps taken for each image, (B,).
-        converged: which images have stopped because their ELBO no longer rose, (B,).
+        elbo: ELBO of this q on the noise of the checks, (B,), in nats; it never falls. Because it
+            was used to choose q, measure reported values with other noise.
+        se: standard error of ``elbo``, (B,).
+        steps: number of steps for each image, (B,).
+        converged: mask of the images that stopped because their ELBO no longer rose, (B,).
         trace: the ELBO at each check, (checks, B), on the same noise; may fall for a while.
         trace_steps: the step of each check.
-        share: how much of the largest number of steps is done, 0 to 1; 1 when all have stopped.
+        share: share of the largest number of steps, 0 to 1; 1 when all images have stopped.
     """
 
     posterior: Posterior
@@ -80,7 +80,7 @@ class Fit:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the fit has ended."""
         return self.share == 1.0
 
 
@@ -97,8 +97,8 @@ def fit(
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        start: where each image's parameters begin, tensors (B, ...).
-        family: from such parameters to q.
+        start: first parameters of each image, tensors (B, ...).
+        family: function from such parameters to q.
 
     Yields:
         The state before the first step and after each check; the last one is ``done``.
@@ -120,20 +120,20 @@ def fit(
             epsilon = antithetic_noise(schedule.samples, model, x, draw)
             params = adam.step(params, _gradients(model, x, family, params, epsilon), search.rate)
             step += 1
-        fell_back = search.take(step, params, *measure(params))
+        fell_back = search.record(step, params, *measure(params))
         params = _where(fell_back, search.best, params)
         adam.forget_direction(fell_back)
         yield search.state(family, step)
 
 
 def log_weights(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> Tensor:
-    """log w at the draws of q that the noise ε (n, B, d) gives, (n, B), in bounded memory."""
+    """log w at the draws of q for noise ε (n, B, d): (n, B), in bounded memory."""
     blocks = epsilon.split(max(1, rows_at_once(model) // len(x)))
     return torch.cat([elbo_terms_at(model, x, q, block).joint_form for block in blocks])
 
 
 def antithetic_noise(n: int, model: VAE, x: Tensor, generator: torch.Generator) -> Tensor:
-    """ε and −ε, (n, B, d) for an even n, the same for all images."""
+    """Draw ε and −ε, (n, B, d) for an even n, the same for all images."""
     shape = (n // 2, 1, model.config.latent_size)
     half = torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype)
     return torch.cat([half, -half]).expand(-1, len(x), -1)
@@ -150,7 +150,7 @@ def _gradients(
 
 
 class _Adam:
-    """Adam (Kingma & Ba 2015) going uphill, with a step size for each image."""
+    """Adam (Kingma & Ba 2015) for maximisation, with a step size for each image."""
 
     def __init__(self, params: Params, betas: tuple[float, float] = (0.9, 0.99)) -> None:
         self.betas, self.count = betas, 0
@@ -158,7 +158,7 @@ class _Adam:
         self.second = {name: torch.zeros_like(value) for name, value in params.items()}
 
     def step(self, params: Params, gradients: Params, rate: Tensor) -> dict[str, Tensor]:
-        """The parameters after one step of size ``rate`` (B,)."""
+        """Return the parameters after one step of size ``rate`` (B,)."""
         self.count += 1
         keep, keep_squares = self.betas
         moved = {}
@@ -172,20 +172,20 @@ class _Adam:
         return moved
 
     def forget_direction(self, which: Tensor) -> None:
-        """Drop the momentum of some images, (B,)."""
+        """Reset the momentum of the images in a mask (B,)."""
         for first in self.first.values():
             first.mul_(_by_image(~which, first))
 
 
 class _Search:
-    """What is known of each image's ELBO: its best parameters, step size and patience."""
+    """Best ELBO and parameters, step size and patience of each image."""
 
     def __init__(self, start: Params, elbo: Tensor, se: Tensor, schedule: Schedule) -> None:
         self.schedule = schedule
         self.best, self.elbo, self.se = dict(start), elbo, se
         self.rate = torch.full_like(elbo, schedule.rate)
         self.steps = torch.zeros_like(elbo, dtype=torch.long)
-        self._to_beat = elbo  # a rise counts from here, so that many small ones add up
+        self._to_beat = elbo  # rises are measured from here, so that many small ones add up
         self._stale = torch.zeros_like(self.steps)
         self._rates_left = torch.full_like(self.steps, schedule.rates)
         self._trace, self._trace_steps = [elbo], [0]
@@ -194,10 +194,10 @@ class _Search:
     def converged(self) -> Tensor:
         return self._rates_left == 0
 
-    def take(self, step: int, params: Params, elbo: Tensor, se: Tensor) -> Tensor:
-        """Take in a check; tells which images go back to their best parameters, (B,)."""
+    def record(self, step: int, params: Params, elbo: Tensor, se: Tensor) -> Tensor:
+        """Record a check; return a mask of images that return to their best parameters, (B,)."""
         self.steps = torch.where(self.converged, self.steps, step)
-        better = elbo > self.elbo  # never where it is NaN
+        better = elbo > self.elbo  # False for NaN
         self.best = _where(better, params, self.best)
         self.elbo = torch.where(better, elbo, self.elbo)
         self.se = torch.where(better, se, self.se)

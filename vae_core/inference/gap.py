@@ -1,4 +1,4 @@
-"""The gap log p(x) − ELBO taken apart (Cremer et al. 2018, arXiv 1801.03558)."""
+"""The two parts of the gap log p(x) − ELBO (Cremer et al. 2018, arXiv 1801.03558)."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Regret:
     """ELBO[q] and ELBO[q*] on the same fresh noise; every attribute is (B,), float64, in nats.
 
     Attributes:
-        elbo: ELBO of the encoder's q, and ``elbo_se`` its standard error.
+        elbo: ELBO of the encoder's q, and ``elbo_se``, the standard error.
         best_elbo: ELBO of the refitted q*, and ``best_elbo_se``.
         amortisation: ELBO[q*] − ELBO[q], and ``amortisation_se`` from the paired draws.
     """
@@ -33,10 +33,10 @@ class Regret:
 
 @dataclass(frozen=True)
 class Gap(Regret):
-    """The gap taken apart; every attribute is (B,), float64, in nats.
+    """The two parts of the gap; every attribute is (B,), float64, in nats.
 
     Attributes:
-        log_px: log p(x) as it was given, and ``log_px_se`` its error.
+        log_px: the given log p(x), and ``log_px_se``, its error.
         approximation: log p(x) − ELBO[q*], and ``approximation_se``.
     """
 
@@ -47,8 +47,10 @@ class Gap(Regret):
 
 
 def fresh_noise(model: VAE, x: Tensor, n: int, seed: int = 0) -> Tensor:
-    """ε for measurements, (n, B, d): it follows from the seed and the image alone, and neither fits
-    nor importance sampling use it."""
+    """Draw ε for measurements, (n, B, d).
+
+    It depends only on the seed and the image. Fits and importance sampling use other noise.
+    """
     shape = (n, model.config.latent_size)
     generators = [generator_of(image, seed ^ _FRESH, x.device) for image in x]
     draws = [torch.randn(shape, generator=g, device=x.device, dtype=x.dtype) for g in generators]
@@ -71,7 +73,7 @@ def regret(
         x: images, (B, C, H, W) in [0, 1].
         best: q*, such as ``state.posterior`` of :func:`refit`.
         n: draws, at least 2.
-        posterior: the encoder's q of these images, where it is known already.
+        posterior: the encoder's q of these images, if already computed.
     """
     epsilon = fresh_noise(model, x, n, seed)
     encoder = posterior or model.posterior(x)

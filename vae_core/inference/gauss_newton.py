@@ -1,9 +1,9 @@
-"""A Gaussian fitted to the true posterior of each image alone, by variational Gauss–Newton steps.
+"""Fit a Gaussian to the true posterior of each image, by variational Gauss–Newton steps.
 
-The N(μ, Σ) with the highest ELBO for one image obeys E ∇ log p(x, z) = 0 and
+The N(μ, Σ) with the highest ELBO for one image satisfies E ∇ log p(x, z) = 0 and
 Σ⁻¹ = −E ∇² log p(x, z), both in z and under N(μ, Σ) (Opper & Archambeau 2009, "The variational
-Gaussian approximation revisited", Neural Computation 21). A step goes some of the way there, by a
-few draws. The Hessian is that of Gauss and Newton, P + JᵀΛJ (as in Khan et al. 2018, arXiv
+Gaussian approximation revisited", Neural Computation 21). A step moves towards this solution,
+using a few draws. The Hessian is the Gauss–Newton one, P + JᵀΛJ (as in Khan et al. 2018, arXiv
 1806.04854), with J = ∂l/∂z of the decoder's outputs l. The prior gives P = −∂² log p(z)/∂z² and the
 likelihood Λ = −∂² log p(x|l)/∂l².
 """
@@ -18,23 +18,23 @@ from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 
 _STEPS = 4
-_LENGTHS = (1.0, 0.4, 0.1, 0.0)  # of a step of the mean, tried in turn
-_SHIFT = 0.01  # of a latent, to differentiate by
-_RIDGE = 1e-5  # of the diagonal: more than float32 rounds away
+_LENGTHS = (1.0, 0.4, 0.1, 0.0)  # lengths of a step of the mean, all of them tried
+_SHIFT = 0.01  # change of a latent for finite differences
+_RIDGE = 1e-5  # relative addition to the diagonal, larger than float32 rounding
 FIT_SETTINGS = {"steps": _STEPS, "lengths": list(_LENGTHS), "shift": _SHIFT}
-"""What the result depends on, to tell versions apart."""
+"""Settings that the result depends on, to distinguish versions."""
 
 
 @torch.no_grad()
 def fitted_gaussian(
     model: VAE, x: Tensor, z: Tensor, noise: Callable[[], Tensor]
 ) -> GaussianPosterior:
-    """The Gaussian of each image after a few steps; not a number where they fail.
+    """Fit the Gaussian of each image with a few steps; NaN if they fail.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        z: where to begin: draws (n, B, d) from a guess of the posterior.
-        noise: draws ε ~ N(0, I), (n, B, d), anew for each step.
+        z: starting points: draws (n, B, d) from a guess of the posterior.
+        noise: draws new ε ~ N(0, I), (n, B, d), at each call.
     """
     mean, precision = z.mean(0), torch.zeros((), dtype=z.dtype, device=z.device)
     fitted = GaussianPosterior(mean, torch.zeros_like(mean))
@@ -45,15 +45,15 @@ def fitted_gaussian(
         scale = _scale_of(precision)
         way = rate * (scale @ (scale.mT @ slope[..., None]))[..., 0]  # Σ slope
         spread = (scale @ noise()[..., None])[..., 0]
-        mean = _climb(model, x, mean, way, spread)
+        mean = _line_search(model, x, mean, way, spread)
         z = mean + spread
         log_scale = scale.diagonal(dim1=-2, dim2=-1).log()
         fitted = GaussianPosterior(mean, log_scale, scale.tril(-1))
     return fitted
 
 
-def _climb(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> Tensor:
-    """The mean moved along its way by the length with the highest E log p(x, mean + spread)."""
+def _line_search(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> Tensor:
+    """Move the mean along ``way``, by the length with the highest E log p(x, mean + spread)."""
     lengths = torch.tensor(_LENGTHS, dtype=mean.dtype, device=mean.device)[:, None, None]
     means = mean + lengths * way  # (lengths, B, d)
     points = means[:, None] + spread  # (lengths, n, B, d)
@@ -96,7 +96,7 @@ def _outputs_and_columns(model: VAE, z: Tensor) -> tuple[Tensor, Tensor]:
     """The decoder's outputs for latents z (N, d), (N, D[, P]), and the columns ∂l/∂z_i of J,
     (N, d, D[, P]).
 
-    By differences, which are exact enough for a proposal and need no more than the decoder itself.
+    Computed by finite differences, which are exact enough for a proposal and need only the decoder.
     """
     moved = z[:, None] + _SHIFT * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     outputs = model.decode(torch.cat([z[:, None], moved], 1))  # (N, 1 + d, D[, P])
@@ -104,7 +104,7 @@ def _outputs_and_columns(model: VAE, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale_of(precision: Tensor) -> Tensor:
-    """The lower triangular L with LLᵀ = P⁻¹, (B, d, d); without meaning where there is none."""
+    """Lower triangular L with LLᵀ = P⁻¹, (B, d, d); meaningless if P is not positive definite."""
     diagonal = torch.diag_embed(precision.diagonal(dim1=-2, dim2=-1))
     turned = (precision + _RIDGE * diagonal).flip(-2, -1)
     upper = torch.linalg.cholesky_ex(turned).L.flip(-2, -1)  # UUᵀ = P

@@ -1,7 +1,7 @@
 """Hamiltonian Monte Carlo on any batched log density (Neal 2011, arXiv 1206.1901).
 
-Axis order: (n, B, d) — chains, images, latent dimensions. Every image has a step size of its own,
-so easy images do not wait for hard ones. Log densities are in nats and need no normalisation.
+Axis order: (n, B, d) — chains, images, latent dimensions. Every image has its own step size, so
+easy images do not wait for hard ones. Log densities are in nats and need no normalisation.
 """
 
 import copy
@@ -18,17 +18,17 @@ LogProb = Callable[[Tensor], Tensor]  # z (n, B, d) -> (n, B)
 
 TARGET_ACCEPTANCE = 0.75
 _FIRST_STEP = 0.1
-_JITTER = 0.2  # paths of one length can return to where they began (Neal 2011, §3.2)
+_JITTER = 0.2  # paths of equal length can return to their start (Neal 2011, §3.2)
 
 
 @dataclass(frozen=True)
 class ChainState:
-    """Where the chains are.
+    """Positions of the chains, with the density there.
 
     Attributes:
-        z: (n, B, d).
-        log_prob: the log density there, (n, B), in nats.
-        gradient: its gradient with respect to z, (n, B, d).
+        z: positions, (n, B, d).
+        log_prob: log density at z, (n, B), in nats.
+        gradient: gradient of the log density with respect to z, (n, B, d).
     """
 
     z: Tensor
@@ -37,7 +37,7 @@ class ChainState:
 
 
 def state_at(log_prob: LogProb, z: Tensor) -> ChainState:
-    """The log density and its gradient (by automatic differentiation) at z (n, B, d)."""
+    """Compute the log density and its gradient at z (n, B, d), by automatic differentiation."""
     z = z.detach().requires_grad_()
     with torch.enable_grad():
         value = log_prob(z)
@@ -53,18 +53,18 @@ def transition(
     leapfrog_steps: int,
     generator: torch.Generator | None = None,
 ) -> tuple[ChainState, Tensor]:
-    """One step of each chain: fresh momentum, a leapfrog path, the Metropolis test.
+    """Make one step of each chain: new momentum, a leapfrog path, the Metropolis test.
 
-    It leaves exp(log_prob) invariant and is reversible, as annealing needs. Each path takes its own
-    length at random, within 20 % of the step size given. A path that runs off to where the density
-    is NaN is refused.
+    The step leaves exp(log_prob) invariant and is reversible, as annealing needs. The step length
+    of each path is random, within 20 % of the given step size. A path that ends where the density
+    is NaN is rejected.
 
     Args:
         step_size: ε > 0 of each image, (B,).
-        leapfrog_steps: how many of length ε make the path.
+        leapfrog_steps: number of steps of length ε in a path.
 
     Returns:
-        The new state, and the probability with which each path was accepted, (n, B).
+        The new state, and the acceptance probability of each path, (n, B).
     """
     momentum = _randn_like(start.z, generator)
     length = step_size * (1 + _JITTER * (2 * _rand_like(start.log_prob, generator) - 1))
@@ -86,11 +86,11 @@ def transition(
 
 
 class StepSize:
-    """A step size for each image that moves towards a wanted acceptance (Robbins & Monro 1951).
+    """A step size for each image that adapts to a target acceptance (Robbins & Monro 1951).
 
-    log ε rises by m^(−0.6) · (mean acceptance − target) at the m-th update, and never by less than
-    ``floor`` times that difference, with which it can follow a density that changes. To be used
-    in a warm-up only: chains that choose their step size as they go have another invariant density.
+    log ε rises by m^(−0.6) · (mean acceptance − target) at the m-th update. The factor m^(−0.6)
+    never falls below ``floor``, so that the step size can follow a density that changes. For a
+    warm-up only: chains that adapt their step size have another invariant density.
     """
 
     def __init__(self, initial: Tensor, target: float = TARGET_ACCEPTANCE, floor: float = 0.0):
@@ -100,7 +100,7 @@ class StepSize:
         self._updates = 0
 
     def update(self, acceptance: Tensor) -> None:
-        """Take in the acceptance probabilities of one transition, (n, B)."""
+        """Adapt to the acceptance probabilities of one transition, (n, B)."""
         self._updates += 1
         rate = max(self._updates**-0.6, self._floor)
         self.value = self.value * (rate * (acceptance.mean(0) - self._target)).exp()
@@ -109,14 +109,15 @@ class StepSize:
 def split_r_hat(draws: Tensor) -> Tensor:
     """Split-R̂ (Gelman et al. 2013, *Bayesian Data Analysis*, §11.4), without rank-normalisation.
 
-    Each chain is cut in two; R̂ compares the variance between the halves with that within. Near 1
-    (below 1.01, say Vehtari et al. 2021) the chains agree; above, they have not mixed.
+    Each chain is cut in two. R̂ compares the variance between the halves with the variance within
+    them. If R̂ is near 1 (below 1.01: Vehtari et al. 2021), the chains agree; otherwise they have
+    not mixed.
 
     Args:
         draws: (S, chains, …).
 
     Returns:
-        R̂, of shape (…), float64. NaN for fewer than 4 draws, and where nothing ever moved.
+        R̂, of shape (…), float64. NaN for fewer than 4 draws, and if no chain ever moved.
     """
     half = len(draws) // 2
     if half < 2:
@@ -128,14 +129,14 @@ def split_r_hat(draws: Tensor) -> Tensor:
 
 
 class RunningChains:
-    """The chains so far. It does not change; :meth:`after` returns the next one.
+    """The chains so far. This object does not change; :meth:`after` returns a new one.
 
     Attributes:
-        state: where they are now.
+        state: current state of the chains.
         step_size: ε of each image, (B,).
-        transitions: how many were made, warm-up included.
-        warmup: how many of them only tune the step size.
-        most: how many draws there will be.
+        transitions: number of transitions so far, including the warm-up.
+        warmup: number of transitions that only tune the step size.
+        most: total number of draws.
     """
 
     def __init__(self, state: ChainState, step_size: Tensor, warmup: int, most: int) -> None:
@@ -149,7 +150,7 @@ class RunningChains:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1, warm-up included."""
+        """Share of the transitions that are done, 0 to 1, including the warm-up."""
         return self.transitions / (self.warmup + self.most)
 
     @property
@@ -167,13 +168,13 @@ class RunningChains:
         return split_r_hat(self.draws)
 
     def after(self, state: ChainState, acceptance: Tensor, step_size: Tensor) -> "RunningChains":
-        """The chains after one more transition."""
+        """Return the chains after one more transition."""
         later = copy.copy(self)
         later.state, later.step_size = state, step_size
         later.transitions += 1
         kept = later.transitions - self.warmup
         if kept > 0:
-            self._draws[kept - 1] = state.z.cpu()  # shared, but nobody reads beyond its own count
+            self._draws[kept - 1] = state.z.cpu()  # shared: each object reads only its own draws
             later._acceptance = self._acceptance + acceptance.cpu().double()
         return later
 
@@ -192,16 +193,16 @@ def hmc_steps(
 
     Args:
         log_prob: maps z (n, B, d) to (n, B), up to a constant.
-        start: where the chains start, (n, B, d).
-        draws: S, how many to keep of each chain.
-        warmup: transitions before, which tune the step size and are thrown away.
-        target: the acceptance probability to tune for.
+        start: first positions of the chains, (n, B, d).
+        draws: S, the number of draws of each chain.
+        warmup: number of discarded first transitions, which tune the step size.
+        target: target acceptance probability.
 
     Yields:
         The chains after each transition.
 
     Raises:
-        InvalidArgument: if a number is too small to work with.
+        InvalidArgument: if a number is below 1.
     """
     if min(draws, warmup, leapfrog_steps) < 1:
         raise InvalidArgument("HMC needs at least one draw, one warm-up transition and one step.")
@@ -227,10 +228,10 @@ def posterior_steps(
     leapfrog_steps: int = 10,
     seed: int = 0,
 ) -> Iterator[RunningChains]:
-    """Draws from the true posterior p(z|x) ∝ p(x|z) p(z) of images x (B, C, H, W).
+    """Draw from the true posterior p(z|x) ∝ p(x|z) p(z) of images x (B, C, H, W), in steps.
 
-    The chains start from draws of q(z|x). Where the posterior has several modes, those that q does
-    not reach may stay unseen, and chains in different modes show as R̂ well above 1.
+    The chains start from draws of q(z|x). If the posterior has several modes, the chains may miss
+    modes that q does not reach. Chains in different modes give R̂ well above 1.
 
     Yields and raises:
         As :func:`hmc_steps`.

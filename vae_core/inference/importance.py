@@ -22,23 +22,23 @@ from vae_core.model.vae import VAE
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 
 FEWEST_SAMPLES = 1000
-"""Before so many samples no standard error is believed."""
+"""Smallest number of samples for a reliable standard error."""
 _ENCODE_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class LogDensity:
-    """log p̂(x) for B images and how far to trust it; every attribute is (B,), float64, in nats.
+    """log p̂(x) of B images with diagnostics; every attribute is (B,), float64, in nats.
 
     Attributes:
         log_px: logsumexp_k log w_k − log K.
-        se: its standard error by the delta method, sqrt(Σ w̃_k² − 1/K); NaN for K = 1.
+        se: standard error of ``log_px`` by the delta method, sqrt(Σ w̃_k² − 1/K); NaN for K = 1.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
-        pareto_k: shape of the weights' tail; above 0.7, do not trust ``log_px``. −inf where all
-            weights are equal, NaN where K is too small to tell (below 25).
+        pareto_k: shape of the weights' tail; above 0.7, do not trust ``log_px``. −inf if all
+            weights are equal, NaN if K is too small (below 25).
         elbo: the mean of log w_k, note eq. (3).
         expected_log_likelihood: the mean of log p(x|z_k).
-        kl: KL(q ‖ p), in closed form where the family has one.
+        kl: KL(q ‖ p), in closed form if the family has one.
     """
 
     log_px: Tensor
@@ -56,12 +56,12 @@ class LogDensity:
 
 @dataclass(frozen=True)
 class ReachedDensity:
-    """What :func:`log_density_to` found for B images.
+    """Result of :func:`log_density_to` for B images.
 
     Attributes:
         density: the estimates and their diagnostics, each with its own K.
         samples: K of each image, (B,) int.
-        reached: whether the standard error asked for was reached, and can be believed, (B,) bool.
+        reached: whether the wanted standard error was reached and is reliable, (B,) bool.
     """
 
     density: LogDensity
@@ -79,21 +79,21 @@ def log_density(
 ) -> LogDensity:
     """Estimate log p(x) with K = ``n`` importance samples for each image.
 
-    The noise of an image follows from the seed and the image alone, so the same image gets the
-    same score whatever it is scored with.
+    The noise of an image depends only on the seed and the image, so an image gets the same score
+    whatever else is in the batch.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        n: K, 1 to 1,000,000. The decoder's activations take about 8 MB (on a GPU 256 MB) whatever
-            K and B are.
-        on_progress: called with the share that is done, 0 to 1.
-        proposal: what to draw from, of the same images, as
-            :func:`vae_core.inference.proposals.refine` makes it; the encoder's q(z|x) if None.
-            ``elbo`` and ``kl`` are of what is drawn from.
+        n: K, 1 to 1,000,000. The decoder's activations take about 8 MB (on a GPU 256 MB) for all
+            K and B.
+        on_progress: called with the share of the work that is done, 0 to 1.
+        proposal: the distribution of z for the same images, for example from
+            :func:`vae_core.inference.proposals.refine`; the encoder's q(z|x) if None. ``elbo`` and
+            ``kl`` belong to this distribution.
 
     Raises:
-        InvalidArgument: if n is out of range, or the images are not of the model's shape, or the
-            proposal is not of them.
+        InvalidArgument: if n is out of range, the images do not have the model's shape, or the
+            proposal was made for another number of images.
     """
     return sample_density(model, x, n, None, seed, on_progress, proposal).density
 
@@ -107,20 +107,21 @@ def log_density_to(
     on_progress: Callable[[float], None] | None = None,
     proposal: Proposal | None = None,
 ) -> ReachedDensity:
-    """Estimate log p(x) to a standard error, or say for which images it was not reached.
+    """Estimate log p(x) to a wanted standard error, or report the images that missed it.
 
-    The delta-method standard error is itself made from the weights: where their tail is heavy it
-    is too small, most of all before the largest weights have come. So it counts as reached only
-    from 1000 samples on and with k̂ ≤ 0.7; sampling goes on until all three hold or ``most``
-    samples are spent. An image gets just the samples that ``log_density`` gives it with that K and
-    seed, and one that is done costs no more time. Stopping at the first good look favours lucky
-    moments a little: a figure to quote is better made with a fixed K.
+    The delta-method standard error is computed from the weights. If their tail is heavy, it is too
+    small, especially before the largest weights were drawn. So it counts as reached only from 1000
+    samples on and with k̂ ≤ 0.7. Sampling continues until all three conditions hold or ``most``
+    samples are used. An image gets the same samples as from ``log_density`` with that K and seed,
+    and a finished image costs no more time. Because sampling stops at the first good moment, the
+    result is slightly biased: for a figure to quote, use a fixed K.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
-        se: the standard error wanted, nats.
-        most: the largest K, 1 to 1,000,000; below 1000 nothing can be reached.
-        on_progress: called with the share that is done, 0 to 1; it leaps as images are done early.
+        se: the wanted standard error, nats.
+        most: the largest K, 1 to 1,000,000; below 1000 no image can reach the standard error.
+        on_progress: called with the share of the work that is done, 0 to 1; it jumps when images
+            finish early.
         proposal: as for :func:`log_density`; a refined one
             (:mod:`vae_core.inference.proposals`) needs far fewer samples.
 
@@ -141,17 +142,17 @@ def sample_density(
     on_progress: Callable[[float], None] | None = None,
     proposal: Proposal | None = None,
 ) -> ReachedDensity:
-    """Estimate log p(x): :func:`log_density_to`, or :func:`log_density` where ``se`` is None.
+    """Estimate log p(x): :func:`log_density_to`, or :func:`log_density` if ``se`` is None.
 
-    Where ``se`` is None, every image gets ``most`` samples, and no image counts as reached.
+    If ``se`` is None, every image gets ``most`` samples, and no image counts as reached.
 
     Raises:
-        ValueError: as these do.
+        ValueError: as for these functions.
     """
     check_count(most)
     check_fits(proposal, x)
     if se is not None and not se > 0:
-        raise ValueError(f"The standard error asked for must be positive, not {se}.")
+        raise ValueError(f"The wanted standard error must be positive, not {se}.")
     result = _Results(len(x))
     group = max(1, rows_at_once(model) // min(most, samples_at_once(model)))
     encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))
@@ -167,9 +168,9 @@ def sample_density(
 
 
 class _Results:
-    """Results of all images, filled as they come.
+    """Table of the results of all images, filled as they come.
 
-    They are in one table: small tensors kept from each group would pin the memory between them.
+    One table is used because small tensors of each group would keep the memory fragmented.
     """
 
     def __init__(self, images: int) -> None:
@@ -185,7 +186,7 @@ class _Results:
         self._reached[images] = reached
 
     def share(self, waiting: Tensor, done: float) -> float:
-        """How much is done, where the images ``waiting`` are done to some part."""
+        """Share of the work that is done, if the images ``waiting`` are partly done."""
         return (int((self._samples > 0).sum()) + done * len(waiting)) / len(self._samples)
 
     def table(self) -> ReachedDensity:
@@ -202,9 +203,9 @@ def _sample_group(
     seed: int,
     result: _Results,
 ) -> Iterator[float]:
-    """Sample for the images ``waiting`` (indices into x) together, from q of these.
+    """Sample for the images ``waiting`` (indices into x) together, from their proposals q.
 
-    An image leaves when it is done. Yields the share of all images that is done, 0 to 1.
+    An image leaves the group when it is done. Yields the share of all images done, 0 to 1.
     """
     generators = {i: generator_of(x[i], seed, model.device) for i in waiting.tolist()}
     running = RunningDensity(most)
@@ -222,10 +223,10 @@ def _sample_group(
 
 
 def _reached(running: "RunningDensity", se: float | None, images: int) -> Tensor:
-    """Which images have reached the standard error ``se``, (B,) bool; none where it is None."""
+    """Mask of the images that have reached the standard error ``se``, (B,); empty for None."""
     if se is None or running.samples < FEWEST_SAMPLES or not (small := running.se <= se).any():
         return torch.zeros(images, dtype=torch.bool)
-    return small & (running.estimate().pareto_k <= TRUSTED_PARETO_K)  # NaN is not
+    return small & (running.estimate().pareto_k <= TRUSTED_PARETO_K)  # False for NaN
 
 
 def check_fits(proposal: Proposal | None, x: Tensor) -> None:
@@ -235,7 +236,9 @@ def check_fits(proposal: Proposal | None, x: Tensor) -> None:
         InvalidArgument: otherwise.
     """
     if proposal is not None and proposal.batch_size != len(x):
-        raise InvalidArgument(f"The proposal is of {proposal.batch_size} images, not of {len(x)}.")
+        raise InvalidArgument(
+            f"The proposal was made for {proposal.batch_size} images, not for {len(x)}."
+        )
 
 
 def check_count(n: int) -> None:
@@ -259,16 +262,16 @@ def log_density_steps(
     stops: Collection[int] = (),
     proposal: Proposal | None = None,
 ) -> Iterator["RunningDensity"]:
-    """log p̂(x) of a few images while the number of samples grows from 1 to K = ``n``.
+    """Estimate log p(x) of a few images while the number of samples grows from 1 to K = ``n``.
 
     Args:
         x: images, (B, C, H, W) in [0, 1], all of them in memory at once.
-        stops: numbers of samples to halt at, besides at the end of every chunk.
+        stops: numbers of samples to yield at, besides the end of every chunk.
         proposal: as for :func:`log_density`.
 
     Yields:
-        The estimate after each chunk of samples. The last one has all n, and is that of
-        :func:`log_density`.
+        The estimate after each chunk of samples. The last one has all n samples and equals the
+        result of :func:`log_density`.
 
     Raises:
         InvalidArgument: as :func:`log_density` does.
@@ -292,7 +295,7 @@ def log_density_steps(
 def sample_terms(
     model: VAE, x: Tensor, q: Proposal, count: int, generators: Sequence[torch.Generator]
 ) -> ElboTerms:
-    """The terms of ``count`` more samples of each image, each from its own generator."""
+    """Draw ``count`` more samples for each image, with its own generator, and evaluate them."""
     noise = [_noise(count, model, x.dtype, g) for g in generators]
     path = q.path(torch.stack(noise, 1))
     at_once = max(1, rows_at_once(model) // len(x))
@@ -310,13 +313,13 @@ class RunningDensity:
     def __init__(self, most: int) -> None:
         self.samples, self.most = 0, most
         self._keep = tail_length(most) + 1
-        self._log_sums: list[Tensor] = []  # of w, then of w²
-        self._sums: list[Tensor] = []  # of log w, log p(x|z), KL
+        self._log_sums: list[Tensor] = []  # log Σ w and log Σ w²
+        self._sums: list[Tensor] = []  # sums of log w, log p(x|z) and KL
         self._tail = torch.empty(0)
 
     def add(self, log_w: Tensor, log_px_z: Tensor, kl: Tensor) -> None:
-        """Take in more samples: log w, log p(x|z) and KL, (n, B) each."""
-        if log_w.device.type == "mps":  # which has no float64
+        """Add samples: log w, log p(x|z) and KL, (n, B) each."""
+        if log_w.device.type == "mps":  # Apple GPUs have no float64
             log_w, log_px_z, kl = log_w.cpu(), log_px_z.cpu(), kl.cpu()
         log_w = log_w.double()
         self.samples += len(log_w)
@@ -333,7 +336,7 @@ class RunningDensity:
         return log_w.topk(min(self._keep, len(log_w)), dim=0).values
 
     def images(self, chosen: Tensor) -> "RunningDensity":
-        """The same for some of the images, by a mask or indices; this one is left as it is."""
+        """Return a copy for some of the images, given by a mask or indices."""
         rest = copy.copy(self)
         chosen = chosen.to(self._tail.device)
         rest._log_sums = [total[chosen] for total in self._log_sums]
@@ -343,7 +346,7 @@ class RunningDensity:
 
     @property
     def share(self) -> float:
-        """The share of the samples that is drawn, 0 to 1."""
+        """Share of the samples that are drawn, 0 to 1."""
         return self.samples / self.most
 
     @property
@@ -353,7 +356,7 @@ class RunningDensity:
 
     @property
     def se(self) -> Tensor:
-        """Its standard error so far, (B,), in nats: NaN for one sample, which has no spread."""
+        """Standard error of log p̂(x) so far, (B,), in nats; NaN for one sample."""
         if self.samples == 1:
             return torch.full_like(self.log_px, torch.nan)
         return (self._sum_of_squares().cpu() - 1 / self.samples).clamp_min(0).sqrt()
@@ -364,7 +367,7 @@ class RunningDensity:
         return (log_sum_squares - 2 * log_sum).exp()
 
     def estimate(self) -> LogDensity:
-        """The estimate so far with all its diagnostics."""
+        """Compute the estimate so far with all diagnostics."""
         elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
         return LogDensity(
             log_px=self.log_px,

@@ -1,7 +1,7 @@
-"""The methods of inference for one image and one trained decoder, in one table.
+"""The table of inference methods for one image and one trained decoder.
 
-Each runs as an iterator of states that a page can draw, go on with or stop. A new method is one
-function from a :class:`Task` to states, and one line in :data:`METHODS`. All values in nats.
+Each method is an iterator of states. A page can draw a state, continue or stop. To add a method,
+write a function from a :class:`Task` to states and a line in :data:`METHODS`. All values in nats.
 """
 
 import time
@@ -37,7 +37,7 @@ _GRID_LINES = 401
 
 @dataclass(frozen=True)
 class Task:
-    """One image x (1, C, H, W), one model, and how many draws of z are wanted."""
+    """One image x (1, C, H, W), one model, and the wanted number of draws of z."""
 
     model: VAE
     x: Tensor
@@ -47,16 +47,16 @@ class Task:
 
 @dataclass(frozen=True)
 class State:
-    """Where a method stands.
+    """State of a method.
 
     Attributes:
-        draws: of the z that the method takes for p(z|x), (n, d), on the CPU; HMC has fewer at first
-            and none in its warm-up.
-        share: how much is done, 0 to 1.
-        value: what :attr:`Method.kind` says: a lower bound of log p(x), an estimate that may exceed
-            it, or log p(x) itself; None where the method gives none.
-        error: of ``value``: its standard error, or an error bound for quadrature.
-        diagnostics: names and numbers of what tells whether to trust it.
+        draws: draws of z from the method's approximation of p(z|x), (n, d), on the CPU; HMC has
+            fewer at first, and none in its warm-up.
+        share: share of the work that is done, 0 to 1.
+        value: a lower bound of log p(x), an estimate that may exceed log p(x), or log p(x) itself,
+            as :attr:`Method.kind` says; None if the method gives no value.
+        error: standard error of ``value``, or an error bound for quadrature.
+        diagnostics: numbers by name that show whether the result can be trusted.
         seconds: time spent in the method so far.
     """
 
@@ -77,12 +77,12 @@ class Method:
     """A line of the table.
 
     Attributes:
-        title: what a page calls it.
-        about: what it is, in a sentence.
-        kind: what its value is: ``"bound"`` an ELBO, ``"estimate"`` of an ELBO that may exceed
-            log p(x), ``"exact"`` log p(x), ``"draws"`` no value.
+        title: name on pages.
+        about: description in a sentence.
+        kind: kind of the value: ``"bound"`` for an ELBO, ``"estimate"`` for an estimate of an ELBO
+            that may exceed log p(x), ``"exact"`` for log p(x), ``"draws"`` for no value.
         run: the method.
-        obstacle: why a model is not for it, or None.
+        obstacle: returns why the method cannot be used with a model, or None.
     """
 
     name: str
@@ -98,11 +98,11 @@ def infer(name: str, model: VAE, x: Tensor, draws: int = 1000, seed: int = 0) ->
 
     Args:
         x: the image, (1, C, H, W) in [0, 1].
-        draws: how many draws of z, at least 2.
+        draws: number of draws of z, at least 2.
 
     Raises:
-        InvalidArgument: for an unknown method, one that this model is not for, or other than one
-            image.
+        InvalidArgument: if the method is unknown or cannot be used with this model, or there is
+            not exactly one image.
     """
     check_choice("The method", name, METHODS)
     if len(x) != 1 or draws < 2:
@@ -114,12 +114,12 @@ def infer(name: str, model: VAE, x: Tensor, draws: int = 1000, seed: int = 0) ->
 
 
 def available(model: VAE) -> list[Method]:
-    """The methods that can be used with this model, in the order of the table."""
+    """List the methods that can be used with this model, in the order of the table."""
     return [method for method in METHODS.values() if method.obstacle(model) is None]
 
 
 def _timed(states: Iterator[State]) -> Iterator[State]:
-    """Adds up the time inside the method, not that of whoever looks at the states."""
+    """Add the time spent in the method to each state, without the time of the caller."""
     seconds = 0.0
     while True:
         began = time.perf_counter()
@@ -156,7 +156,7 @@ def _fitted(task: Task, fits: Iterator[Fit]) -> Iterator[State]:
 
 @torch.no_grad()
 def _measured(task: Task, q: Posterior, share: float, diagnostics: Mapping[str, float]) -> State:
-    """Draws of q and their ELBO, from noise that nothing was fitted with."""
+    """Draw from q and estimate its ELBO, with noise that no fit has used."""
     epsilon = fresh_noise(task.model, task.x, task.draws, task.seed)
     value, error = monte_carlo(log_weights(task.model, task.x, q, epsilon).double())
     draws = q.path(epsilon).z[:, 0].cpu()
@@ -191,7 +191,7 @@ def _quadrature(task: Task) -> Iterator[State]:
 
 
 def _draws_from(grid: PosteriorGrid, n: int, seed: int) -> Tensor:
-    """Grid points drawn by their density, each moved within its cell, (n, d)."""
+    """Draw grid points by their density and move each within its cell, (n, d)."""
     random = torch.Generator().manual_seed(seed)
     weights = grid.log_density.flatten().softmax(0)
     chosen = torch.multinomial(weights, n, replacement=True, generator=random)
@@ -234,7 +234,7 @@ METHODS: Mapping[str, Method] = {
         Method(
             "refitted",
             "q(z|x) refitted to the image",
-            "The same family, its own parameters optimised for this image from the encoder's on.",
+            "The same family with parameters optimised for this image, starting from the encoder.",
             "bound",
             _refitted,
         ),
@@ -242,43 +242,43 @@ METHODS: Mapping[str, Method] = {
             "gauss-newton",
             "Gauss–Newton",
             "A Gaussian with full covariance after a few variational Gauss–Newton steps from the "
-            "encoder's q or a better guess: what scores draw from, with longer tails.",
+            "encoder's q or a better guess. Scores use it as their proposal, with longer tails.",
             "bound",
             _gauss_newton,
         ),
         Method(
             "svi-mean-field",
             "Mean-field SVI",
-            "A Gaussian with independent dimensions, fitted to this image alone from the prior on.",
+            "A Gaussian with independent dimensions, fitted to this image, starting at the prior.",
             "bound",
             partial(_svi, "mean-field"),
         ),
         Method(
             "svi-full",
             "Full-covariance SVI",
-            "A Gaussian with full covariance, fitted to this image alone from the prior on.",
+            "A Gaussian with full covariance, fitted to this image, starting at the prior.",
             "bound",
             partial(_svi, "full"),
         ),
         Method(
             "hmc",
             "Hamiltonian Monte Carlo",
-            "Markov chains whose draws follow the true posterior, once they have mixed.",
+            "Markov chains whose draws follow the true posterior after they have mixed.",
             "draws",
             _hmc,
         ),
         Method(
             "avb",
             "Adversarial (AVB)",
-            "Draws from a net, their density learned by a discriminator: its ELBO is an estimate "
-            "that may exceed log p(x).",
+            "Draws from a net, whose density is learned by a discriminator. The ELBO is an "
+            "estimate that may exceed log p(x).",
             "estimate",
             _adversarial,
         ),
         Method(
             "quadrature",
             "Exact, by quadrature",
-            "The true posterior itself, summed over a grid of z; for d = 1 and 2.",
+            "The true posterior, computed on a grid of z, for d = 1 and 2.",
             "exact",
             _quadrature,
             _too_many_dimensions,
@@ -286,7 +286,7 @@ METHODS: Mapping[str, Method] = {
         Method(
             "closed-form",
             "Exact, in closed form",
-            "The true posterior of a linear decoder with Gaussian pixels, a Gaussian itself.",
+            "The true posterior of a linear decoder with Gaussian pixels, which is a Gaussian.",
             "exact",
             _closed_form,
             _not_linear_gaussian,

@@ -1,7 +1,7 @@
 """Pareto k̂ of importance weights (Vehtari et al., arXiv 1507.02646).
 
-The largest weights are fitted with a generalised Pareto distribution; its shape k̂ tells how heavy
-their tail is. Above 0.7 the importance-sampling estimate should not be trusted.
+A generalised Pareto distribution is fitted to the largest weights. Its shape k̂ says how heavy
+their tail is. If k̂ is above 0.7, the importance-sampling estimate should not be trusted.
 """
 
 import math
@@ -10,33 +10,33 @@ import torch
 from torch import Tensor
 
 TRUSTED_PARETO_K = 0.7
-TRUSTED_ESS = 30.0  # effective draws; of fewer, any one may decide everything, and hide the tail
-_PRIOR_WEIGHT = 10  # draws' worth of prior belief in k = 0.5 (their appendix C)
+TRUSTED_ESS = 30.0  # with fewer effective draws, one draw may dominate and hide the tail
+_PRIOR_WEIGHT = 10  # weight of the prior belief in k = 0.5, in draws (their appendix C)
 
 
 def trustworthy(pareto_k: float, ess: float) -> bool:
-    """Whether an estimate may be believed, by the tail of its weights and the draws they are worth.
+    """Whether an estimate can be trusted, by the tail of its weights and the ESS.
 
-    k̂ is fitted to the draws there are: where q hardly ever looks, it knows nothing of the tail.
+    k̂ is fitted to the draws. It cannot see a tail in a region where q has hardly any draws.
     """
     return pareto_k == -math.inf or (pareto_k <= TRUSTED_PARETO_K and ess >= TRUSTED_ESS)
 
 
 def tail_length(samples: int) -> int:
-    """How many of the largest weights the fit uses: ⌈min(K/5, 3√K)⌉."""
+    """Number of the largest weights that the fit uses: ⌈min(K/5, 3√K)⌉."""
     return math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
 
 
 def pareto_k(log_weights: Tensor) -> Tensor:
-    """k̂ for each column of the largest log weights.
+    """Compute k̂ for each column of the largest log weights.
 
     Args:
         log_weights: the ``tail_length(K) + 1`` largest log weights of each image, largest first,
             shape (M + 1, B). The last row is the threshold.
 
     Returns:
-        k̂, shape (B,), float64. −inf where all weights are equal (no tail at all), NaN where
-        fewer than five weights make up the tail.
+        k̂, shape (B,), float64. −inf if all weights are equal (no tail), NaN if the tail has fewer
+        than five weights.
     """
     tail, threshold = log_weights[:-1].double(), log_weights[-1:].double()
     if tail.shape[0] < 5:
@@ -51,7 +51,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
 
 
 def _fit_shape(x: Tensor) -> Tensor:
-    """The shape of a generalised Pareto by Zhang & Stephens (2009), x (M, B) sorted ascending."""
+    """Fit the shape of a generalised Pareto (Zhang & Stephens 2009), x (M, B) sorted ascending."""
     count = x.shape[0]
     grid = 30 + int(math.sqrt(count))
     quartile = x[int(count / 4 + 0.5) - 1]

@@ -1,13 +1,12 @@
-"""What to draw from to estimate p(x): the encoder's q(z|x), refined for each image by itself.
+"""Proposal distributions for importance sampling: the encoder's q(z|x), refined for each image.
 
-The encoder guesses the posteriors of all images, and often poorly: importance sampling then needs
-many draws, and of an image unlike the training data it may miss most of p(x) with all of them. A
-Gaussian fitted to the one image (:mod:`vae_core.inference.gauss_newton`) needs a tenth to a
-fiftieth of the
-draws, and takes as long to fit as one to four thousand of them.
+The encoder's guess of a posterior is often poor. Importance sampling then needs many draws, and for
+an image unlike the training data it may miss most of p(x) even so. A Gaussian fitted to one image
+(:mod:`vae_core.inference.gauss_newton`) needs a tenth to a fiftieth of the draws. The fit takes as
+long as one to four thousand draws.
 
-What a proposal is made with is drawn apart from what p(x) is estimated with, so p̂(x) is unbiased.
-Shapes: images x are (B, C, H, W), latents (n, B, d).
+The random numbers used to fit a proposal are independent of those used to estimate p(x), so p̂(x)
+is unbiased. Shapes: images x are (B, C, H, W), latents (n, B, d).
 """
 
 from collections.abc import Callable, Mapping
@@ -33,20 +32,21 @@ from vae_core.model.posteriors import GaussianPosterior, Path, Posterior, Propos
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
 
-_DRAWS = 4  # at each step of the fit; half of them mirror the others
-_GROUPS, _TRIALS = 8, 8  # draws by which the Gaussian and the encoder's q are compared
+_DRAWS = 4  # per step of the fit; half of them mirror the others
+_GROUPS, _TRIALS = 8, 8  # numbers of draws to compare the Gaussian with the encoder's q
 _PRIOR_DRAWS = 128
-_MUCH, _LUCKY = 1.0, 4.0  # nats, and an effective number of draws, that tell of a missed mode
+_MUCH, _LUCKY = 1.0, 4.0  # difference in nats, and ESS, above which a mode counts as missed
 _AT_ONCE = 20
-_APART = 0x9E3779B9  # sets the generators here apart from those of the estimate
+_APART = 0x9E3779B9  # makes the generators here differ from those of the estimate
 
 
 @dataclass(frozen=True)
 class StretchedGaussian(Proposal):
     """μ + L g(ε), where g(ε) = ε (1 + a ‖ε‖²/d) stretches a Gaussian's tails.
 
-    A true posterior often has longer tails than any Gaussian near it, and importance weights then
-    have no variance. In many dimensions ‖ε‖² is about d, and g widens every draw alike.
+    A true posterior often has longer tails than a Gaussian near it; then the variance of the
+    importance weights is infinite. In many dimensions ‖ε‖² is about d, and g widens all draws
+    equally.
 
     Attributes:
         gaussian: N(μ, LLᵀ) for B images.
@@ -82,16 +82,17 @@ SETTINGS = {
     "stretch": StretchedGaussian.stretch,
     **FIT_SETTINGS,
 }
-"""What a refined proposal depends on besides its image: scores compare where these are the same."""
+"""Settings of refined proposals. Scores can be compared only if these settings are the same."""
 
 
 @dataclass(frozen=True)
 class RefinedProposal(Proposal):
-    """For each image the better of two: a Gaussian fitted to it alone, or the encoder's q(z|x).
+    """The better of two proposals for each image: a fitted Gaussian or the encoder's q(z|x).
 
     Attributes:
-        fitted, encoder: both, for all B images.
-        is_fitted: where the first is meant, (B,) bool.
+        fitted: Gaussians fitted to each of the B images.
+        encoder: the encoder's q(z|x) of all images.
+        is_fitted: mask of the images that use ``fitted``, (B,).
     """
 
     fitted: StretchedGaussian
@@ -106,7 +107,7 @@ class RefinedProposal(Proposal):
         return self.fitted.noise(n, generator)
 
     def path(self, epsilon: Tensor) -> Path:
-        """The draws; the stages of a flow are left out where some images have none."""
+        """Transform noise to draws; if some images use the Gaussian, without stages of a flow."""
         if self.is_fitted.all():
             return self.fitted.path(epsilon)
         if not self.is_fitted.any():
@@ -120,7 +121,7 @@ class RefinedProposal(Proposal):
         )
 
     def _of(self, fitted: Tensor, encoder: Tensor) -> Tensor:
-        """From (n, B) or (n, B, d) of each."""
+        """Select the values of each image from (n, B) or (n, B, d) of both proposals."""
         chosen = self.is_fitted if fitted.ndim == 2 else self.is_fitted[:, None]
         return torch.where(chosen, fitted, encoder)
 
@@ -129,22 +130,22 @@ class RefinedProposal(Proposal):
 def refine(
     model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None = None
 ) -> RefinedProposal:
-    """A proposal for each image, for :func:`vae_core.inference.importance.log_density`.
+    """Make a proposal for each image, for :func:`vae_core.inference.importance.log_density`.
 
-    A Gaussian has one mode and no bends, so the encoder's q stays where some draws from each give
-    it the higher bound of log p(x), as they may a flow in few dimensions. Where p(z|x) has several
-    modes, the estimate may lack those that were not found, and its diagnostics do not show it. A
-    2×200 MLP with d = 50 takes about 12 ms an image on a CPU core, a residual convolutional net
-    0.3 s.
+    A Gaussian has one mode and a simple shape. So the encoder's q is kept if some draws from both
+    give q the higher bound of log p(x), for example for a flow in few dimensions. If p(z|x) has
+    several modes, the estimate may lack modes that were not found, and the diagnostics do not show
+    this. A 2×200 MLP with d = 50 takes about 12 ms per image on a CPU core, a residual
+    convolutional net 0.3 s.
 
     Args:
-        x: images, (B, C, H, W) in [0, 1]. The result takes d² floats of memory an image.
-        seed: the draws follow from it and from the image alone.
-        posterior: the encoder's q(z|x) of these images, where it is known already.
+        x: images, (B, C, H, W) in [0, 1]. The result takes d² floats of memory per image.
+        seed: the draws depend only on the seed and the image.
+        posterior: the encoder's q(z|x) of these images, if already computed.
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape, or the posterior is of another
-            number of images.
+        InvalidArgument: if the images do not have the model's shape, or the posterior was made for
+            another number of images.
     """
     x = x.to(model.device)
     check_fits(posterior, x)
@@ -172,10 +173,10 @@ def refined_log_density(
 ) -> LogDensity:
     """:func:`vae_core.inference.importance.log_density` with a refined proposal for each image.
 
-    The memory it takes does not grow with the number of images.
+    Memory does not grow with the number of images.
 
     Raises:
-        InvalidArgument: as it does.
+        InvalidArgument: as for that function.
     """
     return _refined_density(model, x, n, None, seed, on_progress).density
 
@@ -191,7 +192,7 @@ def refined_log_density_to(
     """:func:`vae_core.inference.importance.log_density_to` with a refined proposal for each image.
 
     Raises:
-        ValueError: as it does.
+        ValueError: as for that function.
     """
     return _refined_density(model, x, most, se, seed, on_progress)
 
@@ -217,34 +218,34 @@ ESTIMATES: Mapping[ProposalName, Callable[..., LogDensity]] = {
     "encoder": log_density,
     "refined": refined_log_density,
 }
-"""Estimates of log p(x) by what they draw from, called as (model, x, K, seed, on_progress)."""
+"""Estimates of log p(x) by the name of the proposal, called as (model, x, K, seed, on_progress)."""
 
 ESTIMATES_TO: Mapping[ProposalName, Callable[..., ReachedDensity]] = {
     "encoder": log_density_to,
     "refined": refined_log_density_to,
 }
-"""The same to a standard error, called as (model, x, se, largest K, seed, on_progress)."""
+"""Estimates to a standard error, called as (model, x, se, largest K, seed, on_progress)."""
 
 
 def _refine(
     model: VAE, x: Tensor, encoder: Posterior, seed: int
 ) -> tuple[GaussianPosterior, Tensor]:
-    """The Gaussian of one image x (1, C, H, W), and whether it is better than the encoder's q.
+    """Fit the Gaussian of one image x (1, C, H, W); and tell whether it is better than q.
 
-    One at a time, encoded alone as well: rounding, which depends on what is computed together,
-    would be magnified.
+    The image is fitted and encoded alone, because rounding depends on the batch and the fit would
+    magnify it.
     """
     noise = _Noise(model, x, seed)
     start = _start(model, x, encoder.path(noise.mirrored(_DRAWS)).z, noise)
     gaussian = fitted_gaussian(model, x, start, lambda: noise.mirrored(_DRAWS))
     both = StretchedGaussian(gaussian), encoder
     own, others = (_log_weights(model, x, q, noise(_GROUPS * _TRIALS)) for q in both)
-    # NaN, where the fit failed, is not better.
-    return gaussian, ((_bound(own) > _bound(others)) & ~_missed(own, others))[0]
+    better = _bound(own) > _bound(others)  # False for NaN, when the fit failed
+    return gaussian, (better & ~_has_missed_a_mode(own, others))[0]
 
 
 class _Noise:
-    """Random numbers for one image, from a generator of its own."""
+    """Random numbers for one image, from its own generator."""
 
     def __init__(self, model: VAE, x: Tensor, seed: int) -> None:
         self._generator = generator_of(x[0], seed ^ _APART, model.device)
@@ -260,14 +261,17 @@ class _Noise:
         return self._prior.sample((n, 1), self._generator).to(self._like)
 
     def mirrored(self, n: int) -> Tensor:
-        """The same for an even n, the second half being the first with its sign turned."""
+        """ε and −ε, (n, 1, d), for an even n."""
         half = self(n // 2)
         return torch.cat([half, -half])
 
 
 def _start(model: VAE, x: Tensor, draws: Tensor, noise: _Noise) -> Tensor:
-    """Where to begin, (n, 1, d): the encoder's draws, or for an image it misjudges the best of many
-    draws from the prior, which in few dimensions find the highest mode."""
+    """Starting points of the fit, (n, 1, d): the encoder's draws, or the best draw from the prior.
+
+    In few dimensions, many draws from the prior find the highest mode of an image that the encoder
+    misjudges.
+    """
     others = noise.prior_draws(_PRIOR_DRAWS)
     heights = model.log_joint(x, torch.cat([draws, others]))[:, 0]
     best = int(heights.nan_to_num(nan=-torch.inf).argmax())
@@ -275,18 +279,20 @@ def _start(model: VAE, x: Tensor, draws: Tensor, noise: _Noise) -> Tensor:
 
 
 def _log_weights(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> Tensor:
-    """log w at draws from q, from noise ε (n, B, d): (n, B), in nats."""
+    """log w at the draws of q for noise ε (n, B, d): (n, B), in nats."""
     return elbo_terms_at(model, x, q, epsilon).joint_form
 
 
 def _bound(log_w: Tensor) -> Tensor:
-    """log p(x) bounded by a few draws at a time (Burda et al. 2016), up to a constant, (B,)."""
+    """Lower bound on log p(x) from groups of draws (Burda et al. 2016), up to a constant, (B,)."""
     return log_w.unflatten(0, (_GROUPS, _TRIALS)).logsumexp(1).mean(0)
 
 
-def _missed(log_w: Tensor, others: Tensor) -> Tensor:
-    """Whether others' weights add up to much more, and not by one lucky draw: they know of a mode
-    that the first does not, (B,) bool."""
+def _has_missed_a_mode(log_w: Tensor, others: Tensor) -> Tensor:
+    """Whether the other proposal finds clearly more mass, supported by several draws, (B,) bool.
+
+    The first proposal has then probably missed a mode.
+    """
     total = others.logsumexp(0)
     ess = (2 * total - (2 * others).logsumexp(0)).exp()
     return (total > log_w.logsumexp(0) + _MUCH) & (ess > _LUCKY)

@@ -1,10 +1,10 @@
 """log p(x) = log ∫ p(x|z) p(z) dz and the true posterior p(z|x) by quadrature, for d = 1 and 2.
 
-First one grid over the prior, whose decoded latents serve all images; then, for each image, finer
-grids over the box that holds its mass. The rule is the trapezoid's, which converges faster than
-any power of the spacing where the integrand is smooth and vanishes at the border (Trefethen &
-Weideman 2014). The error is judged by leaving out every other grid line in all ways, and by what
-lies outside the box. All values are in nats.
+The first grid covers the prior, and its decoded latents serve all images. Then each image gets
+finer grids over the box that contains its mass. The trapezoidal rule converges faster than any
+power of the spacing if the integrand is smooth and vanishes at the border (Trefethen & Weideman
+2014). The error is estimated by leaving out every other grid line in all ways, and from the mass
+outside the box. All values are in nats.
 
 Inside, a grid has shape (G, B): points, images; a box is a pair of corners, (B, d) each.
 """
@@ -22,16 +22,16 @@ from vae_core.basics.errors import InvalidArgument
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once
 from vae_core.model.vae import VAE
 
-_HALF_WIDTH = 8.0  # of the first grid, in sd of the prior; a normal's mass beyond is 1e-15
-_FIRST_LINES = {1: 2001, 2: 161}  # of the first grid, by axis
-_BOX_LINES = {1: 257, 2: 65}  # of the grids that look for the box
+_HALF_WIDTH = 8.0  # half width of the first grid, in sd of the prior; the mass beyond is 1e-15
+_FIRST_LINES = {1: 2001, 2: 161}  # lines per axis of the first grid, by d
+_BOX_LINES = {1: 257, 2: 65}  # lines per axis of the grids that find the box
 _MOST_LINES = {1: 65_537, 2: 1025}
 _NEGLIGIBLE = 20.0  # nats below the peak: outside the box
-_SHRINKS = 0.6  # a new box larger than this share of the old one is not worth another look
-_REACH = 4.0  # how far to go on where the mass touches the border
+_SHRINKS = 0.6  # if a new box is larger than this share of the old one, the search ends
+_REACH = 4.0  # how far the box grows if the mass touches the border
 _MOST_BOXES = 12
 _SHOWN = 9.0  # nats below the peak: outside the picture
-_SAFETY = 2.0  # a grid too coarse for its integrand can change little by luck
+_SAFETY = 2.0  # on a grid that is too coarse, the change can be small by luck
 _IMAGES_AT_ONCE = 16
 
 
@@ -41,12 +41,12 @@ class Quadrature:
 
     Attributes:
         log_px: (B,).
-        error: twice the most that changes when every other grid line is left out, plus the share
-            of the mass that lies outside the box or at its border, (B,). What no grid saw is not
-            in it: a second peak much narrower than the first grid's spacing (0.1 for d = 2, 0.008
-            for d = 1).
+        error: twice the largest change when every other grid line is left out, plus the share of
+            the mass outside the box or at its border, (B,). It cannot include what no grid saw: a
+            second peak much narrower than the spacing of the first grid (0.1 for d = 2, 0.008 for
+            d = 1).
         reached: whether the error is within the tolerance, (B,) bool.
-        low, high: the corners of the box that holds the mass of p(z|x), (B, d).
+        low, high: corners of the box that contains the mass of p(z|x), (B, d).
     """
 
     log_px: Tensor
@@ -64,7 +64,7 @@ class PosteriorGrid:
         axes: z_1 (and z_2) of the grid lines, (n,) each.
         log_density: log p(z|x), (n,) or (n, n), the entry [i, j] at z = (axes[0][i], axes[1][j]).
         log_px: log p(x), nats.
-        error: of ``log_px``, nats.
+        error: error of ``log_px``, nats.
     """
 
     axes: tuple[Tensor, ...]
@@ -74,16 +74,16 @@ class PosteriorGrid:
 
     @property
     def density(self) -> Tensor:
-        """p(z|x), of the shape of ``log_density``."""
+        """p(z|x), with the shape of ``log_density``."""
         return self.log_density.exp()
 
     @property
     def cell(self) -> float:
-        """The length or area that belongs to a grid point."""
+        """Length or area of a grid cell."""
         return torch.stack([axis[1] - axis[0] for axis in self.axes]).prod().item()
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean (d,) and covariance (d, d) of p(z|x), from the part of it that the grid shows."""
+        """Mean (d,) and covariance (d, d) of p(z|x), from the part on the grid."""
         points = torch.stack(torch.meshgrid(*self.axes, indexing="ij"), -1).flatten(0, -2)
         weights = self.log_density.flatten().softmax(0)[:, None]
         mean = (weights * points).sum(0)
@@ -91,8 +91,10 @@ class PosteriorGrid:
         return mean, (weights * centred).T @ centred
 
     def level(self, mass: float) -> float:
-        """The density on the border of the smallest region that holds this share of the mass,
-        0 < mass < 1: the contour of a highest-density region."""
+        """Density on the border of the highest-density region with this share of the mass.
+
+        Requires 0 < mass < 1.
+        """
         ordered = self.log_density.flatten().sort(descending=True).values
         within = (ordered.exp() * self.cell).cumsum(0)
         last = min(int((within < mass).sum()), len(ordered) - 1)
@@ -106,17 +108,17 @@ def quadrature(
     tolerance: float = 1e-3,
     on_progress: Callable[[float], None] | None = None,
 ) -> Quadrature:
-    """log p(x) of images x (B, C, H, W) to an error of ``tolerance`` nats, for d ≤ 2.
+    """Compute log p(x) of images x (B, C, H, W) to an error of ``tolerance`` nats, for d ≤ 2.
 
-    Grids are refined to at most 1025 × 1025 points an image (65,537 for d = 1); where that is not
-    enough, ``reached`` says so. Memory does not grow with B.
+    Grids are refined to at most 1025 × 1025 points per image (65,537 for d = 1). If that is not
+    enough, ``reached`` is False. Memory does not grow with B.
 
     Args:
         on_progress: called with the share of the images that is done, 0 to 1.
 
     Raises:
-        InvalidArgument: if the model has d > 2, the tolerance is not positive or the images are
-            not of the model's shape.
+        InvalidArgument: if the model has d > 2, the tolerance is not positive or the images do not
+            have the model's shape.
     """
     _check(model)
     model.check_images(x)
@@ -139,13 +141,13 @@ def posterior_grid(
     box: tuple[Tensor, Tensor] | None = None,
     tolerance: float = 1e-3,
 ) -> PosteriorGrid:
-    """p(z|x) of one image x (1, C, H, W) on a grid to draw, normalised by :func:`quadrature`.
+    """Compute p(z|x) of one image x (1, C, H, W) on a grid, normalised by :func:`quadrature`.
 
     Args:
-        lines: grid lines of each axis, at least 2.
-        box: lower and upper corner, (d,) each, of the part to show; None takes what lies within
+        lines: grid lines per axis, at least 2.
+        box: lower and upper corner, (d,) each, of the part to show; None means the part within
             9 nats of the peak.
-        tolerance: wanted for log p(x), nats.
+        tolerance: wanted error of log p(x), nats.
 
     Raises:
         InvalidArgument: if there is not one image, d > 2, or fewer than two lines.
@@ -163,7 +165,7 @@ def posterior_grid(
 
 
 def _shown_box(model: VAE, x: Tensor, exact: Quadrature) -> tuple[Tensor, Tensor]:
-    """The part of the box of one image that is worth drawing: two corners (d,)."""
+    """Find the part of the box of one image that is worth drawing: two corners (d,)."""
     lines = _BOX_LINES[model.config.latent_size]
     points = _points(exact.low, exact.high, lines)
     low, high, *_ = _box(points, _log_joint(model, x, points), lines, _SHOWN)
@@ -182,14 +184,14 @@ def _nothing(size: int) -> Quadrature:
 
 
 def _points(low: Tensor, high: Tensor, lines: int) -> Tensor:
-    """A grid of lines^d points over each box, (G, B, d), float64."""
+    """Make a grid of lines^d points over each box, (G, B, d), float64."""
     share = torch.linspace(0, 1, lines, dtype=torch.float64)
     shares = torch.cartesian_prod(*[share] * low.shape[1]).view(-1, 1, low.shape[1])
     return low + shares * (high - low)
 
 
 def _log_joint(model: VAE, x: Tensor, z: Tensor) -> Tensor:
-    """log p(x, z), (G, B), at points of every image (G, B, d) or shared by all (G, 1, d)."""
+    """log p(x, z), (G, B), at points of each image (G, B, d) or shared points (G, 1, d)."""
     pixels = FLOATS_AT_ONCE // (len(x) * model.config.pixels)
     at_once = max(1, min(rows_at_once(model) // z.shape[1], pixels))
     blocks = (block.to(x.device, x.dtype) for block in z.split(at_once))
@@ -198,7 +200,7 @@ def _log_joint(model: VAE, x: Tensor, z: Tensor) -> Tensor:
 
 
 def _find_boxes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The box that holds the mass of each image's posterior, and the share left outside, (B,)."""
+    """Find the box with the mass of each image's posterior, and the share outside it, (B,)."""
     size = model.config.latent_size
     centre, scale = (each.cpu().double()[None] for each in model.prior.moments())
     lines = _FIRST_LINES[size]
@@ -219,13 +221,13 @@ def _find_boxes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _box(
     points: Tensor, values: Tensor, lines: int, within: float = _NEGLIGIBLE
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The box around the points less than ``within`` nats below the peak.
+    """Find the box around the points less than ``within`` nats below the peak.
 
-    It is two lines wider on each side, and much wider where the mass touches the border.
+    The box is two lines wider on each side, and much wider where the mass touches the border.
 
     Returns:
-        Its corners, (B, d) each; the share of the mass outside, (B,); and whether it deserves
-        another look, being much smaller than the grid or reaching out of it, (B,) bool.
+        The corners, (B, d) each; the share of the mass outside, (B,); and whether to search again,
+        because the box is much smaller than the grid or extends beyond it, (B,) bool.
     """
     points = points.expand(-1, values.shape[1], -1)
     near = (values > values.max(0).values - within)[..., None]
@@ -245,7 +247,7 @@ def _box(
 def _integrate(
     model: VAE, x: Tensor, low: Tensor, high: Tensor, outside: Tensor, tolerance: float
 ) -> Quadrature:
-    """Refine the grid over each box until the tolerance is reached, or there are enough lines."""
+    """Refine the grid over each box until the tolerance or the largest grid is reached."""
     size = model.config.latent_size
     log_px = torch.empty(len(x), dtype=torch.float64)
     error = torch.full_like(log_px, torch.inf)
@@ -265,9 +267,9 @@ def _integrate(
 def _trapezoid(values: Tensor, log_cell: Tensor) -> tuple[Tensor, Tensor]:
     """log of the integral of exp(values) over a square grid, and its error.
 
-    The grid is the mean of the 2^d grids of every other line; the one that differs most from it
-    gives the error, twice to be safe. The share at the border, where the mass should have
-    vanished, is added.
+    The value on the grid is the mean of the values on the 2^d grids of every other line. The
+    largest difference from this mean, times two for safety, gives the error. The share of the mass
+    at the border, which should be 0, is added.
     """
     fine = values.flatten().logsumexp(0)
     thin = [

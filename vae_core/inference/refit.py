@@ -1,4 +1,4 @@
-"""The gap log p(x) − ELBO taken apart (Cremer, Li & Duvenaud 2018, arXiv 1801.03558).
+"""Refit q to each image, to split the gap log p(x) − ELBO (Cremer et al. 2018, arXiv 1801.03558).
 
 log p(x) − ELBO[q] = KL(q(z|x) ‖ p(z|x)) ≥ 0 is the sum of
 the *approximation gap* log p(x) − ELBO[q*], what the family cannot do, and
@@ -21,29 +21,29 @@ from vae_core.model.vae import VAE
 
 FEATURES = "features"
 _HEAD = "head."
-_FRESH = 0x5EED  # keeps the noise of a measurement apart from that of importance sampling
+_FRESH = 0x5EED  # makes the noise of a measurement differ from that of importance sampling
 
 
 def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0) -> Iterator[Fit]:
-    """Optimise q's own parameters for each image, from the encoder's output on, to find q*.
+    """Optimise the parameters of q for each image, starting from the encoder's output, to find q*.
 
-    q's own parameters of an image are its features h and a copy of the weights of
-    ``model.to_posterior`` that belongs to this image alone. Works for every family.
+    The parameters of an image are its features h and its own copy of the weights of
+    ``model.to_posterior``. Works for every family.
 
     Args:
-        x: images, (B, C, H, W) in [0, 1]. Memory: four copies of the head's weights an image.
+        x: images, (B, C, H, W) in [0, 1]. Memory: four copies of the head's weights per image.
 
     Yields:
-        The state at each check, beginning with q itself; ``state.posterior`` is the best q so far,
+        The state at each check, beginning with q itself. ``state.posterior`` is the best q so far,
         never worse than q on the noise of the checks.
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape.
+        InvalidArgument: if the images do not have the model's shape.
     """
     with torch.no_grad():
         start = own_parameters(model, x)
     size = model.config.latent_size
-    head = copy.deepcopy(model.to_posterior)  # weights are put into it while others use the model
+    head = copy.deepcopy(model.to_posterior)  # a copy, because other threads use the model
     vectorised = _vectorises(head, start, size)
 
     def family(params: Params) -> OwnPosterior:
@@ -53,10 +53,10 @@ def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0
 
 
 def own_parameters(model: VAE, x: Tensor) -> dict[str, Tensor]:
-    """The features of each image (B, F) and a copy of the head's weights for each, (B, ...).
+    """Return the features of each image (B, F) and a copy of the head's weights each, (B, ...).
 
     Raises:
-        InvalidArgument: if the images are not of the model's shape.
+        InvalidArgument: if the images do not have the model's shape.
     """
     model.check_images(x)
     weights = {
@@ -66,8 +66,8 @@ def own_parameters(model: VAE, x: Tensor) -> dict[str, Tensor]:
     return {FEATURES: model.encoder(x).to(x.dtype), **weights}
 
 
-class _Asked(nn.Module):
-    """Asks the posterior something while the head holds an image's own weights."""
+class _PosteriorCall(nn.Module):
+    """Apply a function to the posterior while the head has the weights of one image."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -79,10 +79,10 @@ class _Asked(nn.Module):
 
 @dataclass(frozen=True)
 class OwnPosterior(Posterior):
-    """q(z|x) of B images, each with features and weights of its own.
+    """q(z|x) of B images, each with its own features and weights.
 
     Attributes:
-        head: maps features (1, F) to a posterior; its own weights are not used.
+        head: maps features (1, F) to a posterior; the weights stored in it are not used.
         params: the features (B, F) and the weights (B, ...) of each image.
         latent_size: d.
         vectorised: whether all images are computed at once, or one after the other.
@@ -135,7 +135,7 @@ class OwnPosterior(Posterior):
         return range(self.batch_size)
 
     def _ask(self, question: Callable[..., tuple[Tensor, ...]], *given: Tensor):
-        """The answers for all images, from tensors (n, B, ...) to tensors (n, B, ...)."""
+        """Apply a function to the posterior of each image; tensors are (n, B, ...) in and out."""
 
         def one(params: Params, *rows: Tensor) -> tuple[Tensor, ...]:
             own = [row[:, None] for row in rows]
@@ -159,7 +159,7 @@ class OwnPosterior(Posterior):
 
 def _call(head: nn.Module, params: Params, ask: Callable[[Posterior], tuple[Tensor, ...]]):
     weights = {name: value for name, value in params.items() if name != FEATURES}
-    return functional_call(_Asked(head), weights, (params[FEATURES][None], ask))
+    return functional_call(_PosteriorCall(head), weights, (params[FEATURES][None], ask))
 
 
 def _stages(q: Posterior, epsilon: Tensor) -> tuple[Tensor, ...]:
@@ -168,8 +168,7 @@ def _stages(q: Posterior, epsilon: Tensor) -> tuple[Tensor, ...]:
 
 
 def _gaussian_parts(q: Posterior) -> tuple[Tensor, ...]:
-    """Mean, log scale and, where there is one, the lower triangle, each (1, B, …); empty for a q
-    that is no Gaussian."""
+    """Mean, log scale and the lower triangle (if any), each (1, B, …); empty if not Gaussian."""
     gaussian = q.as_gaussian()
     if gaussian is None:
         return ()
@@ -182,11 +181,11 @@ def _score(q: Posterior, epsilon: Tensor) -> tuple[Tensor]:
 
 
 def _vectorises(head: nn.Module, params: Params, latent_size: int) -> bool:
-    """Whether the family's code can be mapped over images; if not, they are taken in turn."""
+    """Whether vmap works for the family; if not, images are computed one after the other."""
     few = OwnPosterior(head, params, latent_size).rows(slice(0, 2))
     try:
         with torch.no_grad():
             few.path(few.noise(2))
-    except RuntimeError:  # what vmap says to branches on values and the like
+    except RuntimeError:  # vmap does not support, for example, branches on values
         return False
     return True

@@ -1,7 +1,7 @@
-"""Stochastic variational inference: a Gaussian fitted to each image alone, without an encoder.
+"""Stochastic variational inference: fit a Gaussian to each image, without an encoder.
 
 Hoffman et al. 2013; with the reparameterised ELBO as in Kucukelbir et al. 2017 (ADVI, arXiv
-1603.00788). It starts at the prior's moments, so it needs nothing but the decoder.
+1603.00788). The fit starts at the moments of the prior, so it needs only the decoder.
 """
 
 from collections.abc import Iterator
@@ -33,8 +33,8 @@ def svi(
         covariance: ``"mean-field"`` for a diagonal L, ``"full"`` for a lower triangular one.
 
     Yields:
-        The state at each check. ``state.posterior`` is a :class:`GaussianPosterior`,
-        ``state.trace`` the ELBO so far, (checks, B), in nats: a lower bound of log p(x).
+        The state at each check. ``state.posterior`` is a :class:`GaussianPosterior`.
+        ``state.trace`` is the ELBO so far, (checks, B), in nats: a lower bound of log p(x).
     """
     family = _diagonal if covariance == "mean-field" else _full
     yield from fit(model, x, _prior(model, x, covariance), family, schedule, seed)
@@ -54,7 +54,7 @@ def _diagonal(params: Params) -> GaussianPosterior:
 
 
 def _full(params: Params) -> GaussianPosterior:
-    """L = (I + N) diag(σ), N strictly lower: a step in N is as large as the scale it turns."""
+    """L = (I + N) diag(σ), N strictly lower, so that steps in N scale with σ."""
     scale = params["log_scale"].exp()
     lower = params["below"].tril(-1) * scale[:, None]
     return GaussianPosterior(params["mean"], params["log_scale"], lower)

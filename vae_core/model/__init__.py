@@ -1,4 +1,4 @@
-"""The VAE as mathematics: the prior p(z), the likelihood p(x|z) and the posterior q(z|x).
+"""The VAE model: the prior p(z), the likelihood p(x|z) and the posterior q(z|x).
 
 May import: settings and basics.
 """

@@ -1,4 +1,4 @@
-"""The linear-Gaussian model, in which everything is known exactly (Tipping & Bishop 1999).
+"""The linear-Gaussian model, which has exact solutions (Tipping & Bishop 1999).
 
 z ~ N(0, I) in R^d, x given z ~ N(Wz + b, s²I) in R^D: probabilistic principal components, the
 "conjugate pair" of variational autoencoders. With Λ = I + WᵀW/s² and r = x − b,
@@ -23,7 +23,7 @@ from vae_core.model.vae import VAE
 
 @dataclass(frozen=True)
 class LinearGaussian:
-    """Exact values of one such model, in the precision of its tensors; all figures in nats.
+    """A linear-Gaussian model with exact values, in the precision of its tensors; all in nats.
 
     Attributes:
         weight: W, (D, d).
@@ -50,7 +50,7 @@ class LinearGaussian:
     def log_px(self, x: Tensor) -> Tensor:
         """log N(x; b, WWᵀ + s²I) for x (B, …) of D pixels, (B,).
 
-        By det(WWᵀ + s²I) = s^{2D} det Λ and Woodbury's identity nothing of size D × D is built.
+        Because det(WWᵀ + s²I) = s^{2D} det Λ, and by Woodbury's identity, no D × D matrix is built.
         """
         r, pixels = self._centred(x), self.weight.shape[0]
         factor = torch.linalg.cholesky(self.precision)
@@ -60,22 +60,27 @@ class LinearGaussian:
         return -0.5 * (pixels * LOG_2PI + log_det + distance)
 
     def posterior(self, x: Tensor) -> GaussianPosterior:
-        """The exact p(z|x), with full covariance, of images x (B, …)."""
+        """Compute the exact p(z|x), with full covariance, of images x (B, …)."""
         covariance = torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
         factor = torch.linalg.cholesky(covariance).expand(len(x), -1, -1)
         log_scale = factor.diagonal(dim1=-2, dim2=-1).log()
         return GaussianPosterior(self._mean(x), log_scale, factor.tril(-1))
 
     def best_mean_field(self, x: Tensor) -> GaussianPosterior:
-        """The diagonal Gaussian with the smallest KL(q ‖ p(z|x)): the same mean, variances 1/Λ_ii
-        (Bishop 2006, §10.1.2), which are never larger than the true ones."""
+        """Compute the diagonal Gaussian with the smallest KL(q ‖ p(z|x)).
+
+        The mean is the true one, and the variances are 1/Λ_ii (Bishop 2006, §10.1.2), which never
+        exceed the true variances.
+        """
         log_scale = -0.5 * self.precision.diagonal().log()
         return GaussianPosterior(self._mean(x), log_scale.expand(len(x), -1))
 
     @property
     def mean_field_gap(self) -> Tensor:
-        """log p(x) − the highest ELBO of a mean-field q = ½(Σ_i log Λ_ii − log det Λ) ≥ 0, (),
-        the same for every x. It is zero where the columns of W are orthogonal."""
+        """log p(x) − the highest ELBO of a mean-field q = ½(Σ_i log Λ_ii − log det Λ) ≥ 0, ().
+
+        The gap is the same for every x. It is zero if the columns of W are orthogonal.
+        """
         precision = self.precision
         return 0.5 * (precision.diagonal().log().sum() - torch.logdet(precision))
 
@@ -96,7 +101,7 @@ def is_linear_gaussian(model: VAE) -> bool:
 
 
 def of_model(model: VAE) -> LinearGaussian:
-    """The exact values of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
+    """Make the exact model of a VAE with linear decoder and Gaussian pixels, float64, on the CPU.
 
     Raises:
         InvalidArgument: if the decoder is not linear, the pixels are not Gaussian, or the prior is

@@ -1,9 +1,9 @@
 """Encoders and decoders: fully connected, residual convolutional for any image size, and linear.
 
-An encoder maps images (B, C, H, W) to features (B, F); a decoder maps latents (N, d) to the outputs
-for all pixels (N, P·D), D = C·H·W, with P numbers for a pixel, parameter by parameter. The
-likelihood reads them: logits, for the Bernoulli. ``row_floats`` is how many numbers the decoder
-holds for one latent at a time.
+An encoder maps images (B, C, H, W) to features (B, F). A decoder maps latents (N, d) to the outputs
+for all pixels (N, P·D), D = C·H·W, with P numbers for each pixel, parameter by parameter. The
+likelihood interprets the outputs; for the Bernoulli they are logits. ``row_floats`` is the number
+of activations that the decoder stores at the same time for one latent.
 """
 
 import itertools
@@ -21,7 +21,7 @@ _CLASS_UNITS = 256
 
 
 def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
-    """The encoder that ``config.network`` names."""
+    """Build the encoder that ``config.network`` names."""
     if config.network == "mlp":
         return MLPEncoder(config.pixels, [config.hidden_size] * config.hidden_layers)
     if config.network == "linear":
@@ -32,7 +32,7 @@ def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEnco
 def build_decoder(
     config: ModelConfig, parameters_per_pixel: int = 1
 ) -> "MLPDecoder | ConvDecoder | LinearDecoder":
-    """The decoder that ``config.network`` names, with P outputs for each pixel."""
+    """Build the decoder that ``config.network`` names, with P outputs for each pixel."""
     outputs = parameters_per_pixel * config.pixels
     if config.network == "mlp":
         hidden = [config.hidden_size] * config.hidden_layers
@@ -45,7 +45,7 @@ def build_decoder(
 
 
 def build_class_head(config: ModelConfig) -> nn.Sequential | None:
-    """Latents (…, d) to the logits of p(y|z), (…, classes); None where classes are not used."""
+    """Build the net from latents (…, d) to logits of p(y|z), (…, classes); None without classes."""
     if config.class_head == "none":
         return None
     hidden = [_CLASS_UNITS] if config.class_head == "mlp" else []
@@ -61,14 +61,14 @@ def _hidden_stack(sizes: Sequence[int]) -> nn.Sequential:
 
 
 def _xavier(layer: nn.Linear) -> nn.Linear:
-    """Starts training faster than PyTorch's default: 4 nats better after 20 epochs of MNIST."""
+    """Initialise a layer better than PyTorch's default: 4 nats after 20 epochs of MNIST."""
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
 
 
 class MLPEncoder(nn.Module):
-    """Fully connected encoder: D pixels to features, one ReLU layer for each of ``hidden``."""
+    """Fully connected encoder from D pixels to features, with ReLU layers of sizes ``hidden``."""
 
     def __init__(self, pixels: int, hidden: Sequence[int]) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Fully connected decoder: latents to the outputs for all pixels."""
+    """Fully connected decoder from latents to the outputs for all pixels."""
 
     def __init__(self, latent_size: int, hidden: Sequence[int], outputs: int) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class MLPDecoder(nn.Module):
 
 
 class LinearEncoder(nn.Module):
-    """The pixels are the features: what makes q(z|x) of them is linear already."""
+    """Encoder that returns the pixels as features, because the map from features to q is linear."""
 
     def __init__(self, pixels: int) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class ResidualBlock(nn.Module):
 
 
 def _pyramid(height: int, width: int) -> list[tuple[int, int]]:
-    """Image sizes from full resolution down, halved (rounding up) while both sides stay usable."""
+    """List image sizes from full resolution down, halved (rounded up) until one side is small."""
     sizes = [(height, width)]
     while min(sizes[-1]) > _SMALLEST_SIDE:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
@@ -169,7 +169,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """The encoder's mirror: latents to a small map, doubled in size until it is the image."""
+    """Mirror of the encoder: latents become a small map, which doubles up to the image size."""
 
     def __init__(self, latent_size: int, output_shape: ImageShape, channels: int) -> None:
         super().__init__()
@@ -188,7 +188,9 @@ class ConvDecoder(nn.Module):
                 )
             )
             channels //= 2
-            self.row_floats = max(self.row_floats, 2 * channels * rows * columns)  # in and out
+            self.row_floats = max(
+                self.row_floats, 2 * channels * rows * columns
+            )  # input and output
         self.stages = nn.ModuleList(stages)
         self.logits = nn.Conv2d(channels, planes, 3, padding=1)
         self.pixel_bias = nn.Parameter(torch.zeros(output_shape))

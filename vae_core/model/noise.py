@@ -1,4 +1,4 @@
-"""The standard normal noise ε that every proposal and every Gaussian density is made of."""
+"""The density of the standard normal noise ε, which every proposal is built on."""
 
 import math
 

@@ -1,11 +1,11 @@
 """The families of q(z|x), behind one interface.
 
 A *family* is a module that maps the encoder's features h (B, F) to a :class:`Posterior`, a
-distribution over z for each of the B images. Sampling and density come together, since some
-families (an inverse autoregressive flow) can only evaluate log q at points they drew themselves.
+distribution over z for each of the B images. Sampling and density come together, because some
+families (for example the inverse autoregressive flow) can evaluate log q only at their own draws.
 
 Axis order: (n, B, d) — samples, images, latent dimensions.
-To add a family, write its class (of a flow: the class of its steps) and name it in
+To add a family, write its class (for a flow: the class of its steps) and name it in
 :data:`vae_core.settings.choices.POSTERIORS`.
 """
 
@@ -53,7 +53,7 @@ class Path:
 
 
 class Proposal(ABC):
-    """What z can be drawn from for each of B images, its density with every draw."""
+    """A distribution of z for each of B images, with the density of every draw."""
 
     @property
     @abstractmethod
@@ -62,19 +62,19 @@ class Proposal(ABC):
 
     @abstractmethod
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """ε ~ N(0, I), (n, B, d), on the proposal's device."""
+        """Draw ε ~ N(0, I), (n, B, d), on the proposal's device."""
 
     @abstractmethod
     def path(self, epsilon: Tensor) -> Path:
-        """Push noise of shape (n, B, d) through to z, keeping every stage."""
+        """Transform noise (n, B, d) to z and keep every stage."""
 
     def as_gaussian(self) -> "GaussianPosterior | None":
-        """The same distribution as a Gaussian, where it is one; else None."""
+        """Return the distribution as a Gaussian; None if it is not Gaussian."""
         return None
 
     @abstractmethod
     def rows(self, chosen: slice | Tensor) -> "Proposal":
-        """The same for some of the images, by a slice, a mask or indices."""
+        """Return the distribution for some of the images: a slice, a mask or indices."""
 
 
 class Posterior(Proposal):
@@ -83,7 +83,7 @@ class Posterior(Proposal):
     def rsample_and_log_prob(
         self, n: int, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """n reparameterised draws for each image, (n, B, d), and log q(z|x) there, (n, B)."""
+        """Draw n reparameterised z for each image, (n, B, d), with log q(z|x), (n, B)."""
         path = self.path(self.noise(n, generator))
         return path.z, path.log_q
 
@@ -95,12 +95,14 @@ class Posterior(Proposal):
     def moments(
         self, samples: int, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mean and variance of each z_i under q(z|x), both (B, d): exact for Gaussians, from
-        ``samples`` draws for flows."""
+        """Mean and variance of each z_i under q(z|x), both (B, d).
+
+        Exact for Gaussians; estimated from ``samples`` draws for flows.
+        """
 
     @abstractmethod
     def rows(self, chosen: slice | Tensor) -> "Posterior":
-        """The same for some of the images."""
+        """Return the posterior of some of the images."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,12 @@ class GaussianPosterior(Posterior):
 
 @dataclass(frozen=True)
 class FlowPosterior(Posterior):
-    """A Gaussian base bent by T flow steps (note §7; Rezende & Mohamed 2015).
+    """A Gaussian base transformed by T flow steps (note §7; Rezende & Mohamed 2015).
 
     Attributes:
         base: q_0(z_0|x).
         steps: the flow steps, applied in order.
-        context: h, (B, F), which every step is amortised by.
+        context: h, (B, F), from which every step computes its parameters.
     """
 
     base: GaussianPosterior
@@ -216,7 +218,7 @@ class FlowPosterior(Posterior):
 
 
 class MeanField(nn.Module):
-    """Features to a diagonal Gaussian."""
+    """Map features to a diagonal Gaussian."""
 
     def __init__(self, features: int, config: ModelConfig) -> None:
         super().__init__()
@@ -228,7 +230,7 @@ class MeanField(nn.Module):
 
 
 class FullCovariance(nn.Module):
-    """Features to a Gaussian with full covariance LLᵀ."""
+    """Map features to a Gaussian with full covariance LLᵀ."""
 
     below: Tensor
 
@@ -248,13 +250,13 @@ class FullCovariance(nn.Module):
         entries = self.off_diagonal(h)
         lower = entries.new_zeros(h.shape[0], self.d * self.d)
         lower = lower.index_copy(1, self.below, entries).view(-1, self.d, self.d)
-        # In units of σ: where q is to be narrow, d(d−1)/2 entries need not all be made small
+        # In units of σ: for a narrow q, the d(d−1)/2 entries need not all be small
         lower = lower * gaussian.log_scale.exp()[..., None]
         return GaussianPosterior(gaussian.mean, gaussian.log_scale, lower)
 
 
 class Flow(nn.Module):
-    """Features to a Gaussian base followed by flow steps."""
+    """Map features to a Gaussian base followed by flow steps."""
 
     def __init__(self, base: nn.Module, steps: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -266,12 +268,12 @@ class Flow(nn.Module):
 
 
 def full_covariance(features: int, config: ModelConfig) -> nn.Module:
-    """Full covariance; in one dimension there is nothing off the diagonal."""
+    """Build the full-covariance family; in one dimension this is mean-field."""
     return (MeanField if config.latent_size == 1 else FullCovariance)(features, config)
 
 
 def build_posterior(features: int, config: ModelConfig) -> nn.Module:
-    """The family that ``config.posterior`` names, for an encoder with that many features."""
+    """Build the family that ``config.posterior`` names, for this number of features."""
     chosen = POSTERIORS[config.posterior]
     if not chosen.is_flow:
         return load(chosen.builder)(features, config)

@@ -1,8 +1,8 @@
-"""The prior p(z), a part of the model as the likelihood is.
+"""The prior p(z), a part of the model.
 
-Estimators, fits, samplers and pages ask the model's prior for densities, draws, slopes and
-quantiles. None of them assumes a standard normal. To add a prior, write a class here (or in a file
-beside this one) and name it in :data:`vae_core.settings.choices.PRIORS`.
+Estimators, fits, samplers and pages get densities, draws, gradients and quantiles from the model's
+prior. None of them assumes a standard normal. To add a prior, write a class here (or in a new file
+of this folder) and name it in :data:`vae_core.settings.choices.PRIORS`.
 
 Shapes: z is (…, d). All log-densities are in nats.
 """
@@ -20,11 +20,11 @@ from vae_core.model.posteriors import GaussianPosterior, Proposal
 from vae_core.settings.choices import PRIORS
 from vae_core.settings.config import ModelConfig
 
-_SUMMARY_DRAWS = 20_000  # by which moments and quantiles are found where no formula is known
+_SUMMARY_DRAWS = 20_000  # draws that estimate moments and quantiles if no formula is known
 
 
 class Prior(nn.Module, ABC):
-    """p(z) over R^d. Subclasses define ``log_prob`` and ``sample``; the rest has a default.
+    """p(z) on R^d. Subclasses define ``log_prob`` and ``sample``; other methods have defaults.
 
     Attributes:
         latent_size: d.
@@ -35,7 +35,7 @@ class Prior(nn.Module, ABC):
     def __init__(self, latent_size: int) -> None:
         super().__init__()
         self.latent_size = latent_size
-        # Follows the model's device and precision, also for a prior without parameters
+        # This buffer follows the model's device and precision, even if a prior has no parameters
         self.register_buffer("origin", torch.zeros(latent_size), persistent=False)
 
     @abstractmethod
@@ -44,13 +44,13 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
-        """Independent draws of z, (*shape, d), on the prior's device."""
+        """Draw independent z, (*shape, d), on the prior's device."""
 
     def gradient_and_curvature(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """∇ log p(z), (N, d), and −∇² log p(z), (N, d, d), for z (N, d).
 
-        Gauss–Newton fits add the curvature to that of the likelihood, so it must be positive
-        semi-definite. A prior that is not log-concave returns an approximation that is.
+        Gauss–Newton fits add this curvature to the curvature of the likelihood, so it must be
+        positive semi-definite. A prior that is not log-concave returns such an approximation.
         """
 
         def one(point: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Prior(nn.Module, ABC):
             z: the draws, (n, B, d), and log q(z|x) there, (n, B).
 
         Returns:
-            (1, B) where a closed form is known, else the draws' unbiased estimates
+            (1, B) if a closed form is known; otherwise unbiased estimates at the draws,
             log q(z|x) − log p(z), (n, B).
         """
         gaussian = q.as_gaussian()
@@ -74,16 +74,16 @@ class Prior(nn.Module, ABC):
         return log_q - self.log_prob(z) if closed is None else closed[None]
 
     def kl_of_gaussian(self, q: GaussianPosterior) -> Tensor | None:
-        """KL(N(μ, LLᵀ) ‖ p) of each image in closed form, (B,); None where none is known."""
+        """KL(N(μ, LLᵀ) ‖ p) of each image in closed form, (B,); None if no closed form is known."""
         return None
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each z_i under p(z), both (d,); by default from draws."""
+        """Mean and sd of each z_i under p(z), both (d,); estimated from draws by default."""
         draws = self._draws()
         return draws.mean(0), draws.std(0)
 
     def quantiles(self, levels: Tensor, directions: Tensor) -> Tensor:
-        """Quantiles of z·a − E[z]·a under p(z), by default from draws.
+        """Quantiles of z·a − E[z]·a under p(z); estimated from draws by default.
 
         Args:
             levels: (n,) in (0, 1).
@@ -131,5 +131,5 @@ class StandardNormal(Prior):
 
 
 def build_prior(config: ModelConfig) -> Prior:
-    """The prior that ``config.prior`` names."""
+    """Build the prior that ``config.prior`` names."""
     return load(PRIORS[config.prior].builder)(config.latent_size)

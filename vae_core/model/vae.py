@@ -1,4 +1,4 @@
-"""The VAE itself: prior, likelihood, decoder, encoder, posterior. Nothing about training.
+"""The VAE: prior, likelihood, decoder, encoder and posterior, without the training.
 
 Axis order: (n, B, …) — samples, then images. All log-probabilities are in nats.
 """
@@ -20,14 +20,14 @@ from vae_core.settings.config import ModelConfig
 
 NetworkContext = Callable[[], contextlib.AbstractContextManager[object]]
 
-_AT_ONCE = 500  # images of a sample, so that memory does not grow with their number
+_AT_ONCE = 500  # images decoded at once in a sample, so that memory is bounded
 
 
 class VAE(nn.Module):
-    """A prior p(z), p(x|z) = ∏_i p(x_i; l_i(z)) with l the decoder, and an amortised q(z|x).
+    """A prior p(z), p(x|z) = ∏_i p(x_i; l_i(z)) with the decoder l, and an amortised q(z|x).
 
-    With a class head it is a model of images and their classes, p(z) p(x|z) p(y|z), whose p(x) and
-    p(y|x) follow from one q(z|x).
+    With a class head, the model is p(z) p(x|z) p(y|z) for images and their classes. Then p(x) and
+    p(y|x) both follow from one q(z|x).
 
     Example::
 
@@ -51,24 +51,24 @@ class VAE(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
 
         Raises:
-            InvalidArgument: as :meth:`check_images` does.
+            InvalidArgument: as for :meth:`check_images`.
         """
         return self.to_posterior(self.encode(x))
 
     def encode(self, x: Tensor) -> Tensor:
         """Compute the encoder's features h of images x (B, C, H, W) in [0, 1]: (B, F).
 
-        All parameters of q(z|x) follow from them: it is ``model.to_posterior(h)``.
+        All parameters of q(z|x) follow from the features: q is ``model.to_posterior(h)``.
 
         Raises:
-            InvalidArgument: as :meth:`check_images` does.
+            InvalidArgument: as for :meth:`check_images`.
         """
         self.check_images(x)
         with self._around_networks():
@@ -79,23 +79,23 @@ class VAE(nn.Module):
         """Check that images have the model's shape (B, C, H, W) and are floats in [0, 1].
 
         Raises:
-            InvalidArgument: otherwise. The values themselves are not looked at.
+            InvalidArgument: if not. The values themselves are not checked.
         """
         if tuple(x.shape[1:]) != self.config.image_shape:
             raise InvalidArgument(
-                f"Images must be of shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
+                f"Images must have shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
             )
         if not x.is_floating_point():
             raise InvalidArgument(
                 f"Images must be floats in [0, 1], not {x.dtype}; `vae_core.data.pixels.binarise` "
-                "makes them of 8-bit images."
+                "converts 8-bit images."
             )
 
     def decode(self, z: Tensor) -> Tensor:
-        """The parameters of every pixel for latents (…, d), such as the logits of a Bernoulli.
+        """Decode latents (…, d) to the parameters of every pixel, such as Bernoulli logits.
 
         Returns:
-            (…, D), or (…, D, P) where P parameters describe a pixel.
+            (…, D), or (…, D, P) if a pixel has P > 1 parameters.
         """
         with self._around_networks():
             outputs = self.decoder(z.reshape(-1, z.shape[-1])).to(z.dtype)
@@ -105,8 +105,7 @@ class VAE(nn.Module):
         return outputs.view(*z.shape[:-1], parameters, self.config.pixels).movedim(-2, -1)
 
     def start_from(self, mean: Tensor) -> None:
-        """Set the decoder's output bias so that a new model says ``mean``, (C, H, W), of every
-        image."""
+        """Set the decoder's output bias, so that a new model predicts ``mean`` (C, H, W)."""
         outputs = self.likelihood.initial_outputs(mean)
         if self.likelihood.parameters_per_pixel > 1:
             outputs = outputs.movedim(-1, 0).flatten(0, 1)  # parameter by parameter
@@ -114,7 +113,7 @@ class VAE(nn.Module):
 
     @contextlib.contextmanager
     def networks_within(self, context: NetworkContext) -> Iterator[None]:
-        """Run encoder and decoder inside ``context()``: in a lower precision, say."""
+        """Run encoder and decoder inside ``context()``, for example in a lower precision."""
         self._around_networks = context
         try:
             yield
@@ -122,12 +121,12 @@ class VAE(nn.Module):
             self._around_networks = contextlib.nullcontext
 
     def mean_image(self, z: Tensor) -> Tensor:
-        """E[x|z], for binary pixels the probability of being on: (…, C, H, W), cut to [0, 1]."""
+        """E[x|z], clipped to [0, 1], (…, C, H, W); for binary pixels, the probability of 1."""
         mean = self.likelihood.mean(self.decode(z)).clamp(0, 1)
         return mean.unflatten(-1, self.config.image_shape)
 
     def sample_images(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw of x ~ p(x|z) for each latent (…, d): (…, C, H, W), as the model takes images."""
+        """Draw x ~ p(x|z) for each latent (…, d): (…, C, H, W), valid as input of the model."""
         x = self.likelihood.sample(self.decode(z), generator)
         return x.unflatten(-1, self.config.image_shape)
 
@@ -156,7 +155,7 @@ class VAE(nn.Module):
     def log_weights(self, x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x|z) + log p(z) − log q(z|x) at n draws z ~ q(z|x): (n, B).
 
-        Its mean is the ELBO (note eq. 3); logmeanexp of it estimates log p(x).
+        The mean of log w is the ELBO (note eq. 3), and its logmeanexp estimates log p(x).
         """
         z, log_q = self.posterior(x).rsample_and_log_prob(n, generator)
         return self.log_joint(x, z) - log_q

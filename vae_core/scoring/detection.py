@@ -38,7 +38,7 @@ SCORES = (_RAW, "typicality", *(name for name in FIGURES if name != _RAW), "comb
 
 @dataclass(frozen=True)
 class Separation:
-    """How well a score separates foreign images from own images.
+    """Separation of foreign images from own images by a score.
 
     Attributes:
         auroc: area under the ROC curve; 0.5 by chance.
@@ -54,7 +54,7 @@ class Separation:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well one kind of foreign images is detected.
+    """Detection results for one kind of foreign images.
 
     Attributes:
         images: number of foreign images.

@@ -1,4 +1,4 @@
-"""How much a score depends on the random binarisation.
+"""Redraw the random binarisation of an image, to see how much the score depends on it.
 
 Dynamic binarisation draws every pixel, so each draw of a grey image has its own score. Held-out
 images are binarised once as well, so the false-alarm rate of a verdict is correct for a single

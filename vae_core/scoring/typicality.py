@@ -1,4 +1,4 @@
-"""How typical an image is of the data: its place among held-out images in several figures.
+"""Typicality of an image: its place among held-out images in several figures.
 
 A raw log p(x) says little (Nalisnick et al. 2019, arXiv 1810.09136 and 1906.02994), so a verdict
 never rests on it alone. Each figure is turned into its tail: the share of held-out images that are

@@ -157,7 +157,7 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
-    """How a model is trained."""
+    """Settings of the training of a model."""
 
     samples: int = setting(
         1,
@@ -210,7 +210,7 @@ class TrainConfig(Checked):
     beta: float = setting(
         1.0,
         "Weight of the KL, β",
-        "1 trains the ELBO; more pulls q(z|x) towards the prior (β-VAE), less keeps it freer.",
+        "1 trains the ELBO; more pulls q(z|x) towards the prior (β-VAE), less pulls more weakly.",
         bounds=(0.0, 100.0),
         advanced=True,
     )

@@ -21,7 +21,7 @@ DRAWN_FROM: Mapping[ProposalName, str] = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a figure was measured. Figures can be compared only if their protocols agree.
+    """Protocol of a figure. Figures can be compared only if their protocols agree.
 
     Attributes:
         dataset: name of the data set, or another source of the images.

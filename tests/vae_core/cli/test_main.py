@@ -441,4 +441,4 @@ def test_a_preset_is_a_start_that_other_options_change(tmp_path, capsys):
         32,
     )
     assert main(["train", "--preset", "quick", "--resume", "--run", folder]) == 2
-    assert "without --preset" in capsys.readouterr().err
+    assert "--preset is not allowed" in capsys.readouterr().err

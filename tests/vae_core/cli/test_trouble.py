@@ -406,7 +406,7 @@ def test_help_states_every_exit_status(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for part in ("0 when all was done", "1 when", "2 for wrong usage", "70 for a bug", "130 after"):
+    for part in ("0 for success", "1 if", "2 for wrong usage", "70 for a bug", "130 after"):
         assert part in shown
 
 

@@ -139,7 +139,7 @@ def test_a_mode_is_missed_only_if_several_draws_of_the_other_say_so():
     others = torch.full((64, 3), -20.0)
     others[:10, 0] = 4.0  # many
     others[0, 1] = 9.0  # one lucky draw
-    assert proposals._missed(own, others).tolist() == [True, False, False]
+    assert proposals._has_missed_a_mode(own, others).tolist() == [True, False, False]
 
 
 def test_what_is_drawn_from_is_the_fitted_gaussian_or_the_encoders_q(trained, test_digits):

@@ -1,1 +1,1 @@
-"""Flow steps, one family a file: modules (z, h) -> (z', log |det J|)."""
+"""Flow steps, one family per file: modules (z, h) -> (z', log |det J|)."""

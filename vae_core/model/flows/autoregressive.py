@@ -10,7 +10,7 @@ from vae_core.model.flows.base import StepShape, _scale_weights
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer whose forbidden connections are held at zero."""
+    """A linear layer with a mask that sets forbidden weights to zero."""
 
     mask: Tensor
 
@@ -51,8 +51,8 @@ class InverseAutoregressiveStep(nn.Module):
     """z' = s ⊙ z + (1 − s) ⊙ m, s = sigmoid(·), (m, ·) = MADE(z, h).
 
     Kingma et al. 2016, eq. 13–14.
-    All steps but the last flip the order of the dimensions of the result, so that the next one
-    conditions the other way round.
+    All steps but the last reverse the order of the dimensions of the result, so that the next step
+    conditions in the opposite order.
     """
 
     def __init__(self, shape: StepShape) -> None:

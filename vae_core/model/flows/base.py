@@ -1,7 +1,7 @@
 """Flow steps f_t, each an ``nn.Module`` called as ``(z, h) -> (z', log_abs_det)``.
 
 Shapes: z and z' are (n, B, d) for n samples of each of B images; h is (B, F), the encoder's
-features, from which every step takes its parameters (amortised); log_abs_det = log |det ∂z'/∂z|
+features, from which every step computes its parameters (amortised); log_abs_det = log |det ∂z'/∂z|
 is (n, B), in nats. Every step starts near the identity, so that an untrained flow is close to its
 Gaussian base.
 """
@@ -19,7 +19,7 @@ class StepShape:
     Attributes:
         latent_size: d.
         features: F, the length of h.
-        hidden_size: the width of the network inside the step, where it has one.
+        hidden_size: width of the network inside the step, if the step has a network.
         index: t, from 0.
         steps: T.
     """

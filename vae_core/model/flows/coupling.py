@@ -1,9 +1,8 @@
-"""Coupling steps: half of the dimensions move, told how by the other half and by h.
+"""Coupling steps: half of the dimensions move, by a function of the other half and h.
 
-Each is an ``nn.Module`` called as ``(z, h) -> (z', log_abs_det)``; shapes as in
-:mod:`vae_core.model.flows.base`. Which half moves alternates from step to step; in
-one dimension it is the
-only one there is.
+Each step is an ``nn.Module`` called as ``(z, h) -> (z', log_abs_det)``; shapes as in
+:mod:`vae_core.model.flows.base`. The half that moves alternates from step to step. If z has one
+dimension, this dimension moves in every step.
 """
 
 import math
@@ -17,11 +16,11 @@ from vae_core.model.flows.base import StepShape
 _MOST_LOG_SCALE = 2.0  # one step stretches by a factor of 7 at most
 _SMALLEST_BIN = 1e-3  # share of the interval
 _SMALLEST_SLOPE = 1e-3
-_SLOPE_ONE = math.log(math.expm1(1 - _SMALLEST_SLOPE))  # where the softplus below gives slope 1
+_SLOPE_ONE = math.log(math.expm1(1 - _SMALLEST_SLOPE))  # the softplus of it gives slope 1
 
 
 class CouplingStep(nn.Module):
-    """Splits z, and makes ``outputs`` numbers for each dimension that moves.
+    """Split z, and compute ``outputs`` numbers for each dimension that moves.
 
     The second half moves in the first step, the first half in the next, and so on.
     """
@@ -42,7 +41,7 @@ class CouplingStep(nn.Module):
             self.last.bias.zero_()
 
     def transform(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """x (n, B, m) with parameters (n, B, m, outputs) to x' and log dx'/dx, both (n, B, m)."""
+        """Map x (n, B, m) with parameters (n, B, m, outputs) to x' and log dx'/dx, (n, B, m)."""
         raise NotImplementedError
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,25 +89,25 @@ class SplineCouplingStep(CouplingStep):
 def rational_quadratic_spline(
     x: Tensor, widths: Tensor, heights: Tensor, slopes: Tensor, bound: float
 ) -> tuple[Tensor, Tensor]:
-    """A monotonic spline of R rational-quadratic pieces, and the log of its slope.
+    """Evaluate a monotonic spline of R rational-quadratic pieces, and the log of its slope.
 
     Durkan et al. 2019 (arXiv 1906.04032), eq. 4 and 5, with linear tails of slope 1.
 
     Args:
-        x: where to evaluate it, shape (*).
-        widths, heights: of the pieces before normalisation, (*, R).
-        slopes: at the inner knots before the softplus, (*, R − 1); zero means slope 1.
+        x: points of evaluation, shape (*).
+        widths, heights: sizes of the pieces before normalisation, (*, R).
+        slopes: slopes at the inner knots before the softplus, (*, R − 1); zero means slope 1.
 
     Returns:
         y and log dy/dx, both of shape (*). Outside [−bound, bound], y = x.
     """
     sides = torch.stack([widths, heights], -2)
     slopes = F.softplus(slopes + _SLOPE_ONE) + _SMALLEST_SLOPE
-    # x, y and dy/dx at all knots, (*, 3, R + 1), so that what a piece needs is gathered at once
+    # x, y and dy/dx at all knots, (*, 3, R + 1), so that one gather is enough for a piece
     knots = torch.cat([_knots(sides, bound), F.pad(slopes, (1, 1), value=1.0)[..., None, :]], -2)
     inside = x.abs() < bound
     at = torch.where(inside, x, torch.zeros_like(x))
-    piece = (at[..., None] >= knots[..., 0, 1:-1]).sum(-1)  # which of the R pieces x is in
+    piece = (at[..., None] >= knots[..., 0, 1:-1]).sum(-1)  # index of the piece that contains x
     ends = torch.stack([piece, piece + 1], -1)[..., None, :].expand(*piece.shape, 3, 2)
     low, high = knots.gather(-1, ends).unbind(-1)
     (x_low, y_low, d_low), (x_high, y_high, d_high) = low.unbind(-1), high.unbind(-1)

@@ -8,7 +8,7 @@ from vae_core.model.flows.base import StepShape, _scale_weights
 
 
 class PlanarStep(nn.Module):
-    """f(z) = z + û tanh(wᵀz + b) (Rezende & Mohamed 2015, eq. 10), u, w, b given by h.
+    """f(z) = z + û tanh(wᵀz + b) (Rezende & Mohamed 2015, eq. 10), with u, w, b computed from h.
 
     û is u moved along w until wᵀû ≥ −1, which makes f invertible (their appendix A.1).
     """

@@ -8,8 +8,9 @@ from vae_core.model.flows.base import StepShape
 
 
 class RadialStep(nn.Module):
-    """f(z) = z + β (z − c) / (α + r), r = ‖z − c‖ (Rezende & Mohamed 2015, eq. 14), all from h.
+    """f(z) = z + β (z − c) / (α + r), r = ‖z − c‖ (Rezende & Mohamed 2015, eq. 14).
 
+    c, α and β are computed from h.
     α > 0 and β > −α make f invertible (their appendix A.2).
     """
 
@@ -20,7 +21,7 @@ class RadialStep(nn.Module):
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         d = z.shape[-1]
         centre, alpha, rise = self.parameters_of(h).split([d, 1, 1], dim=-1)
-        beta = F.softplus(alpha + 0.1 * rise) - F.softplus(alpha)  # near 0 to begin with
+        beta = F.softplus(alpha + 0.1 * rise) - F.softplus(alpha)  # near 0 at the start
         alpha = F.softplus(alpha)
         away = z - centre
         r = (away.square().sum(-1, keepdim=True) + 1e-12).sqrt()  # (n, B, 1); no 0/0 at the centre

@@ -1,7 +1,8 @@
 """Sylvester steps z' = z + Q R tanh(R̃ Qᵀ z + b) (van den Berg et al. 2018, arXiv 1803.05649).
 
-Q has M orthonormal columns, R and R̃ are upper triangular, M × M; all three and b are given by h.
-log |det ∂z'/∂z| = Σ_i log(1 + tanh'(·)_i r̃_ii r_ii) (their eq. 11). The variants differ in Q alone.
+Q has M orthonormal columns. R and R̃ are upper triangular, M × M. All three and b are computed from
+h. log |det ∂z'/∂z| = Σ_i log(1 + tanh'(·)_i r̃_ii r_ii) (their eq. 11). The variants differ only in
+Q.
 Shapes as in :mod:`vae_core.model.flows.base`.
 """
 
@@ -14,13 +15,13 @@ from torch import Tensor, nn
 from vae_core.basics.batched import times
 from vae_core.model.flows.base import StepShape
 
-_MOST_COLUMNS = 16  # M of the orthogonal variant
-_REFLECTIONS = 8  # of the Householder variant
-_SUMMARY = 16  # numbers of an image that large matrices are made from
+_MOST_COLUMNS = 16  # largest M of the orthogonal variant
+_REFLECTIONS = 8  # number of reflections of the Householder variant
+_SUMMARY = 16  # size of the summary of an image from which large matrices are made
 
 
 class Basis(NamedTuple):
-    """Q as what it does: to all of z's coordinates, (n, B, M) -> (n, B, d), and Qᵀ, back."""
+    """The products with Q, (n, B, M) -> (n, B, d), and with Qᵀ, (n, B, d) -> (n, B, M)."""
 
     out: Callable[[Tensor], Tensor]
     back: Callable[[Tensor], Tensor]
@@ -33,7 +34,7 @@ class SylvesterStep(nn.Module):
         super().__init__()
         features = shape.features
         self.columns = columns
-        # Matrices of M² entries are made from a few numbers: their map would outweigh the VAE
+        # M² entries are made from a short summary: a map from all features would exceed the VAE
         self.summary = nn.Linear(features, _SUMMARY)
         self.above = StrictlyUpper(columns)  # R above its diagonal
         self.above_tilde = StrictlyUpper(columns)
@@ -44,12 +45,12 @@ class SylvesterStep(nn.Module):
             self.diagonals.bias.mul_(0.1)
 
     def basis(self, h: Tensor, summary: Tensor) -> Basis:
-        """Q for each image, from the features (B, F) and their summary (B, 16)."""
+        """Compute Q for each image, from the features (B, F) and their summary (B, 16)."""
         raise NotImplementedError
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         summary = self.summary(h)
-        # with |r_ii r̃_ii| < 1 the step can be inverted (their theorem 2)
+        # |r_ii r̃_ii| < 1 makes the step invertible (their theorem 2)
         r, r_tilde = torch.tanh(self.diagonals(h)).chunk(2, -1)  # the diagonals, (B, M)
         q = self.basis(h, summary)
         inner = q.back(z)
@@ -61,8 +62,10 @@ class SylvesterStep(nn.Module):
 
 
 class StrictlyUpper(nn.Module):
-    """U x for a strictly upper triangular U of each image, (M, M), linear in the image's summary:
-    Σ_jk W_ijk s_k x_j, summed in the cheaper order."""
+    """U x for a strictly upper triangular U of each image, (M, M), linear in the image's summary.
+
+    This is Σ_jk W_ijk s_k x_j, summed in the cheaper order.
+    """
 
     above: Tensor
 
@@ -74,17 +77,17 @@ class StrictlyUpper(nn.Module):
 
     def forward(self, x: Tensor, summary: Tensor) -> Tensor:  # (n, B, M), (B, 16) -> (n, B, M)
         weight = self.weight * self.above
-        if len(x) == 1:  # no image's matrix is needed twice, so none is made
+        if len(x) == 1:  # each matrix would be used once only, so none is built
             both = x[0, :, :, None] * summary[:, None, :]  # (B, M, 16)
             return (both.flatten(1) @ weight.flatten(1).T)[None]
         return times(torch.einsum("ijk,bk->bij", weight, summary), x)
 
 
 class OrthogonalSylvesterStep(SylvesterStep):
-    """Q has the columns of any matrix, made orthonormal.
+    """The step with Q from the columns of any matrix, made orthonormal.
 
-    By QR decomposition, which is orthonormal to rounding for every matrix and needs a tenth of the
-    work of their iteration (their eq. 14).
+    The QR decomposition gives orthonormal columns (up to rounding) for every matrix, with a tenth
+    of the work of the paper's iteration (eq. 14).
     """
 
     def __init__(self, shape: StepShape) -> None:
@@ -97,7 +100,7 @@ class OrthogonalSylvesterStep(SylvesterStep):
 
 
 class HouseholderSylvesterStep(SylvesterStep):
-    """Q is a product of Householder reflections (their §4.2); M = d."""
+    """The step where Q is a product of Householder reflections (their §4.2); M = d."""
 
     def __init__(self, shape: StepShape) -> None:
         super().__init__(shape, shape.latent_size)
@@ -106,7 +109,7 @@ class HouseholderSylvesterStep(SylvesterStep):
     def basis(self, h: Tensor, summary: Tensor) -> Basis:
         v = self.vectors(h).unflatten(-1, (_REFLECTIONS, -1))
         v = v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
-        # H_1 … H_m = I − VᵀUV, U⁻¹ the upper triangle of VVᵀ with halved diagonal
+        # H_1 … H_m = I − VᵀUV, where U⁻¹ is the upper triangle of VVᵀ with halved diagonal
         identity = torch.eye(_REFLECTIONS, dtype=v.dtype, device=v.device)
         inverse = (v @ v.mT).triu(1) + 0.5 * identity
         u = torch.linalg.solve_triangular(inverse, identity, upper=True)
@@ -117,7 +120,7 @@ class HouseholderSylvesterStep(SylvesterStep):
 
 
 class TriangularSylvesterStep(SylvesterStep):
-    """Q is the identity or, in every other step, the reversal of the dimensions (their §4.3)."""
+    """The step where Q is the identity or, in every other step, the reversal (their §4.3)."""
 
     def __init__(self, shape: StepShape) -> None:
         super().__init__(shape, shape.latent_size)

@@ -1,1 +1,1 @@
-"""Likelihoods p(x|z), one a file. :data:`vae_core.settings.choices.LIKELIHOODS` names them."""
+"""Likelihoods p(x|z), one per file. :data:`vae_core.settings.choices.LIKELIHOODS` lists them."""

@@ -1,8 +1,8 @@
-"""The likelihood p(x|z): normalised, in nats, from what the decoder puts out for each pixel.
+"""The likelihood p(x|z): normalised, in nats, computed from the decoder's outputs for each pixel.
 
-Shapes: images x are (B, D). The decoder's outputs l are (n, B, D) or broadcast against x, where
-one parameter describes a pixel, and (n, B, D, P) where P do. To add a likelihood, write a class in
-a file here and name it in :data:`vae_core.settings.choices.LIKELIHOODS`.
+Shapes: images x are (B, D). The decoder's outputs l are (n, B, D), or broadcast against x, if a
+pixel has one parameter; they are (n, B, D, P) for P parameters. To add a likelihood, write a class
+in a file here and name it in :data:`vae_core.settings.choices.LIKELIHOODS`.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ class Likelihood(nn.Module, ABC):
     """p(x|z) = ∏_i p(x_i; l_i(z)).
 
     Attributes:
-        parameters_per_pixel: P, how many numbers of the decoder describe a pixel.
+        parameters_per_pixel: P, the number of decoder outputs for each pixel.
     """
 
     parameters_per_pixel: ClassVar[int] = 1
@@ -35,24 +35,27 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, outputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """One draw of x_i for each l_i, (n, B, D)."""
+        """Draw one x_i for each l_i, (n, B, D)."""
 
     @abstractmethod
     def initial_outputs(self, mean: Tensor) -> Tensor:
-        """Outputs to start training from: those whose mean is the given one, clipped where none or
-        an infinite one is. For a mean (…) it is (…), or (…, P) where P parameters describe a
-        pixel."""
+        """Compute the decoder outputs whose mean is given, to start training from them.
+
+        The mean is clipped if the outputs would be infinite or do not exist. For a mean (…) the
+        result is (…), or (…, P) if a pixel has P > 1 parameters.
+        """
 
     def slope_and_curvature(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """First derivative of log p(x|l) by l, and −1 times the second, which is made positive
-        semi-definite.
+        """First derivative of log p(x|l) with respect to l, and minus the second derivative.
+
+        The latter is made positive semi-definite.
 
         Args:
             x: (N, D).
-            outputs: (N, D), or (N, D, P) where P parameters describe a pixel.
+            outputs: (N, D), or (N, D, P) if a pixel has P > 1 parameters.
 
         Returns:
-            Of the shape of ``outputs``; and the same, or (N, D, P, P).
+            The first has the shape of ``outputs``; the second too, or (N, D, P, P).
         """
         with torch.enable_grad():
             at = outputs.detach().requires_grad_()
@@ -69,6 +72,6 @@ class Likelihood(nn.Module, ABC):
 
 
 def _positive(matrices: Tensor) -> Tensor:
-    """The nearest positive semi-definite matrices to symmetric ones (…, P, P)."""
+    """Find the nearest positive semi-definite matrices to symmetric matrices (…, P, P)."""
     values, vectors = torch.linalg.eigh(matrices)
     return (vectors * values.clamp_min(0)[..., None, :]) @ vectors.mT

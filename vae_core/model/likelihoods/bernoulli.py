@@ -1,4 +1,4 @@
-"""The Bernoulli log-likelihood of an image in few passes over its pixels, and its gradient."""
+"""The Bernoulli likelihood, computed in few passes over the pixels, and its gradient."""
 
 from functools import lru_cache
 from typing import Any, cast
@@ -11,18 +11,18 @@ from torch.nn import functional as F
 from vae_core.basics.batched import times
 from vae_core.model.likelihoods.base import Likelihood
 
-# From here on σ is 1 even in float64; a little further its exponential is a denormal number in
-# float32, over which processors take many times longer.
+# Above this value σ is 1 even in float64. For slightly larger values the exponential is a denormal
+# number in float32, with which processors are many times slower.
 _CERTAIN = 80.0
-_MOST_FACTORS = 120  # each at least ½, of a product that stays above 2⁻¹²⁶, where float32 ends
+_MOST_FACTORS = 120  # factors of at least ½ each: the product stays above 2⁻¹²⁶, float32's limit
 
 
 class BernoulliLogProb(torch.autograd.Function):
     """Σ_i x_i l_i − log(1 + e^{l_i}) for images x (B, D) and logits l (n, B, D): (n, B), in nats.
 
-    Written as Σ_i x_i l_i − max(l_i, 0) + log σ(|l_i|), where σ(|l|) lies in [½, 1): a logarithm
-    is taken of the product of many, not of each. Where a pixel is surely off, with l far below 0,
-    every term vanishes, so that the largest logits of a long training need not cancel.
+    Computed as Σ_i x_i l_i − max(l_i, 0) + log σ(|l_i|). Because σ(|l|) lies in [½, 1), one
+    logarithm is taken of a product of many factors. For a pixel that is surely off (l far below 0)
+    every term vanishes, so the large logits of a long training need not cancel.
     """
 
     @staticmethod
@@ -44,18 +44,18 @@ class BernoulliLogProb(torch.autograd.Function):
 
 @lru_cache
 def _group_size(count: int) -> int:
-    """The largest divisor that is not above the most factors."""
+    """Find the largest divisor of ``count`` up to ``_MOST_FACTORS``."""
     return max(each for each in range(1, min(count, _MOST_FACTORS) + 1) if count % each == 0)
 
 
 class Bernoulli(Likelihood):
-    """Binary pixels: log p = x l − log(1 + e^l), l the logit.
+    """Binary pixels: log p = x l − log(1 + e^l), where l is the logit.
 
-    Grey values give the cross-entropy, which is not a likelihood of binary data.
+    For grey values this is the cross-entropy, which is not a likelihood of binary data.
     """
 
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
-        return x * outputs + F.logsigmoid(-outputs)  # exact where softplus gives up, beyond 20
+        return x * outputs + F.logsigmoid(-outputs)  # exact above 20 too, unlike softplus
 
     def forward(self, x: Tensor, outputs: Tensor) -> Tensor:
         return cast(Tensor, BernoulliLogProb.apply(x, outputs))

@@ -9,7 +9,7 @@ from vae_core.model.likelihoods.base import Likelihood
 
 
 class Gaussian(Likelihood):
-    """Pixels N(l_i, s²), with one learned s for all: log p = −½((x − l)/s)² − log s − ½ log 2π.
+    """Pixels N(l_i, s²) with one learned s: log p = −½((x − l)/s)² − log s − ½ log 2π.
 
     With a linear decoder this is probabilistic PCA (Tipping & Bishop 1999).
     """
