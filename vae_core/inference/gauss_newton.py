@@ -67,16 +67,19 @@ def _slope_and_curvature(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tens
     draws, count, size = z.shape
     images = x.flatten(1).expand(draws, -1, -1).flatten(0, 1)
     rows = max(1, rows_at_once(model) // (size + 1))
-    slopes, curvatures = [], []
+    slopes, curvatures, prior_curvatures = [], [], []
     for latents, pixels in zip(z.flatten(0, 1).split(rows), images.split(rows), strict=True):
         outputs, columns = _outputs_and_columns(model, latents)
         slope, bend = model.likelihood.slope_and_curvature(pixels, outputs)
         prior_slope, prior_bend = model.prior.gradient_and_curvature(latents)
         slopes.append(_pull(columns, slope) + prior_slope)
-        curvatures.append(_pull_twice(columns, bend) + prior_bend)
-    slope = torch.cat(slopes).unflatten(0, (draws, count)).mean(0)
-    curvature = torch.cat(curvatures).unflatten(0, (draws, count)).mean(0)
-    return slope, curvature
+        curvatures.append(_pull_twice(columns, bend))
+        prior_curvatures.append(prior_bend)
+
+    def averaged(parts: list[Tensor]) -> Tensor:
+        return torch.cat(parts).unflatten(0, (draws, count)).mean(0)
+
+    return averaged(slopes), averaged(curvatures) + averaged(prior_curvatures)
 
 
 def _pull(columns: Tensor, slope: Tensor) -> Tensor:
