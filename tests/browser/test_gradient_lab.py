@@ -4,9 +4,8 @@ import re
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, expect_no_exception, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, settle, visit
 
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 QUICK = {"gradient-r": "30", "gradient-upto": "8"}
 ENDLESS = {"gradient-r": "1000", "gradient-upto": "128"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, expect_no_exception, plot, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, plot, settle, visit
 from vae_core.runs.execution import execute
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -16,7 +16,6 @@ GAUSSIAN, FLOW, MANY = (
 )
 LINE = "a-line"
 DOUBLE_CLICK = 600  # milliseconds after which two clicks are two
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 CHARTS = {
     "Map": ("latent-map", "latent-posterior"),
     "Manifold": ("latent-manifold",),

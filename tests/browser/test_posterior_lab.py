@@ -7,10 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, expect_no_exception, plot, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, plot, settle, visit
 
 MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 CHARTS = {
     "Posterior": ("posterior-map",),
     "Ruler": ("posterior-ruler", "posterior-iwae"),

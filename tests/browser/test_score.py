@@ -13,12 +13,10 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.driving import App, expect_no_exception, settle, visit
+from tests.browser.driving import SLOW, App, expect_no_exception, settle, visit
 from vae_core.runs.execution import execute
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
-
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from tests.browser.driving import FLAGS, PHONE, App, find_browser, settle, visit
+from tests.browser.driving import FLAGS, PHONE, SLOW, App, find_browser, settle, visit
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import save_model
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
 
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 PIXELS = "canvas => canvas.toDataURL()"
 SEVEN = ((0.3, 0.2), (0.7, 0.2), (0.45, 0.8))
 BAR = ((0.3, 0.5), (0.7, 0.5))

@@ -15,7 +15,7 @@ from tests.browser.driving import App, expect_no_exception, running_app, settle,
 from vae_core.runs.run import Run
 from vae_core.runs.store import RunStore
 
-PATIENCE = 120.0  # seconds; reached only when something is broken
+PATIENCE = 300.0  # seconds; reached only when something is broken
 SMALL = {"new_hidden_size": "16", "new_batch_size": "64", "new_importance_every": "0"}
 RUN_ID = re.compile(r"[?&]run=([\w.-]+)")
 

@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import PHONE, App, running_app, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, running_app, settle, visit
 from tests.browser.test_score import drawing, upload
 
-SLOW = 120_000  # milliseconds; the first page of a server imports torch
 MANY, TWO = "pretrained/mnist-mean-field-d50", "pretrained/mnist-full-d2"
 MISSING = "MNIST 28×28 is not on this computer."
 # What is to be seen on each page where there is no image of the data.

@@ -12,7 +12,7 @@ from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.presets import PRESETS, PresetName
 
-TIMEOUT = 20
+TIMEOUT = 120
 UNTOUCHED = RunConfig.from_settings(find_dataset("digits").suggested)
 
 

@@ -15,7 +15,7 @@ from app.parts import charts
 from app.shell import errors
 from vae_core.settings.fields import ConfigError
 
-TIMEOUT = 20
+TIMEOUT = 120
 
 
 def test_an_image_is_enlarged_to_crisp_squares_of_two_inks() -> None:

@@ -17,7 +17,7 @@ from vae_core.data.download import DownloadError
 from vae_core.settings.data_sets import DataError
 
 NAME = "mnist"  # of which models come with the program
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from app.services.models import Choice
 from vae_core.runs.checkpoint import ModelFileError
 from vae_core.runs.store import pretrained_runs
 
-TIMEOUT = 60  # seconds; the first script imports torch
+TIMEOUT = 180  # seconds; the first script imports torch
 
 
 def an_image() -> None:
