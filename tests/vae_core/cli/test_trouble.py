@@ -259,7 +259,7 @@ def test_a_calibration_of_few_images_does_not_take_the_place_of_a_good_one(calib
 def test_all_the_images_of_a_small_data_set_are_enough(run, monkeypatch, capsys):
     monkeypatch.setattr(calibrating, "FEWEST_IMAGES", 1000)  # of which the digits have 200
     assert main(["calibrate", str(run), "--limit", "199"]) == 2
-    assert "give 200 or more" in capsys.readouterr().err
+    assert "use 200 or more" in capsys.readouterr().err
     assert main(["calibrate", str(run), "--limit", "200"]) == 0
     assert "200 images of digits validation; a logistic regression" in capsys.readouterr().out
 
