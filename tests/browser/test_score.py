@@ -271,7 +271,7 @@ def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
     expect(page.get_by_text("Among held-out images")).to_have_count(0)
     assert scores(page)[0]["percentile"] == ""
     page.get_by_role("button", name="Calibrate the scores").click()
-    expect(page.get_by_text("What the verdict rests on")).to_be_visible(timeout=2 * SLOW)
+    expect(page.get_by_text("Figures behind the verdict")).to_be_visible(timeout=2 * SLOW)
     expect(page.get_by_role("button", name="Calibrate the scores")).to_have_count(0)
     file = models.log.parent / "runs" / "stopped" / "calibration.safetensors"
     assert file.is_file()
