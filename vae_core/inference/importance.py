@@ -126,7 +126,7 @@ def log_density_to(
             (:mod:`vae_core.inference.proposals`) needs far fewer samples.
 
     Raises:
-        ValueError: if se is not positive, most is out of range, or the images do not fit the model
+        InvalidArgument: if se is not positive, most is out of range, or the images do not fit the model
             or the proposal.
     """
     return sample_density(model, x, most, se, seed, on_progress, proposal)
@@ -147,12 +147,12 @@ def sample_density(
     If ``se`` is None, every image gets ``most`` samples, and no image counts as reached.
 
     Raises:
-        ValueError: as for these functions.
+        InvalidArgument: as for these functions.
     """
     check_count(most)
     check_fits(proposal, x)
     if se is not None and not se > 0:
-        raise ValueError(f"The wanted standard error must be positive, not {se}.")
+        raise InvalidArgument(f"The wanted standard error must be positive, not {se}.")
     result = _Results(len(x))
     group = max(1, rows_at_once(model) // min(most, samples_at_once(model)))
     encode = min(_ENCODE_AT_ONCE, max(1, FLOATS_AT_ONCE // model.config.latent_size**2))

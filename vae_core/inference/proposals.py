@@ -192,7 +192,7 @@ def refined_log_density_to(
     """:func:`vae_core.inference.importance.log_density_to` with a refined proposal for each image.
 
     Raises:
-        ValueError: as for that function.
+        InvalidArgument: as for that function.
     """
     return _refined_density(model, x, most, se, seed, on_progress)
 

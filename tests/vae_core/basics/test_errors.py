@@ -66,7 +66,7 @@ UNKNOWN: Any = "unknown"
         (lambda: log_density(MODEL, X, 0), "1 to 1,000,000, not 0"),
         (lambda: log_density(MODEL, WIDE, 5), r"\(1, 4, 4\), not \(1, 4, 5\)"),
         (lambda: log_density(MODEL, BYTES, 5), r"floats in \[0, 1\], not torch.uint8"),
-        (lambda: log_density(MODEL, X, 5, proposal=MODEL.posterior(X[:1])), "of 1 images, not"),
+        (lambda: log_density(MODEL, X, 5, proposal=MODEL.posterior(X[:1])), "for 1 images, not"),
         (lambda: log_density_to(MODEL, X, 0.0), "must be positive"),
         (lambda: refine(MODEL, WIDE), "shape"),
         (lambda: next(refit(MODEL, WIDE)), "shape"),

@@ -229,7 +229,7 @@ def test_its_kl_to_the_prior_is_by_its_draws(trained, test_digits, generator):
 def test_no_images_give_no_scores_and_a_foreign_proposal_is_refused(trained, test_digits):
     model = trained("planar")
     assert refined_log_density(model, test_digits[:0], 10).log_px.shape == (0,)
-    with pytest.raises(ValueError, match="of 3 images, not of 2"):
+    with pytest.raises(ValueError, match="for 3 images, not for 2"):
         log_density(model, test_digits[:2], 10, proposal=refine(model, test_digits[:3]))
     with pytest.raises(ValueError, match="importance samples must be"):
         refined_log_density(model, test_digits[:2], 0)
