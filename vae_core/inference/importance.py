@@ -126,7 +126,8 @@ def log_density_to(
             (:mod:`vae_core.inference.proposals`) needs far fewer samples.
 
     Raises:
-        InvalidArgument: if se is not positive, most is out of range, or the images do not fit the model
+        InvalidArgument: if se is not positive, most is out of range, or the images do not fit the
+            model
             or the proposal.
     """
     return sample_density(model, x, most, se, seed, on_progress, proposal)
