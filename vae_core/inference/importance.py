@@ -127,8 +127,7 @@ def log_density_to(
 
     Raises:
         InvalidArgument: if se is not positive, most is out of range, or the images do not fit the
-            model
-            or the proposal.
+            model or the proposal.
     """
     return sample_density(model, x, most, se, seed, on_progress, proposal)
 
