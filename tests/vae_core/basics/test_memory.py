@@ -10,12 +10,12 @@ pytestmark = pytest.mark.slow
 
 FAULTS = """
 import resource, torch
-from vae_core import VAE, ModelConfig, log_density
+from vae_core import load_model, log_density
 
 def pages():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-model = VAE(ModelConfig(latent_size=2)).eval()
+model = load_model("pretrained/mnist-full-d2")
 images = torch.rand(6, 1, 28, 28).round()
 log_density(model, images[:2], 5000)
 before = pages()
