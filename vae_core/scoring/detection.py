@@ -178,11 +178,15 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
 
 def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:
     """Compute each of SCORES; higher values are less typical."""
-    figures = dict(zip(FIGURES, table.T.numpy(), strict=True))
-    two_sided = dict(zip(FIGURES, tails.T.numpy(), strict=True))[_RAW]
+    values = dict(zip(FIGURES, table.T.numpy(), strict=True))
+    atypical = {name: -tail for name, tail in zip(FIGURES, tails.T.numpy(), strict=True)}
+    figures = {
+        name: atypical[name] if figure.two_sided else values[name]
+        for name, figure in FIGURES.items()
+    }
     changed = {
-        _RAW: -figures[_RAW],
-        "typicality": -two_sided,
+        _RAW: -values[_RAW],
+        "typicality": atypical[_RAW],
         "combined": -p_values.numpy(),
     }
     return {**figures, **changed}

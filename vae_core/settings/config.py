@@ -384,11 +384,12 @@ class RunConfig(Checked):
         if self.title:
             return self.title
         steps = f" T={self.model.flow_steps}" if self.model.posterior in FLOWS else ""
-        usual = self.model.likelihood == ModelConfig.likelihood
-        likelihood = "" if usual else f" · {self.model.likelihood}"
+        chosen = ("likelihood", "prior")
+        changed = [n for n in chosen if getattr(self.model, n) != getattr(ModelConfig, n)]
+        unusual = "".join(f" · {getattr(self.model, name)}" for name in changed)
         size = f"d={self.model.latent_size}"
         head = " · p(y|z)" if self.model.class_head != "none" else ""
-        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{likelihood}{head}"
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{unusual}{head}"
 
     @property
     def pixels(self) -> str:
