@@ -1,4 +1,4 @@
-"""What is known of images is computed once: encoder passes and refinements are counted."""
+"""Each quantity of an image is computed once: the tests count encoder passes and refinements."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
