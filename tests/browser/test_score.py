@@ -267,7 +267,7 @@ def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
     models: App, page: Page
 ) -> None:
     score_page(page, models, model="stopped", K="100")
-    expect(page.get_by_text("No percentile. The scores of this model have not")).to_be_visible()
+    expect(page.get_by_text("No percentile. The scores of this model are not calibrated yet")).to_be_visible()
     expect(page.get_by_text("Among held-out images")).to_have_count(0)
     assert scores(page)[0]["percentile"] == ""
     page.get_by_role("button", name="Calibrate the scores").click()
@@ -330,7 +330,7 @@ def test_other_draws_of_the_pixels_are_scored_when_asked_for(models: App, page: 
     score_page(page, models)
     expect(page.get_by_text("Over 10 draws")).to_have_count(0)
     other_draws(page).click()
-    expect(page.get_by_text(re.compile(r"Over 10 draws .* deviation of \d"))).to_be_visible(
+    expect(page.get_by_text(re.compile(r"Over 10 draws, .* deviation of \d"))).to_be_visible(
         timeout=SLOW
     )
     expect(page.get_by_text(re.compile(r"Verdicts: \d+ × "))).to_be_visible()
