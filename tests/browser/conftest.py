@@ -19,11 +19,11 @@ from playwright.sync_api import (
 )
 
 from tests.browser.driving import (
-    DESKTOP,
     App,
     expect_no_exception,
     find_browser,
     launch,
+    new_tab,
     running_app,
 )
 
@@ -73,8 +73,6 @@ def app_server(
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A new tab of 1440 × 900; errors in its console or on the page fail the test."""
-    context = browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
-    page = context.new_page()
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -82,9 +80,9 @@ def page(browser: Browser) -> Iterator[Page]:
         if message.type == "error" and not EXPECTED_404.search(where):
             complaints.append(f"{message.text} ({where})")
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    expect_no_exception(page)
-    context.close()
+    with new_tab(browser) as page:
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        expect_no_exception(page)
     assert not complaints, f"The page logged errors: {complaints}"

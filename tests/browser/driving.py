@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
 
 SLOW = 300_000  # milliseconds; reached only when something is broken, also on a busy processor
 
@@ -98,6 +99,20 @@ def isolated(folder: Path) -> dict[str, str]:
     """Copy the environment, with runs and cache inside ``folder``."""
     places = {"VAE_RUNS_DIR": folder / "runs", "VAE_CACHE_DIR": folder / "cache"}
     return os.environ | {name: str(place) for name, place in places.items()}
+
+
+@contextmanager
+def new_tab(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+    """Open a tab with cookies and storage of its own.
+
+    Animations are off: without a graphics card they take as much of the processor as the page.
+
+    Args:
+        options: those of Playwright's ``new_context``.
+    """
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    with browser.new_context(viewport=viewport, reduced_motion="reduce", **options) as context:
+        yield context.new_page()
 
 
 def free_port() -> int:

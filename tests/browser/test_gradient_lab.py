@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, new_tab, settle, visit
 
 QUICK = {"gradient-r": "30", "gradient-upto": "8"}
 ENDLESS = {"gradient-r": "1000", "gradient-upto": "128"}
@@ -106,8 +106,7 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(app_server: App, pag
 
 
 def test_a_phone_shows_it_all_without_scrolling_sideways(app_server: App, browser: Browser) -> None:
-    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
-        page = context.new_page()
+    with new_tab(browser, PHONE) as page:
         lab(page, app_server)
         measured(page)
         expect(curves(page, "cost").first).to_be_attached()

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, plot, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    SLOW,
+    App,
+    expect_no_exception,
+    new_tab,
+    plot,
+    settle,
+    visit,
+)
 from vae_core.runs.execution import execute
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -300,8 +309,7 @@ def test_a_wrong_link_still_shows_the_page(app: App, page: Page, query: dict[str
 
 @pytest.mark.parametrize("tab", ["Map", "Decode", "Manifold", "Interpolate", "Traverse", "Prior"])
 def test_no_tab_scrolls_sideways_on_a_phone(app: App, browser: Browser, tab: str) -> None:
-    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
-        page = context.new_page()
+    with new_tab(browser, PHONE) as page:
         go(page, app, tab, model=MANY)
         main = page.get_by_test_id("stMain")
         assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0

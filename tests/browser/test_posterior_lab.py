@@ -7,7 +7,16 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, plot, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    SLOW,
+    App,
+    expect_no_exception,
+    new_tab,
+    plot,
+    settle,
+    visit,
+)
 
 MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
 CHARTS = {
@@ -206,8 +215,7 @@ def test_presentation_keeps_the_place(app_server: App, page: Page) -> None:
 
 @pytest.mark.parametrize("model", [MODEL, MANY])
 def test_no_tab_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, model: str) -> None:
-    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
-        page = context.new_page()
+    with new_tab(browser, PHONE) as page:
         query = LIGHT | {"families": "Planar", "anneal": "false"}
         for tab in CHARTS if model == MODEL else ("Posterior", "Methods"):
             go(page, app_server, tab, model, **query)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from tests.browser.driving import FLAGS, PHONE, SLOW, App, find_browser, settle, visit
+from tests.browser.driving import FLAGS, PHONE, SLOW, App, find_browser, new_tab, settle, visit
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import save_model
 from vae_core.runs.store import create_run
@@ -201,15 +201,15 @@ def test_older_scores_stay_until_the_new_one_is_there(
 
 
 def test_a_finger_draws_and_does_not_scroll(app_server: App, browser: Browser) -> None:
-    width, height = PHONE
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+    with new_tab(browser, PHONE, has_touch=True, is_mobile=True) as page:
+        draw_with_a_finger(app_server, page)
+
+
+def draw_with_a_finger(app_server: App, page: Page) -> None:
     open_way(page, app_server, "Draw")
     pad(page).scroll_into_view_if_needed()
     scrolled = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
-    touch = context.new_cdp_session(page)
+    touch = page.context.new_cdp_session(page)
     upwards = ((0.5, 0.9), (0.5, 0.6), (0.5, 0.1))
     down, *others = [{"x": x, "y": y} for x, y in places(page, upwards)]
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [down]})
@@ -219,8 +219,7 @@ def test_a_finger_draws_and_does_not_scroll(app_server: App, browser: Browser) -
     expect_report(page, "your drawing")
     expect(page.locator(".st-key-score-line")).to_contain_text("nats, percentile")
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == scrolled
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_the_way_is_in_the_address(app_server: App, page: Page) -> None:
@@ -241,7 +240,8 @@ def filmed(playwright: Playwright) -> Iterator[Page]:
     browser = playwright.chromium.launch(
         executable_path=find_browser(), args=[*FLAGS, *FAKE_CAMERA]
     )
-    yield browser.new_page()
+    with new_tab(browser) as page:
+        yield page
     browser.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.shell.navigation import MOVED, PAGES
-from tests.browser.driving import PHONE, App, running_app, settle, visit
+from tests.browser.driving import PHONE, App, new_tab, running_app, settle, visit
 
 NAMES = list(PAGES)
 
@@ -117,8 +117,7 @@ def test_presentation_mode_lives_in_the_address_and_escape_leaves_it(
 def test_the_app_follows_the_theme_of_the_system(
     app_server: App, browser: Browser, scheme: str
 ) -> None:
-    with browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
-        page = context.new_page()
+    with new_tab(browser, color_scheme=scheme) as page:
         visit(page, app_server.url)
         ground = page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
         brightness = sum(
@@ -129,8 +128,7 @@ def test_the_app_follows_the_theme_of_the_system(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, name: str) -> None:
-    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
-        page = context.new_page()
+    with new_tab(browser, PHONE) as page:
         visit(page, address(app_server, name))
         overflow = page.evaluate(
             "() => { const m = document.querySelector('[data-testid=stMain]');"

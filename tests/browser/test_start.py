@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, settle, visit
+from tests.browser.driving import PHONE, App, new_tab, settle, visit
 
 GAUSSIAN, FLOW, MANY = "digits-full-d2", "digits-iaf-d2", "digits-mean-field-d16"
 
@@ -195,8 +195,8 @@ def test_the_walk_goes_from_left_to_right_and_on_a_phone_from_top_to_bottom(
     wide = boxes(page)
     assert all(a["x"] + a["width"] <= b["x"] for a, b in itertools.pairwise(wide))
     assert len({round(box["y"]) for box in wide}) == 1
-    with browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]}) as context:
-        narrow = boxes(context.new_page())
+    with new_tab(browser, PHONE) as page:
+        narrow = boxes(page)
     assert all(a["y"] + a["height"] <= b["y"] for a, b in itertools.pairwise(narrow))
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0] for box in narrow)
 

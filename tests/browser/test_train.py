@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import App, expect_no_exception, running_app, settle, visit
+from tests.browser.driving import App, expect_no_exception, new_tab, running_app, settle, visit
 from vae_core.runs.run import Run
 from vae_core.runs.store import RunStore
 
@@ -189,9 +189,12 @@ def test_what_was_typed_last_counts_even_without_enter(app_server: App, page: Pa
 
 
 def test_two_people_pressing_start_at_once_get_two_runs(app_server: App, browser: Browser) -> None:
+    with new_tab(browser) as one, new_tab(browser) as other:
+        press_start_at_once(app_server, [one, other])
+
+
+def press_start_at_once(app_server: App, pages: list[Page]) -> None:
     before = {run.id for run in store_of(app_server).runs()}
-    contexts = [browser.new_context() for _ in range(2)]
-    pages = [context.new_page() for context in contexts]
     for page in pages:
         form(app_server, page, epochs=3)
     for page in pages:
@@ -203,8 +206,6 @@ def test_two_people_pressing_start_at_once_get_two_runs(app_server: App, browser
     assert {run.id for run in store_of(app_server).runs()} - before == shown
     for page in pages:
         expect_state(page, "done")
-    for context in contexts:
-        context.close()
 
 
 def test_a_double_click_starts_one_run(app_server: App, page: Page) -> None:
