@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import vae_core
+
+assert vae_core  # imported before PyTorch, so that its threads sleep while they wait
+
 
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
