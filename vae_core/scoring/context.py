@@ -34,9 +34,9 @@ T = TypeVar("T")
 class ImageContext:
     """A batch of images under one model, with a cache of all quantities computed for them.
 
-    Each quantity is computed when it is first used, and only once. All values equal those of the
-    functions in :mod:`vae_core.inference` and :mod:`vae_core.analysis`; the context only passes
-    them results that it has already, for example the encoder's q(z|x).
+    Each quantity is computed when it is first used, and only once. The functions of
+    :mod:`vae_core.inference` and :mod:`vae_core.analysis` compute it; the context gives them what
+    it has already, for example the encoder's q(z|x).
 
     Attributes:
         model: the model.

@@ -3,8 +3,8 @@
 A raw log p(x) says little (Nalisnick et al. 2019, arXiv 1810.09136 and 1906.02994), so a verdict
 never rests on it alone. Each figure is turned into its tail: the share of held-out images that are
 as extreme. The tails are merged by their generalised mean with exponent −½ (Vovk & Wang 2020,
-arXiv 1212.4966). One extreme figure can decide this mean, unlike Fisher's product; the other
-figures count as well, unlike in the minimum. Because the figures depend on each other, the mean is
+arXiv 1212.4966). In Fisher's product one extreme figure cannot decide; in the minimum the other
+figures do not count. In this mean both do. Because the figures depend on each other, the mean is
 compared with the means of the held-out images (Westfall & Young 1993). An image of the data is
 exchangeable with the held-out images, so its p-value is α or less with probability α at most.
 """
@@ -23,8 +23,8 @@ Verdict = Literal["typical", "unusual", "unlike the training data"]
 UNUSUAL, UNLIKE = 0.1, 0.04
 """False-alarm rates: the share of images of the data called unusual or worse, and called unlike it.
 
-The second rate is 4 in 100 on average. Because 500 held-out images are a sample themselves, it is
-4 ± 1 for a single calibration, and more than 5 in one of eight calibrations.
+The second rate is 4 in 100, averaged over calibrations. A single calibration has 500 held-out
+images, themselves a sample: its rate is 4 ± 1 in 100, and above 5 in one of eight calibrations.
 """
 
 _ROUNDING = 1e-9  # tolerance for a sum over figures

@@ -1,7 +1,8 @@
 """Facts about data sets that are known before loading, and a search by name.
 
-Never imports torch. The data sets are declared in :mod:`vae_core.data`, each with its info. This
-package may not import that one, so :mod:`vae_core` passes the list to :func:`use_catalogue`.
+Never imports torch. The data sets themselves are declared in :mod:`vae_core.data`, which imports
+this package and not the other way round. So ``vae_core/__init__.py`` tells this module, by
+:func:`use_catalogue`, how to get the list.
 """
 
 from collections.abc import Callable, Mapping

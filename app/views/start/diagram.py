@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
 
 STRIP = 12
-SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-MAX_SAMPLES = SAMPLES[-1]
 SEEDS = 2**31
 _IMAGE_WIDTH = 176  # at most; the style sheet shrinks it to the column
 _MOST_WRITTEN_OUT = 2  # up to this many dimensions, numbers are written; above, they are drawn
@@ -147,7 +145,7 @@ def encoder() -> None:
 
 def decoder() -> None:
     """Draw the arrow from z through the decoder to p."""
-    about = "The decoder: a neural network from z to the probability of each pixel"
+    about = "The decoder: a neural network from z to p(x|z), the distribution of each pixel"
     _connection("p", '<i></i><b class="widening">decoder</b><i></i>', about)
 
 

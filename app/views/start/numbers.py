@@ -22,7 +22,9 @@ from vae_core.inference.pareto import trustworthy
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
-MAX_SAMPLES = 1000
+SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""The values of L that can be chosen."""
+MAX_SAMPLES = SAMPLES[-1]
 """The largest L. This many ε are always drawn and the first L are used, so a larger L keeps the
 draws of a smaller one."""
 IMPORTANCE_SAMPLES = 1000

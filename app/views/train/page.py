@@ -21,7 +21,7 @@ LEAD = (
     "Choose images and a model, then press Start. Training continues in the background, even if "
     "you close this page or the app."
 )
-TICK = 1.0  # seconds between two updates while a run trains
+UPDATE_EVERY = 1.0  # seconds, while a run trains
 
 
 @st.fragment
@@ -147,4 +147,4 @@ with form:
     new_run()
     runs = st.container(key="runs")
 busy = frozenset(e.id for e in run_list.entries() if e.unfinished)
-st.fragment(watch, run_every=TICK if busy else None)(runs, panels.container(key="run-panels"), busy)
+st.fragment(watch, run_every=UPDATE_EVERY if busy else None)(runs, panels.container(key="run-panels"), busy)

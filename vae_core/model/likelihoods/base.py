@@ -39,10 +39,10 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def initial_outputs(self, mean: Tensor) -> Tensor:
-        """Compute the decoder outputs whose mean is given, to start training from them.
+        """Compute the decoder outputs for which x has the given mean; training starts from them.
 
-        The mean is clipped if the outputs would be infinite or do not exist. For a mean (…) the
-        result is (…), or (…, P) if a pixel has P > 1 parameters.
+        Means for which no finite outputs exist are moved to the nearest that has some. For a mean
+        (…) the result is (…), or (…, P) if a pixel has P > 1 parameters.
         """
 
     def slope_and_curvature(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
