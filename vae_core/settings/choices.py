@@ -204,7 +204,7 @@ def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:
         return LIKELIHOODS[likelihood].unbinarised
     if likelihood not in BINARY:
         raise ConfigError(
-            f"The {likelihood} likelihood does not accept binarised pixels: set the binarisation to "
-            "none."
+            f"The {likelihood} likelihood does not accept binarised pixels: set the "
+            "binarisation to none."
         )
     return f"{binarisation} binarisation"

@@ -28,8 +28,8 @@ def prior(view: View, _index: int) -> None:
         )
         st.markdown(_summary(view))
         st.caption(
-            "KL(q(zᵢ|x) ‖ p(zᵢ)), averaged over images; for flows, the KL of Gaussians with the same "
-            "moments. A dimension is dead if the variance of E[zᵢ|x] over images is at most "
+            "KL(q(zᵢ|x) ‖ p(zᵢ)), averaged over images; for flows, the KL of Gaussians with the "
+            "same moments. A dimension is dead if the variance of E[zᵢ|x] over images is at most "
             "0.01 (Burda et al. 2016): the decoder has learnt to ignore it."
         )
     with right:
@@ -43,8 +43,8 @@ def prior(view: View, _index: int) -> None:
         )
         st.caption(
             "Draws z ~ q(z|x), the same number for each image. Together they are the aggregate "
-            "posterior; the numbers are mean ± standard deviation. Where it differs from the prior, "
-            "samples from the prior decode to images unlike the data."
+            "posterior; the numbers are mean ± standard deviation. Where it differs from the "
+            "prior, samples from the prior decode to images unlike the data."
         )
     images = len(latent_service.cloud(view).index)
     protocol = Protocol(view.data_info.name, view.split, images=images, seed=latent_service.SEED)

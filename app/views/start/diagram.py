@@ -13,6 +13,7 @@ from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q
 from app.parts import charts
 from app.services.images import Images
 from app.shell.streamlit_internals import DeltaGenerator
+from app.views.start.samples import MAX_SAMPLES, SAMPLES
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
 from vae_core.wording.numbers import number, typeset

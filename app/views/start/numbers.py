@@ -15,6 +15,7 @@ from torch import Tensor
 from app.figures.prior import Prior
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
+from app.views.start.samples import MAX_SAMPLES
 from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
@@ -22,11 +23,6 @@ from vae_core.inference.pareto import trustworthy
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
-SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""The values of L that can be chosen."""
-MAX_SAMPLES = SAMPLES[-1]
-"""The largest L. This many ε are always drawn and the first L are used, so a larger L keeps the
-draws of a smaller one."""
 IMPORTANCE_SAMPLES = 1000
 REFERENCE_SEED = 0
 _REFERENCE_DRAWS = 256

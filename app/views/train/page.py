@@ -147,4 +147,6 @@ with form:
     new_run()
     runs = st.container(key="runs")
 busy = frozenset(e.id for e in run_list.entries() if e.unfinished)
-st.fragment(watch, run_every=UPDATE_EVERY if busy else None)(runs, panels.container(key="run-panels"), busy)
+st.fragment(watch, run_every=UPDATE_EVERY if busy else None)(
+    runs, panels.container(key="run-panels"), busy
+)

@@ -15,7 +15,8 @@ from torch.distributions import MultivariateNormal
 from app.services.images import Images
 from app.services.models import Choice
 from app.views.start import diagram
-from app.views.start.numbers import MAX_SAMPLES, Estimate, reference, walk
+from app.views.start.numbers import Estimate, reference, walk
+from app.views.start.samples import MAX_SAMPLES
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.model.priors import StandardNormal
