@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.figures.prior import Prior
+from app.views.start.samples import MAX_SAMPLES
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
-from app.views.start.samples import MAX_SAMPLES
 from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
