@@ -29,8 +29,8 @@ from vae_core.training.validation import criterion_values
 _EPOCHS, _LOG_PX_SAMPLES = 120, 500
 _REPEATS = 8
 _COMMON = {
-    "dataset": "digits", "posterior": "mean-field", "latent_size": 8, "learning_rate": 3e-3,
-    "kl_warmup_epochs": 10, "importance_every": 0, "precision": "float32",
+    "dataset": "digits", "posterior": "mean-field", "latent_size": 8, "epochs": _EPOCHS,
+    "learning_rate": 3e-3, "kl_warmup_epochs": 10, "importance_every": 0, "precision": "float32",
 }  # fmt: skip
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     "ELBO": {},
@@ -71,10 +71,13 @@ class Choice:
 
 
 def choice_of(
-    settings: Mapping[str, Any], data: Dataset, epochs: int = _EPOCHS, repeats: int = _REPEATS
+    settings: Mapping[str, Any],
+    data: Dataset,
+    repeats: int = _REPEATS,
+    log_px_samples: int = _LOG_PX_SAMPLES,
 ) -> Choice:
     """Train with these settings and find out what the choice of the kept epoch cost."""
-    config = RunConfig.from_settings({**_COMMON, **settings, "epochs": epochs})
+    config = RunConfig.from_settings({**_COMMON, **settings})
     training = Training(config, data)
     x, labels = evaluation_images(data, "validation", config.train.binarisation, EVALUATION_SEED)
     candidates = [0]  # the untrained model
@@ -93,8 +96,8 @@ def choice_of(
         se,
         float(found.diff(dim=0).std(1).median()),
         float(reference.max() - reference[candidates.index(kept)]),
-        _log_px(training, training.best, data),
-        _log_px(training, training.last, data),
+        _log_px(training, training.best, data, log_px_samples),
+        _log_px(training, training.last, data, log_px_samples),
     )
 
 
@@ -106,11 +109,11 @@ def _measured_again(training: Training, x: Tensor, labels: Tensor, repeats: int)
     ]
 
 
-def _log_px(training: Training, weights: dict[str, Tensor], data: Dataset) -> float:
+def _log_px(training: Training, weights: dict[str, Tensor], data: Dataset, samples: int) -> float:
     model = copy.deepcopy(training.model)
     model.load_state_dict(weights)
     x, _ = evaluation_images(data, "test", training.config.train.binarisation, EVALUATION_SEED)
-    density = log_density(model.eval(), x, _LOG_PX_SAMPLES, EVALUATION_SEED)
+    density = log_density(model.eval(), x, samples, EVALUATION_SEED)
     return float(density.log_px.double().mean())
 
 

@@ -214,8 +214,8 @@ class Run:
         """
         found = Reader(self.folder / METRICS_FILE).read()
         if found.unreadable:
-            count = f"{found.unreadable} {'line' if found.unreadable == 1 else 'lines'}"
-            log.warning("%s of %s could not be read and were left out.", count, METRICS_FILE)
+            lost = "1 line was" if found.unreadable == 1 else f"{found.unreadable} lines were"
+            log.warning("%s left out of %s because of damage.", lost, METRICS_FILE)
         rows = [row for row in found.rows if row["epoch"] <= epochs]
         replace_file(self.folder / METRICS_FILE, "".join(map(line_of, rows)))
 

@@ -33,8 +33,7 @@ from vae_core.training.validation import evaluate_epoch, importance_estimate
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
 _FINAL_LEARNING_RATE = 0.05
 _TERMS = ("elbo", "log_px_z", "kl")
-_STATE_FORMAT = 3
-_OLD_FORMAT = 2  # its weights were chosen by the validation ELBO, whatever the objective
+_STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on from
 
 Reason = Literal["all epochs done", "no better validation ELBO", "no better validation objective"]
 
@@ -161,7 +160,7 @@ class Training:
         Raises:
             StateFormatError: if another version of the program made it.
         """
-        if state.get("format") not in (_OLD_FORMAT, _STATE_FORMAT):
+        if state.get("format") != _STATE_FORMAT:
             raise StateFormatError("It was made by another version of the program.")
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
@@ -169,9 +168,9 @@ class Training:
         self.generator.set_state(state["generator"])
         self.sums.copy_(state["sums"])
         progress = dict(state["progress"])
-        from_old_format = progress.pop("best_elbo", None) is not None
+        went_by_elbo = progress.pop("best_elbo", None) is not None  # whatever the objective
         self.progress = Progress(**progress)
-        if from_old_format and self.progress.best_epoch >= self._first_candidate():
+        if went_by_elbo and self.progress.best_epoch >= self._first_candidate():
             self.progress.best_value = self._criterion_of(self.best)
 
     def events(self) -> Iterator[Event]:
@@ -312,11 +311,9 @@ class Training:
             metrics["importance"] = importance_estimate(self.model, self.data, settings)
         self.model.train()
         improved = self._keep_if_better(criterion["value"])
-        metrics["kept"] = {
-            "epoch": progress.best_epoch,
-            "value": None if progress.best_value == -math.inf else progress.best_value,
-            "untrained": progress.untrained,
-        }
+        metrics["kept"] = {"epoch": progress.best_epoch, "untrained": progress.untrained}
+        if progress.best_value > -math.inf:
+            metrics["kept"]["value"] = progress.best_value
         progress.seconds += time.perf_counter() - start
         metrics["seconds"] = progress.seconds
         done = progress.epoch
@@ -387,7 +384,9 @@ def _divergence(settings: TrainConfig, progress: Progress) -> str:
     """State in which epoch the loss was no longer a number, what was kept, and what may help."""
     kept = f"The weights of epoch {progress.best_epoch} were kept."
     if not progress.best_epoch:
-        kept = "No epoch was better than the untrained model, so there are no trained weights."
+        kept = "The untrained weights were kept, because no epoch was better."
+    if progress.epoch == 1:
+        kept = "No epoch had ended, so there are no trained weights."
     helps = ["a smaller learning rate"]
     helps += ["a lower gradient clip" if settings.gradient_clip else "a gradient clip"]
     helps += ["KL warm-up"] if settings.beta and not settings.kl_warmup_epochs else []

@@ -1,5 +1,6 @@
 """Sentences about the kept epoch of a run: which it is, and which criterion chose it."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,8 +65,10 @@ def ended_worse(kept: Mapping[str, Any]) -> bool:
 
 def _worse(kept: Mapping[str, Any]) -> str:
     """State that the run ended worse than it began."""
+    value = kept["last_value"]
+    last = number(value) if math.isfinite(value) else "no number"
     return (
-        f"The run ended worse than it began: {number(kept['last_value'])} after epoch "
+        f"The run ended worse than it began: {last} after epoch "
         f"{kept['last_epoch']:,}, {number(kept['untrained'])} before training. A smaller learning "
         "rate usually helps."
     )

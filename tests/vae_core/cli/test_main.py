@@ -17,7 +17,7 @@ from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import ESTIMATES_TO, refined_log_density
-from vae_core.runs.checkpoint import load_model
+from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.settings.protocol import DRAWN_FROM
 
 pytestmark = pytest.mark.slow
