@@ -4,8 +4,8 @@ It is the objective of the training at the full weight of the KL, on validation 
 β, free bits and class term. The gradient estimators of one objective share one criterion.
 
 The noise is the same in every epoch, and there are as many draws as in a step of training: L terms
-of K draws for each image. With one term on 200 images, the kept epoch of eleven objectives is at most
-0.025 nats below the best one, a tenth of the standard error over images (tests/benchmarks,
+of K draws for each image. With one term on 200 images, the kept epoch of eleven objectives is at
+most 0.025 nats below the best one, a tenth of the standard error over images (tests/benchmarks,
 ``kept_epoch``). More terms would cost more: for K > 1 one is 5% of an epoch of the digits.
 """
 

@@ -101,8 +101,8 @@ def a_row(value: float) -> dict:
 def test_the_page_says_which_criterion_chose_the_epoch() -> None:
     test = shown([a_row(-22.5)], 2)
     assert [each.value for each in test.caption] == [
-        "The weights are those of epoch 2 of 9, the best by the training objective (IWAE bound with "
-        "K = 50) on validation images."
+        "The weights are those of epoch 2 of 9, the best by the training objective (IWAE bound "
+        "with K = 50) on validation images."
     ]
     assert not test.warning
 

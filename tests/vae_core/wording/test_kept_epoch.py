@@ -55,7 +55,9 @@ def test_a_weight_that_still_rises_is_said() -> None:
     )
 
 
-@pytest.mark.parametrize(("last", "said"), [(-3e9, "−3,000,000,000 nats"), (math.nan, "no number after epoch 200")])
+@pytest.mark.parametrize(
+    ("last", "said"), [(-3e9, "−3,000,000,000 nats"), (math.nan, "no number after epoch 200")]
+)
 def test_a_run_that_ended_worse_than_it_began_is_said(last: float, said: str) -> None:
     astray = record(epoch=0, value=-27.1, last_value=last)
     assert ended_worse(astray)
