@@ -8,7 +8,7 @@ from typing import Any
 
 from vae_core.basics.strict_json import strict_json
 from vae_core.runs.run import Run
-from vae_core.settings.choices import Binarisation, pixels_as
+from vae_core.settings.choices import Binarisation, WeightsName, pixels_as
 from vae_core.settings.options import binarisation_asked_for
 
 ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -40,7 +40,7 @@ def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
     from vae_core.basics.devices import resolve_device
     from vae_core.runs.checkpoint import load_model
 
-    weights = getattr(given, "weights", "kept")
+    weights: WeightsName = getattr(given, "weights", "kept")
     return run, load_model(run.folder, resolve_device(given.device), weights)
 
 

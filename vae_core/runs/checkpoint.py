@@ -63,12 +63,12 @@ def load_model(
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["model"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _refused(path, "is damaged and cannot be read", error) from error
     try:
         model = VAE(ModelConfig.from_dict(about))
-        model.load_state_dict(weights)
+        model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         raise _refused(path, "does not fit this version of the program", error) from error
     return model.to(device).eval().requires_grad_(False)

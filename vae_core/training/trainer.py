@@ -22,6 +22,7 @@ from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
 from vae_core.settings.config import RunConfig, TrainConfig
+from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import ConfigError
 from vae_core.settings.protocol import Protocol
 from vae_core.training.adam import Adam
@@ -373,7 +374,8 @@ def _out_of_patience(settings: TrainConfig) -> Reason:
 
 def _check_splits(data: Dataset) -> None:
     """Check that there are images to train on, and images by which to choose the epoch to keep."""
-    for split, purpose in (("train", "train on"), ("validation", "choose the epoch to keep")):
+    purposes: dict[Split, str] = {"train": "train on", "validation": "choose the epoch to keep"}
+    for split, purpose in purposes.items():
         if not len(data.split(split)[0]):
             raise NoImages(
                 f"The data set {data.name} has no {split} images, which are needed to {purpose}."
