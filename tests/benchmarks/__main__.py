@@ -9,7 +9,7 @@ from types import ModuleType
 from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
-NAMES = ("training", "families", "scoring", "app")
+NAMES = ("training", "families", "scoring", "kept_epoch", "app")
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _run(name: str) -> None:
-    trains = name in ("training", "families")
+    trains = name in ("training", "families", "kept_epoch")
     # Our training flushes denormal numbers; here the peers do too
     with denormals_flushed() if trains else contextlib.nullcontext():
         print(describe())

@@ -10,6 +10,7 @@ from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
     add_run,
+    add_weights,
     binarisation_of,
     open_model,
     print_json,
@@ -26,6 +27,7 @@ T = TypeVar("T")
 def add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="figures of a model on a split of its data")
     add_run(parser)
+    add_weights(parser)
     add_settings(parser, EvaluateOptions)
     parser.set_defaults(command=evaluate)
 
@@ -33,6 +35,7 @@ def add_evaluate(commands: Any) -> None:
 def add_gap(commands: Any) -> None:
     parser = commands.add_parser("gap", help="split log p(x) - ELBO into its two parts")
     add_run(parser)
+    add_weights(parser)
     add_settings(parser, GapOptions)
     parser.set_defaults(command=gap)
 
@@ -46,10 +49,7 @@ def evaluate(given: argparse.Namespace) -> int:
         options = dataclasses.replace(options, importance_samples=MAX_IMPORTANCE_SAMPLES)
     how = {"proposal": options.proposal, "se": options.se}
     run, (figures, _) = _on_split(given, options, partial(measure, **how))
-    if given.json:
-        print_json(figures)
-    else:
-        print(evaluation_sentence(figures, run.config.model.likelihood))
+    _print_figures(given, figures, evaluation_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
@@ -58,11 +58,15 @@ def gap(given: argparse.Namespace) -> int:
     from vae_core.analysis.gap_evaluation import evaluate_gap
 
     run, figures = _on_split(given, options_of(given, GapOptions), evaluate_gap)
-    if given.json:
-        print_json(figures)
-    else:
-        print(gap_sentence(figures, run.config.model.likelihood))
+    _print_figures(given, figures, gap_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
+
+
+def _print_figures(given: argparse.Namespace, figures: dict[str, Any], sentence: str) -> None:
+    if given.json:
+        print_json({**figures, "weights": given.weights})
+    else:
+        print(sentence + (" with the last weights" if given.weights == "last" else ""))
 
 
 def _on_split(

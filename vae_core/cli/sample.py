@@ -10,6 +10,7 @@ from vae_core.cli.shared import (
     ALL_DONE,
     MAX_SAMPLED_IMAGES,
     a_seed,
+    add_weights,
     an_image_count,
     open_model,
     say,
@@ -39,6 +40,7 @@ def add_sample(commands: Any) -> None:
         "--seed", type=a_seed, default=0, help="the same seed draws the same images"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    add_weights(parser)
     parser.set_defaults(command=sample)
 
 

@@ -1,15 +1,14 @@
 """Functions for all commands of the command line: options, opening a model, printing."""
 
 import argparse
-import json
-import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vae_core.basics.strict_json import strict_json
 from vae_core.runs.run import Run
-from vae_core.settings.choices import Binarisation, pixels_as
+from vae_core.settings.choices import Binarisation, WeightsName, pixels_as
 from vae_core.settings.options import binarisation_asked_for
 
 ALL_DONE, NOT_ALL_DONE, WRONG_USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -26,12 +25,23 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add the option of a command that can use the last weights of a run as well."""
+    parser.add_argument(
+        "--weights",
+        default="kept",
+        choices=("kept", "last"),
+        help="weights of the epoch that the run kept, or of its last epoch (default kept)",
+    )
+
+
 def open_model(given: argparse.Namespace) -> tuple[Run, Any]:
     run = Run.open(given.run)
     from vae_core.basics.devices import resolve_device
     from vae_core.runs.checkpoint import load_model
 
-    return run, load_model(run.folder, resolve_device(given.device))
+    weights: WeightsName = getattr(given, "weights", "kept")
+    return run, load_model(run.folder, resolve_device(given.device), weights)
 
 
 def binarisation_of(option: str, run: Run) -> Binarisation:
@@ -87,7 +97,7 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+    print(strict_json(value, indent=2))
 
 
 def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -99,16 +109,4 @@ def print_json_rows(head: dict[str, Any], name: str, rows: Iterable[dict[str, An
 
 
 def _indented(value: Any, by: int) -> str:
-    text = json.dumps(_finite(value), indent=2, allow_nan=False)
-    return text.replace("\n", "\n" + " " * by)
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not have, by null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return value
+    return strict_json(value, indent=2).replace("\n", "\n" + " " * by)

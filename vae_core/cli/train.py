@@ -17,6 +17,8 @@ from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError, settings_of
 from vae_core.settings.presets import PRESETS
 from vae_core.wording.evaluation import evaluation_sentence
+from vae_core.wording.kept_epoch import kept_epoch_sentence
+from vae_core.wording.long_epoch import long_epoch_sentence
 
 # ---- train
 
@@ -39,17 +41,36 @@ def train(given: argparse.Namespace) -> int:
     from vae_core.runs.execution import execute
 
     say(f"{run.name}: {run.folder}")
+    if said := _long_epoch(run.config):
+        say(said)
     state = execute(run, _ProgressLine())
     status = run.status()
     if given.json:
         print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
         print(evaluation_sentence(figures, run.config.model.likelihood))
+    if kept := run.kept_epoch():
+        say(kept_epoch_sentence(kept))
     if state == "failed":
         say(f"error: {status.error}")
     elif state == "paused":
         say("Paused. To continue, use --run with this folder and --resume.")
     return ALL_DONE if state == "done" else NOT_ALL_DONE
+
+
+def _long_epoch(config: RunConfig) -> str | None:
+    """State that an epoch would take long on this computer, from a short measurement."""
+    from vae_core.basics.devices import DeviceError, resolve_device
+    from vae_core.training.cost import epoch_work, measure_speed
+    from vae_core.training.precision import resolve_precision
+
+    try:
+        device = resolve_device(config.train.device)
+    except DeviceError:  # the run itself says so
+        return None
+    precision = resolve_precision(config.train.precision, device, config.model.pixels)
+    seconds = measure_speed(device, precision).seconds(epoch_work(config))
+    return long_epoch_sentence(config, seconds)
 
 
 def _run_to_train(given: argparse.Namespace) -> Run:

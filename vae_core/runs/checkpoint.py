@@ -10,14 +10,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.basics.errors import UserError
+from vae_core.basics.errors import UserError, check_choice
 from vae_core.basics.files import replace_file
 from vae_core.basics.memory import keep_freed_memory
 from vae_core.basics.paths import run_folder
 from vae_core.model.vae import VAE
-from vae_core.runs.run import WEIGHTS_FILE
+from vae_core.runs.run import LAST_WEIGHTS_FILE, WEIGHTS_FILE
+from vae_core.settings.choices import WeightsName
 from vae_core.settings.config import ModelConfig
 from vae_core.settings.fields import ConfigError
+
+_FILES: Mapping[WeightsName, str] = {"kept": WEIGHTS_FILE, "last": LAST_WEIGHTS_FILE}
 
 log = logging.getLogger(__name__)
 
@@ -33,30 +36,39 @@ def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = No
     replace_file(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
+def load_model(
+    folder: str | Path, device: str | torch.device = "cpu", weights: WeightsName = "kept"
+) -> VAE:
     """Load the model of a run, ready to evaluate.
 
     Args:
         folder: a run's folder, ``pretrained/NAME``, the id of a run, or a ``.safetensors`` file.
+        weights: of a run's folder, the weights of the kept epoch or those of the last step.
 
     Raises:
-        NoModel: if ``model.safetensors`` does not exist. It is a FileNotFoundError too.
+        NoModel: if the file of the weights does not exist. It is a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
     """
     keep_freed_memory()
+    check_choice("The weights", weights, _FILES)
     path = run_folder(folder)
-    path = path / WEIGHTS_FILE if path.is_dir() else path
+    path = path / _FILES[weights] if path.is_dir() else path
+    if not path.is_file() and weights == "last":
+        raise NoModel(
+            f"There are no last weights at {path}: a run keeps them when it ends, and a pretrained "
+            "model has only the weights of its kept epoch."
+        )
     if not path.is_file():
         raise NoModel(f"No trained model at {path}: train first, or choose another run.")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["model"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _refused(path, "is damaged and cannot be read", error) from error
     try:
         model = VAE(ModelConfig.from_dict(about))
-        model.load_state_dict(weights)
+        model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         raise _refused(path, "does not fit this version of the program", error) from error
     return model.to(device).eval().requires_grad_(False)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from vae_core.analysis.evaluation import evaluate
 from vae_core.basics.errors import is_out_of_memory, sentence_of
 from vae_core.basics.files import replace_file
 from vae_core.basics.progress import result_of
+from vae_core.basics.strict_json import strict_json
 from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
@@ -31,6 +31,7 @@ from vae_core.runs.run import (
     CHECKPOINT_FILE,
     EVALUATION_FILE,
     HELD_OUT_FILE,
+    LAST_WEIGHTS_FILE,
     LOG_FILE,
     UNFINISHED,
     WEIGHTS_FILE,
@@ -124,9 +125,10 @@ def _log_failure(run: Run, error: Exception) -> Exception | None:
     """Write the traceback of an error into a log, and return the error if it is a bug.
 
     The traceback of a bug goes into the log file of the run, which the status of the run names.
+    The caller shows the sentence of any other error, so its traceback is for the worker's log only.
     """
     if sentence_of(error) is not None:
-        log.error("The run %s failed", run.id, exc_info=error)
+        log.info("The run %s failed", run.id, exc_info=error)
         return None
     with contextlib.suppress(OSError), (run.folder / LOG_FILE).open("a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} The run {run.id} failed\n")
@@ -221,6 +223,7 @@ class _Execution:
             self._record_epoch(event)
         else:
             self._save_model()
+            self._save_last_weights()
             self.checkpoint()
             self._report_progress()
 
@@ -249,14 +252,20 @@ class _Execution:
             self._save_model()
 
     def _save_model(self) -> None:
-        """Save the best weights so far. During training they are not the current weights."""
+        """Save the kept weights. During training they are not the current weights."""
         assert self.training is not None
         path = self.run.folder / WEIGHTS_FILE
         save_model(self.training.model, path, self.training.best)
         self.unsaved_model = False
 
+    def _save_last_weights(self) -> None:
+        """Save the weights of the last step, for those who prefer them to the kept ones."""
+        assert self.training is not None
+        path = self.run.folder / LAST_WEIGHTS_FILE
+        save_model(self.training.model, path, self.training.last)
+
     def keep_best_model(self) -> None:
-        """After a failure, write the best weights if they are newer than the weights on disk."""
+        """After a failure, write the kept weights if they are newer than the weights on disk."""
         if self.unsaved_model:
             with contextlib.suppress(OSError):
                 self._save_model()
@@ -305,8 +314,9 @@ class _Execution:
             return
         self.checkpoint()
         if self.training is not None:
-            if self.training.progress.best_epoch:
+            if self.training.progress.epoch > 1:
                 self._save_model()
+                self._save_last_weights()
             self._report_progress()
         raise _Ended(state)
 
@@ -326,7 +336,9 @@ class _Execution:
         )
         held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
         replace_file(self.run.folder / HELD_OUT_FILE, save(held_out))
-        replace_file(self.run.folder / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
+        if kept := self.run.kept_epoch():
+            figures["kept"] = kept
+        replace_file(self.run.folder / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")
         write_calibration(result_of(steps, report), self.run.folder)

@@ -1,16 +1,19 @@
 """Read the metrics of a run while they grow.
 
-The file has one line per epoch, and each line is a JSON object. The file only grows, except when
-a run continues from its checkpoint: then another file replaces it.
+The file has one line per epoch, and each line is a JSON object. A figure that is NaN or infinite is
+null in the file and NaN in a row. The file only grows, except when a run continues from its
+checkpoint: then another file replaces it.
 """
 
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from vae_core.basics.strict_json import nan_for_null, strict_json
 
 Row = dict[str, Any]
 
@@ -86,4 +89,35 @@ def _parsed(line: bytes) -> Row | None:
         row = json.loads(line)
     except ValueError:
         return None
-    return row if isinstance(row, dict) and {"epoch", "train", "validation"} <= row.keys() else None
+    return nan_for_null(row) if _is_row(row) else None
+
+
+def _is_row(found: object) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("epoch"), int):
+        return False
+    return all(isinstance(found.get(part), dict) for part in ("train", "validation"))
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """Write the row of an epoch as a line of the file."""
+    return strict_json(dict(row)) + "\n"
+
+
+def kept_epoch_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Collect what is known about the kept epoch after the epoch of this row.
+
+    Returns:
+        The kept epoch, its value of the criterion, that of the last epoch and that of the untrained
+        model, the weight of the KL, and the criterion with its protocol. None for a row of an
+        earlier version, whose weights were chosen by the validation ELBO.
+    """
+    if not {"kept", "criterion"} <= row.keys():
+        return None
+    criterion = {n: v for n, v in row["criterion"].items() if not n.startswith("value")}
+    return {
+        **row["kept"],
+        "last_epoch": row["epoch"],
+        "last_value": row["criterion"]["value"],
+        "kl_weight": row["kl_weight"],
+        "criterion": criterion,
+    }

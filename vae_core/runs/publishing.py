@@ -22,11 +22,13 @@ from vae_core.analysis.neighbours import posterior_means
 from vae_core.analysis.resumable import kept_log_density
 from vae_core.basics.files import replace_file
 from vae_core.basics.progress import result_of
+from vae_core.basics.strict_json import strict_json
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.metrics import line_of
 from vae_core.runs.records import calibrate_steps, write_calibration, write_detection
 from vae_core.runs.run import (
     CONFIG_FILE,
@@ -43,6 +45,7 @@ from vae_core.scoring.detection import detection_steps
 from vae_core.settings.choices import Binarisation, ProposalName
 from vae_core.settings.protocol import EVALUATION_SEED
 from vae_core.wording.card import Training, card
+from vae_core.wording.kept_epoch import chosen_by
 
 IMPORTANCE_SAMPLES = 5000
 _ROWS = 50
@@ -85,14 +88,16 @@ def publish(
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
     held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
     replace_file(staged / HELD_OUT_FILE, save(held_out))
-    replace_file(staged / EVALUATION_FILE, json.dumps(figures, indent=2) + "\n")
+    replace_file(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
     published = Run.open(staged)
     calibration = result_of(calibrate_steps(published, model, data))
     write_calibration(calibration, staged)
     detection = result_of(detection_steps(model, data, calibration, FOREIGN_IMAGES))
     write_detection(detection, staged)
     _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
-    trained = Training(status.best_epoch, status.seconds, status.device)
+    trained = Training(
+        status.best_epoch, chosen_by(run.kept_epoch()), status.seconds, status.device
+    )
     weights = (staged / WEIGHTS_FILE).stat().st_size
     about = card(published.name, published.config, figures, trained, weights, command)
     replace_file(staged / "card.md", about)
@@ -152,7 +157,7 @@ def rounded(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _thinned(rows: list[dict[str, Any]]) -> str:
     step = math.ceil(len(rows) / _ROWS)
     kept = [row for row in rows if row["epoch"] % step == 0 or row["epoch"] in (1, len(rows))]
-    return "".join(json.dumps(_to_five_digits(row)) + "\n" for row in kept)
+    return "".join(line_of(_to_five_digits(row)) for row in kept)
 
 
 def _to_five_digits(value: Any) -> Any:

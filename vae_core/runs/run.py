@@ -1,8 +1,9 @@
 """A run is a folder: it can be copied, zipped and mailed.
 
 The configuration is written once. The status is replaced in one step. The metrics grow by one line
-per epoch. The weights are the best so far; the checkpoint continues training. The evaluation and
-the held-out scores are the final figures.
+per epoch. The weights are those of the kept epoch; those of the last step lie beside them when the
+run has ended. The checkpoint continues training. The evaluation and the held-out scores are the
+final figures.
 
 The process of a run holds a lock on the folder. The operating system releases the lock when the
 process ends, in whatever way, so the lock tells whether the process is alive.
@@ -11,6 +12,7 @@ process ends, in whatever way, so the lock tells whether the process is alive.
 import dataclasses
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -23,12 +25,15 @@ from filelock import FileLock, Timeout
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.basics.paths import run_folder
-from vae_core.runs.metrics import Reader
+from vae_core.basics.strict_json import nan_for_null
+from vae_core.runs.metrics import Reader, kept_epoch_of, line_of
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
 
 State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
 Request = Literal["pause", "stop"]
+log = logging.getLogger(__name__)
+
 UNFINISHED: tuple[State, ...] = ("queued", "running")
 LOG_FILE = "worker.log"
 """Output of the training process of a run, and the tracebacks of its failures."""
@@ -38,6 +43,7 @@ CONFIG_FILE = "config.json"
 STATUS_FILE = "status.json"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
+LAST_WEIGHTS_FILE = "last.safetensors"
 CHECKPOINT_FILE = "resume.pt"
 EVALUATION_FILE = "evaluation.json"
 HELD_OUT_FILE = "held_out.safetensors"
@@ -69,7 +75,7 @@ class Status:
     steps: int = 0
     seconds: float = 0.0  # spent training, over all processes
     terms: dict[str, float] = field(default_factory=dict)  # means over the current epoch so far
-    best_epoch: int = 0
+    best_epoch: int = 0  # the kept epoch; 0 is the untrained model, or none yet
     deaths: int = 0  # processes lost since the last checkpoint
     error: str = ""
 
@@ -199,12 +205,27 @@ class Run:
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Append the row of an epoch."""
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(line_of(row))
 
     def cut_metrics(self, epochs: int) -> None:
-        """Keep the rows of the first ``epochs`` epochs, which are part of the checkpoint."""
-        rows = [row for row in self.metrics() if row["epoch"] <= epochs]
-        replace_file(self.folder / METRICS_FILE, "".join(json.dumps(r) + "\n" for r in rows))
+        """Keep the rows of the first ``epochs`` epochs, which are part of the checkpoint.
+
+        Lines that cannot be read are left out, with a warning in the log.
+        """
+        found = Reader(self.folder / METRICS_FILE).read()
+        if found.unreadable:
+            lost = "1 line was" if found.unreadable == 1 else f"{found.unreadable} lines were"
+            log.warning("%s left out of %s because of damage.", lost, METRICS_FILE)
+        rows = [row for row in found.rows if row["epoch"] <= epochs]
+        replace_file(self.folder / METRICS_FILE, "".join(map(line_of, rows)))
+
+    def kept_epoch(self) -> dict[str, Any] | None:
+        """Collect what is known about the kept epoch (:func:`.metrics.kept_epoch_of`).
+
+        None before the end of the first epoch, and for a run of an earlier version.
+        """
+        rows = Reader(self.folder / METRICS_FILE).read().rows
+        return kept_epoch_of(rows[-1]) if rows else None
 
     def evaluation(self) -> dict[str, Any] | None:
         """Read the final figures with their protocol; None before the run is evaluated.
@@ -220,7 +241,7 @@ class Run:
             raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: {error}") from error
         if not isinstance(found, dict):
             raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: it has no figures.")
-        return found
+        return nan_for_null(found)
 
     def checkpoint_digest(self) -> str:
         """Identifier of the weights now in ``model.safetensors``; empty if the file is missing."""

@@ -58,6 +58,7 @@ def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
         "samples": _as_bytes(model.sample(_SAMPLES, generator)),
     }
     content = save({name: image.cpu().contiguous() for name, image in images.items()})
+    (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=True)  # copying and zipping may drop empty folders
     replace_file(snapshot_file(folder, epoch), content)
     model.train(training)
 

@@ -21,6 +21,7 @@ GradientName = Literal[
 ClassHeadName = Literal["none", "linear", "mlp"]
 Binarisation = Literal["dynamic", "threshold", "none"]
 ProposalName = Literal["encoder", "refined"]
+WeightsName = Literal["kept", "last"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 

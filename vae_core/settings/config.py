@@ -202,7 +202,7 @@ class TrainConfig(Checked):
     kl_warmup_epochs: int = setting(
         5,
         "KL warm-up epochs",
-        "The weight of the KL rises from 0 to 1 over these epochs (at most a quarter of all), so "
+        "The weight of the KL rises from 0 to β over these epochs (at most a quarter of all), so "
         "that more latent dimensions stay in use.",
         bounds=(0, 10_000),
         advanced=True,
@@ -260,7 +260,8 @@ class TrainConfig(Checked):
     patience: int = setting(
         0,
         "Early-stop patience",
-        "Stop after this many epochs without a better validation ELBO; 0 trains to the end.",
+        "Stop after this many epochs without a better objective on validation images; 0 trains to "
+        "the end.",
         bounds=(0, 10_000),
         advanced=True,
     )

@@ -21,10 +21,18 @@ from vae_core.settings.config import ModelConfig, RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import Precision
-from vae_core.training.validation import EPOCH_IMAGES, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES
+from vae_core.training.validation import (
+    EPOCH_IMAGES,
+    IMPORTANCE_IMAGES,
+    IMPORTANCE_SAMPLES,
+    MOMENT_SAMPLES,
+)
 
 _BACKWARD = 2.0  # gradients take twice the work of the pass they follow
 _ADAM_VALUES = 6  # numbers moved for each parameter
+# The calibration after training: images at once, and about how often it takes the gradient of the
+# ELBO for each of them, to refine a proposal and to refit q(z|x)
+_CALIBRATION_IMAGES, _CALIBRATED_AT_ONCE, _CALIBRATION_STEPS, _CALIBRATION_SAMPLES = 500, 20, 40, 4
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,11 @@ def epoch_work(config: RunConfig) -> Work:
     step = _work_of_terms(model, min(settings.batch_size, sizes["train"]), _draws(config))
     step = step * (1 + _BACKWARD) + Work(calls=2.0, values=_ADAM_VALUES * _weights(model))
     work = step * math.ceil(sizes["train"] / settings.batch_size)
-    work += _work_of_terms(model, min(sizes["validation"], EPOCH_IMAGES), settings.samples)
+    images = min(sizes["validation"], EPOCH_IMAGES)
+    work += _work_of_terms(model, images, settings.samples)
+    work += _work_of_moments(model, images)
+    if settings.iwae_samples > 1:  # the criterion, which chooses the kept epoch
+        work += _work_of_terms(model, images, _draws(config))
     if settings.importance_every:
         estimate = _work_of_terms(model, IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES)
         work += estimate * (1 / settings.importance_every)
@@ -76,9 +88,12 @@ def epoch_work(config: RunConfig) -> Work:
 
 
 def final_work(config: RunConfig) -> Work:
-    """Work of scoring the held-out images after training."""
-    images = min(find_dataset(config.dataset).sizes["test"], HELD_OUT_IMAGES)
-    return _work_of_terms(_on_meta_device(config.model), images, HELD_OUT_SAMPLES)
+    """Work of scoring the held-out images after training, and about that of the calibration."""
+    sizes, model = find_dataset(config.dataset).sizes, _on_meta_device(config.model)
+    blocks = math.ceil(min(sizes["validation"], _CALIBRATION_IMAGES) / _CALIBRATED_AT_ONCE)
+    step = _work_of_terms(model, _CALIBRATED_AT_ONCE, _CALIBRATION_SAMPLES) * (1 + _BACKWARD)
+    scored = _work_of_terms(model, min(sizes["test"], HELD_OUT_IMAGES), HELD_OUT_SAMPLES)
+    return scored + step * (blocks * _CALIBRATION_STEPS)
 
 
 def measure_speed(device: torch.device, precision: Precision = "float32") -> Speed:
@@ -110,6 +125,16 @@ def _on_meta_device(config: ModelConfig) -> VAE:
 def _draws(config: RunConfig) -> int:
     """Number of latents drawn for each image of a step."""
     return config.train.samples * config.train.iwae_samples
+
+
+def _work_of_moments(model: VAE, images: int) -> Work:
+    """Work of estimating the moments of q(z|x) twice, for the figures by latent dimension."""
+    x = torch.zeros(images, *model.config.image_shape, device="meta")
+    with torch.no_grad(), _CountedWork() as followed:
+        q = model.posterior(x)
+        for _ in range(2):
+            q.moments(MOMENT_SAMPLES)
+    return Work(followed.calls, followed.flops, followed.values)
 
 
 def _work_of_terms(model: VAE, images: int, samples: int) -> Work:

@@ -95,10 +95,14 @@ def training_loss(
 def pathwise(draw: Draw) -> tuple[Tensor, ElboTerms]:
     """Reparameterisation: autograd through z(ε) (Kingma & Welling 2014; Rezende et al. 2014)."""
     terms = draw.terms(draw.path.z, draw.path.log_q)
+    return bound(draw, terms), terms
+
+
+def bound(draw: Draw, terms: ElboTerms) -> Tensor:
+    """Value of each of the L terms of the objective, (L, B)."""
     if draw.inside == 1 and draw.closed_form:
-        return draw.log_observed(terms) - draw.kl_weight(terms.kl) * terms.kl, terms
-    log_w = _log_weights(draw, terms)
-    return log_w.logsumexp(1) - math.log(draw.inside), terms
+        return draw.log_observed(terms) - draw.kl_weight(terms.kl) * terms.kl
+    return _log_weights(draw, terms).logsumexp(1) - math.log(draw.inside)
 
 
 def sticking_the_landing(draw: Draw) -> tuple[Tensor, ElboTerms]:

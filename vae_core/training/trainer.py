@@ -22,6 +22,7 @@ from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
 from vae_core.settings.config import RunConfig, TrainConfig
+from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import ConfigError
 from vae_core.settings.protocol import Protocol
 from vae_core.training.adam import Adam
@@ -35,7 +36,7 @@ _FINAL_LEARNING_RATE = 0.05
 _TERMS = ("elbo", "log_px_z", "kl")
 _STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on from
 
-Reason = Literal["all epochs done", "no better validation ELBO"]
+Reason = Literal["all epochs done", "no better validation ELBO", "no better validation objective"]
 
 
 class StateFormatError(UserError, ValueError):
@@ -43,7 +44,11 @@ class StateFormatError(UserError, ValueError):
 
 
 class Diverged(UserError, RuntimeError):
-    """The loss became NaN or infinite. The model holds its best weights so far again."""
+    """The loss became NaN or infinite. The model holds the kept weights again."""
+
+
+class NoImages(UserError, ValueError):
+    """A split that training needs has no images."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """Event: an epoch ended. ``metrics`` is its row, with the protocol of every figure."""
+    """Event: an epoch ended. ``metrics`` is its row, with the protocol of every figure.
+    ``improved``: whether the kept weights are other ones now."""
 
     epoch: int
     metrics: dict[str, Any]
@@ -67,7 +73,7 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Finished:
-    """Event: training ended. The model holds its best weights on validation."""
+    """Event: training ended. The model holds the weights of the kept epoch."""
 
     epoch: int
     reason: Reason
@@ -83,14 +89,23 @@ class Progress:
     epoch: int = 1
     step: int = 0  # steps of this epoch that are done
     seconds: float = 0.0
-    best_elbo: float = -math.inf
-    best_epoch: int = 0
+    best_value: float = -math.inf  # of the criterion; of no epoch while the KL's weight rises
+    best_epoch: int = 0  # the kept epoch; 0 is the untrained model
+    untrained: float | None = None  # the criterion of the untrained model
 
 
 class Training:
     """Training of one run, from the start or from a :meth:`state_dict`.
 
     Reproducible: the same config on the same machine gives the same figures.
+
+    The kept weights are those with the best criterion (:mod:`vae_core.training.criterion`), among
+    the untrained model and all epochs that end with the full weight of the KL. Until that weight is
+    full, the newest epoch is kept.
+
+    Attributes:
+        best: the kept weights.
+        last: the weights of the last step, after training ended.
     """
 
     def __init__(self, config: RunConfig, data: Dataset, decoder_of: VAE | None = None) -> None:
@@ -98,8 +113,10 @@ class Training:
 
         Raises:
             ConfigError: if that decoder is of another architecture.
+            NoImages: if the data set has no training or no validation images.
         """
         keep_freed_memory()
+        _check_splits(data)
         self.config = config
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
@@ -119,7 +136,8 @@ class Training:
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()
         self.sums = torch.zeros(len(_TERMS), device=self.device)  # this epoch's terms so far
-        self.best = copy.deepcopy(self.model.state_dict())
+        self.best = self.untrained = copy.deepcopy(self.model.state_dict())
+        self.last: dict[str, Tensor] | None = None
         self.steps = math.ceil(len(self.images) / settings.batch_size)
         self.make_step: Callable[[Tensor, float, float], None] = self._step
         if self.device.type == "cuda":
@@ -129,7 +147,7 @@ class Training:
         """Everything that is needed to continue: tensors, numbers and strings only."""
         return {
             "format": _STATE_FORMAT,
-            "model": self.model.state_dict(),
+            "model": self.last or self.model.state_dict(),
             "best": self.best,
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
@@ -150,32 +168,73 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.sums.copy_(state["sums"])
-        self.progress = Progress(**state["progress"])
+        progress = dict(state["progress"])
+        went_by_elbo = progress.pop("best_elbo", None) is not None  # whatever the objective
+        self.progress = Progress(**progress)
+        if went_by_elbo and self.progress.best_epoch >= self._first_candidate():
+            self.progress.best_value = self._criterion_of(self.best)
 
     def events(self) -> Iterator[Event]:
         """Train, and yield an event after every step and every epoch.
 
         Raises:
-            Diverged: when the loss is NaN or infinite; the model then holds its best weights.
+            Diverged: when the loss is NaN or infinite; the model then holds the kept weights.
         """
         settings, progress = self.config.train, self.progress
         reason: Reason = "all epochs done"
+        if progress.untrained is None:
+            progress.untrained = self._criterion_of(self.untrained)
         while progress.epoch <= settings.epochs:
             if progress.step == 0 and self._is_out_of_patience():
-                reason = "no better validation ELBO"
+                reason = _out_of_patience(settings)
                 break
             yield from self._epoch()
             yield self._end_epoch()
+        self.last = copy.deepcopy(self.model.state_dict())
         self.restore_best()
         yield Finished(progress.epoch - 1, reason)
 
     def _is_out_of_patience(self) -> bool:
         patience, progress = self.config.train.patience, self.progress
-        return bool(patience) and progress.epoch - 1 - progress.best_epoch >= patience
+        since = max(progress.best_epoch, self._first_candidate() - 1)
+        return bool(patience) and progress.epoch - 1 - since >= patience
+
+    def _first_candidate(self) -> int:
+        """The first epoch that ends with the full weight of the KL."""
+        settings = self.config.train
+        return max(1, math.ceil(_warmup(settings))) if settings.beta else 1
 
     def restore_best(self) -> None:
-        """Put the weights with the best validation ELBO so far into the model."""
+        """Put the kept weights into the model."""
         self.model.load_state_dict(self.best)
+
+    def _criterion_of(self, weights: dict[str, Tensor]) -> float:
+        """Measure the criterion of other weights. The model keeps its own."""
+        own = copy.deepcopy(self.model.state_dict())
+        self.model.load_state_dict(weights)
+        self.model.eval()
+        value = evaluate_epoch(self.model, self.data, self.config.train).criterion["value"]
+        self.model.train()
+        self.model.load_state_dict(own)
+        return value
+
+    def _keep_if_better(self, value: float) -> bool:
+        """Keep the weights of the epoch that ends now, if its criterion is the best.
+
+        Returns:
+            Whether the kept weights changed.
+        """
+        progress, before = self.progress, self.progress.best_epoch
+        rises = progress.epoch < self._first_candidate()
+        if not rises and progress.best_value == -math.inf:  # the first comparison
+            progress.best_epoch, self.best = 0, self.untrained
+            if progress.untrained is not None and math.isfinite(progress.untrained):
+                progress.best_value = progress.untrained
+        if math.isfinite(value) and (rises or value > progress.best_value):
+            progress.best_value = -math.inf if rises else value
+            progress.best_epoch = progress.epoch
+            self.best = copy.deepcopy(self.model.state_dict())
+        return progress.best_epoch != before
 
     def _epoch(self) -> Iterator[Step]:
         settings, progress = self.config.train, self.progress
@@ -221,18 +280,14 @@ class Training:
         terms = {name: v / seen for name, v in zip(_TERMS, self.sums.tolist(), strict=True)}
         if not all(map(math.isfinite, terms.values())):
             self.restore_best()
-            raise Diverged(
-                f"The loss was no longer a number in epoch {self.progress.epoch}. "
-                "The best weights so far were kept. A smaller learning rate, a lower gradient "
-                "clip or KL warm-up usually helps."
-            )
+            raise Diverged(_divergence(self.config.train, self.progress))
         return terms
 
     def _end_epoch(self) -> EpochDone:
         start = time.perf_counter()
         settings, progress = self.config.train, self.progress
         self.model.eval()
-        validation = evaluate_epoch(self.model, self.data, settings)
+        validation, criterion = evaluate_epoch(self.model, self.data, settings)
         metrics: dict[str, Any] = {
             "epoch": progress.epoch,
             "step": progress.epoch * self.steps,
@@ -250,15 +305,16 @@ class Training:
                 ).to_dict(),
             },
             "validation": validation,
+            "criterion": criterion,
         }
         every = settings.importance_every
         if every and (progress.epoch % every == 0 or progress.epoch == settings.epochs):
             metrics["importance"] = importance_estimate(self.model, self.data, settings)
         self.model.train()
-        improved = validation["elbo"] > progress.best_elbo
-        if improved:
-            progress.best_elbo, progress.best_epoch = validation["elbo"], progress.epoch
-            self.best = copy.deepcopy(self.model.state_dict())
+        improved = self._keep_if_better(criterion["value"])
+        metrics["kept"] = {"epoch": progress.best_epoch, "untrained": progress.untrained}
+        if progress.best_value > -math.inf:
+            metrics["kept"]["value"] = progress.best_value
         progress.seconds += time.perf_counter() - start
         metrics["seconds"] = progress.seconds
         done = progress.epoch
@@ -302,5 +358,42 @@ def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
 
 def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
     """Weight of the KL after that many epochs. It rises linearly from 0 to β during warm-up."""
-    warmup = min(settings.kl_warmup_epochs, settings.epochs / 4)
+    warmup = _warmup(settings)
     return settings.beta * (min(1.0, epochs_done / warmup) if warmup else 1.0)
+
+
+def _warmup(settings: TrainConfig) -> float:
+    """Number of epochs over which the weight of the KL rises."""
+    return min(settings.kl_warmup_epochs, settings.epochs / 4)
+
+
+def _out_of_patience(settings: TrainConfig) -> Reason:
+    plain = settings.iwae_samples == 1 and settings.beta == 1 and not settings.free_bits
+    return "no better validation ELBO" if plain else "no better validation objective"
+
+
+def _check_splits(data: Dataset) -> None:
+    """Check that there are images to train on, and images by which to choose the epoch to keep."""
+    purposes: dict[Split, str] = {"train": "train on", "validation": "choose the epoch to keep"}
+    for split, purpose in purposes.items():
+        if not len(data.split(split)[0]):
+            raise NoImages(
+                f"The data set {data.name} has no {split} images, which are needed to {purpose}."
+            )
+
+
+def _divergence(settings: TrainConfig, progress: Progress) -> str:
+    """State in which epoch the loss was no longer a number, what was kept, and what may help."""
+    kept = f"The weights of epoch {progress.best_epoch} were kept."
+    if not progress.best_epoch:
+        kept = "The untrained weights were kept, because no epoch was better."
+    if progress.epoch == 1:
+        kept = "No epoch had ended, so there are no trained weights."
+    helps = ["a smaller learning rate"]
+    helps += ["a lower gradient clip" if settings.gradient_clip else "a gradient clip"]
+    helps += ["KL warm-up"] if settings.beta and not settings.kl_warmup_epochs else []
+    advice = ", ".join(helps[:-1]) + f" or {helps[-1]}"
+    return (
+        f"The loss was no longer a number in epoch {progress.epoch}. {kept} {advice[:1].upper()}"
+        f"{advice[1:]} usually helps."
+    )

@@ -12,9 +12,17 @@ from vae_core.settings.config import RunConfig
 
 @dataclass(frozen=True)
 class Training:
-    """Facts about a training: the epoch of the best weights, the duration and the device."""
+    """Facts about a training.
+
+    Attributes:
+        best_epoch: the kept epoch.
+        chosen_by: why it is the kept one, in words (:mod:`vae_core.wording.kept_epoch`).
+        seconds: the duration.
+        device: what it was trained on.
+    """
 
     best_epoch: int
+    chosen_by: str
     seconds: float
     device: str
 
@@ -62,7 +70,7 @@ Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} im
 {figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by
 importance sampling with K = {figures["importance_samples"]}, from q(z|x) and, *refined*, from a
 Gaussian fitted to each of the first {refined["images"]} images. ± is the standard error of the mean
-over images. The weights are those of epoch {training.best_epoch}, the best on the validation split.
+over images. The weights are those of epoch {training.best_epoch}, {training.chosen_by}.
 
 Trained for {training.seconds:.0f} s on {training.device} ({_machine()}),
 {weights / 1024:.0f} KiB of weights. Made by `{command}`.

@@ -26,3 +26,16 @@ def number(value: float, se: float | None = None, unit: str = "nats") -> str:
         return typeset(value, f",.{min(decimals, 6)}f") + unit
     decimals = max(0, -math.floor(math.log10(float(f"{se:.0e}"))))
     return f"{typeset(value, f',.{decimals}f')} ± {se:,.{decimals}f}{unit}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in words: ``"8 s"``, ``"3 min"``, ``"1 h 20 min"``, ``"3 days"``."""
+    if round(seconds) < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        hours, rest = divmod(minutes, 60)
+        return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
+    return f"{round(minutes / 60 / 24):,} days"

@@ -30,12 +30,14 @@ class Estimate:
     Attributes:
         parameters: number of parameters, exact.
         seconds: about, from start to finish, without a download or earlier runs in the queue.
+        epoch: about, the seconds of one epoch.
         basis: what the time estimate is based on, in words.
         device: the device that the run would train on.
     """
 
     parameters: int
     seconds: float
+    epoch: float
     basis: str
     device: str
 
@@ -55,7 +57,8 @@ def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
         run, factor = other
         epoch, final = epoch * factor, final * factor
         basis = f"the time per epoch of “{run.name}” on this computer"
-    return Estimate(parameters, _STARTING + config.train.epochs * epoch + final, basis, device)
+    seconds = _STARTING + config.train.epochs * epoch + final
+    return Estimate(parameters, seconds, epoch, basis, device)
 
 
 def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple[Run, float] | None:

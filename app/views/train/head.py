@@ -67,10 +67,7 @@ def _activity(run: Run, status: Status, before: int) -> str:
 
 def _final_state(run: Run, status: Status) -> str:
     if status.state == "done":
-        return (
-            f"{status.epoch:,} epochs in {duration(status.seconds)}; the model is from epoch "
-            f"{status.best_epoch:,}, the best on validation images"
-        )
+        return f"{status.epoch:,} epochs in {duration(status.seconds)}"
     words = {
         "paused": "Paused in {}. “Resume” continues from exactly here.",
         "stopped": "Stopped in {}. The model so far can be used. “Resume” continues the training.",

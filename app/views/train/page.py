@@ -16,6 +16,7 @@ from app.views.train.run_list import Entry
 from vae_core.data.catalogue import bytes_to_download
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
+from vae_core.wording.long_epoch import long_epoch_sentence
 
 LEAD = (
     "Choose images and a model, then press Start. Training continues in the background, even if "
@@ -66,6 +67,8 @@ def show_costs(config: RunConfig) -> None:
         f"on {known.device.upper()}",
         help=f"The number of parameters is exact. The time is estimated from {known.basis}.",
     )
+    if said := long_epoch_sentence(config, known.epoch):
+        st.warning(said)
     if size := bytes_to_download(config.dataset):
         title = find_dataset(config.dataset).title
         st.caption(

@@ -14,11 +14,13 @@ from app.parts import charts, widgets
 from app.shell import errors, navigation
 from app.views.train import film as film_frames
 from app.views.train.history import History, Reader
+from vae_core.runs.metrics import kept_epoch_of
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import Protocol
+from vae_core.wording.kept_epoch import chosen_by, ended_worse, kept_epoch_sentence
 from vae_core.wording.numbers import number
 
 _NEWEST = "newest"
@@ -101,10 +103,23 @@ def readings(run: Run, status: Status, recorded: History) -> None:
     else:
         about = row["validation"]
         _protocol(run.config, about, f"epoch {row['epoch']:,}")
+    kept_epoch(status, recorded)
     if recorded.unreadable:
         st.caption(
             f"{recorded.unreadable} lines of the metrics file cannot be read and are left out."
         )
+
+
+def kept_epoch(status: Status, recorded: History) -> None:
+    """Say which epoch the model is from, and warn if the run ended worse than it began."""
+    known = kept_epoch_of(recorded.last) if recorded.last else None
+    if known is None:
+        if status.best_epoch:  # of a run of an earlier version
+            st.caption(f"The weights are those of epoch {status.best_epoch:,}, {chosen_by(None)}.")
+    elif ended_worse(known):
+        st.warning(kept_epoch_sentence(known))
+    else:
+        st.caption(kept_epoch_sentence(known))
 
 
 def _running_readings(status: Status) -> None:

@@ -17,7 +17,7 @@ from vae_core.cli.rows import COLUMNS, PIXEL_COLUMNS, PREPARATION
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import ESTIMATES_TO, refined_log_density
-from vae_core.runs.checkpoint import load_model
+from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.settings.protocol import DRAWN_FROM
 
 pytestmark = pytest.mark.slow
@@ -108,6 +108,36 @@ def test_training_leaves_a_whole_run(run):
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert json.loads((run / "config.json").read_text())["model"]["latent_size"] == 2
+
+
+def test_the_last_weights_can_be_measured_and_sampled_from(run, tmp_path, capsys):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    other = load_model(copy)
+    next(other.decoder.parameters()).mul_(2)
+    save_model(other, copy / "last.safetensors")
+    arguments = ["evaluate", str(copy), "--limit", "5", "--importance-samples", "5"]
+
+    def figures(*more: str) -> dict:
+        assert main([*arguments, "--json", *more]) == 0
+        return output(capsys)
+
+    kept, last = figures(), figures("--weights", "last")
+    assert (kept["weights"], last["weights"]) == ("kept", "last")
+    assert kept["log_px"] != last["log_px"]
+    assert main([*arguments, "--weights", "last"]) == 0
+    assert "with the last weights" in capsys.readouterr().out
+    picture = str(tmp_path / "samples.png")
+    assert main(["sample", str(copy), "--weights", "last", "--count", "2", "--out", picture]) == 0
+    (copy / "last.safetensors").unlink()
+    assert main([*arguments, "--weights", "last"]) == 1
+    assert "a run keeps them when it ends" in capsys.readouterr().err
+
+
+def test_the_command_says_which_epoch_it_kept(run, capsys):
+    assert main(["train", "--run", str(run), "--resume"]) == 0
+    said = capsys.readouterr().err
+    assert "The weights are those of epoch" in said
+    assert "the best by the ELBO on validation images." in said
 
 
 def test_a_limit_takes_the_first_images_of_the_same_draw(run, capsys):

@@ -1,11 +1,12 @@
 """Reading the metrics of a run while they grow."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from vae_core.runs.metrics import Metrics, Reader, Row
+from vae_core.runs.metrics import Metrics, Reader, Row, kept_epoch_of, line_of
 
 
 def row(epoch: int, elbo: float = -9.0) -> Row:
@@ -82,7 +83,18 @@ def test_older_rows_keep_what_was_asked_for(tmp_path: Path) -> None:
     assert reader.read().rows == ({"epoch": 1}, {"epoch": 2}, row(3))
 
 
-@pytest.mark.parametrize("damaged", ["nonsense", "[]", '{"epoch": 3}', "\x00", ""])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "nonsense",
+        "[]",
+        '{"epoch": 3}',
+        "\x00",
+        "",
+        '{"epoch": "x", "train": {}, "validation": {}}',
+        '{"epoch": 1, "train": [], "validation": {}}',
+    ],
+)
 def test_lines_that_cannot_be_read_are_counted_and_the_others_kept(
     reader: Reader, damaged: str
 ) -> None:
@@ -90,3 +102,18 @@ def test_lines_that_cannot_be_read_are_counted_and_the_others_kept(
     found = reader.read()
     assert epochs(found) == [1, 2]
     assert found.unreadable == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_figure_that_is_no_number_is_null_in_the_file_and_nan_in_a_row(
+    reader: Reader, value: float
+) -> None:
+    text = line_of(row(1, value))
+    assert json.loads(text, parse_constant=pytest.fail)["train"] == {"elbo": None}
+    append(reader, text)
+    (found,) = reader.read().rows
+    assert math.isnan(found["train"]["elbo"])
+
+
+def test_a_row_of_the_version_before_names_no_kept_epoch() -> None:
+    assert kept_epoch_of(row(1)) is None

@@ -101,3 +101,14 @@ def test_another_thread_may_take_gradients_meanwhile():
         while not counting.done():
             likelihood_regret(model, x)
         assert len({work.flops for work in counting.result()}) == 1
+
+
+def test_the_criterion_and_the_calibration_are_part_of_the_cost() -> None:
+    def work(**settings: int) -> cost.Work:
+        return cost.epoch_work(RunConfig.from_settings({"importance_every": 0, **settings}))
+
+    plain = work(samples=50)
+    assert work(iwae_samples=50).calls > plain.calls  # which evaluates the bound once more
+    flow = RunConfig.from_settings({"posterior": "planar", "flow_steps": 2})
+    scored = cost._work_of_terms(cost._on_meta_device(flow.model), 300, 200)
+    assert cost.final_work(flow).calls > 100 * scored.calls

@@ -1,6 +1,7 @@
 """Training: reproducible, resumable at any step, and honest when it fails."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from vae_core.training.trainer import (
     Diverged,
     EpochDone,
     Finished,
+    NoImages,
     Step,
     Training,
     kl_weight_at,
@@ -75,15 +77,15 @@ def test_a_nan_stops_training_with_the_last_good_weights(digits):
     events = training.events()
     next(e for e in events if isinstance(e, EpochDone) and e.epoch == 2)
     next(training.model.decoder.parameters()).data[0, 0] = math.nan
-    with pytest.raises(Diverged, match="best weights so far were kept"):
+    with pytest.raises(Diverged, match=r"in epoch 3\. The weights of epoch 2 were kept\."):
         list(events)
     assert all(torch.isfinite(w).all() for w in training.model.state_dict().values())
     assert training.progress.best_epoch == 2
 
 
 def test_early_stop_waits_for_its_patience(digits):
-    training = training_of(digits, epochs=100, patience=2, learning_rate=1e-7)
-    training.progress.best_elbo = 0.0  # out of reach: no epoch improves on it
+    training = training_of(digits, epochs=100, patience=2, learning_rate=1e-7, kl_warmup_epochs=0)
+    training.progress.best_value = 0.0  # out of reach: no epoch improves on it
     last = list(training.events())[-1]
     assert last == Finished(2, "no better validation ELBO")
 
@@ -137,10 +139,140 @@ def test_the_learning_rate_falls_to_a_twentieth():
 
 
 def test_a_run_out_of_patience_stays_so_when_it_is_taken_up_again(digits):
-    settings = {"epochs": 100, "patience": 1, "learning_rate": 1e-7}
+    settings = {"epochs": 100, "patience": 1, "learning_rate": 1e-7, "kl_warmup_epochs": 0}
     first = training_of(digits, **settings)
-    first.progress.best_elbo = 0.0  # out of reach
+    first.progress.best_value = 0.0  # out of reach
     list(first.events())
     second = training_of(digits, **settings)
     second.load_state_dict(first.state_dict())
     assert list(second.events()) == [Finished(1, "no better validation ELBO")]
+
+
+# ---- the kept epoch
+
+
+def epochs_of(training: Training) -> list[EpochDone]:
+    return [event for event in training.events() if isinstance(event, EpochDone)]
+
+
+def same_weights(one: dict, other: dict) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_newest_epoch_is_kept_while_the_weight_of_the_kl_rises(digits):
+    training = training_of(digits, epochs=8, kl_warmup_epochs=3, beta=4.0)
+    kept = [event.metrics["kept"]["epoch"] for event in epochs_of(training)]
+    assert kept[:2] == [1, 2]  # 8 epochs: the weight rises for 2
+    assert (
+        "value"
+        not in epochs_of(training_of(digits, epochs=8, kl_warmup_epochs=3))[0].metrics["kept"]
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"iwae_samples": 5}, {"beta": 0.0}, {"beta": 4.0}])
+def test_the_kept_epoch_has_the_best_criterion_of_all_with_the_full_weight(digits, settings):
+    training = training_of(digits, epochs=8, kl_warmup_epochs=2, learning_rate=0.02, **settings)
+    done = epochs_of(training)
+    candidates = {0: done[0].metrics["kept"]["untrained"]}
+    candidates |= {e.epoch: e.metrics["criterion"]["value"] for e in done[1:]}
+    best = max(candidates, key=candidates.__getitem__)
+    assert training.progress.best_epoch == best
+    assert done[-1].metrics["kept"] == {
+        "epoch": best, "value": candidates[best], "untrained": candidates[0]
+    }  # fmt: skip
+
+
+def test_the_untrained_model_is_kept_where_training_made_it_worse(digits):
+    training = training_of(digits, epochs=2, learning_rate=1.0)
+    untrained = {name: value.clone() for name, value in training.model.state_dict().items()}
+    done = epochs_of(training)
+    assert training.progress.best_epoch == 0
+    assert done[-1].metrics["criterion"]["value"] < done[-1].metrics["kept"]["untrained"]
+    assert same_weights(training.model.state_dict(), untrained)
+
+
+def test_early_stop_does_not_count_epochs_in_which_the_weight_of_the_kl_rises(digits):
+    training = training_of(
+        digits, epochs=100, kl_warmup_epochs=5, patience=2, learning_rate=1.0, iwae_samples=2
+    )
+    last = list(training.events())[-1]
+    assert last == Finished(6, "no better validation objective")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave_at", [1, 12, 30])  # 11 steps an epoch
+def test_a_run_of_another_objective_goes_on_bit_for_bit(digits, leave_at, tmp_path):
+    settings = {"epochs": 4, "iwae_samples": 5, "free_bits": 2.0, "kl_warmup_epochs": 2}
+    whole = rows(training_of(digits, **settings))
+    first = training_of(digits, **settings)
+    done, steps = [], 0
+    for event in first.events():
+        if isinstance(event, EpochDone):
+            done.append({k: v for k, v in event.metrics.items() if k != "seconds"})
+        steps += isinstance(event, Step)
+        if steps == leave_at:
+            break
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second = training_of(digits, **settings)
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert done + rows(second) == whole
+
+
+def test_the_last_weights_are_there_beside_the_kept_ones(digits):
+    training = training_of(digits, epochs=2, learning_rate=1.0)
+    epochs_of(training)
+    assert training.last is not None
+    assert not same_weights(training.last, training.best)
+    again = training_of(digits, epochs=2, learning_rate=1.0)
+    again.load_state_dict(training.state_dict())
+    assert list(again.events()) == [Finished(2, "all epochs done")]
+    assert again.last is not None
+    assert same_weights(again.last, training.last)
+    assert same_weights(again.model.state_dict(), training.best)
+
+
+@pytest.mark.parametrize("settings", [{}, {"iwae_samples": 5}])
+def test_a_state_of_the_version_before_goes_on_with_the_criterion(digits, settings):
+    settings = {"epochs": 4, "kl_warmup_epochs": 0, **settings}
+    whole = rows(training_of(digits, **settings))
+    first = training_of(digits, **settings)
+    next(e for e in first.events() if isinstance(e, EpochDone) and e.epoch == 2)
+    state = first.state_dict()
+    progress = {
+        name: state["progress"][name] for name in ("epoch", "step", "seconds", "best_epoch")
+    }
+    second = training_of(digits, **settings)
+    second.load_state_dict({**state, "progress": {**progress, "best_elbo": -20.0}})
+    assert rows(second) == whole[2:]
+
+
+# ---- what is said when something is wrong
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({}, "A smaller learning rate or a lower gradient clip usually helps."),
+        ({"gradient_clip": 0.0}, "A smaller learning rate or a gradient clip usually helps."),
+        (
+            {"kl_warmup_epochs": 0},
+            "A smaller learning rate, a lower gradient clip or KL warm-up usually helps.",
+        ),
+    ],
+)
+def test_a_loss_that_is_no_number_at_once_names_no_kept_weights_and_helps(digits, settings, advice):
+    training = training_of(digits, **settings)
+    next(training.model.decoder.parameters()).data[0, 0] = math.nan
+    with pytest.raises(Diverged) as raised:
+        list(training.events())
+    assert str(raised.value) == (
+        "The loss was no longer a number in epoch 1. No epoch had ended, so there are no trained "
+        f"weights. {advice}"
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_data_set_without_images_to_train_on_or_to_choose_by_is_refused(digits, split):
+    empty = replace(digits, splits={**digits.splits, split: slice(0, 0)})
+    with pytest.raises(NoImages, match=f"The data set digits has no {split} images"):
+        training_of(empty)
