@@ -40,9 +40,7 @@ def test_importance_sampling_agrees_with_quadrature(family, trained, test_digits
     estimate = log_density(model, x, 20_000)
     exact = log_p_by_quadrature(model, x)
     assert (estimate.elbo < exact).all()
-    known = estimate.pareto_k <= 0.7  # above, the standard error is no measure of the error
-    assert known.sum() >= 2
-    assert ((estimate.log_px - exact).abs() <= 3 * estimate.se + 0.02)[known].all()
+    assert ((estimate.log_px - exact).abs() <= 4 * estimate.se + 0.02).all()
 
 
 def test_the_quadrature_itself_has_converged(trained, test_digits):
