@@ -14,6 +14,7 @@ from vae_core.cli.shared import (
     open_model,
     print_json,
     report_share,
+    tell,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
@@ -49,7 +50,7 @@ def evaluate(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
-        print(evaluation_sentence(figures, run.config.model.likelihood))
+        tell(evaluation_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
@@ -61,7 +62,7 @@ def gap(given: argparse.Namespace) -> int:
     if given.json:
         print_json(figures)
     else:
-        print(gap_sentence(figures, run.config.model.likelihood))
+        tell(gap_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 

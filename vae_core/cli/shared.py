@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vae_core.basics.text import printable_lines
 from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation, pixels_as
 from vae_core.settings.options import binarisation_asked_for
@@ -83,10 +84,17 @@ def report_share(share: float) -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Print a message on stderr, without control characters of names and titles in it."""
+    print(printable_lines(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a result on stdout, without control characters of names and titles in it."""
+    print(printable_lines(text))
 
 
 def print_json(value: Any) -> None:
+    """Print a result as JSON, which escapes control characters."""
     print(json.dumps(_finite(value), indent=2, allow_nan=False))
 
 

@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from vae_core.data.decode import MAX_BYTES, ImageError, printable, read_bytes, short_name, size_of
+from vae_core.basics.text import printable
+from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000

@@ -3,17 +3,21 @@
 import json
 import logging
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.basics.errors import UserError
-from vae_core.basics.files import replace_file
-from vae_core.basics.memory import keep_freed_memory
+from vae_core.basics.errors import UserError, is_out_of_memory
+from vae_core.basics.files import replace_plain
+from vae_core.basics.memory import keep_freed_memory, physical_memory
 from vae_core.basics.paths import run_folder
+from vae_core.basics.plain_files import NotAPlainFile
+from vae_core.basics.tensor_files import Header, TensorFileError, read_header, read_tensors
+from vae_core.basics.text import printable
+from vae_core.model.building import LargerThanItsWeights, build_for_weights
 from vae_core.model.vae import VAE
 from vae_core.runs.run import WEIGHTS_FILE
 from vae_core.settings.config import ModelConfig
@@ -30,7 +34,7 @@ def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = No
     """
     chosen = model.state_dict() if weights is None else weights
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
-    replace_file(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
+    replace_plain(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
@@ -46,26 +50,58 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
     keep_freed_memory()
     path = run_folder(folder)
     path = path / WEIGHTS_FILE if path.is_dir() else path
-    if not path.is_file():
-        raise NoModel(f"No trained model at {path}: train first, or choose another run.")
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["model"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        model = _read_model(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = f"No trained model at {printable(str(path))}"
+        raise NoModel(f"{what}: train first, or choose another run.") from error
+    except NotAPlainFile as error:
+        raise _refused(path, "cannot be used", error, f": {error}") from error
+    except TensorFileError as error:
         raise _refused(path, "is damaged and cannot be read", error) from error
-    try:
-        model = VAE(ModelConfig.from_dict(about))
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+    except (ConfigError, LargerThanItsWeights) as error:
+        raise _refused(path, "does not fit this version of the program", error) from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error) or isinstance(error, UserError):
+            raise
         raise _refused(path, "does not fit this version of the program", error) from error
     return model.to(device).eval().requires_grad_(False)
 
 
-def _refused(path: Path, why: str, error: Exception) -> "ModelFileError":
+def read_model_config(header: Header) -> ModelConfig:
+    """Read the config of a model from the header of its file.
+
+    Raises:
+        TensorFileError: if the header has no config.
+        ConfigError: if the config does not fit this version of the program.
+    """
+    try:
+        about = json.loads(header.metadata["model"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise TensorFileError("its header has no config of a model") from error
+    return ModelConfig.from_dict(about)
+
+
+def _read_model(path: Path) -> VAE:
+    header = read_header(path)
+    config = read_model_config(header)
+    if header.size > physical_memory():
+        raise TooLargeModel(
+            f"The model file {printable(str(path))} has {header.size / 1e9:,.1f} GB, more than the "
+            "memory of this computer. Choose a smaller model."
+        )
+    model = build_for_weights(config, sum(map(prod, header.shapes.values())))
+    weights, _ = read_tensors(path, header.size)
+    model.load_state_dict(weights)
+    return model
+
+
+def _refused(path: Path, why: str, error: Exception, detail: str = "") -> "ModelFileError":
     """Make the error that the user sees, and write the library's message to the log."""
-    log.warning("The model file %s %s: %s", path, why, error)
-    return ModelFileError(f"The model file {path} {why}: train it again, or choose another model.")
+    shown = printable(str(path))
+    log.warning("The model file %s %s: %s", shown, why, printable(str(error)))
+    what = f"The model file {shown} {why}{detail}"
+    return ModelFileError(f"{what}: train it again, or choose another model.")
 
 
 class NoModel(UserError, FileNotFoundError):
@@ -74,3 +110,7 @@ class NoModel(UserError, FileNotFoundError):
 
 class ModelFileError(UserError, ValueError):
     """A model file that is damaged or from another version."""
+
+
+class TooLargeModel(UserError, MemoryError):
+    """A model that does not fit into the memory of this computer."""

@@ -133,7 +133,7 @@ def show(found: Sequence[Entry], chosen: str) -> None:
 
 def show_damaged(entry: Entry) -> None:
     st.error(
-        f"{errors.plain(entry.reason)}. The other runs are not affected. If you have a copy of the "
+        f"{errors.plain(entry.reason)} The other runs are not affected. If you have a copy of the "
         "folder, replace this folder with it. Otherwise remove the run from the list."
     )
     if head.remove_menu(entry.id):
