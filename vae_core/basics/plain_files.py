@@ -80,10 +80,13 @@ def read_json(path: Path, most: int = MAX_JSON_BYTES) -> Any:
         ValueError: if the content is not JSON, or is nested too deeply.
         NotAPlainFile, OSError: as for :func:`read_plain`.
     """
+    content = read_plain(path, most)
     try:
-        return json.loads(read_plain(path, most).decode("utf-8"))
+        return json.loads(content.decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError("it is not JSON") from error
 
 
 def open_to_append(path: Path) -> BufferedWriter:

@@ -46,6 +46,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
     Raises:
         NoModel: if ``model.safetensors`` does not exist. It is a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
+        TooLargeModel: if the model does not fit into memory. It is a MemoryError too.
     """
     keep_freed_memory()
     path = run_folder(folder)
@@ -62,7 +63,9 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
     except (ConfigError, LargerThanItsWeights) as error:
         raise _refused(path, "does not fit this version of the program", error) from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        if is_out_of_memory(error) or isinstance(error, UserError):
+        if is_out_of_memory(error):
+            raise TooLargeModel(_too_large(path)) from error
+        if isinstance(error, UserError):
             raise
         raise _refused(path, "does not fit this version of the program", error) from error
     return model.to(device).eval().requires_grad_(False)
@@ -86,14 +89,18 @@ def _read_model(path: Path) -> VAE:
     header = read_header(path)
     config = read_model_config(header)
     if header.size > physical_memory():
-        raise TooLargeModel(
-            f"The model file {printable(str(path))} has {header.size / 1e9:,.1f} GB, more than the "
-            "memory of this computer. Choose a smaller model."
-        )
+        raise TooLargeModel(_too_large(path))
     model = build_for_weights(config, sum(map(prod, header.shapes.values())))
     weights, _ = read_tensors(path, header.size)
     model.load_state_dict(weights)
     return model
+
+
+def _too_large(path: Path) -> str:
+    return (
+        f"The model of {printable(str(path))} does not fit into the memory of this computer. "
+        "Choose a smaller model."
+    )
 
 
 def _refused(path: Path, why: str, error: Exception, detail: str = "") -> "ModelFileError":

@@ -254,10 +254,12 @@ def train_one(folder: Path) -> None:
         os.nice(_NICENESS)
     run = Run.open(folder)
     try:
-        execute(run, devices=folder.parent, only_if_queued=True)
+        state = execute(run, devices=folder.parent, only_if_queued=True)
     except Exception:
         if run.status().state != "failed":  # the bug could not be recorded
             raise
+        sys.exit(1)
+    if run.status().state != state:  # the end could not be recorded: the supervisor must know
         sys.exit(1)
 
 
