@@ -77,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     add_detect(commands)
     add_sample(commands)
     add_publish(commands)
-    runs = commands.add_parser("runs", help="list the runs of the store")
+    runs = commands.add_parser("runs", help="list the runs of the store, or add one")
+    about = "check somebody's .zip file of a run folder, and unpack it into the store"
+    runs.add_argument("--add", type=Path, metavar="FILE.zip", help=about)
     runs.add_argument("--json", action="store_true", help="print one JSON object")
     runs.set_defaults(command=list_runs)
     return parser

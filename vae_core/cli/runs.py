@@ -1,4 +1,4 @@
-"""``runs``: list the runs of the store."""
+"""``runs``: list the runs of the store, or add one from a .zip file."""
 
 import argparse
 import dataclasses
@@ -14,11 +14,11 @@ from vae_core.cli.shared import (
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import DamagedRun, RunStore
 
-# ---- runs
-
 
 def list_runs(given: argparse.Namespace) -> int:
-    """Print the runs of the store, newest first."""
+    """Print the runs of the store, newest first. With ``--add``, add a run and print it."""
+    if given.add is not None:
+        return _add(given)
     store = RunStore()
     rows = [_run_row(store, entry) for entry in store.entries()]
     if given.json:
@@ -29,6 +29,18 @@ def list_runs(given: argparse.Namespace) -> int:
             named = row["error"] if row["state"] == "damaged" else row["name"]
             tell(f"{printable(row['id'])}  {state:8}  {printable(named)}")
     return ALL_DONE if all(row["state"] != "damaged" for row in rows) else NOT_ALL_DONE
+
+
+def _add(given: argparse.Namespace) -> int:
+    from vae_core.runs.importing import add_run
+
+    run = add_run(given.add, RunStore())
+    state = run.status().state
+    if given.json:
+        print_json({"id": run.id, "name": run.name, "folder": str(run.folder), "state": state})
+    else:
+        tell(f"{run.id}  {state:8}  {run.name}")
+    return ALL_DONE
 
 
 def _run_row(store: RunStore, entry: Run | DamagedRun) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Remove temporary files that processes left over when they were killed while they wrote."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -19,7 +20,10 @@ _OLD_PARTIAL = "resume.partial"  # an unfinished checkpoint of an older version
 _OF_OTHERS = (CONTROL_FILE, CALIBRATION_FILE, DETECTION_FILE)
 """Files that another process may be writing while a process trains the run."""
 _WRITTEN = 60.0  # seconds after which nobody writes to a temporary file any more
+_UNPACKED = 3600.0  # seconds after which no archive is being unpacked any more
 _MOST_NAMES = 100_000
+ADDING = ".adding-"
+"""How the name of a folder begins in which a run is unpacked before it is added."""
 
 
 def sweep(folder: Path) -> None:
@@ -34,10 +38,12 @@ def sweep(folder: Path) -> None:
 
 
 def sweep_store(folder: Path, file: str) -> None:
-    """Remove old temporary files of one file of a store."""
+    """Remove old temporary files of one file of a store, and runs that were half added to it."""
     for name in list(names_in(folder, _MOST_NAMES)):
         if is_temporary(name, file) and _is_old(folder / name):
             _remove(folder / name)
+        elif name.startswith(ADDING) and _is_old(folder / name, _UNPACKED):
+            shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _is_left_over(path: Path, files: Collection[str]) -> bool:
@@ -45,9 +51,9 @@ def _is_left_over(path: Path, files: Collection[str]) -> bool:
     return file is not None and (file not in _OF_OTHERS or _is_old(path))
 
 
-def _is_old(path: Path) -> bool:
+def _is_old(path: Path, seconds: float = _WRITTEN) -> bool:
     try:
-        return time.time() - path.lstat().st_mtime > _WRITTEN
+        return time.time() - path.lstat().st_mtime > seconds
     except OSError:
         return False
 

@@ -1,0 +1,98 @@
+"""The pages over a store of hostile run folders: each folder costs only itself."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.services import runs
+from tests.hostile import Hostile, hostile_store
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="makes pipes and links"),
+]
+
+VIEWS = Path(__file__).resolve().parents[3] / "app" / "views"
+TIMEOUT = 120  # seconds; only a page that waits for ever takes as long
+WRONG = "Something went wrong"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
+    """The store of the pages. All of its runs are finished, but one that waits."""
+    made = hostile_store(tmp_path_factory.mktemp("hostile"))
+    made.store.get(made.queued).update(state="paused")  # no worker starts
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_RUNS_DIR", str(made.store.folder))
+        runs.store.clear()
+        yield made
+    runs.store.clear()
+
+
+def page(name: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=TIMEOUT)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def texts(app: AppTest) -> list[str]:
+    """All texts that Streamlit reads as Markdown."""
+    kinds = ("markdown", "caption", "error", "warning", "subheader", "metric", "badge", "button")
+    found = [each for kind in kinds for each in app.get(kind)]
+    return [str(getattr(each, "value", "")) + str(getattr(each, "label", "")) for each in found]
+
+
+def check(app: AppTest) -> None:
+    assert not app.exception
+    assert not any(WRONG in text for text in texts(app))
+
+
+def test_train_lists_every_run_and_names_the_damaged_ones(hostile: Hostile) -> None:
+    app = page("train", run=hostile.healthy)
+    app.toggle(key="train-all-runs").set_value(True).run()
+    check(app)
+    assert len([b for b in app.button if str(b.key).startswith("pick-")]) == len(hostile.bad) + 2
+    assert hostile.untouched()
+
+
+KINDS = ("link-", "pipe-", "folder-", "sparse-", "content-", "row-", "status-", "bomb-", "line")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_train_shows_each_of_them(kind: str, hostile: Hostile) -> None:
+    app = page("train", run=hostile.healthy)
+    for entry in hostile.store.entries():
+        run_id = entry.id
+        if run_id.startswith(kind):
+            app.query_params["run"] = run_id
+            app.run()
+            check(app)
+            assert not any("](http" in text or "evil.example" in text.replace("\u2060", "")
+                           and "http://" in text for text in texts(app)), run_id  # fmt: skip
+    assert hostile.untouched()
+
+
+@pytest.mark.parametrize("name", ["start", "latent", "score", "posterior", "gradients"])
+def test_the_other_pages_open_beside_them(name: str, hostile: Hostile) -> None:
+    check(page(name))
+    check(page(name, model=hostile.healthy))
+    assert hostile.untouched()
+
+
+@pytest.mark.parametrize("name", ["start", "latent", "score", "posterior"])
+@pytest.mark.parametrize(
+    "model", ["bomb-12", "bomb-16", "nothing-model.safetensors", "sparse-model.safetensors",
+              "nothing-calibration.safetensors", "link-calibration.safetensors",
+              "content-02-detection.json", "pipe-held_out.safetensors"],
+)  # fmt: skip
+def test_a_page_of_a_hostile_model_says_what_is_wrong(
+    name: str, model: str, hostile: Hostile
+) -> None:
+    app = page(name, model=model)
+    assert not [e for e in app.exception if "damaged" not in e.value and "model" not in e.value]
+    assert not any(WRONG in text for text in texts(app))
+    assert hostile.untouched()
