@@ -192,7 +192,7 @@ CONTENTS: Mapping[str, tuple[str, ...]] = {
                     '{"model": {"hidden_size": 1e400}}', '{"model": ' + DEEP),
     "status.json": (DEEP, "[]", "null", "7", "{}", '{"state": "done", "mood": 1}'),
     "evaluation.json": (DEEP, "[]", "null", "{}", '{"log_px": "x"}',
-                        '{"log_px": "![](http://evil)", "log_px_se": [], "elbo": {}, "elbo_se": 1}'),
+                        '{"log_px": "![](http://evil)", "log_px_se": [], "elbo": {}}'),
     "detection.json": (DEEP, "[]", "null", "{}", '{"format": 1, "kinds": []}',
                        '{"format": 1, "kinds": {"a": 1}}'),
     "control": ("x" * 1000, "\x1b[31m"),

@@ -134,7 +134,7 @@ def test_unknown_files_and_logs_are_left_out(store, files, archive):
 def test_a_file_that_is_no_archive_is_refused(content, store, tmp_path):
     path = tmp_path / "x.zip"
     path.write_bytes(content)
-    with pytest.raises(ArchiveError, match="is not a complete .zip archive"):
+    with pytest.raises(ArchiveError, match="is not a complete"):
         add_run(path, store)
 
 
@@ -147,7 +147,8 @@ def test_an_archive_with_a_long_list_of_entries_is_refused_before_it_is_read(sto
         add_run(path, store)
 
 
-def test_a_folder_or_a_missing_file_is_one_sentence(store, tmp_path, capsys):
+@pytest.mark.usefixtures("store")
+def test_a_folder_or_a_missing_file_is_one_sentence(tmp_path, capsys):
     assert main(["runs", "--add", str(tmp_path)]) == 1
     assert "give the .zip file of a run" in capsys.readouterr().err
     assert main(["runs", "--add", str(tmp_path / "none.zip")]) == 1
