@@ -6,20 +6,22 @@ import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.hostile import Hostile, hostile_store
+from tests.hostile import SETTINGS, Hostile, hostile_store
 from vae_core.basics.errors import UserError
 from vae_core.cli.main import main
-from vae_core.runs import worker
+from vae_core.runs import execution, worker
 from vae_core.runs.checkpoint import load_model
 from vae_core.runs.execution import execute
 from vae_core.runs.records import calibration_of, detection_of, held_out_of
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.snapshots import read_snapshot, snapshot_epochs
-from vae_core.runs.store import DamagedRun
+from vae_core.runs.store import DamagedRun, RunStore, create_run
 from vae_core.runs.worker import Supervisor
+from vae_core.settings.config import RunConfig
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes pipes and links")
 
@@ -191,3 +193,59 @@ def test_training_a_hostile_run_writes_nothing_outside_its_folder(
             continue
         assert state in ("failed", "done")
         assert hostile.untouched()
+
+
+# ---- deaths
+
+
+class Killed(Processes):
+    """Processes that a signal ended."""
+
+    returncode = -9
+
+
+@pytest.mark.parametrize(("processes", "how"), [(Processes, "died"), (Killed, "was killed")])
+def test_a_run_whose_process_never_got_further_fails_and_says_how(
+    processes: type[Processes], how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(tmp_path)
+    run = store.create(RunConfig.from_settings(SETTINGS))
+    monkeypatch.setattr(worker, "_spawn", started := processes())
+    supervisor = Supervisor(store)
+    while supervisor.tick():
+        pass
+    assert len(started.started) == 3
+    assert run.status().error.startswith(f"The training process {how} 3 times. It died each time")
+
+
+def test_a_run_that_gets_further_between_deaths_does_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(tmp_path)
+    run = store.create(RunConfig.from_settings(SETTINGS))
+    monkeypatch.setattr(worker, "_spawn", Killed())
+    supervisor = Supervisor(store)
+    for _ in range(12):
+        supervisor.tick()
+        if run.status().deaths:
+            run.update(deaths=0)  # as a checkpoint does
+    assert run.status().state == "queued"
+
+
+@pytest.mark.parametrize(("deaths", "soon"), [(0, False), (2, True)])
+def test_a_process_saves_its_first_checkpoint_sooner_after_a_death(
+    deaths: int, soon: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(tmp_path / "run", RunConfig.from_settings(SETTINGS))
+    run.update(deaths=deaths)
+    steps: list[int] = []
+
+    def note(self: Any) -> None:
+        steps.append(self.training.progress.step)
+        raise execution._Ended("paused")
+
+    monkeypatch.setattr(execution._Execution, "checkpoint", note)
+    monkeypatch.setattr(execution, "_CHECKPOINT_SECONDS", 1e6)
+    monkeypatch.setattr(execution, "_SOON", 0.0)
+    execute(run)
+    assert (steps == [1]) == soon
