@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import runs
 from app.shell import navigation
-from tests.hostile import Hostile, hostile_store
+from tests.hostile import SETTINGS, Hostile, hostile_store
+from vae_core.runs.run import Run
+from vae_core.runs.store import RunStore
+from vae_core.settings.config import RunConfig
 
 pytestmark = [
     pytest.mark.slow,
@@ -106,3 +110,23 @@ def test_a_page_of_a_hostile_model_says_what_is_wrong(
     assert not [each.message for each in app.exception if "The model" not in each.message]
     assert not any(WRONG in text for text in texts(app))
     assert hostile.untouched()
+
+
+def test_one_click_takes_up_a_run_that_was_copied_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, mine = RunStore(tmp_path / "other"), RunStore(tmp_path / "mine")
+    made = other.create(RunConfig.from_settings(SETTINGS))
+    mine.create(RunConfig.from_settings(SETTINGS), "paused")
+    run = Run.open(shutil.copytree(made.folder, mine.folder / "copied"))
+    monkeypatch.setenv("VAE_RUNS_DIR", str(mine.folder))
+    monkeypatch.setattr(runs, "ensure_worker", lambda _: False)
+    runs.store.clear()
+    app = page("train", run=run.id)
+    check(app)
+    assert any("Copied here at the start" in str(bar.proto) for bar in app.get("progress"))
+    assert run.id not in mine.queue.ids()
+    app.button(key="run-resume").click().run()
+    check(app)
+    assert run.id in mine.queue.ids()
+    runs.store.clear()
