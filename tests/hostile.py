@@ -33,7 +33,7 @@ SIZE = 8_000_000_000  # of sparse files
 SECRET = "precious"
 SETTINGS = {"hidden_size": 8, "hidden_layers": 1, "epochs": 1, "importance_every": 0}
 
-Spoil = Callable[[Path, Path], None]
+Spoil = Callable[[Path, Path], object]
 """Puts something wrong at a path, given the sentinel file of the user."""
 
 
@@ -106,7 +106,7 @@ _FIRST = pretrained_folder() / "digits-full-d2" / "metrics.jsonl"
 METRICS = _FIRST.read_text("utf-8").partition("\n")[0]
 
 
-def _everything(outside: Path) -> Iterator[tuple[str, Callable[[Path], None]]]:
+def _everything(outside: Path) -> Iterator[tuple[str, Callable[[Path], object]]]:
     for file in FILES:
         for kind, spoil in PLACES.items():
             yield f"{kind}-{file.replace('/', '-')}", _at(file, spoil, outside / "sentinel")
@@ -129,7 +129,7 @@ def _link(path: Path, outside: Path) -> None:
     path.symlink_to(outside / ".bashrc")
 
 
-def _at(file: str, spoil: Spoil, sentinel: Path) -> Callable[[Path], None]:
+def _at(file: str, spoil: Spoil, sentinel: Path) -> Callable[[Path], object]:
     def at(folder: Path) -> None:
         path = folder / file
         if path.is_dir():
@@ -140,12 +140,12 @@ def _at(file: str, spoil: Spoil, sentinel: Path) -> Callable[[Path], None]:
     return at
 
 
-def _with_content(file: str, content: str | bytes) -> Callable[[Path], None]:
+def _with_content(file: str, content: str | bytes) -> Callable[[Path], object]:
     data = content if isinstance(content, bytes) else content.encode()
-    return lambda folder: (folder / file).write_bytes(data) and None
+    return lambda folder: (folder / file).write_bytes(data)
 
 
-def _with_status(change: Mapping[str, Any]) -> Callable[[Path], None]:
+def _with_status(change: Mapping[str, Any]) -> Callable[[Path], object]:
     def write(folder: Path) -> None:
         path = folder / "status.json"
         path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change), "utf-8")

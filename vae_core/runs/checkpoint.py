@@ -19,7 +19,7 @@ from vae_core.basics.tensor_files import Header, TensorFileError, read_header, r
 from vae_core.basics.text import printable
 from vae_core.model.building import LargerThanItsWeights, build_for_weights
 from vae_core.model.vae import VAE
-from vae_core.runs.run import WEIGHTS_FILE
+from vae_core.runs.run import CONFIG_FILE, WEIGHTS_FILE, RunError, read_config
 from vae_core.settings.config import ModelConfig
 from vae_core.settings.fields import ConfigError
 
@@ -49,8 +49,8 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         TooLargeModel: if the model does not fit into memory. It is a MemoryError too.
     """
     keep_freed_memory()
-    path = run_folder(folder)
-    path = path / WEIGHTS_FILE if path.is_dir() else path
+    found = run_folder(folder)
+    path = found / WEIGHTS_FILE if found.is_dir() else found
     try:
         model = _read_model(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -68,7 +68,18 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
         if isinstance(error, UserError):
             raise
         raise _refused(path, "does not fit this version of the program", error) from error
+    if found.is_dir() and not _fits_run(model.config, found):
+        misfit = ValueError(f"{CONFIG_FILE} describes another model")
+        raise _refused(path, "belongs to another run", misfit)
     return model.to(device).eval().requires_grad_(False)
+
+
+def _fits_run(config: ModelConfig, folder: Path) -> bool:
+    """Whether the config of a run, if it can be read, describes the same model."""
+    try:
+        return read_config(folder).model == config
+    except RunError:
+        return True
 
 
 def read_model_config(header: Header) -> ModelConfig:

@@ -19,7 +19,7 @@ from vae_core.analysis.classification import LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.errors import is_out_of_memory
 from vae_core.basics.files import replace_plain
-from vae_core.basics.plain_files import NotAPlainFile, open_plain, read_json
+from vae_core.basics.plain_files import NotAPlainFile, kind_of, open_plain, read_json
 from vae_core.basics.progress import Step, mapped
 from vae_core.basics.tensor_files import TensorFileError, read_header, read_tensors
 from vae_core.basics.text import as_sentence, printable
@@ -346,6 +346,8 @@ def _read_record(run: Run, name: str, read: Callable[[Path], T], remedy: str) ->
         RunError: if the file is damaged.
     """
     try:
+        if kind_of(run.folder / name) == "a folder":
+            return None  # where no such file can be kept either; writing says so
         return read(run.folder / name)
     except FileNotFoundError:
         return None

@@ -64,7 +64,8 @@ def show_costs(config: RunConfig) -> None:
     st.caption(
         f"**{known.parameters:,}** parameters · about **{text.duration(known.seconds)}** "
         f"on {known.device.upper()}",
-        help=f"The number of parameters is exact. The time is estimated from {known.basis}.",
+        help=f"The number of parameters is exact. The time is estimated from "
+        f"{errors.plain(known.basis)}.",
     )
     if size := bytes_to_download(config.dataset):
         title = find_dataset(config.dataset).title

@@ -13,8 +13,9 @@ import pytest
 from tests.hostile import SETTINGS, Hostile, hostile_store
 from vae_core.basics.errors import UserError
 from vae_core.cli.main import main
+from vae_core.model.vae import VAE
 from vae_core.runs import execution, worker
-from vae_core.runs.checkpoint import load_model
+from vae_core.runs.checkpoint import ModelFileError, load_model, save_model
 from vae_core.runs.execution import execute
 from vae_core.runs.records import calibration_of, detection_of, held_out_of
 from vae_core.runs.run import Run, RunError
@@ -249,3 +250,11 @@ def test_a_process_saves_its_first_checkpoint_sooner_after_a_death(
     monkeypatch.setattr(execution, "_SOON", 0.0)
     execute(run)
     assert (steps == [1]) == soon
+
+
+def test_the_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig.from_settings(SETTINGS))
+    other = RunConfig.from_settings(SETTINGS | {"latent_size": 3})
+    save_model(VAE(other.model), run.folder / "model.safetensors")
+    with pytest.raises(ModelFileError, match="belongs to another run"):
+        load_model(run.folder)
