@@ -15,6 +15,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae_core.basics.text import printable, without_formula
+
 GROUNDS = ("#FBFAF7", "#14171B")  # the light and the dark page, as in .streamlit/config.toml
 
 
@@ -112,9 +114,15 @@ def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
     """Write a table, given by columns, as CSV; shorter columns end with empty cells."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip_longest(*columns.values(), fillvalue=""))
+    writer.writerow([_guarded(name) for name in columns])
+    rows = zip_longest(*columns.values(), fillvalue="")
+    writer.writerows([_guarded(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def _guarded(value: Any) -> Any:
+    """A cell that no spreadsheet reads as a formula; numbers stay as they are."""
+    return without_formula(printable(value)) if isinstance(value, str) else value
 
 
 def figure_csv(figure: go.Figure) -> str:
@@ -125,7 +133,7 @@ def figure_csv(figure: go.Figure) -> str:
     traces: Any = figure.data
     for index, trace in enumerate(traces):
         name = trace.name or f"{trace.type} {index + 1}"
-        writer.writerows((name, *row) for row in _points(trace))
+        writer.writerows([_guarded(name), *map(_guarded, row)] for row in _points(trace))
     return out.getvalue()
 
 

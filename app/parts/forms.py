@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.fields import ConfigError, Setting, settings_of
@@ -43,7 +44,7 @@ def checked(values: Mapping[str, Any]) -> RunConfig | None:
     try:
         return RunConfig.from_settings(values)
     except ConfigError as error:
-        st.error(str(error))
+        st.error(errors.plain(str(error)))
         return None
 
 

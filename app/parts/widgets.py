@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell import frame, navigation
+from app.shell import errors, frame, navigation
 from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.protocol import Protocol
 
@@ -29,7 +29,7 @@ def more(label: str, key: str) -> DeltaGenerator:
 
 def protocol(protocol: Protocol, *notes: str, pixels: str) -> None:
     """Write under a figure how it was measured; ``pixels`` is ``RunConfig.pixels``."""
-    st.caption(protocol.text(*notes, pixels=pixels))
+    st.caption(errors.plain(protocol.text(*notes, pixels=pixels)))
 
 
 def open_tabs(names: Sequence[str], page: str) -> Iterator[tuple[int, DeltaGenerator]]:

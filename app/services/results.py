@@ -98,7 +98,7 @@ def _modification_times(choice: Choice, *names: str) -> tuple[int, ...]:
     times = []
     for name in names:
         try:
-            times.append((choice.run.folder / name).stat().st_mtime_ns)
+            times.append((choice.run.folder / name).lstat().st_mtime_ns)
         except OSError:
             times.append(0)
     return tuple(times)

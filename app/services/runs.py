@@ -1,14 +1,18 @@
 """The run store: list, start, resume and find runs."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from vae_core.runs.run import Run, RunError
+from vae_core.basics.text import printable
+from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import DamagedRun, RunStore
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
+
+_log = logging.getLogger("elbo_room")
 
 
 @st.cache_resource(show_spinner=False)
@@ -19,8 +23,21 @@ def store() -> RunStore:
 
 def entries() -> list[Run | DamagedRun]:
     """List all runs in the store, newest first. Start a worker if queued runs have none."""
-    ensure_worker(store())
+    try:
+        ensure_worker(store())
+    except OSError as error:  # a store that cannot be written can still be read
+        _log_once(f"No training can start: {error}")
     return list(store().entries())
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _log_once(message: str) -> None:
+    _log.warning("%s", printable(message))
+
+
+def waits_for_consent(run: Run, status: Status) -> bool:
+    """Whether an unfinished run was copied into the store, so that it does not start by itself."""
+    return store().waits_for_consent(run, status)
 
 
 def submit(values: Mapping[str, Any] | RunConfig) -> Run:
@@ -36,7 +53,7 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
 
 
 def resume(run: Run) -> None:
-    """Queue a paused, stopped or failed run again."""
+    """Queue a paused, stopped, failed or copied run."""
     run.enqueue()
     ensure_worker(store())
 

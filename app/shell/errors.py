@@ -10,8 +10,11 @@ import streamlit as st
 
 from app.shell.streamlit_internals import FragmentHandledException
 from vae_core.basics.errors import UserError, is_out_of_memory, sentence_of
+from vae_core.basics.text import printable
 
 _log = logging.getLogger("elbo_room")
+_LONGEST = 2000
+_JOINER = "\u2060"  # has no width, and forbids a line break
 _NOTE = "Reference on the page: "
 
 
@@ -21,8 +24,16 @@ def is_for_the_user(error: Exception) -> bool:
 
 
 def plain(text: str) -> str:
-    """Escape Markdown in a text, for example in the name of a file called ``*me*.png``."""
-    return re.sub(r"([\\`*_\[\]$~:<>#|])", r"\\\1", text)
+    """Escape Markdown in a text, for example in the name of a file called ``*me*.png``.
+
+    The text stays on one line. Addresses in it do not become links: Streamlit makes links of them
+    after it has undone the escapes, so an invisible character is put into each.
+    """
+    text = printable(re.sub(r"\s+", " ", text), _LONGEST)
+    escaped = re.sub(r"([\\`*_\[\]$~:<>#|&!@])", r"\\\1", text)
+    escaped = re.sub(r"^(\s*)([-+=]|\d+(?=[.)]))", rf"\1{_JOINER}\2", escaped)
+    address = r"(?i)(https?\\:(?=//)|www(?=\.)|\\@(?=[-\w]+\.))"
+    return re.sub(address, rf"\1{_JOINER}", escaped)
 
 
 def sentence(error: Exception, *, logged: bool = False) -> str:

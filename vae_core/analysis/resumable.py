@@ -7,17 +7,18 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_plain
+from vae_core.basics.tensor_files import read_tensors
 from vae_core.inference.importance import LogDensity
 from vae_core.inference.proposals import ESTIMATES, SETTINGS
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
 
 _AT_ONCE = 20
+_LARGEST = 500_000_000  # bytes of the figures
 _NAMES = [field.name for field in fields(LogDensity)]
 
 
@@ -52,7 +53,7 @@ def kept_log_density(
         new = torch.stack([getattr(found, name) for name in _NAMES])
         figures = torch.cat([figures, new], 1)
         tensors = {"figures": figures, "images": names[: figures.shape[1]].contiguous()}
-        replace_file(kept, save(tensors, {"key": key}))
+        replace_plain(kept, save(tensors, {"key": key}))
         if on_progress is not None:
             on_progress(figures.shape[1] / len(x))
     return LogDensity(*figures[:, : len(x)])
@@ -62,10 +63,9 @@ def _read(kept: Path, key: str, names: Tensor) -> Tensor:
     """Read the figures of the finished images, (7, images); empty if the file does not fit."""
     nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
     try:
-        with safe_open(kept, framework="pt") as file:
-            figures, images = file.get_tensor("figures"), file.get_tensor("images")
-            found = file.metadata()["key"]
-    except (OSError, SafetensorError, KeyError, TypeError):
+        tensors, metadata = read_tensors(kept, _LARGEST)
+        figures, images, found = tensors["figures"], tensors["images"], metadata["key"]
+    except (OSError, KeyError, ValueError):
         return nothing
     both = min(len(images), len(names))
     return figures if found == key and torch.equal(images[:both], names[:both]) else nothing

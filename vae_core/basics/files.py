@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _UMASK = os.umask(0o077)  # can be read by setting it alone, for the whole process: once, here
 os.umask(_UMASK)
@@ -14,30 +17,60 @@ def replace_file(path: Path, content: bytes | str) -> None:
     """Replace the file at ``path`` atomically. After a crash it is the old one or the new one.
 
     The file keeps its mode, and a symbolic link to it stays a link. A new file gets the default
-    mode.
+    mode. For the files of a folder that somebody else may have made, use :func:`replace_plain`.
 
     Raises:
         OSError: if it cannot be written (a full disk, say); the old file is then still whole.
     """
-    data = content.encode() if isinstance(content, str) else content
-    target = Path(os.path.realpath(path))
-    mode = _mode_of(target)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        target = os.path.realpath(path, strict=True)
+    except FileNotFoundError:
+        target = os.path.realpath(path)
+    replace_plain(Path(target), content)
+
+
+def replace_plain(path: Path, content: bytes | str) -> None:
+    """Replace a file as :func:`replace_file` does, but never write through a link.
+
+    If a symbolic link is at ``path``, a new file takes the place of the link.
+
+    Raises:
+        OSError: as for :func:`replace_file`.
+    """
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that takes the place of the one at ``path`` when the block ends without error.
+
+    The new content is written beside it, into a file with a temporary name, which
+    :func:`is_temporary` recognises. After an error, the temporary file is removed.
+    """
+    mode = _mode_of(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(PermissionError):  # of a file system that knows no such modes
             Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
+def is_temporary(name: str, of: str) -> bool:
+    """Whether a file's name is a temporary one of :func:`replacing`, for a file called ``of``."""
+    return re.fullmatch(rf"\.{re.escape(of)}\.[a-z0-9_]{{8}}", name) is not None
+
+
 def _mode_of(path: Path) -> int:
     try:
-        return stat.S_IMODE(path.stat().st_mode)
+        about = path.lstat()
     except FileNotFoundError:
         return 0o666 & ~_UMASK
+    return about.st_mode & 0o777 if stat.S_ISREG(about.st_mode) else 0o666 & ~_UMASK

@@ -1,10 +1,12 @@
-"""Keep freed memory in the process instead of returning it to the operating system.
+"""Memory of this computer; keep freed memory in the process instead of returning it to the system.
 
 glibc returns the memory of large tensors as soon as they are freed. The system clears it page by
 page when it is allocated again, and scoring then takes 1.5 times as long, as does training with
 large batches.
 """
 
+import os
+import sys
 from functools import cache
 
 import torch
@@ -20,3 +22,12 @@ def keep_freed_memory() -> None:
     "dynamic mmap threshold"). The block is never written to, so it takes no memory itself.
     """
     torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")
+
+
+@cache
+def physical_memory() -> int:
+    """Memory of this computer in bytes; a very large number where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no such call
+        return sys.maxsize

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
+from vae_core.basics.text import printable
+
 _APP = "elbo-room"
 
 
@@ -49,7 +51,16 @@ def run_folder(name: str | Path) -> Path:
         case ("pretrained", model):
             found = pretrained_folder() / model
         case (run_id,):
-            found = runs_folder() / run_id
+            found = _in_store(run_id)
         case _:
             return path
     return found if found.is_dir() else path
+
+
+def _in_store(run_id: str) -> Path:
+    """The folder of a run in the store, whose id has characters replaced that cannot be shown."""
+    store = runs_folder()
+    if (store / run_id).is_dir() or not store.is_dir():
+        return store / run_id
+    shown_so = (each for each in store.iterdir() if printable(each.name) == run_id)
+    return next(shown_so, store / run_id)

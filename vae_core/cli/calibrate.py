@@ -12,6 +12,7 @@ from vae_core.cli.shared import (
     print_json,
     report_share,
     say,
+    tell,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.fields import ConfigError
@@ -39,8 +40,8 @@ def calibrate(given: argparse.Namespace) -> int:
     """Measure held-out images and save the figures in the run's folder, if it is writable."""
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
+    from vae_core.basics.text import printable
     from vae_core.data.datasets import load_dataset
-    from vae_core.data.decode import printable
     from vae_core.runs.judging import fewest, new_calibration_steps
     from vae_core.scoring.calibration import FEWEST_IMAGES
 
@@ -58,7 +59,7 @@ def calibrate(given: argparse.Namespace) -> int:
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
     else:
-        print(f"{printable(run.name)}: {_calibration_words(calibration)}")
+        tell(f"{printable(run.name)}: {_calibration_words(calibration)}")
     if kept.not_kept:
         say(f"Not saved in the run's folder: {kept.not_kept}")
         return NOT_ALL_DONE

@@ -13,6 +13,7 @@ from vae_core.cli.shared import (
     print_json,
     report_share,
     say,
+    tell,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.options import DetectOptions
@@ -78,8 +79,9 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
     """
     import torch
 
+    from vae_core.basics.text import printable
     from vae_core.data.archives import iter_files
-    from vae_core.data.decode import ImageError, printable
+    from vae_core.data.decode import ImageError
     from vae_core.data.prepare import prepare
 
     found = []
@@ -99,18 +101,18 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
 
 
 def _print_detection(report: "DetectionReport") -> None:
-    from vae_core.data.decode import printable
+    from vae_core.basics.text import printable
     from vae_core.scoring.detection import SCORES
     from vae_core.wording.detection import findings
 
-    print(
+    tell(
         f"Called unlike the training data: {report.false_alarms:.1%} of {report.own_images} test "
         f"images (the verdict aims at {report.level:.0%}); foreign images: see the second column. "
         f"Seed {report.seed}.\nAUROC / AUPR / FPR at 95 % TPR of each score:\n"
     )
-    print(f"{'kind':13}{'images':>7}{'unlike':>8}  " + "".join(f"{name:>23}" for name in SCORES))
+    tell(f"{'kind':13}{'images':>7}{'unlike':>8}  " + "".join(f"{name:>23}" for name in SCORES))
     for kind, found in report.kinds.items():
         cells = (found.scores[name] for name in SCORES)
         row = "".join(f"{f'{c.auroc:.3f}/{c.aupr:.3f}/{c.fpr_at_95_tpr:.3f}':>23}" for c in cells)
-        print(f"{printable(kind):13}{found.images:7}{found.called_unlike:8.1%}  {row}")
-    print("\n" + "\n".join(findings(report)))
+        tell(f"{printable(kind):13}{found.images:7}{found.called_unlike:8.1%}  {row}")
+    tell("\n" + "\n".join(findings(report)))

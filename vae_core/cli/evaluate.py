@@ -15,6 +15,7 @@ from vae_core.cli.shared import (
     open_model,
     print_json,
     report_share,
+    tell,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
@@ -66,7 +67,7 @@ def _print_figures(given: argparse.Namespace, figures: dict[str, Any], sentence:
     if given.json:
         print_json({**figures, "weights": given.weights})
     else:
-        print(sentence + (" with the last weights" if given.weights == "last" else ""))
+        tell(sentence + (" with the last weights" if given.weights == "last" else ""))
 
 
 def _on_split(

@@ -8,6 +8,7 @@ With ``--json``, stdout is one JSON object; progress goes to stderr.
 
 import argparse
 import io
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vae_core.basics.errors import sentence_of
+from vae_core.basics.text import PlainFormatter
 from vae_core.cli.calibrate import add_calibrate
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
@@ -52,7 +54,7 @@ def _report_error(error: Exception) -> int:
     """Print the sentence of an error, or the traceback of a bug, and return the exit status."""
     sentence = sentence_of(error)
     if sentence is None:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
         say("error: This is a bug in the program. Please report it with the lines above.")
         return BUG
     say(f"error: {sentence}")
@@ -75,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     add_detect(commands)
     add_sample(commands)
     add_publish(commands)
-    runs = commands.add_parser("runs", help="list the runs of the store")
+    runs = commands.add_parser("runs", help="list the runs of the store, or add one")
+    about = "check somebody's .zip file of a run folder, and unpack it into the store"
+    runs.add_argument("--add", type=Path, metavar="FILE.zip", help=about)
     runs.add_argument("--json", action="store_true", help="print one JSON object")
     runs.set_defaults(command=list_runs)
     return parser
@@ -86,4 +90,7 @@ def run_as_program() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a σ must not stop the whole output
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     sys.exit(main())

@@ -1,44 +1,60 @@
-"""``runs``: list the runs of the store."""
+"""``runs``: list the runs of the store, or add one from a .zip file."""
 
 import argparse
 import dataclasses
 from typing import Any
 
+from vae_core.basics.text import printable
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
     print_json,
+    tell,
 )
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import DamagedRun, RunStore
 
-# ---- runs
-
 
 def list_runs(given: argparse.Namespace) -> int:
-    """Print the runs of the store, newest first."""
-    from vae_core.data.decode import printable
-
-    rows = [_run_row(entry) for entry in RunStore().entries()]
+    """Print the runs of the store, newest first. With ``--add``, add a run and print it."""
+    if given.add is not None:
+        return _add(given)
+    store = RunStore()
+    rows = [_run_row(store, entry) for entry in store.entries()]
     if given.json:
-        print_json({"store": str(RunStore().folder), "runs": rows})
+        print_json({"store": str(store.folder), "runs": rows})
     else:
         for row in rows:
-            named = printable(row.get("name") or row["error"])
-            print(f"{row['id']}  {row['state']:8}  {named}")
+            state = "copied" if row.get("copied") else row["state"]
+            named = row["error"] if row["state"] == "damaged" else row["name"]
+            tell(f"{printable(row['id'])}  {state:8}  {printable(named)}")
     return ALL_DONE if all(row["state"] != "damaged" for row in rows) else NOT_ALL_DONE
 
 
-def _run_row(entry: Run | DamagedRun) -> dict[str, Any]:
+def _add(given: argparse.Namespace) -> int:
+    from vae_core.runs.importing import add_run
+
+    run = add_run(given.add, RunStore())
+    state = run.status().state
+    if given.json:
+        print_json({"id": run.id, "name": run.name, "folder": str(run.folder), "state": state})
+    else:
+        tell(f"{run.id}  {state:8}  {run.name}")
+    return ALL_DONE
+
+
+def _run_row(store: RunStore, entry: Run | DamagedRun) -> dict[str, Any]:
     if isinstance(entry, DamagedRun):
-        return {"id": entry.folder.name, "state": "damaged", "error": entry.reason}
+        return {"id": entry.id, "state": "damaged", "error": entry.reason}
     try:
+        status = entry.status()
         return {
             "id": entry.id,
             "name": entry.name,
             "folder": str(entry.folder),
-            **dataclasses.asdict(entry.status()),
+            **dataclasses.asdict(status),
+            "copied": store.waits_for_consent(entry, status),
             "evaluation": entry.evaluation(),
         }
     except RunError as error:
-        return _run_row(DamagedRun(entry.folder, str(error)))
+        return _run_row(store, DamagedRun(entry.folder, str(error)))

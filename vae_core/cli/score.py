@@ -17,6 +17,7 @@ from vae_core.cli.shared import (
     open_model,
     print_json_rows,
     say,
+    tell,
 )
 from vae_core.runs.run import Run
 from vae_core.settings.options import ScoreOptions
@@ -145,7 +146,7 @@ def _print_rows(
         print_json_rows({"run": str(given.run), **protocol}, "images", rows)
     else:
         for row in rows:
-            print(_score_line(row))
+            tell(_score_line(row))
 
 
 class _Tally:

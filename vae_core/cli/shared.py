@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.basics.strict_json import strict_json
+from vae_core.basics.text import printable_lines
 from vae_core.runs.run import Run
 from vae_core.settings.choices import Binarisation, WeightsName, pixels_as
 from vae_core.settings.options import binarisation_asked_for
@@ -93,10 +94,17 @@ def report_share(share: float) -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Print a message on stderr, without control characters of names and titles in it."""
+    print(printable_lines(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a result on stdout, without control characters of names and titles in it."""
+    print(printable_lines(text))
 
 
 def print_json(value: Any) -> None:
+    """Print a result as JSON, which escapes control characters."""
     print(strict_json(value, indent=2))
 
 

@@ -14,11 +14,9 @@ from typing import Any, TypeVar
 
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
-from vae_core.data.decode import printable
+from vae_core.basics.text import printable, without_formula
 
 T = TypeVar("T")
-
-_FORMULA = ("=", "+", "-", "@")
 
 
 class TableError(UserError, ValueError):
@@ -137,4 +135,4 @@ def as_cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(as_cell, value)).strip()
     text = printable(str(value))
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return without_formula(text) if isinstance(value, str) else text

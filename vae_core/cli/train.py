@@ -10,6 +10,7 @@ from vae_core.cli.shared import (
     NOT_ALL_DONE,
     print_json,
     say,
+    tell,
 )
 from vae_core.runs.run import Run, Status
 from vae_core.runs.store import RunExists, RunStore, create_run
@@ -48,7 +49,7 @@ def train(given: argparse.Namespace) -> int:
     if given.json:
         print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
-        print(evaluation_sentence(figures, run.config.model.likelihood))
+        tell(evaluation_sentence(figures, run.config.model.likelihood))
     if kept := run.kept_epoch():
         say(kept_epoch_sentence(kept))
     if state == "failed":

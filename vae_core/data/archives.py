@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from vae_core.data.decode import MAX_BYTES, ImageError, printable, read_bytes, short_name, size_of
+from vae_core.basics.text import printable
+from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
@@ -20,9 +21,9 @@ MAX_RATIO = 200
 """Largest ratio of unpacked to packed size, for entries of more than a megabyte."""
 
 _CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
-_ENCRYPTED = 0x1
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other methods unpack without a limit
-_SMALL = 1_000_000
+ENCRYPTED = 0x1
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other methods unpack without a limit
+SMALL = 1_000_000
 
 Entry = tuple[str, bytes | ImageError]
 
@@ -132,16 +133,16 @@ def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | ImageError:
     name = short_name(entry.filename)
-    if entry.flag_bits & _ENCRYPTED:
+    if entry.flag_bits & ENCRYPTED:
         return ImageError(f"{name} is encrypted; make the archive without a password.")
-    if entry.compress_type not in _METHODS:
+    if entry.compress_type not in METHODS:
         return ImageError(f"{name} uses a rare compression; make the archive with plain deflate.")
     if entry.file_size > MAX_BYTES:
         return ImageError(
             f"{name} unpacks to {entry.file_size / 1e6:,.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB "
             "are read; save it smaller."
         )
-    if entry.file_size > max(_SMALL, MAX_RATIO * entry.compress_size):
+    if entry.file_size > max(SMALL, MAX_RATIO * entry.compress_size):
         return ImageError(f"{name} unpacks to suspiciously many bytes; save it in another format.")
     try:
         with archive.open(entry) as stream:

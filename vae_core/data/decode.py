@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Resampling
 
 from vae_core.basics.errors import UserError
+from vae_core.basics.text import printable
 
 Grey = NDArray[np.float32]
 
@@ -130,12 +131,6 @@ def size_of(data: bytes | Path) -> int:
 def short_name(filename: str) -> str:
     """Return the last part of a path, short enough for a sentence."""
     return printable(PurePath(filename.replace("\\", "/")).name or filename, 80)
-
-
-def printable(name: str, longest: int = 1000) -> str:
-    """Make a file name safe to print: shorten it and replace control characters."""
-    name = "".join(c if c.isprintable() else "�" for c in name)
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def shown(picture: Image.Image | Grey) -> NDArray[np.uint8]:

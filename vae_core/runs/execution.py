@@ -4,14 +4,11 @@ import contextlib
 import errno
 import logging
 import os
-import signal
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from traceback import format_exception
 from typing import Any
 
 import torch
@@ -20,9 +17,11 @@ from safetensors.torch import save
 
 from vae_core.analysis.evaluation import evaluate
 from vae_core.basics.errors import is_out_of_memory, sentence_of
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_plain, replacing
+from vae_core.basics.plain_files import open_plain, open_to_append
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
+from vae_core.basics.text import printable, printable_lines
 from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
@@ -40,8 +39,10 @@ from vae_core.runs.run import (
     State,
     Status,
 )
+from vae_core.runs.signals import ending_signals
 from vae_core.runs.snapshots import due, write_snapshot
 from vae_core.runs.store import find_run
+from vae_core.runs.sweeping import sweep
 from vae_core.settings.config import RunConfig
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import denormals_flushed
@@ -57,6 +58,7 @@ from vae_core.training.trainer import (
 _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
 _CHECKPOINT_SECONDS = 5.0
+_SOON = 1.0  # seconds of training until the first checkpoint after a death
 _SMALL = 30_000_000
 _KEPT = "its model and its curves were kept. Duplicate it to train it again."
 
@@ -97,13 +99,16 @@ def execute(
         held = run.lock().acquire(timeout=2)
     except Timeout as error:
         raise RunError(f"Another process is training {run.name} already.") from error
-    with held, _signals() as signals, denormals_flushed():
+    with held, ending_signals() as signals, denormals_flushed():
         before = run.status().state
         if before == "done" or (only_if_queued and before not in UNFINISHED):
             return before
         worker = _Execution(run, on_status, devices, signals)
         error, bug = "", None
         try:
+            run.check_files()
+            sweep(run.folder)
+            run.claim()
             state: State = worker.work()
         except _Ended as ended:
             state = ended.state
@@ -128,11 +133,12 @@ def _log_failure(run: Run, error: Exception) -> Exception | None:
     The caller shows the sentence of any other error, so its traceback is for the worker's log only.
     """
     if sentence_of(error) is not None:
-        log.info("The run %s failed", run.id, exc_info=error)
+        log.info("The run %s failed", printable(run.id), exc_info=error)
         return None
-    with contextlib.suppress(OSError), (run.folder / LOG_FILE).open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} The run {run.id} failed\n")
-        traceback.print_exception(error, file=file)
+    when = time.strftime("%Y-%m-%d %H:%M:%S")
+    lines = f"{when} The run {printable(run.id)} failed\n" + "".join(format_exception(error))
+    with contextlib.suppress(OSError), open_to_append(run.folder / LOG_FILE) as file:
+        file.write(printable_lines(lines).encode())
     return error
 
 
@@ -185,6 +191,8 @@ class _Execution:
         self.training = training = Training(run.config, data, _decoder_of(run.config))
         _choose_threads(training)
         self._resume()
+        if run.status().deaths:  # a process that lives a little longer than the last gets further
+            self.written["checkpoint"] = time.monotonic() - _CHECKPOINT_SECONDS + _SOON
         with self._turn_on_device():
             for event in training.events():
                 self._handle(event)
@@ -274,13 +282,8 @@ class _Execution:
         """Write ``resume.pt`` in one step. The run can continue exactly from here."""
         if self.training is None:
             return
-        path = self.run.folder / CHECKPOINT_FILE
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with replacing(self.run.folder / CHECKPOINT_FILE) as file:
             torch.save(self.training.state_dict(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
         if self.run.status().deaths:
             self._status(deaths=0)
 
@@ -290,7 +293,9 @@ class _Execution:
         path = self.run.folder / CHECKPOINT_FILE
         if path.is_file():
             try:
-                state = torch.load(path, map_location=self.training.device, weights_only=True)
+                with open_plain(path) as file:
+                    device = self.training.device
+                    state = torch.load(file, map_location=device, weights_only=True)
                 state["generator"] = state["generator"].cpu()
                 self.training.load_state_dict(state)
             except StateFormatError as error:
@@ -335,10 +340,10 @@ class _Execution:
             on_progress=partial(self._report_share, "scoring held-out images"),
         )
         held_out = {"log_px": scores.log_px, "elbo": scores.elbo}
-        replace_file(self.run.folder / HELD_OUT_FILE, save(held_out))
+        replace_plain(self.run.folder / HELD_OUT_FILE, save(held_out))
         if kept := self.run.kept_epoch():
             figures["kept"] = kept
-        replace_file(self.run.folder / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
+        replace_plain(self.run.folder / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")
         write_calibration(result_of(steps, report), self.run.folder)
@@ -384,33 +389,3 @@ def _message_of(error: Exception) -> str:
             f"was kept. The details are in {LOG_FILE} in the run's folder."
         )
     return f"{sentence} The last checkpoint was kept." if is_out_of_memory(error) else sentence
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[State]]:
-    """Collect the states that signals ask the run to end in, in the order of the signals.
-
-    The signal handlers only note the request, and the run acts on it between two steps: an
-    exception from a signal handler could come in the middle of writing a file. A second Ctrl-C
-    does interrupt.
-    """
-    requested: list[State] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield requested
-        return
-
-    def terminate(_signal: int, _frame: FrameType | None) -> None:
-        requested.append("queued")
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        if requested:
-            raise KeyboardInterrupt
-        requested.append("paused")
-
-    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

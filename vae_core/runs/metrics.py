@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vae_core.basics.plain_files import NotAPlainFile, open_plain
 from vae_core.basics.strict_json import nan_for_null, strict_json
+from vae_core.runs.checked import checked_figures
+
+MAX_BYTES = 500_000_000
+"""Most bytes of a file of metrics; the longest runs of the largest models write less."""
+_LONGEST_LINE = 500_000
+_MOST_ROWS = 100_000  # epochs of the longest run
+_MOST_UNREADABLE = 1000
 
 Row = dict[str, Any]
 
@@ -25,10 +33,12 @@ class Metrics:
     Attributes:
         rows: one per epoch, from the first epoch on.
         unreadable: number of lines that could not be read (after a disk error or a bad copy).
+        problem: why the file cannot be read at all, such as a link in its place; else empty.
     """
 
     rows: tuple[Row, ...] = ()
     unreadable: int = 0
+    problem: str = ""
 
 
 def _unchanged(row: Row) -> Row:
@@ -56,23 +66,32 @@ class Reader:
     def read(self) -> Metrics:
         """Return all rows now in the file. A half-written last line is left to the next read."""
         with self._lock:
+            problem = ""
             try:
-                with self.path.open("rb") as file:
-                    self._catch_up(file)
+                with open_plain(self.path) as file:
+                    problem = self._catch_up(file)
             except FileNotFoundError:
                 self._forget()
-            return Metrics(tuple(self._rows), self._unreadable)
+            except OSError as error:
+                self._forget()
+                problem = str(error) if isinstance(error, NotAPlainFile) else str(error.strerror)
+            return Metrics(tuple(self._rows), self._unreadable, problem)
 
-    def _catch_up(self, file: BinaryIO) -> None:
+    def _catch_up(self, file: BinaryIO) -> str:
+        """Parse the new lines; return why the file cannot be read, else an empty text."""
         about = os.fstat(file.fileno())
         if about.st_ino != self._file or about.st_size < self._offset:
             self._forget()  # the file was replaced: the run continued from a checkpoint
             self._file = about.st_ino
+        if about.st_size > MAX_BYTES:
+            return f"it has {about.st_size / 1e6:,.0f} MB, more than a run writes"
         file.seek(self._offset)
-        whole, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        for line in whole.splitlines():
-            self._add(line)
+        while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
+            self._offset += len(line)
+            self._add(line.rstrip(b"\r\n"))
+            if self._unreadable > _MOST_UNREADABLE or len(self._rows) > _MOST_ROWS:
+                return "its lines are no metrics of a run"
+        return "one of its lines is too long" if len(line) == _LONGEST_LINE else ""
 
     def _add(self, line: bytes) -> None:
         row = _parsed(line)
@@ -86,16 +105,15 @@ class Reader:
 
 def _parsed(line: bytes) -> Row | None:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = checked_figures(nan_for_null(json.loads(line)))
+    except (ValueError, RecursionError):
         return None
-    return nan_for_null(row) if _is_row(row) else None
+    return row if _is_row(row) else None
 
 
-def _is_row(found: object) -> bool:
-    if not isinstance(found, dict) or not isinstance(found.get("epoch"), int):
-        return False
-    return all(isinstance(found.get(part), dict) for part in ("train", "validation"))
+def _is_row(row: Row) -> bool:
+    parts = [row.get("train"), row.get("validation"), row.get("importance", {})]
+    return "epoch" in row and all(isinstance(part, dict) for part in parts)
 
 
 def line_of(row: Mapping[str, Any]) -> str:

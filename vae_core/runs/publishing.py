@@ -20,7 +20,8 @@ from torch import Tensor
 from vae_core.analysis.evaluation import evaluate
 from vae_core.analysis.neighbours import posterior_means
 from vae_core.analysis.resumable import kept_log_density
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_plain
+from vae_core.basics.plain_files import MAX_JSON_BYTES, check_folder, read_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
 from vae_core.data.datasets import Dataset, load_dataset
@@ -74,21 +75,23 @@ def publish(
             the same number.
     """
     staged = run.folder / "published" / run.folder.name
+    check_folder(staged.parent)
+    check_folder(staged)
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    shutil.copyfile(run.folder / CONFIG_FILE, staged / CONFIG_FILE)
+    replace_plain(staged / CONFIG_FILE, read_plain(run.folder / CONFIG_FILE, MAX_JSON_BYTES))
     _copy_weights(run.folder, staged)
     status = dataclasses.replace(run.status(), pid=None, terms={}, phase="")
-    replace_file(staged / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
-    replace_file(staged / METRICS_FILE, _thinned(run.metrics()))
+    replace_plain(staged / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+    replace_plain(staged / METRICS_FILE, _thinned(run.metrics()))
 
     model, data = load_model(staged), load_dataset(run.config.dataset)
     figures, scores = _evaluate(run, model, data, images, "encoder")
     refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
     held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
-    replace_file(staged / HELD_OUT_FILE, save(held_out))
-    replace_file(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
+    replace_plain(staged / HELD_OUT_FILE, save(held_out))
+    replace_plain(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
     published = Run.open(staged)
     calibration = result_of(calibrate_steps(published, model, data))
     write_calibration(calibration, staged)
@@ -100,7 +103,7 @@ def publish(
     )
     weights = (staged / WEIGHTS_FILE).stat().st_size
     about = card(published.name, published.config, figures, trained, weights, command)
-    replace_file(staged / "card.md", about)
+    replace_plain(staged / "card.md", about)
     _replace_folder(staged, folder)
     shutil.rmtree(staged)
     return folder
@@ -141,7 +144,7 @@ def _replace_folder(source: Path, target: Path) -> None:
 def _copy_weights(source: Path, target: Path) -> None:
     model, path = load_model(source), source / WEIGHTS_FILE
     if path.stat().st_size < _LARGE:
-        shutil.copyfile(path, target / path.name)
+        replace_plain(target / path.name, read_plain(path, _LARGE))
     else:
         save_model(model, target / path.name, rounded(model.state_dict()))
 

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from vae_core.analysis.classification import LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
-from vae_core.basics.files import replace_file
+from vae_core.basics.errors import is_out_of_memory
+from vae_core.basics.files import replace_plain
+from vae_core.basics.plain_files import NotAPlainFile, kind_of, open_plain, read_json
 from vae_core.basics.progress import Step, mapped
+from vae_core.basics.tensor_files import TensorFileError, read_header, read_tensors
+from vae_core.basics.text import as_sentence, printable
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
+from vae_core.runs.checked import checked_figures
 from vae_core.runs.run import (
     CALIBRATION_FILE,
     DETECTION_FILE,
@@ -47,6 +51,9 @@ _IN_FILE = {"complexity_corrected": "code_bits", "latent_distance": "distance"}
 """Figures that have another name in the calibration file."""
 _CODE = _IN_FILE["complexity_corrected"]
 _DETECTION_FORMAT = 1
+_MOST_KINDS = 100
+_LARGEST = 500_000_000
+"""Most bytes of the tensors of a calibration or of scores."""
 _SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
 _REMEDY = "Only the colours of the latent map need it; scores do without."
 
@@ -55,12 +62,17 @@ T = TypeVar("T")
 
 def model_digest(folder: Path) -> str:
     """Digest of the weights in a run's folder. It stays the same when the folder is copied."""
-    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:16]
+    read_header(folder / WEIGHTS_FILE)  # refuses a file of another size than its tensors have
+    with open_plain(folder / WEIGHTS_FILE) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
     """Whether a calibration's protocol names the weights in a run's folder and this version."""
-    current = {**CALIBRATION_FORMAT, "model": model_digest(folder)}
+    try:
+        current = {**CALIBRATION_FORMAT, "model": model_digest(folder)}
+    except (OSError, TensorFileError):
+        return False
     return all(protocol.get(name) == value for name, value in current.items())
 
 
@@ -95,7 +107,15 @@ def calibration_of(run: Run) -> Calibration | None:
     Raises:
         RunError: if the file is damaged.
     """
-    found = _read_record(run, CALIBRATION_FILE, _read_calibration, _command_to_repeat("calibrate"))
+    model = run.config.model
+
+    def read(path: Path) -> Calibration | None:
+        calibration = _read_calibration(path)
+        if calibration is not None:
+            _check_sizes(calibration, model.latent_size, model.classes)
+        return calibration
+
+    found = _read_record(run, CALIBRATION_FILE, read, _command_to_repeat("calibrate"))
     return found if found and is_current(found.protocol, run.folder) else None
 
 
@@ -109,7 +129,7 @@ def write_calibration(found: Calibration, folder: Path) -> None:
         "classifier.bias": found.classifier.bias,
     }
     about = {**found.protocol, "classifier_accuracy": found.classifier.accuracy}
-    replace_file(folder / CALIBRATION_FILE, save(tensors, {"protocol": json.dumps(about)}))
+    replace_plain(folder / CALIBRATION_FILE, save(tensors, {"protocol": json.dumps(about)}))
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -141,11 +161,10 @@ def _read_calibration(path: Path) -> Calibration | None:
     Raises:
         LookupError, TypeError, ValueError: if the file is not a calibration.
     """
-    with safe_open(path, framework="pt") as file:
-        protocol = json.loads(file.metadata()["protocol"])
-        if protocol["format"] != CALIBRATION_VERSION:
-            return None
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors, metadata = read_tensors(path, _LARGEST)
+    protocol = checked_figures(json.loads(metadata["protocol"]))
+    if protocol["format"] != CALIBRATION_VERSION:
+        return None
 
     def record(prefix: str) -> dict[str, Tensor]:
         found = {n: value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
@@ -161,6 +180,32 @@ def _read_calibration(path: Path) -> Calibration | None:
         LatentClassifier(**record("classifier"), accuracy=accuracy),
         protocol,
     )
+
+
+def _check_sizes(found: Calibration, d: int, classes: int) -> None:
+    """Check that the tensors of a calibration fit each other and a model of d dimensions.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    latents, classifier = found.latents, found.classifier
+    images, points = len(found.held_out.table), len(latents.points)
+    shapes = (
+        (found.held_out.whitened, (images, d)),
+        (latents.points, (points, d)),
+        (latents.labels, (points,)),
+        (latents.centre, (d,)),
+        (latents.scale_tril, (d, d)),
+        (classifier.weight, (classes, d)),
+        (classifier.bias, (classes,)),
+    )
+    if not images or not points or any(tuple(tensor.shape) != s for tensor, s in shapes):
+        raise ValueError("its tensors do not fit the model")
+    labels = latents.labels
+    if labels.dtype != torch.int64 or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError("its labels are no classes of the data set")
+    if not 0 <= classifier.accuracy <= 1:
+        raise ValueError("its accuracy is not between 0 and 1")
 
 
 # ---- detection
@@ -186,7 +231,7 @@ def write_detection(found: DetectionReport, folder: Path) -> None:
     """
     about = {"format": _DETECTION_FORMAT, **dataclasses.asdict(found)}
     text = json.dumps(about, indent=1, allow_nan=False) + "\n"
-    replace_file(folder / DETECTION_FILE, text)
+    replace_plain(folder / DETECTION_FILE, text)
 
 
 def _read_detection(path: Path) -> DetectionReport | None:
@@ -195,18 +240,20 @@ def _read_detection(path: Path) -> DetectionReport | None:
     Raises:
         AttributeError, KeyError, TypeError, ValueError: if the file is not a detection report.
     """
-    written = json.loads(path.read_text("utf-8"))
+    written = read_json(path)
     if written["format"] != _DETECTION_FORMAT or _lacks_scores(written["kinds"]):
         return None
+    if len(written["kinds"]) > _MOST_KINDS:
+        raise ValueError("it has too many kinds of images")
     kinds = {
-        kind: Detection(
+        printable(kind, 80): Detection(
             _count(found["images"]),
             _share(found["called_unlike"]),
             {score: _separation(found["scores"][score]) for score in SCORES},
         )
         for kind, found in written["kinds"].items()
     }
-    own, about = _count(written["own_images"]), dict(written["calibration"])
+    own, about = _count(written["own_images"]), checked_figures(written["calibration"])
     missing = {"split", "images", "importance_samples"} - about.keys()
     if missing or not kinds:
         raise ValueError(f"it has no {' or '.join(sorted(missing)) or 'kind of images'}")
@@ -225,13 +272,13 @@ def _separation(written: Mapping[str, Any]) -> Separation:
 
 def _share(value: Any) -> float:
     if not 0 <= value <= 1:
-        raise ValueError(f"{value} is not between 0 and 1")
+        raise ValueError(f"{value:.3g} is not between 0 and 1")
     return float(value)
 
 
 def _count(value: Any) -> int:
-    if value < 1:
-        raise ValueError(f"{value} is not a number of images")
+    if isinstance(value, bool) or not 1 <= value <= 10**9:
+        raise ValueError(f"{value:.3g} is not a number of images")
     return int(value)
 
 
@@ -261,14 +308,14 @@ def held_out_of(run: Run) -> HeldOut | None:
     missing = [n for n, kind in _SCORES_PROTOCOL.items() if not isinstance(protocol.get(n), kind)]
     if missing:
         raise RunError(
-            f"{EVALUATION_FILE} of the run {run.id} is damaged: it does not say the "
+            f"{EVALUATION_FILE} of the run {printable(run.id)} is damaged: it does not say the "
             f"{' or the '.join(missing)}. {_REMEDY}"
         )
     return HeldOut(log_px, protocol)
 
 
 def _read_scores(path: Path) -> Tensor:
-    log_px = load_file(path)["log_px"].double()
+    log_px = read_tensors(path, _LARGEST)[0]["log_px"].double()
     if log_px.ndim != 1 or not len(log_px):
         raise ValueError("it contains no scores")
     return log_px
@@ -298,13 +345,25 @@ def _read_record(run: Run, name: str, read: Callable[[Path], T], remedy: str) ->
     Raises:
         RunError: if the file is damaged.
     """
-    path = run.folder / name
-    if not path.is_file():
-        return None
     try:
-        return read(path)
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise RunError(f"{name} of the run {run.id} is damaged: {error}. {remedy}") from error
+        if kind_of(run.folder / name) == "a folder":
+            return None  # where no such file can be kept either; writing says so
+        return read(run.folder / name)
+    except FileNotFoundError:
+        return None
+    except (
+        AttributeError, LookupError, RecursionError, RuntimeError, TypeError, ValueError, OSError
+    ) as error:  # fmt: skip
+        if is_out_of_memory(error):
+            raise
+        why = as_sentence(f"{name} of the run {printable(run.id)} is damaged: {_reason(error)}")
+        raise RunError(f"{why} {remedy}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NotAPlainFile) or not isinstance(error, OSError):
+        return printable(str(error), 300)
+    return error.strerror or "it cannot be read"
 
 
 def _command_to_repeat(command: str) -> str:

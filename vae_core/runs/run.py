@@ -9,6 +9,7 @@ The process of a run holds a lock on the folder. The operating system releases t
 process ends, in whatever way, so the lock tells whether the process is alive.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,31 +17,45 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from vae_core.basics.errors import UserError
-from vae_core.basics.files import replace_file
-from vae_core.basics.paths import run_folder
+from vae_core.basics.files import replace_plain
+from vae_core.basics.paths import run_folder, runs_folder
+from vae_core.basics.plain_files import (
+    NotAPlainFile,
+    check_folder,
+    check_plain,
+    kind_of,
+    names_in,
+    open_plain,
+    open_to_append,
+    read_json,
+    read_plain,
+)
 from vae_core.basics.strict_json import nan_for_null
+from vae_core.basics.text import as_sentence, printable
+from vae_core.runs.checked import checked_figures
 from vae_core.runs.metrics import Reader, kept_epoch_of, line_of
+from vae_core.runs.queue import STATUS_FILE, Queue
+from vae_core.runs.status import UNFINISHED, State, Status
 from vae_core.settings.config import RunConfig
 from vae_core.settings.fields import ConfigError
 
-State = Literal["queued", "running", "paused", "stopped", "failed", "done"]
+__all__ = ["STATUS_FILE", "UNFINISHED", "Run", "RunError", "State", "Status"]  # and the file names
+
 Request = Literal["pause", "stop"]
 log = logging.getLogger(__name__)
 
-UNFINISHED: tuple[State, ...] = ("queued", "running")
 LOG_FILE = "worker.log"
 """Output of the training process of a run, and the tracebacks of its failures."""
 
 # The names of the files in a run folder
 CONFIG_FILE = "config.json"
-STATUS_FILE = "status.json"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
 LAST_WEIGHTS_FILE = "last.safetensors"
@@ -53,43 +68,19 @@ LATENTS_FILE = "latents.npz"
 SNAPSHOTS_FOLDER = "snapshots"
 CONTROL_FILE = "control"
 LOCK_FILE = ".lock"
+FILES = (
+    CONFIG_FILE, STATUS_FILE, METRICS_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, EVALUATION_FILE,
+    HELD_OUT_FILE, CALIBRATION_FILE, DETECTION_FILE, LATENTS_FILE, CONTROL_FILE, LOCK_FILE,
+    LOG_FILE,
+)  # fmt: skip
+"""All files of a run."""
+_EVALUATED = ("log_px", "log_px_se", "elbo", "elbo_se")  # figures of every evaluation
+_MOST_NAMES = 100_000
+_LONGEST_REASON = 300
 
 
 class RunError(UserError, RuntimeError):
     """A run cannot be read or used; the message says why."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """The status of a run. Times are seconds since 1970; ``terms`` are in nats per image."""
-
-    state: State
-    phase: str = ""
-    created: float = 0.0
-    queued: float = 0.0
-    heartbeat: float = 0.0
-    pid: int | None = None
-    device: str = ""
-    epoch: int = 0  # the current epoch, from 1
-    step: int = 0
-    steps: int = 0
-    seconds: float = 0.0  # spent training, over all processes
-    terms: dict[str, float] = field(default_factory=dict)  # means over the current epoch so far
-    best_epoch: int = 0  # the kept epoch; 0 is the untrained model, or none yet
-    deaths: int = 0  # processes lost since the last checkpoint
-    error: str = ""
-
-    def share_done(self, epochs: int) -> float:
-        """Share of the training that is done, 0 to 1."""
-        if self.state == "done":
-            return 1.0
-        within = self.step / self.steps if self.steps else 0.0
-        return min(1.0, max(0.0, (self.epoch - 1 + within) / epochs)) if self.epoch else 0.0
-
-    def seconds_left(self, epochs: int) -> float | None:
-        """Training time left at the speed so far, in seconds; None before the speed is known."""
-        share = self.share_done(epochs)
-        return self.seconds * (1 - share) / share if share > 0 and self.seconds > 0 else None
 
 
 @dataclass(frozen=True)
@@ -106,8 +97,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name of the run in lists."""
-        return self.config.name
+        """Name of the run in lists, in one line."""
+        return printable(self.config.name)
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
@@ -120,12 +111,9 @@ class Run:
             RunError: if the folder is not a run or its files are damaged.
         """
         folder = run_folder(folder)
-        try:
-            config = RunConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
-        except FileNotFoundError as error:
-            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}.") from error
-        except (ValueError, TypeError, ConfigError, OSError) as error:
-            raise RunError(f"The run {folder.name} is damaged: {CONFIG_FILE}: {error}") from error
+        if folder.parent == runs_folder() and kind_of(folder) == "a symbolic link":
+            raise damaged(folder, "", NotAPlainFile("its folder is a symbolic link"))
+        config = read_config(folder)
         run = cls(folder, config)
         run.status()
         return run
@@ -137,56 +125,98 @@ class Run:
             RunError: if the file is missing or damaged.
         """
         try:
-            return Status(**json.loads((self.folder / STATUS_FILE).read_text("utf-8")))
-        except (ValueError, TypeError, OSError) as error:
-            raise RunError(f"The run {self.id} is damaged: {STATUS_FILE}: {error}") from error
+            return Status.from_dict(read_json(self.folder / STATUS_FILE))
+        except (ValueError, OSError) as error:
+            raise damaged(self.folder, STATUS_FILE, error) from error
 
     def update(self, **changes: Any) -> Status:
         """Replace some fields of the status and renew the heartbeat."""
         status = dataclasses.replace(self.status(), **{"heartbeat": time.time(), **changes})
-        replace_file(self.folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+        replace_plain(self.folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
         return status
 
     def lock(self) -> FileLock:
-        """Return the lock that the run's process holds as long as it lives."""
-        return FileLock(self.folder / LOCK_FILE)
+        """Return the lock that the run's process holds as long as it lives.
+
+        Raises:
+            RunError: if the file of the lock is not a plain file.
+        """
+        path = self.folder / LOCK_FILE
+        try:
+            check_plain(path)
+            if path.exists() and path.stat().st_nlink > 1:  # a lock is emptied when it is taken
+                raise NotAPlainFile(f"{LOCK_FILE} is another file too, by a hard link")
+        except NotAPlainFile as error:
+            raise damaged(self.folder, LOCK_FILE, error) from error
+        return FileLock(path)
 
     def is_alive(self) -> bool:
-        """Whether a process is working on the run right now."""
-        if not self.folder.is_dir():
-            return False  # locking would bring the folder back
-        return _is_locked(self.folder / LOCK_FILE)
+        """Whether a process is working on the run right now. Nothing is written."""
+        try:
+            return _is_locked(self.folder / LOCK_FILE)
+        except OSError:
+            return False  # no process can have locked it
+
+    def check_files(self) -> None:
+        """Check that every file of the run is a plain one, and its folders too.
+
+        Raises:
+            RunError: otherwise.
+        """
+        snapshots = self.folder / SNAPSHOTS_FOLDER
+        try:
+            check_folder(snapshots)
+            for path in [self.folder / name for name in FILES]:
+                check_plain(path)
+            for name in names_in(snapshots, _MOST_NAMES):
+                check_plain(snapshots / name)
+        except NotAPlainFile as error:
+            raise damaged(self.folder, "", error) from error
 
     # ---- what the user asks of a run
 
     def request(self, action: Request) -> None:
         """Ask a queued or running run to pause or stop, which takes at most one step."""
         if self.is_alive():
-            replace_file(self.folder / CONTROL_FILE, action)
+            replace_plain(self.folder / CONTROL_FILE, action)
         elif self.status().state in UNFINISHED:
             self.update(state="paused" if action == "pause" else "stopped", phase="")
 
     def requested(self) -> str:
         """Return the open request of the user: ``pause``, ``stop`` or an empty string."""
         try:
-            return (self.folder / CONTROL_FILE).read_text("utf-8")
-        except FileNotFoundError:
+            return read_plain(self.folder / CONTROL_FILE, 100).decode("utf-8", "replace")
+        except OSError:
             return ""
 
     def clear_request(self) -> None:
         """Remove the request of the user, which was carried out or no longer applies."""
-        (self.folder / CONTROL_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self.folder / CONTROL_FILE).unlink(missing_ok=True)
 
     def enqueue(self) -> None:
         """Queue a paused, stopped or failed run again. It continues from its checkpoint.
 
+        A run that was copied into the store is queued in the same way.
+
         Raises:
             RunError: if a process works on the run, or the run is done.
+            OSError: if the folder of the run or of the store cannot be written.
         """
         if self.is_alive() or self.status().state == "done":
             raise RunError(f"{self.name} is {self.status().state}; there is nothing to resume.")
         self.clear_request()
-        self.update(state="queued", phase="", queued=time.time(), error="", deaths=0)
+
+        def queued() -> None:
+            self.update(state="queued", phase="", queued=time.time(), error="", deaths=0)
+
+        Queue(self.folder.parent).add(self.id, before=queued)
+
+    def claim(self) -> None:
+        """Let the store of the run restart it if its process dies, where there is a store."""
+        queue = Queue(self.folder.parent)
+        if queue.exists():
+            queue.add(self.id)
 
     # ---- what a run has recorded
 
@@ -197,15 +227,17 @@ class Run:
             RunError: if lines are damaged.
         """
         found = Reader(self.folder / METRICS_FILE).read()
+        if found.problem:
+            raise damaged(self.folder, METRICS_FILE, ValueError(found.problem))
         if found.unreadable:
-            lines = f"{found.unreadable} of its lines cannot be read."
-            raise RunError(f"The run {self.id} is damaged: {METRICS_FILE}: {lines}")
+            lines = f"{found.unreadable} of its lines cannot be read"
+            raise damaged(self.folder, METRICS_FILE, ValueError(lines))
         return list(found.rows)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Append the row of an epoch."""
-        with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
-            file.write(line_of(row))
+        with open_to_append(self.folder / METRICS_FILE) as file:
+            file.write(line_of(row).encode())
 
     def cut_metrics(self, epochs: int) -> None:
         """Keep the rows of the first ``epochs`` epochs, which are part of the checkpoint.
@@ -217,7 +249,7 @@ class Run:
             lost = "1 line was" if found.unreadable == 1 else f"{found.unreadable} lines were"
             log.warning("%s left out of %s because of damage.", lost, METRICS_FILE)
         rows = [row for row in found.rows if row["epoch"] <= epochs]
-        replace_file(self.folder / METRICS_FILE, "".join(map(line_of, rows)))
+        replace_plain(self.folder / METRICS_FILE, "".join(map(line_of, rows)))
 
     def kept_epoch(self) -> dict[str, Any] | None:
         """Collect what is known about the kept epoch (:func:`.metrics.kept_epoch_of`).
@@ -234,28 +266,73 @@ class Run:
             RunError: if the file is damaged.
         """
         try:
-            found = json.loads((self.folder / EVALUATION_FILE).read_text("utf-8"))
+            found = checked_figures(nan_for_null(read_json(self.folder / EVALUATION_FILE)))
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
-            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: {error}") from error
-        if not isinstance(found, dict):
-            raise RunError(f"The run {self.id} is damaged: {EVALUATION_FILE}: it has no figures.")
-        return nan_for_null(found)
+            raise damaged(self.folder, EVALUATION_FILE, error) from error
+        if missing := [name for name in _EVALUATED if name not in found]:
+            reason = ValueError(f"it does not say {missing[0]}")
+            raise damaged(self.folder, EVALUATION_FILE, reason)
+        return found
 
     def checkpoint_digest(self) -> str:
         """Identifier of the weights now in ``model.safetensors``; empty if the file is missing."""
+        path = self.folder / WEIGHTS_FILE
         try:
-            about = (self.folder / WEIGHTS_FILE).stat()
-        except FileNotFoundError:
+            if kind_of(path) != "a file":
+                return ""
+            about = path.stat()
+        except OSError:
             return ""
         return hashlib.sha256(f"{about.st_mtime_ns}-{about.st_size}".encode()).hexdigest()[:12]
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Read the config of a run folder.
+
+    Raises:
+        RunError: if the folder is not a run, or the file is damaged.
+    """
+    try:
+        return RunConfig.from_dict(read_json(folder / CONFIG_FILE))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if holds_a_run(folder):
+            raise damaged(folder, CONFIG_FILE, error) from error
+        shown = printable(str(folder))
+        raise RunError(f"{shown} is not a run: it has no {CONFIG_FILE}.") from error
+    except (ValueError, TypeError, RecursionError, ConfigError, OSError) as error:
+        raise damaged(folder, CONFIG_FILE, error) from error
+
+
+def holds_a_run(folder: Path) -> bool:
+    """Whether a folder has any file of a run. Nothing is opened."""
+    try:
+        return any(map(kind_of, (folder / name for name in (*FILES, SNAPSHOTS_FOLDER))))
+    except OSError:  # a folder that may not be entered
+        return False
+
+
+def damaged(folder: Path, file: str, error: Exception) -> RunError:
+    """Make the error that the user sees when a file of a run cannot be used."""
+    if isinstance(error, FileNotFoundError):
+        reason = f"it has no {file}"
+    elif isinstance(error, NotAPlainFile):
+        reason = str(error)
+    elif isinstance(error, OSError):
+        reason = f"{file}: {error.strerror or error}"
+    else:
+        reason = f"{file}: {error}"
+    reason = printable(reason, _LONGEST_REASON)
+    return RunError(as_sentence(f"The run {printable(folder.name, 100)} is damaged: {reason}"))
 
 
 if sys.platform == "win32":
 
     def _is_locked(path: Path) -> bool:
         try:
+            if kind_of(path) != "a file":
+                return False
             # wait a little: another check at the same moment holds the lock for an instant
             with FileLock(path).acquire(timeout=0.2, poll_interval=0.01):
                 return False
@@ -267,7 +344,7 @@ else:
 
     def _is_locked(path: Path) -> bool:
         """Try a shared lock, which several checks can hold at once; the process's is exclusive."""
-        with path.open("a") as file:
+        with open_plain(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

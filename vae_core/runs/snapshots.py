@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_plain
+from vae_core.basics.plain_files import check_folder, names_in
+from vae_core.basics.tensor_files import TensorFileError, read_header, read_tensors
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.run import SNAPSHOTS_FOLDER
@@ -19,6 +21,9 @@ _FIRST_EPOCHS = 5
 _RECONSTRUCTIONS = 12
 _SAMPLES = 36
 _SEED = 0
+_PARTS = ("originals", "reconstructions", "samples")
+_MOST_NAMES = 10_000
+_LARGEST = 300_000_000  # bytes of the images of a snapshot
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,9 @@ def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
         "samples": _as_bytes(model.sample(_SAMPLES, generator)),
     }
     content = save({name: image.cpu().contiguous() for name, image in images.items()})
+    check_folder(folder / SNAPSHOTS_FOLDER)
     (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=True)  # copying and zipping may drop empty folders
-    replace_file(snapshot_file(folder, epoch), content)
+    replace_plain(snapshot_file(folder, epoch), content)
     model.train(training)
 
 
@@ -68,14 +74,24 @@ def read_snapshot(folder: Path, epoch: int) -> Snapshot:
 
     Raises:
         FileNotFoundError: if that epoch has no snapshot.
+        NotAPlainFile: if the snapshot or its folder is a link, or no file.
+        TensorFileError: if the snapshot is damaged.
     """
-    return Snapshot(epoch, **load_file(snapshot_file(folder, epoch)))
+    check_folder(folder / SNAPSHOTS_FOLDER)
+    path = snapshot_file(folder, epoch)
+    header = read_header(path)
+    shapes = [header.shapes.get(name, ()) for name in _PARTS]
+    fit = all(len(shape) == 4 and shape[0] for shape in shapes) and shapes[0] == shapes[1]
+    if not fit or set(header.types.values()) != {"U8"} or len(header.shapes) != len(_PARTS):
+        raise TensorFileError("it does not hold the images of a snapshot")
+    return Snapshot(epoch, **read_tensors(path, _LARGEST)[0])
 
 
 def snapshot_epochs(folder: Path) -> list[int]:
     """List the epochs that have a snapshot, in order."""
-    found = (folder / SNAPSHOTS_FOLDER).glob("epoch-*.safetensors")
-    return sorted(int(re.sub(r"\D", "", path.stem)) for path in found)
+    names = names_in(folder / SNAPSHOTS_FOLDER, _MOST_NAMES)
+    found = (re.fullmatch(r"epoch-(\d{6})\.safetensors", name) for name in names)
+    return sorted(epoch for match in found if match and (epoch := int(match[1])))
 
 
 def _as_bytes(image: Tensor) -> Tensor:

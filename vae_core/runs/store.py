@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_core.basics.errors import UserError
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import pretrained_folder, runs_folder
+from vae_core.basics.plain_files import NotAPlainFile, kind_of
+from vae_core.basics.text import printable
+from vae_core.runs.queue import Queue
 from vae_core.runs.run import (
     CONFIG_FILE,
     SNAPSHOTS_FOLDER,
@@ -21,6 +24,8 @@ from vae_core.runs.run import (
     RunError,
     State,
     Status,
+    damaged,
+    holds_a_run,
 )
 from vae_core.settings.config import RunConfig
 
@@ -33,10 +38,19 @@ class RunExists(UserError, FileExistsError):
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A folder in the store that cannot be read as a run."""
+    """A folder in the store that cannot be read as a run.
+
+    Attributes:
+        reason: why, as a sentence.
+    """
 
     folder: Path
     reason: str
+
+    @property
+    def id(self) -> str:
+        """Name of the folder, in characters that can be shown; it names the run in commands."""
+        return printable(self.folder.name)
 
 
 class RunStore:
@@ -44,18 +58,31 @@ class RunStore:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
+        self.queue = Queue(self.folder)
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
-        """Create a run in a new folder. Two calls at the same time get two folders."""
+        """Create a run in a new folder, which this store may start when it is queued.
+
+        Two calls at the same time get two folders.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             stamp = time.strftime("%Y%m%d-%H%M%S")
             slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
             folder = self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}"
             try:
-                return create_run(folder, config, state)
+                run = create_run(folder, config, state)
             except FileExistsError:
                 continue
+            self.queue.add(run.id)
+            return run
+
+    def waits_for_consent(self, run: Run, status: Status) -> bool:
+        """Whether an unfinished run was copied into the store, so that it does not start by itself.
+
+        ``run.enqueue()`` queues it.
+        """
+        return status.state in UNFINISHED and run.id not in self.queue.ids() and not run.is_alive()
 
     def get(self, run_id: str) -> Run:
         """Open the run with this id.
@@ -63,12 +90,20 @@ class RunStore:
         Raises:
             RunError: if the run does not exist or is damaged.
         """
-        return Run.open(self._folder_of(run_id))
+        return self._open(self._folder_of(run_id))
 
     def _folder_of(self, run_id: str) -> Path:
-        if not re.fullmatch(r"[\w.\-]+", run_id) or run_id.startswith("."):
-            raise RunError(f"{run_id!r} is not the name of a run.")
-        return self.folder / run_id
+        """Find the folder of an id as the lists show it.
+
+        Raises:
+            RunError: if the text is not the name of a folder.
+        """
+        if not run_id or run_id.startswith(".") or re.search(r"[/\\\0]", run_id):
+            raise RunError(f"{printable(run_id)!r} is not the name of a run.")
+        if (self.folder / run_id).is_dir() or not self.folder.is_dir():
+            return self.folder / run_id
+        shown_so = (name for name in self._names() if printable(name) == run_id)
+        return self.folder / next(shown_so, run_id)
 
     def remove(self, run_id: str) -> Path:
         """Remove a run from the lists: move its folder into ``.removed``. Nothing is deleted.
@@ -81,28 +116,54 @@ class RunStore:
         """
         folder = self._folder_of(run_id)
         if not folder.is_dir():
-            raise RunError(f"There is no run {run_id}.")
+            raise RunError(f"There is no run {printable(run_id)}.")
         try:
-            run = Run.open(folder)
+            run = self._open(folder)
+            status = run.status()
         except RunError:
-            run = None  # a damaged run can be removed too
-        if run and (run.status().state in UNFINISHED or run.is_alive()):
-            raise RunError(f"{run.name} is {run.status().state}; stop it first.")
-        target = self.folder / ".removed" / f"{run_id}-{secrets.token_hex(2)}"
+            pass  # a damaged run can be removed too
+        else:
+            waiting = status.state in UNFINISHED and not self.waits_for_consent(run, status)
+            if waiting or run.is_alive():
+                raise RunError(f"{run.name} is {status.state}; stop it first.")
+        kept = re.sub(r"[^\w.\-]", "_", run_id)
+        target = self.folder / ".removed" / f"{kept}-{secrets.token_hex(2)}"
         target.parent.mkdir(exist_ok=True)
         return folder.rename(target)
 
     def entries(self) -> Iterator[Run | DamagedRun]:
-        """List everything in the store, newest first, damaged folders included."""
+        """List everything in the store, newest first, damaged folders included.
+
+        A folder without any file of a run is passed over.
+        """
         if not self.folder.is_dir():
             return
-        for folder in sorted((f for f in self.folder.iterdir() if f.is_dir()), reverse=True):
-            if folder.name.startswith("."):
+        for name in sorted(self._names(), reverse=True):
+            folder = self.folder / name
+            if name.startswith(".") or not folder.is_dir() or not holds_a_run(folder):
                 continue
             try:
-                yield Run.open(folder)
+                yield self._open(folder)
             except RunError as error:
                 yield DamagedRun(folder, str(error))
+
+    def _names(self) -> list[str]:
+        return [each.name for each in self.folder.iterdir()]
+
+    def _open(self, folder: Path) -> Run:
+        """Open a folder of the store that is a plain folder with a name that can be shown.
+
+        Raises:
+            RunError: otherwise, and if the folder is not a run or the run is damaged.
+        """
+        name = folder.name
+        if not name.isprintable() or name.startswith("-"):
+            wrong = "the name of its folder has characters that cannot be used; rename the folder"
+            raise damaged(folder, "", NotAPlainFile(wrong))
+        if kind_of(folder) == "a symbolic link":
+            wrong = "its folder is a symbolic link; move the folder itself into the run store"
+            raise damaged(folder, "", NotAPlainFile(wrong))
+        return Run.open(folder)
 
     def runs(self) -> list[Run]:
         """List the readable runs, newest first."""
@@ -122,9 +183,9 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
     now = time.time()
-    replace_file(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
+    replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
     status = Status(state=state, created=now, queued=now, heartbeat=now)
-    replace_file(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+    replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
 
 

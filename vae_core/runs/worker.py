@@ -6,24 +6,37 @@ started again from its checkpoint. The worker does not import torch, so it start
 """
 
 import argparse
+import contextlib
+import errno
 import logging
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from vae_core.basics.errors import UserError
+from vae_core.basics.errors import UserError, sentence_of
+from vae_core.basics.plain_files import check_plain, open_to_append
+from vae_core.basics.text import PlainFormatter, as_sentence, printable
+from vae_core.runs.queue import QUEUE_FILE
 from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
+from vae_core.runs.sweeping import sweep_store
 
 _POLL_SECONDS = 0.2
 _IDLE_SECONDS = 30.0
 _MOST_DEATHS = 3
 _NICENESS = 5
+_TEMPORARY = (
+    errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.ENOMEM, errno.EAGAIN, errno.EMFILE,
+    errno.ENFILE, errno.EIO, errno.ETIMEDOUT,
+)  # fmt: skip
+"""Errors that may go away: a full disk, too little memory, a network folder that is away."""
 _DETACHED_ON_WINDOWS = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
@@ -34,6 +47,7 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}  # the last worker started he
 
 def _lock_of(store: RunStore) -> FileLock:
     store.folder.mkdir(parents=True, exist_ok=True)
+    check_plain(store.folder / ".worker.lock")
     return FileLock(store.folder / ".worker.lock")
 
 
@@ -42,7 +56,7 @@ def ensure_worker(store: RunStore) -> bool:
 
     The worker is detached: it continues when the process that started it ends.
     """
-    if not any(_state(run) in UNFINISHED for run in store.runs()):
+    if not _has_work(store):
         return False
     last = _started.get(store.folder)
     if last is not None and last.poll() is None:
@@ -53,16 +67,32 @@ def ensure_worker(store: RunStore) -> bool:
     except Timeout:
         return False
     lock.release()  # two starters at once are harmless: the second worker finds the lock taken
-    log_file = store.folder / ".worker.log"
-    _started[store.folder] = _spawn(["--store", str(store.folder)], log_file)
+    arguments = ["--store", str(store.folder)]
+    try:
+        output = open_to_append(store.folder / ".worker.log")
+    except OSError:
+        log.warning("The log of the worker cannot be written", exc_info=True)
+        _started[store.folder] = _spawn(arguments, None)
+    else:
+        with output:
+            _started[store.folder] = _spawn(arguments, output)
     return True
+
+
+def _has_work(store: RunStore) -> bool:
+    """Whether a run is unfinished that the store may start, or that a process works on."""
+    unfinished = [run for run in store.runs() if _state(run) in UNFINISHED]
+    if not unfinished:
+        return False
+    may_start = store.queue.ids()
+    return any(run.id in may_start or run.is_alive() for run in unfinished)
 
 
 def _status(run: Run) -> Status | None:
     try:
         return run.status()
     except RunError:  # the run was deleted or damaged after it was listed
-        log.warning("The run %s can no longer be read", run.id)
+        log.warning("The run %s can no longer be read", printable(run.id))
         return None
 
 
@@ -71,25 +101,31 @@ def _state(run: Run) -> str:
     return "" if status is None else status.state
 
 
-def _spawn(arguments: list[str], log_file: Path) -> subprocess.Popen[bytes]:
-    with log_file.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "vae_core.runs.worker", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=Path(__file__).resolve().parents[2],
-            start_new_session=True,  # detached: continues when the parent process ends
-            creationflags=_DETACHED_ON_WINDOWS,
-        )
+def _spawn(arguments: list[str], output: BinaryIO | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vae_core.runs.worker", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if output is None else output,
+        stderr=subprocess.STDOUT,
+        cwd=Path(__file__).resolve().parents[2],
+        start_new_session=True,  # detached: continues when the parent process ends
+        creationflags=_DETACHED_ON_WINDOWS,
+    )
 
 
 class Supervisor:
-    """Keep one training process running for each device that queued runs ask for."""
+    """Keep one training process running for each device that queued runs ask for.
+
+    An error of one run, such as a folder that cannot be written, is logged once and costs only
+    that run. Runs that were copied into the store are left alone until the user queues them.
+    """
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self.children: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}  # by folder name
+        self._killed: set[str] = set()  # ids of runs whose last process a signal ended
+        self._given_up: set[str] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     def tick(self) -> bool:
         """Start and restart runs where needed, once; return whether work is left."""
@@ -100,12 +136,11 @@ class Supervisor:
             if self._is_worked_on(run):
                 busy.add(run.config.train.device)
             elif status.state == "running":
-                self._restart(run)
+                self._guarded(run, self._restart)
         for run, status in sorted(unfinished, key=lambda pair: pair[1].queued):
             device = run.config.train.device
-            if status.state == "queued" and device not in busy:
+            if status.state == "queued" and device not in busy and self._guarded(run, self._start):
                 busy.add(device)
-                self.children[run.id] = (run, _spawn_run(run))
         return bool(unfinished)
 
     def _reap(self) -> None:
@@ -114,37 +149,77 @@ class Supervisor:
             if process.poll() is None:
                 continue
             del self.children[key]
+            if process.returncode < 0:
+                self._killed.add(key)
             if process.returncode != 0 and _state(run) == "queued":
-                self._restart(run)
+                self._guarded(run, self._restart)
 
     def _unfinished(self) -> list[tuple[Run, Status]]:
-        found = ((run, _status(run)) for run in self.store.runs())
+        found = [(run, status) for run in self.store.runs() if (status := _status(run)) is not None]
+        may_start = self.store.queue.ids()
+        finished = {run.id for run, status in found if status.state not in (*UNFINISHED, "paused")}
+        if finished & may_start:
+            with contextlib.suppress(OSError):
+                self.store.queue.drop_finished()
         return [
             (run, status)
             for run, status in found
-            if status is not None and (status.state in UNFINISHED or run.id in self.children)
+            if run.id in self.children
+            or (status.state in UNFINISHED and self._may_start(run, may_start))
         ]
+
+    def _may_start(self, run: Run, ids: frozenset[str]) -> bool:
+        return (run.id in ids and run.id not in self._given_up) or run.is_alive()
 
     def _is_worked_on(self, run: Run) -> bool:
         return run.id in self.children or run.is_alive()
 
+    def _guarded(self, run: Run, action: Callable[[Run], None]) -> bool:
+        """Do something with a run; return whether it could be done."""
+        try:
+            action(run)
+        except (RunError, OSError) as error:
+            reason = as_sentence(printable(sentence_of(error) or str(error)))
+            if (run.id, reason) not in self._logged:
+                self._logged.add((run.id, reason))
+                log.warning("The run %s cannot be trained: %s", printable(run.id), reason)
+            if isinstance(error, RunError) or error.errno not in _TEMPORARY:
+                self._give_up(run, reason)
+            return False
+        return True
+
+    def _give_up(self, run: Run, reason: str) -> None:
+        """Mark a run as failed, or forget it where that cannot be written."""
+        self._given_up.add(run.id)
+        with contextlib.suppress(RunError, OSError):
+            run.update(state="failed", phase="", error=reason)
+        with contextlib.suppress(OSError):
+            self.store.queue.remove(run.id)
+
+    def _start(self, run: Run) -> None:
+        run.check_files()
+        with open_to_append(run.folder / LOG_FILE) as output:
+            self.children[run.id] = (run, _spawn(["--run", str(run.folder)], output))
+
     def _restart(self, run: Run) -> None:
-        """Queue a run again whose process ended unexpectedly: killed, crashed or shut down."""
+        """Queue a run again whose process ended unexpectedly: killed, crashed or shut down.
+
+        A run whose process died several times in a row is marked as failed, unless it got further
+        in between: a checkpoint sets the count back to zero.
+        """
         deaths = run.status().deaths + 1
         if deaths >= _MOST_DEATHS:
+            how = "was killed" if run.id in self._killed else "died"
             run.update(
                 state="failed",
                 phase="",
                 deaths=deaths,
-                error=f"The training process died {deaths} times at the same place, perhaps for "
-                f"lack of memory. The last checkpoint was kept; {LOG_FILE} may say more.",
+                error=f"The training process {how} {deaths} times. It died each time before it "
+                "got further, perhaps for lack of memory. The last checkpoint was kept; "
+                f"{LOG_FILE} may say more.",
             )
         else:
             run.update(state="queued", phase="restarting from its checkpoint", deaths=deaths)
-
-
-def _spawn_run(run: Run) -> subprocess.Popen[bytes]:
-    return _spawn(["--run", str(run.folder)], run.folder / LOG_FILE)
 
 
 def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
@@ -154,13 +229,17 @@ def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
     except Timeout:
         return  # another worker is active
     supervisor, last_work, wait = Supervisor(store), time.monotonic(), threading.Event()
+    logged = ""
     with held:
+        sweep_store(store.folder, QUEUE_FILE)
         while time.monotonic() - last_work < idle_seconds:
             try:
                 if supervisor.tick():
                     last_work = time.monotonic()
-            except (RunError, OSError):  # a run deleted meanwhile, or a full disk
-                log.exception("An error occurred; the worker tries again")
+            except (RunError, OSError) as error:  # a run deleted meanwhile, or a full disk
+                if str(error) != logged:  # not five times a second
+                    log.exception("An error occurred; the worker tries again")
+                logged = str(error)
             wait.wait(_POLL_SECONDS)
 
 
@@ -175,10 +254,12 @@ def train_one(folder: Path) -> None:
         os.nice(_NICENESS)
     run = Run.open(folder)
     try:
-        execute(run, devices=folder.parent, only_if_queued=True)
+        state = execute(run, devices=folder.parent, only_if_queued=True)
     except Exception:
         if run.status().state != "failed":  # the bug could not be recorded
             raise
+        sys.exit(1)
+    if run.status().state != state:  # the end could not be recorded: the supervisor must know
         sys.exit(1)
 
 
@@ -188,14 +269,19 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="the run store to work through")
     parser.add_argument("--run", type=Path, help="train only this run, in this process")
     given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         if given.run is not None:
             train_one(given.run)
         else:
             supervise(RunStore(given.store))
     except UserError as error:
-        sys.exit(str(error))
+        sys.exit(printable(str(error)))
+    except Exception:
+        log.exception("An unexpected error ended this process")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,8 @@ class ModelConfig(Checked):
         super().__post_init__()
         if not isinstance(self.classes, int) or not 2 <= self.classes <= 1000:
             raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
-        shape = tuple(self.image_shape)
+        given = self.image_shape
+        shape = tuple(given) if isinstance(given, list | tuple) else (given,)
         if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
             raise ConfigError(
                 f"The image shape must be (channels, height, width), each 1 to 1024, not {shape}."
@@ -400,6 +401,7 @@ class RunConfig(Checked):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError."""
+        cls.check_mapping(values)
         values = dict(values)
         model = ModelConfig.from_dict(values.pop("model", {}))
         train = TrainConfig.from_dict(values.pop("train", {}))

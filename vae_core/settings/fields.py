@@ -86,13 +86,24 @@ class Checked:
         """Make a config from the result of :meth:`to_dict`.
 
         Raises:
-            ConfigError: if a key is unknown or a value is out of bounds.
+            ConfigError: if a key is unknown or a value is out of bounds, or if it is no dictionary.
         """
+        cls.check_mapping(values)
         known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - known)
         if unknown:
             raise ConfigError(f"Unknown setting {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
         return cls(**values)
+
+    @staticmethod
+    def check_mapping(values: object) -> None:
+        """Check that settings from a file are a dictionary.
+
+        Raises:
+            ConfigError: otherwise.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError("Settings must be a table of names and values.")
 
 
 @cache

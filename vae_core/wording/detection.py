@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from vae_core.data.decode import printable
+from vae_core.basics.text import printable
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.wording.lists import listed
 

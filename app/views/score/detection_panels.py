@@ -1,5 +1,6 @@
 """Panels of the evaluation of a model's scores: sentences, map, verdict and protocol."""
 
+import html
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.parts import charts, widgets
 from app.parts.text import shown_path
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
+from app.shell import errors
 from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.options import DetectOptions
 from vae_core.settings.protocol import Protocol
@@ -59,7 +61,7 @@ def show(report: "DetectionReport", choice: Choice, kept: bool) -> None:
     Args:
         kept: True if the report is stored in the run folder, False if only in memory.
     """
-    first, *others = findings(report)
+    first, *others = map(errors.plain, findings(report))
     colour = ":orange[**{}**]" if misled(report) else "**{}**"
     st.markdown(" ".join([colour.format(first), *others]))
     left, right = st.columns([3, 2], gap="large")
@@ -89,7 +91,7 @@ def _map(report: "DetectionReport") -> None:
     se = None
     if about.name == "auroc":
         se = np.array([[report.auroc_se(kind, score) for score in scores] for kind in kinds])
-    names = [kind_name(kind) for kind in kinds]
+    names = [html.escape(kind_name(kind)) for kind in kinds]  # Plotly reads HTML
     figure = figures.separation_figure(values, names, list(SCORE_NAMES.values()), about.metric, se)
     table = {"kind": kinds} | dict(zip(scores, values.T, strict=True))
     alt = f"{chosen} of {len(scores)} scores against {len(kinds)} kinds of foreign images."
@@ -104,7 +106,7 @@ def _verdict(report: "DetectionReport") -> None:
     foreign = [report.kinds[kind].called_unlike for kind in kinds]
     images = [report.own_images, *(report.kinds[kind].images for kind in kinds)]
     called = [report.false_alarms, *foreign]
-    names = ["own test images", *(kind_name(kind) for kind in kinds)]
+    names = ["own test images", *(html.escape(kind_name(kind)) for kind in kinds)]
     charts.chart(
         figures.called_figure(names, images, called, report.level),
         "called-unlike",

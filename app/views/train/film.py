@@ -45,21 +45,16 @@ def frame(folder: Path, epoch: int) -> Frame | None:
     from vae_core.runs.snapshots import snapshot_file
 
     try:
-        return _frame(str(folder), epoch, snapshot_file(folder, epoch).stat().st_mtime_ns)
+        return _frame(str(folder), epoch, snapshot_file(folder, epoch).lstat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _frame(folder: str, epoch: int, written: int) -> Frame:  # noqa: ARG001
-    from safetensors import SafetensorError
-
     from vae_core.runs.snapshots import read_snapshot
 
-    try:
-        found = read_snapshot(Path(folder), epoch)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
+    found = read_snapshot(Path(folder), epoch)
     images = (found.originals, found.reconstructions, found.samples)
     return Frame(*(as_picture(each) for each in images))
 
@@ -85,8 +80,10 @@ def strip(folder: Path, last_epoch: int) -> tuple[Sequence[int], np.ndarray, Seq
     shown = spread(sorted({*planned(last_epoch), *available}))
     frames = [frame(folder, epoch) if epoch in available else None for epoch in shown]
     first = next(filter(None, frames), None)
-    if first is None:
+    if first is None or min(len(first.originals), len(first.samples)) < _RECONSTRUCTED:
         return None
+    shapes = [each.shape for each in first]
+    frames = [f if f and [each.shape for each in f] == shapes else None for f in frames]
     nothing = np.full_like(first.samples[: _RECONSTRUCTED + _SAMPLED], _EMPTY)
     columns = [np.concatenate([first.originals[:_RECONSTRUCTED], nothing[:_SAMPLED]])]
     columns += [

@@ -27,12 +27,16 @@ def head(entry: Entry, before: int) -> None:
     assert status is not None
     with st.container(key="run-head", horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(errors.plain(run.name), anchor=False, width="content")
-        icon = f":material/{ICONS[status.state]}:"
-        st.badge(status.state, icon=icon, color=_COLOURS.get(status.state, "gray"))
-        _buttons(run, status)
+        icon = f":material/{ICONS[entry.state]}:"
+        st.badge(entry.state, icon=icon, color=_COLOURS.get(entry.state, "gray"))
+        _buttons(entry, run, status)
     share = status.share_done(run.config.train.epochs)
-    if status.state in ("queued", "running"):
-        st.progress(share, text=_activity(run, status, before))
+    if entry.copied:
+        st.progress(
+            share, text=f"Copied here at {_at(run, status)}. “Resume” continues from there."
+        )
+    elif entry.unfinished:
+        st.progress(share, text=errors.plain(_activity(run, status, before)))
     else:
         st.progress(share, text=_final_state(run, status))
     if status.state == "failed":
@@ -76,9 +80,9 @@ def _final_state(run: Run, status: Status) -> str:
     return words[status.state].format(_at(run, status))
 
 
-def _buttons(run: Run, status: Status) -> None:
+def _buttons(entry: Entry, run: Run, status: Status) -> None:
     pressed = False
-    if status.state in ("queued", "running"):
+    if entry.unfinished:
         for action, icon, text in _REQUESTS:
             pressed |= st.button(
                 action.capitalize(),
@@ -105,7 +109,7 @@ def _buttons(run: Run, status: Status) -> None:
         on_click=_duplicate,
         args=(run.config,),
     )
-    if status.state not in ("queued", "running"):
+    if not entry.unfinished:
         pressed |= remove_menu(run.id)
     if pressed:
         st.rerun()

@@ -22,10 +22,12 @@ class History:
     Attributes:
         rows: from the first epoch on; only the last row has figures by latent dimension.
         unreadable: number of lines that could not be read (damaged disk, bad copy).
+        problem: why the file cannot be read at all; else empty.
     """
 
     rows: Sequence[Row] = ()
     unreadable: int = 0
+    problem: str = ""
 
     @property
     def last(self) -> Row | None:
@@ -48,7 +50,7 @@ class History:
         Infinite values become NaN too, because they cannot be drawn.
         """
         values = [row.get(part, {}).get(name, math.nan) for row in self.rows]
-        return [value if math.isfinite(value) else math.nan for value in values]
+        return [value if _is_finite(value) else math.nan for value in values]
 
     def having(self, part: str) -> "History":
         """History of the rows that have this part, such as ``"importance"``."""
@@ -64,7 +66,11 @@ class Reader:
     def read(self) -> History:
         """Return everything recorded so far. A half-written last line is read by the next call."""
         found = self._metrics.read()
-        return History(found.rows, found.unreadable)
+        return History(found.rows, found.unreadable, found.problem)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _without_dimensions(row: Row) -> Row:

@@ -65,7 +65,8 @@ def show_costs(config: RunConfig) -> None:
     st.caption(
         f"**{known.parameters:,}** parameters · about **{text.duration(known.seconds)}** "
         f"on {known.device.upper()}",
-        help=f"The number of parameters is exact. The time is estimated from {known.basis}.",
+        help=f"The number of parameters is exact. The time is estimated from "
+        f"{errors.plain(known.basis)}.",
     )
     if said := long_epoch_sentence(config, known.epoch):
         st.warning(said)
@@ -136,7 +137,7 @@ def show(found: Sequence[Entry], chosen: str) -> None:
 
 def show_damaged(entry: Entry) -> None:
     st.error(
-        f"{errors.plain(entry.reason)}. The other runs are not affected. If you have a copy of the "
+        f"{errors.plain(entry.reason)} The other runs are not affected. If you have a copy of the "
         "folder, replace this folder with it. Otherwise remove the run from the list."
     )
     if head.remove_menu(entry.id):

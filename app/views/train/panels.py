@@ -1,5 +1,6 @@
 """The live panels of the Train page for one run."""
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ from vae_core.wording.numbers import number
 
 _NEWEST = "newest"
 _SHARE, _LONGEST = 0.1, 5.0  # share of the training time so far, and upper limit in seconds
+_BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 _T = TypeVar("_T")
 
 
@@ -104,7 +106,9 @@ def readings(run: Run, status: Status, recorded: History) -> None:
         about = row["validation"]
         _protocol(run.config, about, f"epoch {row['epoch']:,}")
     kept_epoch(status, recorded)
-    if recorded.unreadable:
+    if recorded.problem:
+        st.caption(errors.plain(f"The metrics cannot be read: {recorded.problem}."))
+    elif recorded.unreadable:
         st.caption(
             f"{recorded.unreadable} lines of the metrics file cannot be read and are left out."
         )
@@ -132,18 +136,19 @@ def _running_readings(status: Status) -> None:
 def _row_readings(row: dict[str, Any], recorded: History) -> None:
     about = row["validation"]
     for key, label, quantity in figures.TERMS:
-        shown = number(about[key], about.get(f"{key}_se"), unit="")
+        shown = number(about.get(key, math.nan), about.get(f"{key}_se"), unit="")
         st.metric(f"{label} (nats)", shown, help=_MEANING[quantity.label], width="content")
     estimates = recorded.having("importance").last
     if estimates:
         found = estimates["importance"]
-        shown = number(found["log_px"], found["log_px_se"], unit="")
+        shown = number(found.get("log_px", math.nan), found.get("log_px_se"), unit="")
         help_text = (
             f"Estimated by importance sampling after epoch {estimates['epoch']:,}: "
-            f"K = {found['importance_samples']}, the first {found['images']} validation images."
+            f"K = {found.get('importance_samples', '?')}, the first {found.get('images', '?')} "
+            "validation images."
         )
         st.metric("log p̂(x) (nats)", shown, help=help_text, width="content")
-    active, size = about["active_units"], len(about.get("kl_by_dimension", ()))
+    active, size = about.get("active_units", "?"), len(about.get("kl_by_dimension", ()))
     text = "Dimensions whose posterior mean changes with the image (variance above 0.01)."
     st.metric("Active dimensions", f"{active} of {size}", help=text, width="content")
     if "class_accuracy" in about:
@@ -291,8 +296,11 @@ def _kl(run: Run, status: Status, recorded: History, row: dict[str, Any]) -> Non
     from vae_core.inference.dimensions import ACTIVE_VARIANCE
 
     about = row["validation"]
-    kl = about["kl_by_dimension"]
-    active = [v > ACTIVE_VARIANCE for v in about["mean_variance_by_dimension"]]
+    kl, variances = (about.get(name, []) for name in _BY_DIMENSION)
+    if not kl or len(kl) != len(variances):
+        st.caption("The KL of each dimension was not recorded.")
+        return
+    active = [v > ACTIVE_VARIANCE for v in variances]
     charts.chart(
         _kept("kl", run, status, recorded.version, lambda: figures.kl_figure(kl, active)),
         "kl",
@@ -341,7 +349,8 @@ def _importance(run: Run, status: Status, estimated: History, about: dict[str, A
 
 
 def _protocol(config: RunConfig, record: Mapping[str, Any], note: str = "") -> None:
-    widgets.protocol(Protocol.from_dict(record), note, pixels=config.pixels)
+    if "dataset" in record and "split" in record:
+        widgets.protocol(Protocol.from_dict(record), note, pixels=config.pixels)
 
 
 def outcome(run: Run) -> None:

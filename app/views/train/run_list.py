@@ -18,6 +18,7 @@ ICONS = {
     "stopped": "stop_circle",
     "failed": "error",
     "done": "check_circle",
+    "copied": "file_copy",
     "damaged": "broken_image",
 }
 _SHOWN = 12
@@ -25,17 +26,24 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of the run store: a run with its status, or the reason why it cannot be read."""
+    """A folder of the run store: a run with its status, or the reason why it cannot be read.
+
+    Attributes:
+        copied: whether the run was copied into the store unfinished, so that it waits for the user.
+    """
 
     id: str
     run: Run | None
     status: Status | None
     reason: str = ""
+    copied: bool = False
 
     @property
     def state(self) -> str:
-        """State of the run, or ``damaged``."""
-        return self.status.state if self.status else "damaged"
+        """State of the run, ``copied`` or ``damaged``."""
+        if self.status is None:
+            return "damaged"
+        return "copied" if self.copied else self.status.state
 
     @property
     def unfinished(self) -> bool:
@@ -53,10 +61,12 @@ def entries() -> list[Entry]:
     found = []
     for each in runs.entries():
         if not isinstance(each, Run):
-            found.append(Entry(each.folder.name, None, None, each.reason))
+            found.append(Entry(each.id, None, None, each.reason))
             continue
         try:
-            found.append(Entry(each.id, each, each.status()))
+            status = each.status()
+            copied = runs.waits_for_consent(each, status)
+            found.append(Entry(each.id, each, status, copied=copied))
         except RunError as error:
             found.append(Entry(each.id, None, None, str(error)))
     return sorted(found, key=lambda e: e.status.created if e.status else 0.0, reverse=True)

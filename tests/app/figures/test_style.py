@@ -139,3 +139,10 @@ def test_the_data_of_a_figure_come_back_as_csv() -> None:
 def test_a_table_becomes_csv_even_with_columns_of_different_length() -> None:
     text = style.csv_text({"epoch": np.array([1, 2]), "a, b": [0.5]})
     assert list(csv.reader(io.StringIO(text))) == [["epoch", "a, b"], ["1", "0.5"], ["2", ""]]
+
+
+def test_no_cell_of_a_table_is_a_formula() -> None:
+    table = style.csv_text({"=name": ["=1+1", "-2.5", -2.5, "@x", "a\x1bb"]})
+    assert table.splitlines() == ["'=name", "'=1+1", "-2.5", "-2.5", "'@x", "a�b"]
+    figure = go.Figure(go.Scatter(x=["=1", "2"], y=[3, -4], name="+cmd"))
+    assert style.figure_csv(figure).splitlines()[1:] == ["'+cmd,'=1,3,", "'+cmd,2,-4,"]

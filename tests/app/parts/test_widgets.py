@@ -178,3 +178,21 @@ def test_before_an_audience_charts_grow_no_further_than_a_projector_shows(
     assert charts._height(figure) == height
     monkeypatch.setattr("app.shell.frame.presenting", lambda: True)
     assert charts._height(figure) == larger
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*me*.png", r"\*me\*.png"),
+        ("![x](http://a)", "\\!\\[x\\](http\\:\u2060//a)"),
+        ("see www.evil.example", "see www\u2060.evil.example"),
+        ("a@b.example", "a\\@\u2060b.example"),
+        ("- item", "\u2060- item"),
+        ("1. item", "\u20601. item"),
+        ("&lt;", r"\&lt;"),
+        ("a\n\n# b", r"a \# b"),
+        ("\x1b[31m", r"�\[31m"),
+    ],
+)
+def test_a_text_from_elsewhere_is_shown_as_it_is(text: str, shown: str) -> None:
+    assert errors.plain(text) == shown

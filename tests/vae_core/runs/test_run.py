@@ -95,10 +95,11 @@ def test_a_damaged_run_is_named_and_the_others_work(store, file, content):
     assert store.runs() == [good]
 
 
-def test_a_folder_that_is_no_run_is_named(store):
-    store.create(CONFIG)
+def test_a_folder_without_any_file_of_a_run_is_passed_over(store):
+    run = store.create(CONFIG)
     (store.folder / "holiday").mkdir()
-    assert any(isinstance(entry, DamagedRun) for entry in store.entries())
+    (store.folder / "holiday" / "beach.jpg").write_bytes(b"sun")
+    assert list(store.entries()) == [run]
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "", ".hidden", "a/b", "nothing-there"])
