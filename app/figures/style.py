@@ -109,11 +109,15 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
 
 
 def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
-    """Write a table, given by columns, as CSV; shorter columns end with empty cells."""
+    """Write a table, given by columns, as CSV; shorter columns end with empty cells.
+
+    The cell of a number that is not known (NaN) is empty.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(zip_longest(*columns.values(), fillvalue=""))
+    for row in zip_longest(*columns.values(), fillvalue=""):
+        writer.writerow(["" if each != each else each for each in row])
     return out.getvalue()
 
 

@@ -267,7 +267,9 @@ def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
     models: App, page: Page
 ) -> None:
     score_page(page, models, model="stopped", K="100")
-    expect(page.get_by_text("No percentile. The scores of this model are not calibrated yet")).to_be_visible()
+    expect(
+        page.get_by_text("No percentile. The scores of this model are not calibrated yet")
+    ).to_be_visible()
     expect(page.get_by_text("Among held-out images")).to_have_count(0)
     assert scores(page)[0]["percentile"] == ""
     page.get_by_role("button", name="Calibrate the scores").click()

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
+
 from vae_core.basics.errors import check_choice
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.elbo import mean_and_se
 from vae_core.inference.importance import LogDensity, ReachedDensity
+from vae_core.inference.pareto import TRUSTED_PARETO_K
 from vae_core.inference.proposals import ESTIMATES, ESTIMATES_TO
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import Binarisation, ProposalName
@@ -60,7 +63,6 @@ def evaluate(
         result = chosen(model, x, importance_samples, seed, on_progress=on_progress)
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)
-    known = result.pareto_k[~result.pareto_k.isnan()]
     protocol = Protocol(
         data.name,
         split,
@@ -80,9 +82,16 @@ def evaluate(
         "log_px_se": log_px_se,
         "bits_per_dim": float(result.bits_per_dim(model.config.pixels).mean()),
         "ess": float(result.ess.mean()),
-        "share_pareto_k_above_0_7": float((known > 0.7).double().mean()) if len(known) else None,
+        "share_pareto_k_above_0_7": _share_of_heavy_tails(result.pareto_k),
         **reaching,
     }, result
+
+
+def _share_of_heavy_tails(pareto_k: Tensor) -> float | None:
+    """Share of images with k̂ above 0.7, or without a k̂; None if K is too small for any k̂."""
+    if pareto_k.isnan().all():
+        return None
+    return float((~(pareto_k <= TRUSTED_PARETO_K)).double().mean())
 
 
 def _reaching(found: ReachedDensity, se: float) -> dict[str, Any]:

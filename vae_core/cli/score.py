@@ -20,6 +20,7 @@ from vae_core.cli.shared import (
 )
 from vae_core.runs.run import Run
 from vae_core.settings.options import ScoreOptions
+from vae_core.wording.numbers import ERROR_NOT_KNOWN
 
 if TYPE_CHECKING:
     from vae_core.cli.table import ScoreTable
@@ -177,11 +178,12 @@ def _score_line(row: dict[str, Any]) -> str:
         return f"{row['file']}: {row['error']}"
     place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
     error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
+    unknown = f" ({ERROR_NOT_KNOWN})" * math.isnan(row["se"])
     warning = "" if row["trusted"] else " (do not trust this number: a larger K may help)"
     if row["shows_nothing"]:
         place += ", of an empty image"
     return (
-        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{warning}, ESS "
+        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{unknown}{warning}, ESS "
         f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "
         f"{row['bits_per_dim']:.3f} bits/dim{place}. {row['sentence']}".rstrip()
     )

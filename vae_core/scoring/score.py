@@ -23,7 +23,8 @@ class Score:
     """The score of one image.
 
     Attributes:
-        log_px: log p̂(x) in nats, with its standard error ``se``.
+        log_px: log p̂(x) in nats, with its standard error ``se``; NaN if it is not known, because
+            the estimate is not ``trusted``.
         ess: effective sample size; ``importance_samples`` at most.
         pareto_k: tail shape of the weights; see ``trusted``.
         bits_per_dim: −log₂ p̂(x) / D.
@@ -53,7 +54,7 @@ class Score:
     @property
     def trusted(self) -> bool:
         """Whether the estimate can be trusted, by the tail of the weights and by their ESS."""
-        return trustworthy(self.pareto_k, self.ess)
+        return trustworthy(self.pareto_k, self.ess, self.importance_samples)
 
 
 def score_images(
@@ -104,7 +105,10 @@ def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
 
 @dataclass(frozen=True)
 class Convergence:
-    """log p̂(x) of an image for growing numbers of samples, with standard errors, in nats."""
+    """log p̂(x) of an image for growing numbers of samples, with standard errors, in nats.
+
+    A standard error is NaN where it is not known.
+    """
 
     samples: tuple[int, ...]
     log_px: tuple[float, ...]
@@ -124,7 +128,8 @@ def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
     course: list[tuple[int, float, float]] = []
     for running in images.estimate_steps(stops):
         if running.samples in stops:
-            course.append((running.samples, running.log_px.item(), running.se.item()))
+            so_far = running.estimate()
+            course.append((running.samples, so_far.log_px.item(), so_far.se.item()))
         if running.share < 1:
             yield Step(running.share)
     yield Step(1.0, Convergence(*zip(*course, strict=True)))

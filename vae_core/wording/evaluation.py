@@ -7,6 +7,11 @@ from typing import Any
 from vae_core.settings.choices import LikelihoodName, pixels_as
 from vae_core.settings.protocol import DRAWN_FROM, Protocol
 
+_AT_LEAST = (
+    "log p(x) is estimated from below, so the gap and its approximation part are at least as large "
+    "as stated, apart from their errors"
+)
+
 
 def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
     """State log p(x) and the ELBO with their errors and protocol.
@@ -28,11 +33,13 @@ def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
     Args:
         figures: the result of :func:`vae_core.analysis.gap_evaluation.evaluate_gap`.
     """
+    exact = figures["log_px_by"] == "quadrature"
+    caveat = "" if exact else f". {_AT_LEAST}"
     return (
         f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
         f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
         f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
-        f"{figures['log_px_by']} ({_protocol(figures, likelihood)})"
+        f"{figures['log_px_by']} ({_protocol(figures, likelihood)}){caveat}"
     )
 
 
