@@ -100,6 +100,7 @@ def class_posterior(
     Raises:
         InvalidArgument: if the model has no class head.
     """
+    x = model.as_images(x)
     images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
     found = []
     for start in range(0, max(1, len(x)), images):

@@ -13,7 +13,7 @@ from vae_core.inference.importance import LogDensity, ReachedDensity
 from vae_core.inference.pareto import TRUSTED_PARETO_K
 from vae_core.inference.proposals import ESTIMATES, ESTIMATES_TO
 from vae_core.model.vae import VAE
-from vae_core.settings.choices import Binarisation, ProposalName
+from vae_core.settings.choices import Binarisation, ProposalName, is_density
 from vae_core.settings.data_sets import Split
 from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
@@ -36,6 +36,8 @@ def evaluate(
     """Evaluate a model on a split; return figures with their protocol, and the score per image.
 
     Standard errors are errors of the mean over images. ``log_px`` estimates log p(x) from below.
+    ``bits_per_dim`` is None if p(x) is a density of grey values
+    (:func:`~vae_core.settings.choices.is_density`).
 
     Args:
         estimate: computes log p̂(x) in another way, called as
@@ -80,7 +82,9 @@ def evaluate(
         "kl": float(result.kl.mean()),
         "log_px": log_px,
         "log_px_se": log_px_se,
-        "bits_per_dim": float(result.bits_per_dim(model.config.pixels).mean()),
+        "bits_per_dim": None
+        if is_density(model.config.likelihood)
+        else float(result.bits_per_dim(model.config.pixels).mean()),
         "ess": float(result.ess.mean()),
         "share_pareto_k_above_0_7": _share_of_heavy_tails(result.pareto_k),
         **reaching,

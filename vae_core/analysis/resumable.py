@@ -59,7 +59,7 @@ def kept_log_density(
 
 
 def _read(kept: Path, key: str, names: Tensor) -> Tensor:
-    """Read the figures of the finished images, (figures, images); empty if the file does not fit."""
+    """Read the figures of the finished images, (figures, images); empty if the file is another."""
     nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
     try:
         with safe_open(kept, framework="pt") as file:

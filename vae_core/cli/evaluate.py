@@ -16,6 +16,7 @@ from vae_core.cli.shared import (
     report_share,
 )
 from vae_core.runs.run import Run
+from vae_core.settings.choices import pixels_as
 from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 from vae_core.settings.options import EvaluateOptions, GapOptions
 from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
@@ -47,7 +48,7 @@ def evaluate(given: argparse.Namespace) -> int:
     how = {"proposal": options.proposal, "se": options.se}
     run, (figures, _) = _on_split(given, options, partial(measure, **how))
     if given.json:
-        print_json(figures)
+        print_json(_with_likelihood(figures, run))
     else:
         print(evaluation_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
@@ -59,10 +60,17 @@ def gap(given: argparse.Namespace) -> int:
 
     run, figures = _on_split(given, options_of(given, GapOptions), evaluate_gap)
     if given.json:
-        print_json(figures)
+        print_json(_with_likelihood(figures, run))
     else:
         print(gap_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
+
+
+def _with_likelihood(figures: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Add what p(x) is of: the likelihood, and the pixels in words."""
+    likelihood = run.config.model.likelihood
+    pixels = pixels_as(figures["binarisation"], likelihood)
+    return {**figures, "likelihood": likelihood, "pixels": pixels}
 
 
 def _on_split(

@@ -201,7 +201,7 @@ def ais_steps(
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
-    model.check_images(x)
+    x = model.as_images(x)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -224,7 +224,7 @@ def bdmc_steps(
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
-    _check_simulated(model, x, z)
+    x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -253,6 +253,7 @@ def ais(
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
+    x = model.as_images(x)
     annealing = annealing or Annealing()
     parts = [_no_bound()]
     groups = _groups(model, x, annealing)
@@ -280,7 +281,7 @@ def bdmc(
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
-    _check_simulated(model, x, z)
+    x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     parts = [Sandwich(_no_bound(), _no_bound())]
     groups = _groups(model, x, annealing)
@@ -305,13 +306,15 @@ def simulate(
     return model.sample_images(z, generator), z
 
 
-def _check_simulated(model: VAE, x: Tensor, z: Tensor) -> None:
-    model.check_images(x)
+def _simulated(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Convert and check simulated images and their latents."""
+    x = model.as_images(x)
     wanted = (len(x), model.config.latent_size)
     if tuple(z.shape) != wanted:
         raise InvalidArgument(
             f"The latents of these images must have shape {wanted}, not {tuple(z.shape)}."
         )
+    return x, torch.as_tensor(z).to(x)
 
 
 def _anneal_from_prior(

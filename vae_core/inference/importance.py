@@ -128,9 +128,10 @@ def log_density_to(
     The delta-method standard error is computed from the weights. If their tail is heavy, it is too
     small, especially before the largest weights were drawn. So it counts as reached only from 1000
     samples on and if the estimate can be trusted, by k̂ and an effective sample size of at least 30.
-    Sampling continues until these conditions hold or ``most`` samples are used. An image gets the same samples as from ``log_density`` with that K and seed,
-    and a finished image costs no more time. Because sampling stops at the first good moment, the
-    result is slightly biased: for a figure to quote, use a fixed K.
+    Sampling continues until these conditions hold or ``most`` samples are used. An image gets the
+    same samples as from ``log_density`` with that K and seed, and a finished image costs no more
+    time. Because sampling stops at the first good moment, the result is slightly biased: for a
+    figure to quote, use a fixed K.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
@@ -166,6 +167,7 @@ def sample_density(
         InvalidArgument: as for these functions.
     """
     check_count(most)
+    x = model.as_images(x)
     check_fits(proposal, x)
     if se is not None and not se > 0:
         raise InvalidArgument(f"The wanted standard error must be positive, not {se}.")
@@ -293,6 +295,7 @@ def log_density_steps(
         InvalidArgument: as :func:`log_density` does.
     """
     check_count(n)
+    x = model.as_images(x)
     check_fits(proposal, x)
     q = proposal or model.posterior(x)
     generators = [generator_of(image, seed, model.device) for image in x]

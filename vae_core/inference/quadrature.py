@@ -126,7 +126,7 @@ def quadrature(
             have the model's shape.
     """
     _check(model)
-    model.check_images(x)
+    x = model.as_images(x)
     if not tolerance > 0:
         raise InvalidArgument(f"The tolerance must be positive, not {tolerance}.")
     if not len(x):
@@ -167,6 +167,7 @@ def posterior_grid(
     """
     if len(x) != 1 or lines < 2:
         raise InvalidArgument("The posterior is drawn for one image, on at least two grid lines.")
+    x = model.as_images(x)
     exact = quadrature(model, x, tolerance)
     model = _in_float64(model)
     low, high = _shown_box(model, x, exact) if box is None else box

@@ -124,6 +124,7 @@ def weight_steps(
         x: one image, (1, C, H, W) in [0, 1].
         proposal: the distribution of the draws; the encoder's q(z|x) if None.
     """
+    x = model.as_images(x)
     q, generators = proposal or model.posterior(x), [generator_of(x[0], seed, model.device)]
     log_w = np.empty(most)
     done, block = 0, samples_at_once(model)

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from vae_core.basics.devices import resolve_device
 from vae_core.basics.errors import UserError
 from vae_core.basics.files import replace_file
 from vae_core.basics.memory import keep_freed_memory
@@ -42,8 +43,10 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
     Raises:
         NoModel: if ``model.safetensors`` does not exist. It is a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
+        DeviceError: if the device is not available.
     """
     keep_freed_memory()
+    device = resolve_device(device)
     path = run_folder(folder)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():

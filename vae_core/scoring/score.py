@@ -13,6 +13,7 @@ from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.context import ImageContext
 from vae_core.scoring.judge import Judge, as_judge
 from vae_core.scoring.place import Place
+from vae_core.settings.choices import is_density
 
 _FIRST_STOP = 10
 _STOPS_PER_DECADE = 12
@@ -27,7 +28,7 @@ class Score:
             the estimate is not ``trusted``.
         ess: effective sample size; ``importance_samples`` at most.
         pareto_k: tail shape of the weights; see ``trusted``.
-        bits_per_dim: −log₂ p̂(x) / D.
+        bits_per_dim: −log₂ p̂(x) / D; NaN if p(x) is a density of grey values.
         elbo: of the encoder's q(z|x), in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
         refined: whether the draws for log p̂(x) come from a Gaussian fitted to the image
             (:mod:`vae_core.inference.proposals`); otherwise they come from the encoder's q(z|x).
@@ -82,12 +83,14 @@ def score_images(
 def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
     """Score a batch of images, with their places among held-out images."""
     estimate, encoder = images.estimate(), images.elbo_terms
+    config = images.model.config
+    bits = estimate.bits_per_dim(config.pixels)
     columns = {
         "log_px": estimate.log_px,
         "se": estimate.se,
         "ess": estimate.ess,
         "pareto_k": estimate.pareto_k,
-        "bits_per_dim": estimate.bits_per_dim(images.model.config.pixels),
+        "bits_per_dim": bits * math.nan if is_density(config.likelihood) else bits,
         "elbo": encoder.elbo,
         "expected_log_likelihood": encoder.expected_log_likelihood,
         "kl": encoder.kl,

@@ -4,7 +4,7 @@ Every setting is declared here only. The command line and the forms of the app a
 classes by ``settings_of``, and values are checked here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -29,7 +29,15 @@ from vae_core.settings.choices import (
     titles_of,
 )
 from vae_core.settings.data_sets import ImageShape, dataset_titles, find_dataset
-from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
+from vae_core.settings.fields import (
+    Checked,
+    ConfigError,
+    Setting,
+    checked,
+    plain_number,
+    setting,
+    settings_of,
+)
 
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 
@@ -139,12 +147,15 @@ class ModelConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.classes, int) or not 2 <= self.classes <= 1000:
-            raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
-        shape = tuple(self.image_shape)
+        classes = plain_number(self.classes)
+        if not isinstance(classes, int) or not 2 <= classes <= 1000:
+            raise ConfigError(f"There must be 2 to 1,000 classes, not {classes}.")
+        object.__setattr__(self, "classes", classes)
+        given = self.image_shape
+        shape = tuple(map(plain_number, given)) if isinstance(given, Iterable) else (given,)
         if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
             raise ConfigError(
-                f"The image shape must be (channels, height, width), each 1 to 1024, not {shape}."
+                f"The image shape must be (channels, height, width), each 1 to 1024, not {given!r}."
             )
         object.__setattr__(self, "image_shape", shape)
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -127,6 +128,7 @@ def checked(about: Setting, value: Any) -> Any:
     """
     if value is None and about.default is None:
         return None
+    value = plain_number(value)
     if about.choices is not None:
         if value not in about.choices:
             options = ", ".join(map(str, about.choices))
@@ -137,6 +139,15 @@ def checked(about: Setting, value: Any) -> Any:
             raise ConfigError(f"{about.label} must be a text of at most 80 characters.")
         return value
     return _number(about, value)
+
+
+def plain_number(value: Any) -> Any:
+    """Convert numbers of NumPy, such as ``np.int64(4)``, to Python's own; keep all other values."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
 
 
 def _number(about: Setting, value: Any) -> Any:

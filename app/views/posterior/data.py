@@ -86,9 +86,12 @@ def _steps(subject: Subject) -> Steps:
 
 
 def exact(subject: Subject) -> tuple[float, float] | None:
-    """log p(x) and its error bound, in nats: by quadrature for d ≤ 2, or in closed form."""
+    """log p(x) and its error, in nats: by quadrature for d ≤ 2, or in closed form.
+
+    None if neither is possible, or if the quadrature did not reach its tolerance.
+    """
     grid = truth(subject)
-    if grid is not None:
+    if grid is not None and grid.reached:
         return grid.log_px, grid.error
     if METHODS[_CLOSED_FORM].obstacle(subject.model) is not None:
         return None

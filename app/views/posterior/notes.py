@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.parts import widgets
 from app.views.posterior.subject import SEED, Subject
+from vae_core.inference.methods import NOT_REACHED
 from vae_core.inference.pareto import largest_trusted_k, trustworthy
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import typeset
@@ -19,6 +20,7 @@ _DIAGNOSTICS = {
     "step size": "step size {:.3f}",
     "acceptance": "acceptance {:.0%}",
     "R̂": "R̂ {:.3f}",
+    NOT_REACHED: "not exact: the quadrature did not reach its tolerance",
     "KL to a Gaussian": "KL to a Gaussian {:.2f} nats",
     "accuracy of T": "discriminator right {:.0%}",
 }

@@ -212,7 +212,8 @@ def _about_chains(state: State | None) -> str:
 def _accuracy(subject: Subject) -> str:
     grid = data.truth(subject)
     if grid is not None:
-        return f"quadrature error {notes.at_most(grid.error)}"
+        doubt = "" if grid.reached else ", too large for log p(x) to count as exact"
+        return f"quadrature error {notes.at_most(grid.error)}{doubt}"
     return (
         f"HMC: {HMC_CHAINS} chains, each {HMC_WARMUP} steps of warm-up and "
         f"{METHOD_DRAWS // HMC_CHAINS} draws"

@@ -13,7 +13,7 @@ from vae_core.cli.rows import COLUMNS, as_row
 from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
 from vae_core.scoring.files import FileScore
-from vae_core.settings.choices import Binarisation
+from vae_core.settings.choices import Binarisation, LikelihoodName
 from vae_core.settings.options import ScoreOptions
 from vae_core.wording.command import command
 
@@ -31,13 +31,18 @@ def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def protocol(
-    model: str, dataset: str, binarisation: Binarisation, options: PrepareOptions
+    model: str,
+    dataset: str,
+    binarisation: Binarisation,
+    likelihood: LikelihoodName,
+    options: PrepareOptions,
 ) -> dict[str, Any]:
     """Protocol columns of the table: how the scores were made."""
     return {
         "model": model,
         "data_set": dataset,
         "binarisation": binarisation,
+        "likelihood": likelihood,
         "seed": SEED,
         **asdict(options),
     }

@@ -19,7 +19,7 @@ from vae_core.scoring.context import CLASS_SAMPLES
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement, Verdict
-from vae_core.settings.choices import pixels_as
+from vae_core.settings.choices import DENSITY, pixels_as
 from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.numbers import estimate, number, typeset
 from vae_core.wording.verdict import report_sentence, value_with_unit
@@ -50,7 +50,7 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     st.markdown(
         f"**{short(given.label)}: log p̂(x) = {estimate(score.log_px, score.se)}** "
         + _trust_badge(score.trusted, pixels)
-        + f"  \n{typeset(score.bits_per_dim, '.3f')} bits/dim. "
+        + f"  \n{_bits(score.bits_per_dim)} "
         + _trust_sentence(scored)
     )
     st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
@@ -63,6 +63,10 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
         f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
+
+
+def _bits(bits: float) -> str:
+    return f"This is {DENSITY}." if math.isnan(bits) else f"{typeset(bits, '.3f')} bits/dim."
 
 
 def _trust_badge(trusted: bool, pixels: str) -> str:
@@ -88,7 +92,8 @@ def _trust_sentence(scored: Scored) -> str:
     if score.trusted:
         return f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight."
     if score.pareto_k <= limit:
-        return f"{k}, {used}: fewer than {TRUSTED_ESS:.0f} samples share the weight. Choose a larger K."
+        few = f"fewer than {TRUSTED_ESS:.0f} samples share the weight"
+        return f"{k}, {used}: {few}. Choose a larger K."
     return (
         f"{k} > {limit:.2f}, {used}: the estimate depends on a few samples. The "
         "true value is probably higher. A larger K helps."

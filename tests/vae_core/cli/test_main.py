@@ -57,7 +57,7 @@ def test_the_whole_program_prints_one_json_object(run):
     assert set(figures) == {
         "dataset", "split", "binarisation", "images", "importance_samples", "seed", "elbo",
         "elbo_se", "expected_log_likelihood", "kl", "log_px", "log_px_se", "bits_per_dim", "ess",
-        "share_pareto_k_above_0_7", "proposal",
+        "share_pareto_k_above_0_7", "proposal", "likelihood", "pixels",
     }  # fmt: skip
     assert figures["images"] == 20
     assert figures["importance_samples"] == 50
