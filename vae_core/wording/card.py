@@ -10,7 +10,6 @@ import torch
 from vae_core.settings.choices import DENSITY
 from vae_core.settings.config import RunConfig
 
-
 _PART = """
 
 Figures of other images, the first {} alone, which cannot be compared with those above:

@@ -34,12 +34,12 @@ def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
         figures: the result of :func:`vae_core.analysis.gap_evaluation.evaluate_gap`.
     """
     exact = figures["log_px_by"] == "quadrature"
-    caveat = _not_exact(figures) if exact else f". {_AT_LEAST}"
+    caveat = _density_note(likelihood) + (_not_exact(figures) if exact else f". {_AT_LEAST}")
     return (
         f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
         f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
         f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
-        f"{figures['log_px_by']} ({_protocol(figures, likelihood)}){_density_note(likelihood)}{caveat}"
+        f"{figures['log_px_by']} ({_protocol(figures, likelihood)}){caveat}"
     )
 
 

@@ -57,13 +57,7 @@ def ranking(job: Job, chosen: str, choice: Choice) -> None:
             f"The first {len(listed)} images. All are ranked when the work is done or stopped."
         )
     config = choice.run.config
-    how = export.protocol(
-        choice.key,
-        config.dataset,
-        job.scorer.binarisation,
-        config.model.likelihood,
-        job.reading.options,
-    )
+    how = export.protocol(choice.key, config.dataset, job.scorer.binarisation, job.reading.options)
     st.download_button(
         "All scores as CSV",
         lambda: style.csv_text(export.columns(job, how)),

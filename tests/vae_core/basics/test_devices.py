@@ -12,7 +12,7 @@ from vae_core.runs.checkpoint import load_model
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", torch.device("cuda")])
 def test_a_gpu_that_does_not_exist_is_refused_in_a_sentence(device):
-    with pytest.raises(UserError, match="'cuda.*' is not available here. Choose 'auto' or 'cpu'"):
+    with pytest.raises(UserError, match=r"'cuda.*' is not available here. Choose 'auto' or 'cpu'"):
         load_model(pretrained_folder() / "digits-full-d2", device=device)
 
 
