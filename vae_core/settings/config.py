@@ -4,7 +4,7 @@ Every setting is declared here only. The command line and the forms of the app a
 classes by ``settings_of``, and values are checked here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -34,7 +34,8 @@ from vae_core.settings.fields import (
     ConfigError,
     Setting,
     checked,
-    plain_number,
+    checked_classes,
+    checked_shape,
     setting,
     settings_of,
 )
@@ -147,17 +148,8 @@ class ModelConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        classes = plain_number(self.classes)
-        if not isinstance(classes, int) or not 2 <= classes <= 1000:
-            raise ConfigError(f"There must be 2 to 1,000 classes, not {classes}.")
-        object.__setattr__(self, "classes", classes)
-        given = self.image_shape
-        shape = tuple(map(plain_number, given)) if isinstance(given, Iterable) else (given,)
-        if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
-            raise ConfigError(
-                f"The image shape must be (channels, height, width), each 1 to 1024, not {given!r}."
-            )
-        object.__setattr__(self, "image_shape", shape)
+        object.__setattr__(self, "classes", checked_classes(self.classes))
+        object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
 
     @property
     def pixels(self) -> int:

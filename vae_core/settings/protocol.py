@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from vae_core.settings.choices import Binarisation, ProposalName
-from vae_core.settings.data_sets import known_datasets
+from vae_core.settings.data_sets import Split, known_datasets
 
 EVALUATION_SEED = 0
 HELD_OUT_IMAGES = 1000
@@ -82,8 +82,8 @@ class Protocol:
         where = f"{known.title if known else self.dataset}, {self.split}"
         if self.images is None:
             return where
-        sizes: Mapping[str, int] = known.sizes if known else {}
-        total = sizes.get(self.split, 0)
+        sizes = dict(known.sizes) if known else {}
+        total = sizes.get(cast(Split, self.split), 0)
         if self.images < total:
             return f"first {self.images:,} of {total:,} images of {where}"
         return f"{self.images:,} images of {where}"

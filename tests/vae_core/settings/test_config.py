@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -95,9 +95,8 @@ def test_a_protocol_says_how_pixels_entered():
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    model = ModelConfig(
-        latent_size=np.int64(4), image_shape=np.array([1, 8, 8]), classes=np.int32(3)
-    )  # type: ignore[arg-type]
+    numbers: dict[str, Any] = {"latent_size": np.int64(4), "classes": np.int32(3)}
+    model = ModelConfig(image_shape=cast(Any, np.array([1, 8, 8])), **numbers)
     assert (model.latent_size, model.image_shape, model.classes) == (4, (1, 8, 8), 3)
     assert all(type(each) is int for each in (model.latent_size, *model.image_shape))
     train = TrainConfig(learning_rate=np.float32(0.5), epochs=np.int16(3))  # type: ignore[arg-type]
