@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from app.figures import style
 from app.figures.style import LOG_PX, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import error_or_not_known, estimate, number
 
 Spec = dict[str, Any]
 
@@ -25,13 +25,18 @@ _MOST_BARS = 60
 
 
 class Mark(NamedTuple):
-    """A value on the ruler with its standard error or error bound, in nats."""
+    """A value on the ruler with its standard error or error bound, in nats; NaN if not known."""
 
     name: str
     colour: str
     value: float
     error: float
     kind: Kind
+
+    @property
+    def reach(self) -> float:
+        """Length of the line on either side, two errors; 0 if the error is not known."""
+        return 2 * self.error if np.isfinite(self.error) else 0.0
 
 
 def ruler_figure(
@@ -45,16 +50,16 @@ def ruler_figure(
         room: number of rows to leave space for, because more may follow.
     """
     names = [mark.name for mark in marks]
-    ends = [m.value + side * 2 * m.error for m in marks for side in (-1, 1)]
+    ends = [m.value + side * m.reach for m in marks for side in (-1, 1)]
     ends += [] if log_px is None else [log_px]
     traces: list[Spec] = [{
         "type": "scatter", "x": [mark.value], "y": [mark.name], "mode": "markers+text",
         "marker": {"color": mark.colour, "size": 13, "symbol": _SYMBOLS[mark.kind]},
-        "error_x": {"array": [2 * mark.error], "color": mark.colour, "thickness": 2, "width": 0},
-        "text": [number(mark.value, mark.error, "")], "name": mark.name,
+        "error_x": {"array": [mark.reach], "color": mark.colour, "thickness": 2, "width": 0},
+        "text": [estimate(mark.value, mark.error, "")], "name": mark.name,
         "textposition": _text_position(mark.value, *ends), "textfont": {"size": 12},
         "cliponaxis": False,
-        "hovertemplate": f"{mark.name}: {number(mark.value, mark.error)}<extra></extra>",
+        "hovertemplate": f"{mark.name}: {estimate(mark.value, mark.error)}<extra></extra>",
     } for mark in marks]  # fmt: skip
     low, high = min(ends), max(ends)
     margin = 0.08 * (high - low) + 1e-3
@@ -109,8 +114,9 @@ def iwae_figure(
     """
     traces: list[Spec] = []
     for curve in curves:
-        band = np.concatenate([curve.counts, curve.counts[::-1]])
-        low, high = curve.bounds - 2 * curve.errors, curve.bounds + 2 * curve.errors
+        known = np.isfinite(curve.errors)
+        band = np.concatenate([curve.counts[known], curve.counts[known][::-1]])
+        low, high = (curve.bounds[known] + side * 2 * curve.errors[known] for side in (-1, 1))
         traces += [{
             "type": "scatter", "x": band, "y": np.concatenate([high, low[::-1]]), "mode": "lines",
             "fill": "toself", "fillcolor": faint(curve.colour), "line": {"width": 0},
@@ -118,8 +124,8 @@ def iwae_figure(
         }, {
             "type": "scatter", "x": curve.counts, "y": curve.bounds, "mode": "lines+markers",
             "line": {"color": curve.colour, "width": 2.25}, "marker": {"size": 4},
-            "name": curve.name, "customdata": curve.errors,
-            "hovertemplate": f"{curve.name}, K = %{{x:,}}: %{{y:.2f}} ± %{{customdata:.2f}} nats"
+            "name": curve.name, "customdata": [error_or_not_known(e) for e in curve.errors],
+            "hovertemplate": f"{curve.name}, K = %{{x:,}}: %{{y:.2f}} nats, error %{{customdata}}"
             "<extra></extra>",
         }]  # fmt: skip
     most = max(float(curve.counts[-1]) for curve in curves)

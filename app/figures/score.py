@@ -16,7 +16,7 @@ from app.figures.style import (
     faint,
     layout,
 )
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import error_or_not_known, number
 
 _SPARE = 0.35  # space on either side, as a share of the range of the held-out scores
 _LIKELIHOOD_SCALE = (
@@ -158,15 +158,19 @@ def convergence_figure(
 ) -> go.Figure:
     """Plot the estimate of log p(x), ± 1 standard error, against the number of samples so far.
 
+    Where the error is not known, the band is missing.
+
     Args:
         samples: numbers of samples, in rising order.
         log_px, se: the estimate at each number and its standard error, in nats.
         elbo: the ELBO of the encoder's q(z|x), in nats.
     """
     k, middle, error = np.asarray(samples), np.asarray(log_px), np.asarray(se)
+    known = np.isfinite(error)
+    low, high = (middle - error)[known], (middle + error)[known]
     band = go.Scatter(
-        x=np.concatenate([k, k[::-1]]),
-        y=np.concatenate([middle + error, (middle - error)[::-1]]),
+        x=np.concatenate([k[known], k[known][::-1]]),
+        y=np.concatenate([high, low[::-1]]),
         mode="lines",
         fill="toself",
         fillcolor=faint(LOG_PX.colour),
@@ -179,8 +183,8 @@ def convergence_figure(
         y=middle,
         mode="lines",
         line={"color": LOG_PX.colour, "width": 2.25},
-        customdata=error,
-        hovertemplate="after %{x:,} samples: %{y:.2f} ± %{customdata:.2f} nats<extra></extra>",
+        customdata=[error_or_not_known(each) for each in error],
+        hovertemplate="after %{x:,} samples: %{y:.2f} nats, error %{customdata}<extra></extra>",
         name="log p̂(x) so far",
     )
     ruler = go.Scatter(

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from app.figures import style
 from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate, number
 
 Spec = dict[str, Any]
 
@@ -85,18 +85,18 @@ def _log_px_label(mean: float, se: float, limits: tuple[float, float]) -> Spec:
     return {
         "x": mean, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
         "xanchor": "left" if place < 0.2 else "right" if place > 0.8 else "center",
-        "text": f"log p̂(x) = {number(mean, se, '')}",
+        "text": f"log p̂(x) = {estimate(mean, se, '')}",
         "font": {"color": LOG_PX.colour},
     }  # fmt: skip
 
 
 def _log_px_line(mean: float, se: float) -> list[Spec]:
-    """log p̂(x) as a line through all rows, its error as a band."""
+    """log p̂(x) as a line through all rows, its error (if it is known) as a band."""
     upright = {"yref": "paper", "y0": 0, "y1": 1}
     band = {"type": "rect", "x0": mean - se, "x1": mean + se, "line": {"width": 0}, **upright}
     line = {"color": LOG_PX.colour, "width": 2}
     return [
-        {**band, "fillcolor": faint(LOG_PX.colour, 0.25)},
+        *([{**band, "fillcolor": faint(LOG_PX.colour, 0.25)}] if np.isfinite(se) else []),
         {"type": "line", "x0": mean, "x1": mean, "line": line, **upright},
     ]
 

@@ -111,12 +111,15 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
 
 
 def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
-    """Write a table, given by columns, as CSV; shorter columns end with empty cells."""
+    """Write a table, given by columns, as CSV; shorter columns end with empty cells.
+
+    The cell of a number that is not known (NaN) is empty.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_guarded(name) for name in columns])
-    rows = zip_longest(*columns.values(), fillvalue="")
-    writer.writerows([_guarded(cell) for cell in row] for row in rows)
+    for row in zip_longest(*columns.values(), fillvalue=""):
+        writer.writerow(["" if cell != cell else _guarded(cell) for cell in row])
     return out.getvalue()
 
 

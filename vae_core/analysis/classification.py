@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.importance import RunningDensity, sample_terms
-from vae_core.inference.pareto import trustworthy
 from vae_core.inference.proposals import RefinedProposal, refine
 from vae_core.model.batches import rows_at_once, samples_at_once
 from vae_core.model.vae import VAE
@@ -101,6 +100,7 @@ def class_posterior(
     Raises:
         InvalidArgument: if the model has no class head.
     """
+    x = model.as_images(x)
     images = max(1, rows_at_once(model) // min(n, samples_at_once(model)))
     found = []
     for start in range(0, max(1, len(x)), images):
@@ -125,7 +125,5 @@ def _class_posterior(
     weights, classes = log_w.softmax(0)[..., None], log_py_z.exp()  # (n, B, 1), (n, B, C)
     probabilities = (weights * classes).sum(0)
     se = (weights * (classes - probabilities)).square().sum(0).sqrt()
-    diagnostics = running.estimate()
-    pairs = zip(diagnostics.pareto_k.tolist(), diagnostics.ess.tolist(), strict=True)
-    se[[not trustworthy(*pair) for pair in pairs]] = torch.nan
+    se[~running.estimate().trusted] = torch.nan
     return probabilities, se

@@ -48,7 +48,7 @@ def encode(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPLES) -
     generator = torch.Generator(model.device).manual_seed(seed)
 
     def moments(block: Tensor) -> tuple[Tensor, ...]:
-        q = model.posterior(block.to(model.device))
+        q = model.posterior(model.as_images(block))
         twice = *q.moments(draws // 2, generator), *q.moments(draws // 2, generator)
         return tuple(each.cpu() for each in twice)
 
@@ -68,7 +68,7 @@ def kl_to_prior(model: VAE, x: Tensor, seed: int = 0, draws: int = _MOMENT_SAMPL
     generator = torch.Generator(model.device).manual_seed(seed)
 
     def kl(block: Tensor) -> Tensor:
-        q = model.posterior(block.to(model.device))
+        q = model.posterior(model.as_images(block))
         return model.prior.kl(q, *q.rsample_and_log_prob(draws, generator)).mean(0).cpu()
 
     return map_blocks(kl, x, at_once=_ENCODE_AT_ONCE)
@@ -83,7 +83,7 @@ def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Flo
     generator = torch.Generator(model.device).manual_seed(seed)
 
     def drawn(block: Tensor) -> Tensor:
-        q = model.posterior(block.to(model.device))
+        q = model.posterior(model.as_images(block))
         return q.rsample_and_log_prob(draws, generator)[0].flatten(0, 1)
 
     return map_blocks(drawn, x, at_once=_ENCODE_AT_ONCE).double().cpu().numpy()
@@ -92,7 +92,7 @@ def aggregate_draws(model: VAE, x: Tensor, seed: int = 0, draws: int = 1) -> Flo
 @torch.no_grad()
 def posterior_path(model: VAE, x: Tensor, n: int, seed: int = 0) -> Path:
     """Draw n times from q(z|x) for each image x (B, C, H, W), with every stage of a flow."""
-    q = model.posterior(x.to(model.device))
+    q = model.posterior(model.as_images(x))
     return q.path(q.noise(n, torch.Generator(model.device).manual_seed(seed)))
 
 
@@ -237,7 +237,7 @@ def posterior_contours(
     """
     if model.config.latent_size != 2:
         raise InvalidArgument(f"Contours are drawn for d = 2, not d = {model.config.latent_size}.")
-    q = model.posterior(x.to(model.device))
+    q = model.posterior(model.as_images(x))
     circle = torch.as_tensor(_circle(points), dtype=x.dtype, device=model.device)[:, None]
     return [q.path(r * circle).z[:, 0].double().cpu().numpy() for r in radii]
 

@@ -103,7 +103,7 @@ def posterior_means(
     parts = []
     for start in range(0, max(1, len(x)), _ENCODE_AT_ONCE):
         chosen = slice(start, start + _ENCODE_AT_ONCE)
-        images = x[chosen].to(model.device)
+        images = model.as_images(x[chosen])
         q = model.posterior(images) if posterior is None else posterior.rows(chosen)
         generator = torch.Generator(model.device).manual_seed(seed)
         noise = antithetic_noise(_DRAWS, model, images, generator)

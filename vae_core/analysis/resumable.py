@@ -60,7 +60,7 @@ def kept_log_density(
 
 
 def _read(kept: Path, key: str, names: Tensor) -> Tensor:
-    """Read the figures of the finished images, (7, images); empty if the file does not fit."""
+    """Read the figures of the finished images, (figures, images); empty if the file is another."""
     nothing = torch.empty(len(_NAMES), 0, dtype=torch.float64)
     try:
         tensors, metadata = read_tensors(kept, _LARGEST)
@@ -68,7 +68,8 @@ def _read(kept: Path, key: str, names: Tensor) -> Tensor:
     except (OSError, KeyError, ValueError):
         return nothing
     both = min(len(images), len(names))
-    return figures if found == key and torch.equal(images[:both], names[:both]) else nothing
+    fits = found == key and len(figures) == len(_NAMES)
+    return figures if fits and torch.equal(images[:both], names[:both]) else nothing
 
 
 def _weights_of(model: VAE) -> str:

@@ -18,8 +18,8 @@ from vae_core.cli.shared import (
     tell,
 )
 from vae_core.runs.run import Run
-from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
-from vae_core.settings.options import EvaluateOptions, GapOptions
+from vae_core.settings.choices import pixels_as
+from vae_core.settings.options import MAX_IMPORTANCE_SAMPLES, EvaluateOptions, GapOptions
 from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def evaluate(given: argparse.Namespace) -> int:
         options = dataclasses.replace(options, importance_samples=MAX_IMPORTANCE_SAMPLES)
     how = {"proposal": options.proposal, "se": options.se}
     run, (figures, _) = _on_split(given, options, partial(measure, **how))
-    _print_figures(given, figures, evaluation_sentence(figures, run.config.model.likelihood))
+    _print_figures(given, run, figures, evaluation_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
@@ -59,15 +59,24 @@ def gap(given: argparse.Namespace) -> int:
     from vae_core.analysis.gap_evaluation import evaluate_gap
 
     run, figures = _on_split(given, options_of(given, GapOptions), evaluate_gap)
-    _print_figures(given, figures, gap_sentence(figures, run.config.model.likelihood))
+    _print_figures(given, run, figures, gap_sentence(figures, run.config.model.likelihood))
     return ALL_DONE
 
 
-def _print_figures(given: argparse.Namespace, figures: dict[str, Any], sentence: str) -> None:
+def _print_figures(
+    given: argparse.Namespace, run: Run, figures: dict[str, Any], sentence: str
+) -> None:
     if given.json:
-        print_json({**figures, "weights": given.weights})
+        print_json({**_with_likelihood(figures, run), "weights": given.weights})
     else:
         tell(sentence + (" with the last weights" if given.weights == "last" else ""))
+
+
+def _with_likelihood(figures: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Add what p(x) is of: the likelihood, and the pixels in words."""
+    likelihood = run.config.model.likelihood
+    pixels = pixels_as(figures["binarisation"], likelihood)
+    return {**figures, "likelihood": likelihood, "pixels": pixels}
 
 
 def _on_split(

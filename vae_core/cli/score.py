@@ -20,7 +20,9 @@ from vae_core.cli.shared import (
     tell,
 )
 from vae_core.runs.run import Run
+from vae_core.settings.choices import DENSITY, pixels_as
 from vae_core.settings.options import ScoreOptions
+from vae_core.wording.numbers import ERROR_NOT_KNOWN
 
 if TYPE_CHECKING:
     from vae_core.cli.table import ScoreTable
@@ -76,7 +78,7 @@ def score(given: argparse.Namespace) -> int:
     tally = _Tally()
     rows = tally.count(_rows(results, table))
     try:
-        _print_rows(rows, _protocol(given, judge), given)
+        _print_rows(rows, _protocol(given, run, judge), given)
     except KeyboardInterrupt:
         if table is None:
             raise
@@ -107,9 +109,12 @@ def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
         return Judge(binarisation)
 
 
-def _protocol(given: argparse.Namespace, judge: "Judge") -> dict[str, Any]:
+def _protocol(given: argparse.Namespace, run: Run, judge: "Judge") -> dict[str, Any]:
+    likelihood = run.config.model.likelihood
     return {
         "binarisation": judge.binarisation,
+        "likelihood": likelihood,
+        "pixels": pixels_as(judge.binarisation, likelihood),
         "importance_samples": given.importance_samples,
         "seed": given.seed,
     }
@@ -127,7 +132,7 @@ def _table(
         return None
     calibration = judge.calibration
     details = {
-        **_protocol(given, judge),
+        **_protocol(given, run, judge),
         "model": model_digest(run.folder),
         "calibrated_by": calibration and calibration.protocol["images"],
         **dataclasses.asdict(options),
@@ -146,7 +151,7 @@ def _print_rows(
         print_json_rows({"run": str(given.run), **protocol}, "images", rows)
     else:
         for row in rows:
-            tell(_score_line(row))
+            tell(_score_line(row, protocol["pixels"]))
 
 
 class _Tally:
@@ -173,16 +178,18 @@ def _rows(results: "Iterable[FileScore]", table: "ScoreTable | None") -> Iterato
         yield row
 
 
-def _score_line(row: dict[str, Any]) -> str:
+def _score_line(row: dict[str, Any], pixels: str) -> str:
     if not row["ok"]:
         return f"{row['file']}: {row['error']}"
     place = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f}"
     error = "" if math.isnan(row["se"]) else f" ± {row['se']:.2f}"
+    unknown = f" ({ERROR_NOT_KNOWN})" * math.isnan(row["se"])
     warning = "" if row["trusted"] else " (do not trust this number: a larger K may help)"
+    bits = DENSITY if math.isnan(row["bits_per_dim"]) else f"{row['bits_per_dim']:.3f} bits/dim"
     if row["shows_nothing"]:
         place += ", of an empty image"
     return (
-        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{warning}, ESS "
-        f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, "
-        f"{row['bits_per_dim']:.3f} bits/dim{place}. {row['sentence']}".rstrip()
+        f"{row['file']}: log p(x) = {row['log_px']:.2f}{error} nats{unknown}{warning}, ESS "
+        f"{row['ess']:.0f}, Pareto k {row['pareto_k']:.2f}, {bits}{place}; {pixels}. "
+        f"{row['sentence']}".rstrip()
     )

@@ -31,6 +31,7 @@ _PILOT_CHAINS = 4
 _PILOT_TRANSITIONS = 2  # per temperature of the pilot run
 _PILOT_RATE = 0.3
 _FIRST_STEP = 0.3
+_FEWEST_CHAINS = 2.0  # effective chains below which the delta method tells no error
 _GRAPH = 3  # memory factor: the gradient needs stored activations and their gradients
 
 
@@ -66,6 +67,7 @@ class AnnealedDensity:
         log_px: forwards logsumexp_m log w_m − log M, a lower bound in expectation; backwards
             −(logsumexp_m −log w_m − log M), an upper bound in expectation.
         se: standard error of ``log_px`` over the chains by the delta method, sqrt(Σ w̃_m² − 1/M).
+            NaN where it is not known, because one chain carries most of the weight (ESS below 2).
             Backwards, all chains of an image start at the same z; the variance from this start is
             not included.
         ess: effective number of chains 1/Σ w̃_m², between 1 and M.
@@ -151,9 +153,10 @@ class RunningAnnealing:
         """Compute the bound on log p(x), or before the last temperature on log ∫ p_t(z) dz."""
         weights = self.log_w.softmax(0).square().sum(0)
         mean = self.log_w.logsumexp(0) - math.log(len(self.log_w))
+        se = (weights - 1 / len(self.log_w)).clamp_min(0).sqrt()
         return AnnealedDensity(
             log_px=mean if self.forwards else -mean,
-            se=(weights - 1 / len(self.log_w)).clamp_min(0).sqrt(),
+            se=torch.where(1 / weights >= _FEWEST_CHAINS, se, torch.nan),
             ess=1 / weights,
             acceptance=self._acceptance / (max(0, self.done - 1) or math.nan),
         )
@@ -198,7 +201,7 @@ def ais_steps(
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
-    model.check_images(x)
+    x = model.as_images(x)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -221,7 +224,7 @@ def bdmc_steps(
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
-    _check_simulated(model, x, z)
+    x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
     step_sizes = _pilot(model, x, annealing, generator)
@@ -250,6 +253,7 @@ def ais(
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
+    x = model.as_images(x)
     annealing = annealing or Annealing()
     parts = [_no_bound()]
     groups = _groups(model, x, annealing)
@@ -277,7 +281,7 @@ def bdmc(
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
     """
-    _check_simulated(model, x, z)
+    x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     parts = [Sandwich(_no_bound(), _no_bound())]
     groups = _groups(model, x, annealing)
@@ -302,13 +306,15 @@ def simulate(
     return model.sample_images(z, generator), z
 
 
-def _check_simulated(model: VAE, x: Tensor, z: Tensor) -> None:
-    model.check_images(x)
+def _simulated(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Convert and check simulated images and their latents."""
+    x = model.as_images(x)
     wanted = (len(x), model.config.latent_size)
     if tuple(z.shape) != wanted:
         raise InvalidArgument(
             f"The latents of these images must have shape {wanted}, not {tuple(z.shape)}."
         )
+    return x, torch.as_tensor(z).to(x)
 
 
 def _anneal_from_prior(

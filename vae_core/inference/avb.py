@@ -146,6 +146,7 @@ def avb(
     """
     if len(x) != 1:
         raise InvalidArgument(f"Adversarial inference takes one image at a time, not {len(x)}.")
+    x = model.as_images(x)
     settings = settings or AvbSettings()
     game = _Game(model, x, settings, seed)
     last = settings.steps + settings.closing_steps

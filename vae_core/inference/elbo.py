@@ -62,6 +62,7 @@ def elbo_terms(
     model: VAE, x: Tensor, samples: int, generator: torch.Generator | None = None
 ) -> ElboTerms:
     """Draw L = ``samples`` latents for each image x (B, C, H, W) and evaluate every term there."""
+    x = model.as_images(x)
     q = model.posterior(x)
     return elbo_terms_at(model, x, q, q.noise(samples, generator))
 

@@ -75,6 +75,7 @@ def regret(
         n: draws, at least 2.
         posterior: the encoder's q of these images, if already computed.
     """
+    x = model.as_images(x)
     epsilon = fresh_noise(model, x, n, seed)
     encoder = posterior or model.posterior(x)
     log_w, best_log_w = (log_weights(model, x, q, epsilon).cpu().double() for q in (encoder, best))

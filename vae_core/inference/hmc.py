@@ -236,6 +236,7 @@ def posterior_steps(
     Yields and raises:
         As :func:`hmc_steps`.
     """
+    x = model.as_images(x)
     generator = torch.Generator(model.device).manual_seed(seed)
     with torch.no_grad():
         start, _ = model.posterior(x).rsample_and_log_prob(chains, generator)

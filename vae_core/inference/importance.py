@@ -15,11 +15,11 @@ from torch import Tensor
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import ElboTerms, terms_at
-from vae_core.inference.pareto import TRUSTED_PARETO_K, pareto_k, tail_length
+from vae_core.inference.pareto import pareto_k, tail_length, trusted
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once, samples_at_once
 from vae_core.model.posteriors import Proposal
 from vae_core.model.vae import VAE
-from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
+from vae_core.settings.options import MAX_IMPORTANCE_SAMPLES
 
 FEWEST_SAMPLES = 1000
 """Smallest number of samples for a reliable standard error."""
@@ -32,13 +32,16 @@ class LogDensity:
 
     Attributes:
         log_px: logsumexp_k log w_k − log K.
-        se: standard error of ``log_px`` by the delta method, sqrt(Σ w̃_k² − 1/K); NaN for K = 1.
+        se: standard error of ``log_px`` by the delta method, sqrt(Σ w̃_k² − 1/K). NaN where it is
+            not known, because the estimate is not ``trusted``: if a few draws carry the weight, the
+            formula gives about 1 nat, however wrong ``log_px`` is.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
-        pareto_k: shape of the weights' tail; above 0.7, do not trust ``log_px``. −inf if all
-            weights are equal, NaN if K is too small (below 25).
+        pareto_k: shape of the weights' tail. −inf if all weights are equal, inf if fewer than five
+            weights do not underflow beside the largest, NaN if K is too small (below 21).
         elbo: the mean of log w_k, note eq. (3).
         expected_log_likelihood: the mean of log p(x|z_k).
         kl: KL(q ‖ p), in closed form if the family has one.
+        samples: K.
     """
 
     log_px: Tensor
@@ -48,6 +51,19 @@ class LogDensity:
     elbo: Tensor
     expected_log_likelihood: Tensor
     kl: Tensor
+    samples: Tensor
+
+    @property
+    def trusted(self) -> Tensor:
+        """Whether ``log_px`` and its error can be trusted, (B,) bool.
+
+        See :func:`vae_core.inference.pareto.trustworthy`.
+        """
+        trust = torch.empty(len(self.samples), dtype=torch.bool)
+        for count in self.samples.unique().tolist():
+            own = self.samples == count
+            trust[own] = trusted(self.pareto_k[own], self.ess[own], int(count))
+        return trust
 
     def bits_per_dim(self, pixels: int) -> Tensor:
         """−log₂ p̂(x) / D, (B,)."""
@@ -111,10 +127,11 @@ def log_density_to(
 
     The delta-method standard error is computed from the weights. If their tail is heavy, it is too
     small, especially before the largest weights were drawn. So it counts as reached only from 1000
-    samples on and with k̂ ≤ 0.7. Sampling continues until all three conditions hold or ``most``
-    samples are used. An image gets the same samples as from ``log_density`` with that K and seed,
-    and a finished image costs no more time. Because sampling stops at the first good moment, the
-    result is slightly biased: for a figure to quote, use a fixed K.
+    samples on and if the estimate can be trusted, by k̂ and an effective sample size of at least 30.
+    Sampling continues until these conditions hold or ``most`` samples are used. An image gets the
+    same samples as from ``log_density`` with that K and seed, and a finished image costs no more
+    time. Because sampling stops at the first good moment, the result is slightly biased: for a
+    figure to quote, use a fixed K.
 
     Args:
         x: images, (B, C, H, W) in [0, 1].
@@ -150,6 +167,7 @@ def sample_density(
         InvalidArgument: as for these functions.
     """
     check_count(most)
+    x = model.as_images(x)
     check_fits(proposal, x)
     if se is not None and not se > 0:
         raise InvalidArgument(f"The wanted standard error must be positive, not {se}.")
@@ -224,9 +242,9 @@ def _sample_group(
 
 def _reached(running: "RunningDensity", se: float | None, images: int) -> Tensor:
     """Mask of the images that have reached the standard error ``se``, (B,); empty for None."""
-    if se is None or running.samples < FEWEST_SAMPLES or not (small := running.se <= se).any():
+    if se is None or running.samples < FEWEST_SAMPLES or not (running.delta_se <= se).any():
         return torch.zeros(images, dtype=torch.bool)
-    return small & (running.estimate().pareto_k <= TRUSTED_PARETO_K)  # False for NaN
+    return running.estimate().se <= se  # False for NaN
 
 
 def check_fits(proposal: Proposal | None, x: Tensor) -> None:
@@ -277,6 +295,7 @@ def log_density_steps(
         InvalidArgument: as :func:`log_density` does.
     """
     check_count(n)
+    x = model.as_images(x)
     check_fits(proposal, x)
     q = proposal or model.posterior(x)
     generators = [generator_of(image, seed, model.device) for image in x]
@@ -355,10 +374,8 @@ class RunningDensity:
         return self._log_sums[0].cpu() - math.log(self.samples)
 
     @property
-    def se(self) -> Tensor:
-        """Standard error of log p̂(x) so far, (B,), in nats; NaN for one sample."""
-        if self.samples == 1:
-            return torch.full_like(self.log_px, torch.nan)
+    def delta_se(self) -> Tensor:
+        """Standard error of log p̂(x) so far by the delta method, trusted or not, (B,), in nats."""
         return (self._sum_of_squares().cpu() - 1 / self.samples).clamp_min(0).sqrt()
 
     def _sum_of_squares(self) -> Tensor:
@@ -369,12 +386,15 @@ class RunningDensity:
     def estimate(self) -> LogDensity:
         """Compute the estimate so far with all diagnostics."""
         elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
+        ess = 1 / self._sum_of_squares().cpu()
+        k = pareto_k(self._tail[: tail_length(self.samples) + 1])
         return LogDensity(
             log_px=self.log_px,
-            se=self.se,
-            ess=1 / self._sum_of_squares().cpu(),
-            pareto_k=pareto_k(self._tail[: tail_length(self.samples) + 1]),
+            se=torch.where(trusted(k, ess, self.samples), self.delta_se, torch.nan),
+            ess=ess,
+            pareto_k=k,
             elbo=elbo,
             expected_log_likelihood=expected_log_likelihood,
             kl=kl,
+            samples=torch.full_like(ess, self.samples),
         )

@@ -29,6 +29,8 @@ from vae_core.model.vae import VAE
 
 Kind = Literal["bound", "estimate", "exact", "draws"]
 
+NOT_REACHED = "not reached"
+"""A diagnostic of quadrature whose error is too large for log p(x) to count as exact."""
 HMC_CHAINS = 4
 HMC_WARMUP = 300
 _TRANSITIONS_A_STATE = 20
@@ -110,6 +112,7 @@ def infer(name: str, model: VAE, x: Tensor, draws: int = 1000, seed: int = 0) ->
     obstacle = METHODS[name].obstacle(model)
     if obstacle is not None:
         raise InvalidArgument(obstacle)
+    x = model.as_images(x)
     return _timed(METHODS[name].run(Task(model, x, draws, seed)))
 
 
@@ -187,7 +190,8 @@ def _adversarial(task: Task) -> Iterator[State]:
 def _quadrature(task: Task) -> Iterator[State]:
     grid = posterior_grid(task.model, task.x, _GRID_LINES)
     draws = _draws_from(grid, task.draws, task.seed).to(task.x.dtype)
-    yield State(draws, 1.0, grid.log_px, grid.error)
+    diagnostics = {} if grid.reached else {NOT_REACHED: 1.0}
+    yield State(draws, 1.0, grid.log_px, grid.error, diagnostics)
 
 
 def _draws_from(grid: PosteriorGrid, n: int, seed: int) -> Tensor:

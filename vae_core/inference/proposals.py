@@ -147,7 +147,7 @@ def refine(
         InvalidArgument: if the images do not have the model's shape, or the posterior was made for
             another number of images.
     """
-    x = x.to(model.device)
+    x = model.as_images(x)
     check_fits(posterior, x)
     encoder = posterior or model.posterior(x)
     size = model.config.latent_size
@@ -206,6 +206,7 @@ def _refined_density(
     on_progress: Callable[[float], None] | None,
 ) -> ReachedDensity:
     check_count(most)
+    x = model.as_images(x)
 
     def measure(block: Tensor) -> ReachedDensity:
         proposal = refine(model, block, seed)

@@ -40,6 +40,7 @@ def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
+    x = model.as_images(x)
     with torch.no_grad():
         start = own_parameters(model, x)
     size = model.config.latent_size
@@ -58,7 +59,7 @@ def own_parameters(model: VAE, x: Tensor) -> dict[str, Tensor]:
     Raises:
         InvalidArgument: if the images do not have the model's shape.
     """
-    model.check_images(x)
+    x = model.as_images(x)
     weights = {
         _HEAD + name: value.detach().expand(len(x), *value.shape).clone()
         for name, value in model.to_posterior.named_parameters()

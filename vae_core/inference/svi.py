@@ -36,6 +36,7 @@ def svi(
         The state at each check. ``state.posterior`` is a :class:`GaussianPosterior`.
         ``state.trace`` is the ELBO so far, (checks, B), in nats: a lower bound of log p(x).
     """
+    x = model.as_images(x)
     family = _diagonal if covariance == "mean-field" else _full
     yield from fit(model, x, _prior(model, x, covariance), family, schedule, seed)
 

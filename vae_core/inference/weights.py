@@ -18,6 +18,7 @@ from vae_core.basics.seeding import generator_of
 from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.importance import LogDensity, RunningDensity, sample_terms
 from vae_core.model.batches import samples_at_once
+from vae_core.model.posteriors import Proposal
 from vae_core.model.vae import VAE
 
 _FEWEST_GROUPS = 8  # of which a standard error is made
@@ -43,10 +44,7 @@ class Weights:
     @cached_property
     def estimate(self) -> LogDensity:
         """log p̂(x) from all draws, with error, ESS and k̂, the same as from ``log_density``."""
-        running = RunningDensity(self.most)
-        log_w = torch.from_numpy(self.log_w)[:, None]
-        running.add(log_w, torch.zeros_like(log_w), torch.zeros_like(log_w))
-        return running.estimate()
+        return _estimate(self.log_w, self.most)
 
     @cached_property
     def elbo(self) -> tuple[float, float]:
@@ -56,7 +54,7 @@ class Weights:
 
     @cached_property
     def log_px(self) -> tuple[float, float]:
-        """log p̂(x) from all draws and its standard error."""
+        """log p̂(x) from all draws and its standard error; NaN if the error is not known."""
         return float(self.estimate.log_px), float(self.estimate.se)
 
     @property
@@ -85,8 +83,8 @@ def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
     """IWAE bounds (Burda et al. 2016) with K = 1, 2, 4, … samples from log w (n,).
 
     All n weights are used for each K, in n/K groups; the error is the standard error of the mean
-    over groups. With fewer than 8 groups, it is the error of log p̂(x) from all weights, by the
-    delta method.
+    over groups. With fewer than 8 groups, it is the error of log p̂(x) from all weights; NaN if
+    that is not known.
 
     Returns:
         K, the bounds and their standard errors, float64, in nats; the last K is n.
@@ -94,6 +92,7 @@ def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
     n = len(log_w)
     counts = [2**i for i in range(int(math.log2(n)) + 1)]
     counts += [n] if counts[-1] != n else []
+    of_all = float(_estimate(log_w, n).se)
     bounds, errors = [], []
     for count in counts:
         groups = log_w[: n // count * count].reshape(-1, count)
@@ -103,16 +102,30 @@ def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
         if len(values) >= _FEWEST_GROUPS:
             errors.append(values.std(ddof=1) / math.sqrt(len(values)))
         else:
-            share = np.exp(log_w - log_w.max())
-            share /= share.sum()
-            errors.append(math.sqrt(max(0.0, float((share**2).sum()) - 1 / n)))
+            errors.append(of_all)
     return np.array(counts, dtype=float), np.array(bounds), np.array(errors)
 
 
+def _estimate(log_w: Floats, most: int) -> LogDensity:
+    """Estimate log p(x) of one image from its log weights (n,), the first of ``most``."""
+    running = RunningDensity(most)
+    column = torch.from_numpy(log_w)[:, None]
+    running.add(column, torch.zeros_like(column), torch.zeros_like(column))
+    return running.estimate()
+
+
 @torch.no_grad()
-def weight_steps(model: VAE, x: Tensor, most: int, seed: int) -> Iterator[Weights]:
-    """Yield log w at K = ``most`` draws, the same draws as in ``log_density`` with that seed."""
-    q, generators = model.posterior(x), [generator_of(x[0], seed, model.device)]
+def weight_steps(
+    model: VAE, x: Tensor, most: int, seed: int, proposal: Proposal | None = None
+) -> Iterator[Weights]:
+    """Yield log w at K = ``most`` draws, the same draws as in ``log_density`` with that seed.
+
+    Args:
+        x: one image, (1, C, H, W) in [0, 1].
+        proposal: the distribution of the draws; the encoder's q(z|x) if None.
+    """
+    x = model.as_images(x)
+    q, generators = proposal or model.posterior(x), [generator_of(x[0], seed, model.device)]
     log_w = np.empty(most)
     done, block = 0, samples_at_once(model)
     while done < most:

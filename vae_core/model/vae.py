@@ -4,9 +4,13 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vae_core.basics.errors import InvalidArgument
@@ -18,6 +22,7 @@ from vae_core.model.priors import Prior, build_prior
 from vae_core.settings.choices import LIKELIHOODS
 from vae_core.settings.config import ModelConfig
 
+ArrayLike = Tensor | NDArray[Any]
 NetworkContext = Callable[[], contextlib.AbstractContextManager[object]]
 
 _AT_ONCE = 500  # images decoded at once in a sample, so that memory is bounded
@@ -57,6 +62,8 @@ class VAE(nn.Module):
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
 
+        In training mode the values are not checked, because the check would wait for a GPU.
+
         Raises:
             InvalidArgument: as for :meth:`check_images`.
         """
@@ -70,20 +77,63 @@ class VAE(nn.Module):
         Raises:
             InvalidArgument: as for :meth:`check_images`.
         """
-        self.check_images(x)
+        if self.training:
+            self._check_shape(x)
+        else:
+            x = self.as_images(x)
         with self._around_networks():
             h = self.encoder(x)
         return h.to(x.dtype)
 
-    def check_images(self, x: Tensor) -> None:
-        """Check that images have the model's shape (B, C, H, W) and are floats in [0, 1].
+    def as_images(self, x: ArrayLike) -> Tensor:
+        """Convert images to a tensor of the model's dtype on its device, and check them.
+
+        Args:
+            x: tensor or NumPy array of floats or bools, (B, C, H, W) in [0, 1].
 
         Raises:
-            InvalidArgument: if not. The values themselves are not checked.
+            InvalidArgument: as for :meth:`check_images`, or if x is neither.
         """
-        if tuple(x.shape[1:]) != self.config.image_shape:
+        like = next(self.parameters())
+        if isinstance(x, np.ndarray):
+            x = torch.tensor(x)
+        if not isinstance(x, Tensor):
             raise InvalidArgument(
-                f"Images must have shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
+                f"Images must be a PyTorch tensor or a NumPy array, not a {type(x).__name__}."
+            )
+        if x.is_floating_point() or x.dtype == torch.bool:
+            x = x.to(like)
+        self.check_images(x)
+        return x
+
+    def check_images(self, x: Tensor) -> None:
+        """Check that images have the model's shape (B, C, H, W) and values that a pixel can have.
+
+        Values are floats in [0, 1]. For the Gaussian likelihood they can be any number.
+
+        Raises:
+            InvalidArgument: if not.
+        """
+        self._check_shape(x)
+        low, high = self.likelihood.support
+        good = (x >= low) & (x <= high) & x.isfinite()  # False for NaN
+        if good.all():
+            return
+        image = int((~good.flatten(1).all(1)).nonzero()[0])
+        value = x[image][~good[image]][0].item()
+        wanted = "numbers" if math.isinf(high) else f"in [{low:g}, {high:g}]"
+        raise InvalidArgument(
+            f"The pixels of images must be {wanted}; image {image} has a pixel of {value:g}. "
+            "Divide 8-bit images by 255, and undo other scalings."
+        )
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.dim() != 4 or tuple(x.shape[1:]) != self.config.image_shape:
+            raise InvalidArgument(
+                f"Images must have shape {self.config.image_shape} each, in a batch of four "
+                f"dimensions; these have shape {tuple(x.shape)}."
+                if x.dim() != 4
+                else f"Images must have shape {self.config.image_shape}, not {tuple(x.shape[1:])}."
             )
         if not x.is_floating_point():
             raise InvalidArgument(
@@ -157,6 +207,7 @@ class VAE(nn.Module):
 
         The mean of log w is the ELBO (note eq. 3), and its logmeanexp estimates log p(x).
         """
+        x = self.as_images(x)
         z, log_q = self.posterior(x).rsample_and_log_prob(n, generator)
         return self.log_joint(x, z) - log_q
 

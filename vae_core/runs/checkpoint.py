@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from vae_core.basics.devices import resolve_device
 from vae_core.basics.errors import UserError, check_choice, is_out_of_memory
 from vae_core.basics.files import replace_plain
 from vae_core.basics.memory import keep_freed_memory, physical_memory
@@ -53,8 +54,10 @@ def load_model(
         NoModel: if the file of the weights does not exist. It is a FileNotFoundError too.
         ModelFileError: if the file is damaged or does not fit this version.
         TooLargeModel: if the model does not fit into memory. It is a MemoryError too.
+        DeviceError: if the device is not available.
     """
     keep_freed_memory()
+    device = resolve_device(device)
     check_choice("The weights", weights, _FILES)
     found = run_folder(folder)
     path = found / _FILES[weights] if found.is_dir() else found

@@ -58,11 +58,10 @@ class ImageContext:
         """Store the images; compute nothing yet.
 
         Raises:
-            ValueError: if K is out of range. Images that do not have the model's shape raise an
-                error when they are first encoded.
+            InvalidArgument: if K is out of range, or the images do not fit the model.
         """
         check_count(importance_samples)
-        self.model, self.x, self.latents = model, x.to(model.device), latents
+        self.model, self.x, self.latents = model, model.as_images(x), latents
         self.importance_samples, self.estimate_seed, self.seed = importance_samples, seed, seed
         self._known: dict[Hashable, Any] = {}
 

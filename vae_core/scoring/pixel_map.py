@@ -27,7 +27,7 @@ class PixelTerms:
 @torch.no_grad()
 def pixel_terms(model: VAE, x: Tensor, samples: int = _PIXEL_SAMPLES, seed: int = 0) -> PixelTerms:
     """Measure the log-likelihood of each pixel of x (1, C, H, W), by ``samples`` draws of z."""
-    x = x.to(model.device)
+    x = model.as_images(x)
     q = model.posterior(x)
     z = q.path(q.noise(samples, torch.Generator(model.device).manual_seed(seed))).z
     outputs = model.decode(z)  # (n, 1, D)

@@ -13,6 +13,7 @@ from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.context import ImageContext
 from vae_core.scoring.judge import Judge, as_judge
 from vae_core.scoring.place import Place
+from vae_core.settings.choices import is_density
 
 _FIRST_STOP = 10
 _STOPS_PER_DECADE = 12
@@ -23,10 +24,11 @@ class Score:
     """The score of one image.
 
     Attributes:
-        log_px: log p̂(x) in nats, with its standard error ``se``.
+        log_px: log p̂(x) in nats, with its standard error ``se``; NaN if it is not known, because
+            the estimate is not ``trusted``.
         ess: effective sample size; ``importance_samples`` at most.
         pareto_k: tail shape of the weights; see ``trusted``.
-        bits_per_dim: −log₂ p̂(x) / D.
+        bits_per_dim: −log₂ p̂(x) / D; NaN if p(x) is a density of grey values.
         elbo: of the encoder's q(z|x), in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
         refined: whether the draws for log p̂(x) come from a Gaussian fitted to the image
             (:mod:`vae_core.inference.proposals`); otherwise they come from the encoder's q(z|x).
@@ -53,7 +55,7 @@ class Score:
     @property
     def trusted(self) -> bool:
         """Whether the estimate can be trusted, by the tail of the weights and by their ESS."""
-        return trustworthy(self.pareto_k, self.ess)
+        return trustworthy(self.pareto_k, self.ess, self.importance_samples)
 
 
 def score_images(
@@ -81,12 +83,14 @@ def score_images(
 def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
     """Score a batch of images, with their places among held-out images."""
     estimate, encoder = images.estimate(), images.elbo_terms
+    config = images.model.config
+    bits = estimate.bits_per_dim(config.pixels)
     columns = {
         "log_px": estimate.log_px,
         "se": estimate.se,
         "ess": estimate.ess,
         "pareto_k": estimate.pareto_k,
-        "bits_per_dim": estimate.bits_per_dim(images.model.config.pixels),
+        "bits_per_dim": bits * math.nan if is_density(config.likelihood) else bits,
         "elbo": encoder.elbo,
         "expected_log_likelihood": encoder.expected_log_likelihood,
         "kl": encoder.kl,
@@ -104,7 +108,10 @@ def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
 
 @dataclass(frozen=True)
 class Convergence:
-    """log p̂(x) of an image for growing numbers of samples, with standard errors, in nats."""
+    """log p̂(x) of an image for growing numbers of samples, with standard errors, in nats.
+
+    A standard error is NaN where it is not known.
+    """
 
     samples: tuple[int, ...]
     log_px: tuple[float, ...]
@@ -124,7 +131,8 @@ def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
     course: list[tuple[int, float, float]] = []
     for running in images.estimate_steps(stops):
         if running.samples in stops:
-            course.append((running.samples, running.log_px.item(), running.se.item()))
+            so_far = running.estimate()
+            course.append((running.samples, so_far.log_px.item(), so_far.se.item()))
         if running.share < 1:
             yield Step(running.share)
     yield Step(1.0, Convergence(*zip(*course, strict=True)))

@@ -108,8 +108,8 @@ class Reference:
         for image, tail in zip(figures, combined, strict=True):
             as_high, as_low = ~(image < self.figures), ~(image > self.figures)
             among = _tails(above + as_high, below + as_low, total)
-            result.append((1 + (_combined(among) <= tail).sum()) / total)
-        return torch.stack(result).double() if result else torch.empty(0, dtype=torch.float64)
+            result.append((1 + int((_combined(among) <= tail).sum())) / total)
+        return torch.tensor(result, dtype=torch.float64)
 
     def _counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
         """Count the held-out images at least, and at most, as high as each image: (B, F) each."""

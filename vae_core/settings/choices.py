@@ -195,6 +195,19 @@ def is_likelihood(binarisation: Binarisation, likelihood: LikelihoodName) -> boo
     return binarisation != "none" or likelihood not in BINARY
 
 
+def is_density(likelihood: LikelihoodName) -> bool:
+    """Whether p(x) is a density of grey values, and not a probability.
+
+    Images of 8 bits are then not modelled as what they are: pixels that have one value in every
+    image give ever more nats, so the number has no meaning across models, and no bits/dim.
+    """
+    return LIKELIHOODS[likelihood].pixels == "grey"
+
+
+DENSITY = "a density of grey values: compare it within this model only"
+"""What is said where bits per dimension would stand, if p(x) is a density."""
+
+
 def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:
     """Describe the pixels that enter the model, in the words of a protocol.
 

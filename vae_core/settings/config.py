@@ -29,9 +29,16 @@ from vae_core.settings.choices import (
     titles_of,
 )
 from vae_core.settings.data_sets import ImageShape, dataset_titles, find_dataset
-from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
-
-MAX_IMPORTANCE_SAMPLES = 1_000_000
+from vae_core.settings.fields import (
+    Checked,
+    ConfigError,
+    Setting,
+    checked,
+    checked_classes,
+    checked_shape,
+    setting,
+    settings_of,
+)
 
 
 @dataclass(frozen=True)
@@ -139,15 +146,8 @@ class ModelConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.classes, int) or not 2 <= self.classes <= 1000:
-            raise ConfigError(f"There must be 2 to 1,000 classes, not {self.classes}.")
-        given = self.image_shape
-        shape = tuple(given) if isinstance(given, list | tuple) else (given,)
-        if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
-            raise ConfigError(
-                f"The image shape must be (channels, height, width), each 1 to 1024, not {shape}."
-            )
-        object.__setattr__(self, "image_shape", shape)
+        object.__setattr__(self, "classes", checked_classes(self.classes))
+        object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
 
     @property
     def pixels(self) -> int:

@@ -6,9 +6,10 @@ read them with :func:`settings_of`.
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -138,6 +139,7 @@ def checked(about: Setting, value: Any) -> Any:
     """
     if value is None and about.default is None:
         return None
+    value = plain_number(value)
     if about.choices is not None:
         if value not in about.choices:
             options = ", ".join(map(str, about.choices))
@@ -148,6 +150,41 @@ def checked(about: Setting, value: Any) -> Any:
             raise ConfigError(f"{about.label} must be a text of at most 80 characters.")
         return value
     return _number(about, value)
+
+
+def plain_number(value: Any) -> Any:
+    """Convert numbers of NumPy, such as ``np.int64(4)``, to Python's own; keep all other values."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
+def checked_classes(given: Any) -> int:
+    """Check a number of classes and return it as a number of Python.
+
+    Raises:
+        ConfigError: if it is not a whole number from 2 to 1,000.
+    """
+    classes = plain_number(given)
+    if not isinstance(classes, int) or not 2 <= classes <= 1000:
+        raise ConfigError(f"There must be 2 to 1,000 classes, not {classes}.")
+    return classes
+
+
+def checked_shape(given: Any) -> tuple[int, ...]:
+    """Check an image shape and return it as a tuple of Python's numbers.
+
+    Raises:
+        ConfigError: if it is not (channels, height, width), each 1 to 1024.
+    """
+    shape = tuple(map(plain_number, given)) if isinstance(given, Iterable) else (given,)
+    if len(shape) != 3 or not all(isinstance(s, int) and 1 <= s <= 1024 for s in shape):
+        raise ConfigError(
+            f"The image shape must be (channels, height, width), each 1 to 1024, not {given!r}."
+        )
+    return shape
 
 
 def _number(about: Setting, value: Any) -> Any:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vae_core.settings.choices import ProposalName
-from vae_core.settings.config import MAX_IMPORTANCE_SAMPLES
 from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import Checked, setting
 
@@ -16,6 +15,7 @@ AS_TRAINED = "as trained"
 Preparation = Literal["auto", "yes", "no"]
 BinarisationOption = Literal["as trained", "dynamic", "threshold", "none"]
 
+MAX_IMPORTANCE_SAMPLES = 1_000_000
 _SAMPLES = (1, MAX_IMPORTANCE_SAMPLES)
 _SEEDS = (0, 2**31 - 1)
 _COUNTS = (1, 10**9)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, terms_at
 from vae_core.model.posteriors import Path, Posterior
 from vae_core.model.vae import VAE
@@ -58,6 +59,20 @@ class Draw:
         return terms.log_px_z + log_py_z.gather(-1, chosen)[..., 0]
 
 
+def check_labels(classes: int, labels: Tensor) -> None:
+    """Check that every label is a class of the class head, 0 to ``classes`` − 1.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise InvalidArgument(
+            f"The class head has the classes 0 to {classes - 1}, but an image has the label "
+            f"{int(wrong[0])}. Set the number of classes, or train without a class head."
+        )
+
+
 def training_loss(
     model: VAE,
     x: Tensor,
@@ -84,6 +99,8 @@ def training_loss(
             return kl_weight
         return kl_weight * (kl.detach().mean() > settings.free_bits)
 
+    if labels is not None and labels.device.type == "cpu":  # a GPU would have to be waited for
+        check_labels(model.config.classes, labels)
     q = model.posterior(x)
     path = q.path(q.noise(settings.samples * settings.iwae_samples, generator))
     closed_form = settings.elbo_form == "kl"

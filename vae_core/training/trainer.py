@@ -27,7 +27,7 @@ from vae_core.settings.fields import ConfigError
 from vae_core.settings.protocol import Protocol
 from vae_core.training.adam import Adam
 from vae_core.training.cuda_graphs import Replayed, cuda_graphs
-from vae_core.training.objective import training_loss
+from vae_core.training.objective import check_labels, training_loss
 from vae_core.training.precision import Precision, resolve_precision, training_precision
 from vae_core.training.validation import evaluate_epoch, importance_estimate
 
@@ -114,6 +114,8 @@ class Training:
         Raises:
             ConfigError: if that decoder is of another architecture.
             NoImages: if the data set has no training or no validation images.
+            InvalidArgument: if a model with a class head has no such class as a label.
+            DeviceError: if the device is not available.
         """
         keep_freed_memory()
         _check_splits(data)
@@ -121,6 +123,8 @@ class Training:
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
         self.images, self.labels = self.data.split("train")
+        if config.model.class_head != "none":
+            check_labels(config.model.classes, self.labels)
         settings = config.train
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)

@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 
+from vae_core.settings.choices import DENSITY
 from vae_core.settings.config import RunConfig
+
+_PART = """
+
+Figures of other images, the first {} alone, which cannot be compared with those above:
+
+| figure | value |
+| --- | --- |"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,8 @@ def card(
     }
     table = "\n".join(f"| {setting} | {value} |" for setting, value in settings.items())
     refined = figures["refined"]
-    by = "refined"
-    if refined["images"] != figures["images"]:
-        by = f"refined, first {refined['images']} images alone"
+    same = refined["images"] == figures["images"]
+    own_table = "" if same else _PART.format(refined["images"])
     return f"""# {name}
 
 | figure | value |
@@ -59,12 +66,12 @@ def card(
 | ELBO | {figures["elbo"]:.2f} ± {figures["elbo_se"]:.2f} nats |
 | E log p(x given z) | {figures["expected_log_likelihood"]:.2f} nats |
 | KL(q ‖ p) | {figures["kl"]:.2f} nats |
-| bits per dimension | {figures["bits_per_dim"]:.4f} |
+| bits per dimension | {_bits(figures["bits_per_dim"])} |
 | mean effective sample size | {figures["ess"]:.0f} of {figures["importance_samples"]} |
-| share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |
-| log p(x), {by} | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
-| mean effective sample size, {by} | {refined["ess"]:.0f} of {figures["importance_samples"]} |
-| share of images with Pareto k above 0.7, {by} | {refined["share_pareto_k_above_0_7"]:.3f} |
+| share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |{own_table}
+| log p(x), refined | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
+| mean effective sample size, refined | {refined["ess"]:.0f} of {figures["importance_samples"]} |
+| share of images with Pareto k above 0.7, refined | {refined["share_pareto_k_above_0_7"]:.3f} |
 
 Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} images,
 {figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by
@@ -83,6 +90,10 @@ how well it tells foreign images apart (`detection.json`).
 | --- | --- |
 {table}
 """
+
+
+def _bits(bits: float | None) -> str:
+    return f"none, because log p(x) is {DENSITY}" if bits is None else f"{bits:.4f}"
 
 
 def _machine() -> str:

@@ -4,8 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vae_core.settings.choices import LikelihoodName, pixels_as
+from vae_core.settings.choices import DENSITY, LikelihoodName, is_density, pixels_as
 from vae_core.settings.protocol import DRAWN_FROM, Protocol
+
+_AT_LEAST = (
+    "log p(x) is estimated from below, so the gap and its approximation part are at least as large "
+    "as stated, apart from their errors"
+)
 
 
 def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
@@ -18,7 +23,7 @@ def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) 
     return (
         f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
         f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
-        f"({_protocol(figures, likelihood, *notes)})"
+        f"({_protocol(figures, likelihood, *notes)}){_density_note(likelihood)}"
     )
 
 
@@ -28,12 +33,26 @@ def gap_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
     Args:
         figures: the result of :func:`vae_core.analysis.gap_evaluation.evaluate_gap`.
     """
+    exact = figures["log_px_by"] == "quadrature"
+    caveat = _density_note(likelihood) + (_not_exact(figures) if exact else f". {_AT_LEAST}")
     return (
         f"gap {figures['gap']:.3f} = approximation {figures['approximation']:.3f} ± "
         f"{figures['approximation_se']:.3f} + amortisation {figures['amortisation']:.3f} ± "
         f"{figures['amortisation_se']:.3f} nats; log p(x) = {figures['log_px']:.2f} by "
-        f"{figures['log_px_by']} ({_protocol(figures, likelihood)})"
+        f"{figures['log_px_by']} ({_protocol(figures, likelihood)}){caveat}"
     )
+
+
+def _not_exact(figures: Mapping[str, Any]) -> str:
+    """Say how many images have no exact log p(x); empty if all have one."""
+    missed = round((1 - figures.get("share_reached", 1)) * figures["images"])
+    if not missed:
+        return ""
+    return f". The quadrature did not reach its tolerance for {missed} of the images"
+
+
+def _density_note(likelihood: LikelihoodName) -> str:
+    return f". log p(x) is {DENSITY}" if is_density(likelihood) else ""
 
 
 def _protocol(figures: Mapping[str, Any], likelihood: LikelihoodName, *notes: str) -> str:

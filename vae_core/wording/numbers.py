@@ -2,6 +2,9 @@
 
 import math
 
+NOT_KNOWN = "not known"
+ERROR_NOT_KNOWN = f"error {NOT_KNOWN}"
+
 
 def typeset(value: float, spec: str) -> str:
     """Format a number as :func:`format` does, with a minus sign for the hyphen.
@@ -11,6 +14,16 @@ def typeset(value: float, spec: str) -> str:
     text = format(value, spec)
     is_zero = not text.strip("-0.,")
     return text.removeprefix("-") if is_zero else text.replace("-", "−")
+
+
+def estimate(value: float, se: float, unit: str = "nats") -> str:
+    """Format an estimate as :func:`number` does; say so if its error (NaN) is not known."""
+    return number(value, se, unit) + f" ({ERROR_NOT_KNOWN})" * math.isnan(se)
+
+
+def error_or_not_known(se: float) -> str:
+    """Format the error of an estimate for a column of a table, to two decimals."""
+    return NOT_KNOWN if math.isnan(se) else f"{se:.2f}"
 
 
 def number(value: float, se: float | None = None, unit: str = "nats") -> str:

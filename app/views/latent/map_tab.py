@@ -16,7 +16,7 @@ from app.shell import navigation
 from app.views.latent import code, data, selection
 from app.views.latent.data import Point
 from vae_core.settings.protocol import Protocol
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate
 
 COLOURS = ("class", "KL", "log p(x)")
 QUANTITIES = {q.label: q for q in style.QUANTITIES}
@@ -164,7 +164,7 @@ def _table(view: View, point: Point) -> str:
     rows = [f"<tr><td>class</td><td>{html.escape(view.classes[point.label])}</td></tr>"]
     for name, (mean, se) in point.figures.items():
         dot = f'<i style="background:{QUANTITIES[name].colour}"></i>'
-        rows.append(f"<tr><td>{dot}{name}</td><td>{number(mean, se)}</td></tr>")
+        rows.append(f"<tr><td>{dot}{name}</td><td>{estimate(mean, se)}</td></tr>")
     about = f"L = K = {latent.DRAWS} draws of z, seed {latent.SEED}"
     return f'<table class="latent-figures">{"".join(rows)}</table><small>{about}</small>'
 

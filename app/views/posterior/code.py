@@ -45,9 +45,9 @@ annealing = Annealing(chains={chains}, temperatures={temperatures})
 print({call})
 """,
     "gap": """
-from vae_core.inference.importance import log_density
 from vae_core.inference.fitting import Schedule
-from vae_core.inference.refit import gap, refit
+from vae_core.inference.gap import gap
+from vae_core.inference.refit import refit
 
 schedule = {schedule}
 for fit in refit(model, x, schedule, seed={seed}):           # the best q for this image alone
@@ -115,6 +115,7 @@ def _reference(subject: Subject) -> str:
             "exact = quadrature(model, x)\nlog_px, error = exact.log_px, exact.error"
         )
     return (
-        f"estimate = log_density(model, x, 10_000, seed={SEED})\n"
+        "from vae_core.inference.proposals import refined_log_density\n"
+        f"estimate = refined_log_density(model, x, 10_000, seed={SEED})\n"
         "log_px, error = estimate.log_px, estimate.se"
     )

@@ -17,6 +17,7 @@ from app.views.posterior.shapes import (
 from app.views.posterior.subject import SEED, Subject
 from vae_core.analysis.latent import Plane, narrowest_plane_of
 from vae_core.inference.methods import METHODS, infer
+from vae_core.inference.proposals import refine
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
 from vae_core.inference.weights import Weights, weight_steps
 
@@ -85,9 +86,12 @@ def _steps(subject: Subject) -> Steps:
 
 
 def exact(subject: Subject) -> tuple[float, float] | None:
-    """log p(x) and its error bound, in nats: by quadrature for d ≤ 2, or in closed form."""
+    """log p(x) and its error, in nats: by quadrature for d ≤ 2, or in closed form.
+
+    None if neither is possible, or if the quadrature did not reach its tolerance.
+    """
     grid = truth(subject)
-    if grid is not None:
+    if grid is not None and grid.reached:
         return grid.log_px, grid.error
     if METHODS[_CLOSED_FORM].obstacle(subject.model) is not None:
         return None
@@ -99,14 +103,16 @@ def exact(subject: Subject) -> tuple[float, float] | None:
 def reference(subject: Subject, members: Sequence[Member]) -> tuple[float, float, bool]:
     """Reference value of log p(x), its error in nats, and whether the value is exact.
 
-    If the exact value is not available, log p(x) is estimated by importance sampling with the
-    member whose weights have the largest effective sample size.
+    If the exact value is not available, log p(x) is estimated by importance sampling. Of the
+    members' q(z|x) and the proposals refined from them, the one whose weights have the largest
+    effective sample size is used. The error is NaN if it is not known.
     """
     known = exact(subject)
     if known is not None:
         return *known, True
-    best = max((weighed(subject, m, REFERENCE_SAMPLES) for m in members), key=lambda w: w.ess)
-    return *best.log_px, False
+    weights = [weighed(subject, member, REFERENCE_SAMPLES) for member in members]
+    weights += [_refined(subject.on(m.choice), REFERENCE_SAMPLES) for m in members]
+    return *max(weights, key=lambda each: each.ess).log_px, False
 
 
 def reference_samples(subject: Subject) -> int | None:
@@ -123,6 +129,14 @@ def weighed(subject: Subject, member: Member, samples: int) -> Weights:
 def _weighed(subject: Subject, samples: int) -> Weights:
     x = subject.x.to(subject.model.device)
     *_, last = weight_steps(subject.model, x, samples, SEED)
+    return last
+
+
+@st.cache_resource(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
+def _refined(subject: Subject, samples: int) -> Weights:
+    x = subject.x.to(subject.model.device)
+    proposal = refine(subject.model, x, SEED)
+    *_, last = weight_steps(subject.model, x, samples, SEED, proposal)
     return last
 
 

@@ -1,5 +1,6 @@
 """The Gap tab: the two parts of the gap between log p(x) and the ELBO, for every family."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from app.views.posterior.families import Member
 from app.views.posterior.gap_words import about_gap
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import GAP_DRAWS, refit_task
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate, number
 
 
 def show(subject: Subject, members: Sequence[Member]) -> None:
@@ -47,7 +48,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
     for member, state in states:
         regret, name = state.regret, member.name
         best, best_se = float(regret.best_elbo), float(regret.best_elbo_se)
-        approximation_se = float(np.hypot(best_se, error))
+        approximation_se = float(np.hypot(best_se, 0.0 if math.isnan(error) else error))
         lost, lost_se = float(regret.amortisation), float(regret.amortisation_se)
         bar = GapBar(name, member.colour, log_px - best, approximation_se, lost, lost_se)
         bars.append(bar)
@@ -56,7 +57,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
                 name,
                 number(float(regret.elbo), float(regret.elbo_se), ""),
                 number(best, best_se, ""),
-                number(bar.approximation, approximation_se, ""),
+                estimate(bar.approximation, float(np.hypot(best_se, error)), ""),
                 number(lost, lost_se, ""),
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.figures.posterior_values import GapBar
 from vae_core.settings.choices import POSTERIORS
 from vae_core.wording.lists import listed_in_bold
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate, number
 from vae_core.wording.ties import clearly, leaders
 
 
@@ -15,18 +15,22 @@ def about_gap(bars: Sequence[GapBar], exact: bool, error: float = 0.0) -> str:
 
     Args:
         exact: True if log p(x) is exact, False if it is estimated from below.
-        error: error of log p(x) in nats, which all bars share.
+        error: error of log p(x) in nats, which all bars share; NaN if it is not known.
     """
     if not bars:
         return ""
-    parts = (_nearest(bars, exact, error), _encoder(bars), _nested(bars, error), _found(exact))
+    shared = 0.0 if math.isnan(error) else error
+    parts = (_nearest(bars, exact, error), _encoder(bars), _nested(bars, shared), _found(exact))
     return " ".join(filter(None, parts))
 
 
 def _nearest(bars: Sequence[GapBar], exact: bool, error: float) -> str:
-    lead = leaders([(-bar.approximation, _own_error(bar, error)) for bar in bars])
+    unknown = math.isnan(error)
+    shared = 0.0 if unknown else error
+    lead = leaders([(-bar.approximation, _own_error(bar, shared)) for bar in bars])
     best = bars[lead[0]]
-    left = ("at most " if exact else "") + number(best.approximation, best.approximation_se)
+    se = math.nan if unknown else best.approximation_se
+    left = ("at most " if exact else "") + estimate(best.approximation, se)
     names = listed_in_bold([bars[i].name for i in lead])
     if len(bars) == 1:
         does = f"still leaves {left}"

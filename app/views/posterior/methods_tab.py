@@ -21,7 +21,7 @@ from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import METHOD_DRAWS, method_task
 from app.views.posterior.truth_tab import ground_of, true_draws
 from vae_core.inference import methods as inference_methods
-from vae_core.inference.methods import State
+from vae_core.inference.methods import NOT_REACHED, State
 from vae_core.wording.numbers import number
 
 _AT_FIRST = (
@@ -165,7 +165,7 @@ def _card(entry: Entry, state: State | None, canvas: _Canvas) -> None:
 
 
 def _said(entry: Entry, state: State) -> str:
-    what, _ = _KINDS[entry.method.kind]
+    what, _ = _KINDS["estimate" if NOT_REACHED in state.diagnostics else entry.method.kind]
     first = what if state.value is None else f"**{number(state.value, state.error)}**, {what}"
     told = notes.diagnostics(state.diagnostics)
     under_way = "" if state.share == 1 else f", {state.share:.0%} done"

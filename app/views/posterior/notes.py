@@ -6,7 +6,8 @@ from typing import Literal
 
 from app.parts import widgets
 from app.views.posterior.subject import SEED, Subject
-from vae_core.inference.pareto import TRUSTED_PARETO_K, trustworthy
+from vae_core.inference.methods import NOT_REACHED
+from vae_core.inference.pareto import largest_trusted_k, trustworthy
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import typeset
 
@@ -19,6 +20,7 @@ _DIAGNOSTICS = {
     "step size": "step size {:.3f}",
     "acceptance": "acceptance {:.0%}",
     "R̂": "R̂ {:.3f}",
+    NOT_REACHED: "not exact: the quadrature did not reach its tolerance",
     "KL to a Gaussian": "KL to a Gaussian {:.2f} nats",
     "accuracy of T": "discriminator right {:.0%}",
 }
@@ -60,8 +62,8 @@ def about_weights(name: str, samples: int, ess: float, pareto_k: float, largest:
             "too few draws": "too few draws to judge the tail.",
             "trust": "a light tail, so log p̂(x) and its error can be trusted.",
             "good enough": "a heavier tail, but still good enough. More draws help only slowly.",
-            "do not trust": _HEAVY if pareto_k > TRUSTED_PARETO_K else _FEW,
-        }[verdict(ess, pareto_k)]
+            "do not trust": _HEAVY if pareto_k > largest_trusted_k(samples) else _FEW,
+        }[verdict(samples, ess, pareto_k)]
     )
 
 
@@ -75,11 +77,11 @@ _FEW = (
 )
 
 
-def verdict(ess: float, pareto_k: float) -> Verdict:
-    """Verdict on log p̂(x), by the effective sample size and the tail of the weights."""
+def verdict(samples: int, ess: float, pareto_k: float) -> Verdict:
+    """Verdict on log p̂(x) from K draws, by the effective sample size and the weights' tail."""
     if math.isnan(pareto_k):
         return "too few draws"
-    if not trustworthy(pareto_k, ess):
+    if not trustworthy(pareto_k, ess, samples):
         return "do not trust"
     return "trust" if pareto_k <= _LIGHT else "good enough"
 

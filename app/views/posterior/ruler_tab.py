@@ -15,7 +15,7 @@ from app.views.posterior.ruler_words import about_ruler
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import CHAINS, QUICK, AnyTask, anneal_task, weights_task
 from vae_core.inference.weights import Weights
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate
 
 SAMPLES = (100, 1000, 10_000, 100_000)
 TEMPERATURES = (100, QUICK, 500, 1000, 2000)
@@ -109,7 +109,7 @@ def _drawn(
             ),
             "posterior-ruler",
             "On one axis of nats: "
-            + "; ".join(f"{m.name} {number(m.value, m.error)}" for m in marks),
+            + "; ".join(f"{m.name} {estimate(m.value, m.error)}" for m in marks),
             {
                 "what": [m.name for m in marks],
                 "nats": [m.value for m in marks],
@@ -138,7 +138,7 @@ def _iwae(
     sandwich = None
     if len(bounds) == 2:
         low, high = bounds
-        sandwich = low.value - 2 * low.error, high.value + 2 * high.error
+        sandwich = low.value - low.reach, high.value + high.reach
     if not curves:
         return
     charts.chart(

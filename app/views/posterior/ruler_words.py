@@ -1,5 +1,6 @@
 """Sentences about the bounds and estimates of log p(x). They claim no more than was measured."""
 
+import math
 from collections.abc import Sequence
 
 from app.figures.posterior_values import Mark
@@ -51,12 +52,16 @@ def about_elbos(elbos: Sequence[tuple[str, float, float]], log_px: float | None)
 
 
 def _doubts(weighed: Sequence[tuple[Member, Weights]]) -> str:
-    names = [m.name for m, w in weighed if notes.verdict(w.ess, w.pareto_k) == "do not trust"]
+    names = [
+        m.name
+        for m, w in weighed
+        if notes.verdict(len(w.log_w), w.ess, w.pareto_k) == "do not trust"
+    ]
     if not names:
         return ""
     return (
         f"Do not trust the importance sampling of {', '.join(names)}: a few draws carry, or may "
-        "carry, most of the weight (see Weights), so the reported error is too small."
+        "carry, most of the weight (see Weights), so its error is not known."
     )
 
 
@@ -68,6 +73,11 @@ def about_sandwich(lower: Mark, upper: Mark) -> str:
             f"The two bounds of annealing cross by {number(-width)}, more than their errors "
             "explain. The errors are too small because a few chains carry the weight. Use more "
             "temperatures before you trust either bound."
+        )
+    if math.isnan(lower.error + upper.error):
+        return (
+            f"The two bounds of annealing are {number(width)} apart, but their errors are not "
+            "known, because a single chain carries most of the weight. Use more temperatures."
         )
     if width <= 0:
         return (

@@ -19,7 +19,7 @@ from vae_core.analysis.latent import Plane, ellipse
 from vae_core.inference.methods import HMC_CHAINS, HMC_WARMUP, State
 from vae_core.inference.quadrature import PosteriorGrid
 from vae_core.model.posteriors import Posterior
-from vae_core.wording.numbers import number
+from vae_core.wording.numbers import estimate, number
 
 HEIGHT = 560
 _HELD = " and ".join(f"{mass:.0%}" for mass in MASSES)
@@ -160,11 +160,11 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     rows = []
     for member in members:
         elbo, se = data.weighed(subject, member, data.ELBO_SAMPLES).elbo
-        distance = number(log_px - elbo, float(np.hypot(se, error)), "")
+        distance = estimate(log_px - elbo, float(np.hypot(se, error)), "")
         rows.append((member.name, number(elbo, se, ""), distance))
     hat = "log p(x)" if exact else "log p̂(x)"
     how = "exact" if exact else f"estimated by importance sampling, K = {data.REFERENCE_SAMPLES:,}"
-    rows.append((hat, number(log_px, None if exact else error, ""), ""))
+    rows.append((hat, number(log_px, unit="") if exact else estimate(log_px, error, ""), ""))
     colours = [*(m.colour for m in members), ""]
     st.html(notes.table(("nats", "ELBO", "KL(q ‖ p)" + ", at least" * (not exact)), rows, colours))
     least = (
@@ -212,7 +212,8 @@ def _about_chains(state: State | None) -> str:
 def _accuracy(subject: Subject) -> str:
     grid = data.truth(subject)
     if grid is not None:
-        return f"quadrature error {notes.at_most(grid.error)}"
+        doubt = "" if grid.reached else ", too large for log p(x) to count as exact"
+        return f"quadrature error {notes.at_most(grid.error)}{doubt}"
     return (
         f"HMC: {HMC_CHAINS} chains, each {HMC_WARMUP} steps of warm-up and "
         f"{METHOD_DRAWS // HMC_CHAINS} draws"

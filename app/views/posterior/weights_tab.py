@@ -13,8 +13,9 @@ from app.views.posterior.families import Member
 from app.views.posterior.ruler_tab import pick_samples
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import weights_task
+from vae_core.inference.pareto import largest_trusted_k
 from vae_core.inference.weights import Weights
-from vae_core.wording.numbers import number, typeset
+from vae_core.wording.numbers import estimate, typeset
 
 Weighed = Sequence[tuple[Member, Weights]]
 _FEW = 3
@@ -64,11 +65,11 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
     rows = [
         (
             m.name,
-            number(*w.log_px, ""),
+            estimate(*w.log_px, ""),
             f"{w.ess:,.0f} of {len(w.log_w):,}",
             typeset(w.pareto_k, ".2f"),
             f"{w.normalised[0]:.2%}",
-            notes.verdict(w.ess, w.pareto_k),
+            notes.verdict(len(w.log_w), w.ess, w.pareto_k),
         )
         for m, w in weighed
     ]
@@ -77,8 +78,9 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
     left.html(notes.table(head, rows, [m.colour for m, _ in weighed]))
     left.caption(
         "ESS (effective sample size): the number of draws of the true posterior that would be as "
-        "good. k̂: the Pareto shape of the tail of the weights. If k̂ is above 0.7 or ESS is below "
-        "30, do not trust log p̂(x) or its error."
+        "good. k̂: the Pareto shape of the tail of the weights. If k̂ is above "
+        f"min(1 − 1/log₁₀ K, 0.7), here {largest_trusted_k(samples):.2f}, or ESS is below 30, do "
+        "not trust log p̂(x); its error is not known."
     )
     for member, w in _to_describe(weighed):
         right.markdown(

@@ -13,7 +13,7 @@ from vae_core.cli.rows import COLUMNS, as_row
 from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
 from vae_core.scoring.files import FileScore
-from vae_core.settings.choices import Binarisation
+from vae_core.settings.choices import Binarisation, pixels_as
 from vae_core.settings.options import ScoreOptions
 from vae_core.wording.command import command
 
@@ -25,7 +25,10 @@ def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
     """
     rows = [as_row(FileScore(given.label, report=s.report)) for given, s in job.ranked()]
     rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
+    likelihood = job.scorer.model.config.likelihood
+    pixels = pixels_as(job.scorer.binarisation, likelihood)
     how = {"importance_samples": job.scorer.importance_samples, **protocol}
+    how |= {"likelihood": likelihood, "pixels": pixels}
     names = ("file", "ok", "error", *COLUMNS, *how)
     return {name: [as_cell((row | how).get(name)) for row in rows] for name in names}
 

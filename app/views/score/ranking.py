@@ -15,6 +15,7 @@ from app.services.models import Choice
 from app.views.score import export
 from app.views.score.inputs import Given
 from app.views.score.job import Job, Scored
+from vae_core.wording.numbers import error_or_not_known
 
 _MOST_WHILE_WORKING = 200  # rows
 _MOST_PICTURES = 1000  # thumbnails in a table; more would take seconds to send
@@ -93,14 +94,14 @@ _COLUMNS = {
     "log p̂(x)": st.column_config.NumberColumn(
         format="%.1f", width=64, help="Estimated log-likelihood in nats; higher is more probable."
     ),
-    "±": st.column_config.NumberColumn(
-        format="%.2f", width=40, help="Its standard error, in nats."
+    "±": st.column_config.TextColumn(
+        width=70, help="Its standard error, in nats. It is not known if log p̂(x) is not trusted."
     ),
     "k̂": st.column_config.NumberColumn(
         format="%.2f",
         width=50,
-        help="Tail of the importance weights. Above 0.7, or with an ESS below 30, do not trust "
-        "log p̂(x).",
+        help="Tail of the importance weights. Above min(1 − 1/log₁₀ K, 0.7), or with an ESS below "
+        "30, do not trust log p̂(x).",
     ),
     "Percentile": st.column_config.NumberColumn(
         format="%.1f", width=70, help="Percentage of held-out images with a lower score."
@@ -123,7 +124,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
         table["Verdict"] = [scored.report.verdict or "" for _, scored in ranked]
     table |= {
         "log p̂(x)": [score.log_px for score in scores],
-        "±": [score.se for score in scores],
+        "±": [error_or_not_known(score.se) for score in scores],
     }
     if is_placed:
         table["Percentile"] = [score.percentile for score in scores]

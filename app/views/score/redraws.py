@@ -9,7 +9,7 @@ from app.services.work import Bench, Task
 from app.views.score.inputs import Given
 from app.views.score.job import Job
 from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
-from vae_core.wording.numbers import typeset
+from vae_core.wording.numbers import error_or_not_known, typeset
 
 _K = 200  # used without a calibration
 
@@ -65,7 +65,7 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
         table["Verdict"] = [each.verdict for each in found.reports]
     table |= {
         "log p̂(x)": [score.log_px for score in scores],
-        "±": [score.se for score in scores],
+        "±": [error_or_not_known(score.se) for score in scores],
     }
     if found.percentiles:
         table["Percentile"] = list(found.percentiles)
@@ -99,8 +99,8 @@ _COLUMNS = {
     "log p̂(x)": st.column_config.NumberColumn(
         format="%.1f", width=80, help="Estimated log-likelihood of this draw, in nats."
     ),
-    "±": st.column_config.NumberColumn(
-        format="%.2f", width=60, help="Standard error from importance sampling, in nats."
+    "±": st.column_config.TextColumn(
+        width=70, help="Standard error from importance sampling, in nats, if it is known."
     ),
     "Percentile": st.column_config.NumberColumn(
         format="%.1f", width=90, help="Percentage of held-out images with a lower score."

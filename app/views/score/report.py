@@ -14,14 +14,14 @@ from app.views.score.inputs import Given
 from app.views.score.job import SEED, Job, Scored
 from vae_core.analysis.classification import ClassProbabilities
 from vae_core.analysis.neighbours import Neighbours
-from vae_core.inference.pareto import TRUSTED_ESS, TRUSTED_PARETO_K
+from vae_core.inference.pareto import TRUSTED_ESS, largest_trusted_k
 from vae_core.scoring.context import CLASS_SAMPLES
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement, Verdict
-from vae_core.settings.choices import pixels_as
+from vae_core.settings.choices import DENSITY, pixels_as
 from vae_core.settings.data_sets import find_dataset
-from vae_core.wording.numbers import number, typeset
+from vae_core.wording.numbers import estimate, number, typeset
 from vae_core.wording.verdict import report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
@@ -48,9 +48,9 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     score = scored.score
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{short(given.label)}: log p̂(x) = {number(score.log_px, score.se)}** "
+        f"**{short(given.label)}: log p̂(x) = {estimate(score.log_px, score.se)}** "
         + _trust_badge(score.trusted, pixels)
-        + f"  \n{typeset(score.bits_per_dim, '.3f')} bits/dim. "
+        + f"  \n{_bits(score.bits_per_dim)} "
         + _trust_sentence(scored)
     )
     st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
@@ -63,6 +63,10 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
         f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
     )
+
+
+def _bits(bits: float) -> str:
+    return f"This is {DENSITY}." if math.isnan(bits) else f"{typeset(bits, '.3f')} bits/dim."
 
 
 def _trust_badge(trusted: bool, pixels: str) -> str:
@@ -81,14 +85,17 @@ def _trust_sentence(scored: Scored) -> str:
     used = f"ESS {score.ess:,.0f} of {score.importance_samples:,}"
     if np.isneginf(score.pareto_k):
         return f"All importance weights are equal, so the estimate is exact ({used})."
+    if np.isnan(score.pareto_k):
+        return f"No k̂, {used}: too few samples to judge. Choose a larger K."
     k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
+    limit = largest_trusted_k(score.importance_samples)
     if score.trusted:
-        return f"{k} ≤ {TRUSTED_PARETO_K}, {used}: enough samples share the weight."
-    if score.pareto_k <= TRUSTED_PARETO_K:
-        return f"{k}, {used}: fewer than {TRUSTED_ESS} samples share the weight. Choose a larger K."
-    heavy = f" > {TRUSTED_PARETO_K}" if score.pareto_k > TRUSTED_PARETO_K else ""
+        return f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight."
+    if score.pareto_k <= limit:
+        few = f"fewer than {TRUSTED_ESS:.0f} samples share the weight"
+        return f"{k}, {used}: {few}. Choose a larger K."
     return (
-        f"{k}{heavy}, {used}: the estimate depends on a few samples. The "
+        f"{k} > {limit:.2f}, {used}: the estimate depends on a few samples. The "
         "true value is probably higher. A larger K helps."
     )
 

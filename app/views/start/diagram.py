@@ -16,7 +16,7 @@ from app.shell.streamlit_internals import DeltaGenerator
 from app.views.start.samples import MAX_SAMPLES, SAMPLES
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
-from vae_core.wording.numbers import number, typeset
+from vae_core.wording.numbers import ERROR_NOT_KNOWN, number, typeset
 
 if TYPE_CHECKING:
     from app.views.start.numbers import Reference, Walk
@@ -331,7 +331,9 @@ def readouts(now: "Walk", about: "Reference") -> None:
     lines = ["| | |", "|:--|--:|"]
     for quantity, symbol, value in rows:
         label = rf"\textcolor{{{quantity.colour}}}{{{symbol}}}" if quantity else symbol
-        lines.append(f"| ${label}$ | {number(value.mean, value.se)} |")
+        unknown = value is about.log_px and not about.trusted
+        shown = f"{number(value.mean, value.se)}{f' ({ERROR_NOT_KNOWN})' * unknown}"
+        lines.append(f"| ${label}$ | {shown} |")
     st.markdown("\n".join(lines), help=_READING + (_KL_EXACT if exact else _KL_SAMPLED))
 
 

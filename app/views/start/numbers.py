@@ -80,7 +80,7 @@ class Reference:
         scale: L of the Gaussian base, z_0 = μ + Lε, lower triangular, (d, d).
         z_mean, z_sd: mean and standard deviation of each z_i under q(z|x), (d,).
         kl: KL(q(z|x) ‖ p(z)) if it has a closed form, with an error of 0; else None.
-        log_px: log p̂(x) with K importance samples, and its standard error.
+        log_px: log p̂(x) with K importance samples, and its standard error; NaN if not known.
         importance_samples: K.
         ess, pareto_k: effective sample size and tail shape of the importance weights.
         log_w_range: interval with nearly all log w of single draws, and log p̂(x).
@@ -116,7 +116,7 @@ class Reference:
     @property
     def trusted(self) -> bool:
         """Whether log p̂(x) can be trusted, by the tail of the weights and their ESS."""
-        return trustworthy(self.pareto_k, self.ess)
+        return trustworthy(self.pareto_k, self.ess, self.importance_samples)
 
     def gap(self, elbo: Estimate) -> Estimate:
         """log p̂(x) − ELBO, which estimates KL(q(z|x) ‖ p(z|x))."""
@@ -214,8 +214,8 @@ def _probe(d: int) -> Floats:
 def _range(terms: ElboTerms, log_px: Estimate) -> tuple[float, float]:
     log_w = _rows(terms.joint_form)
     low, high = np.quantile(log_w, (0.02, 0.98))
-    low = min(low, log_px.mean - 4 * log_px.se)
-    high = max(high, log_px.mean + 4 * log_px.se)
+    reach = 4 * log_px.se if np.isfinite(log_px.se) else 0.0
+    low, high = min(low, log_px.mean - reach), max(high, log_px.mean + reach)
     pad = 0.06 * (high - low) + 1e-3
     return float(low - pad), float(high + pad)
 

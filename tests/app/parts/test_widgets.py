@@ -79,7 +79,10 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 def test_a_protocol_names_all_that_decides_a_figure() -> None:
     first, second = (c.value for c in drawn().caption)
-    assert first == "1,000 images of MNIST 28×28, test · dynamic binarisation · K = 5,000 · seed 0"
+    assert first == (
+        "first 1,000 of 10,000 images of MNIST 28×28, test · dynamic binarisation · K = 5,000 · "
+        "seed 0"
+    )
     assert second == "the model itself, draws · grey values · L = 8"
 
 

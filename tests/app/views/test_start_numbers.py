@@ -124,8 +124,10 @@ def test_only_gaussians_have_a_closed_form_kl_and_both_forms_agree(x: Tensor) ->
 def test_the_elbo_is_below_log_px(family: PosteriorName, x: Tensor) -> None:
     about, now = reference(make_model(family, 2), x), walk(make_model(family, 2), x, 2, MAX_SAMPLES)
     gap = about.gap(now.joint_form)
-    assert gap.mean > -3 * gap.se
-    assert gap.se == pytest.approx((about.log_px.se**2 + now.joint_form.se**2) ** 0.5)
+    assert np.isnan(about.log_px.se) == (not about.trusted)
+    assert gap.mean > (-0.2 if np.isnan(gap.se) else -3 * gap.se)
+    expected = (about.log_px.se**2 + now.joint_form.se**2) ** 0.5
+    assert gap.se == pytest.approx(expected, nan_ok=True)
     low, high = about.log_w_range
     assert low < about.log_px.mean < high
     assert np.mean((now.log_w >= low) & (now.log_w <= high)) > 0.9

@@ -57,7 +57,7 @@ def test_the_whole_program_prints_one_json_object(run):
     assert set(figures) == {
         "dataset", "split", "binarisation", "images", "importance_samples", "seed", "elbo",
         "elbo_se", "expected_log_likelihood", "kl", "log_px", "log_px_se", "bits_per_dim", "ess",
-        "share_pareto_k_above_0_7", "proposal",
+        "share_pareto_k_above_0_7", "proposal", "likelihood", "pixels",
     }  # fmt: skip
     assert figures["images"] == 20
     assert figures["importance_samples"] == 50
@@ -472,3 +472,59 @@ def test_a_preset_is_a_start_that_other_options_change(tmp_path, capsys):
     )
     assert main(["train", "--preset", "quick", "--resume", "--run", folder]) == 2
     assert "--preset is not allowed" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def grey_run(tmp_path_factory) -> Path:
+    """A run whose p(x) is a density of grey values."""
+    folder = tmp_path_factory.mktemp("cli") / "grey"
+    grey = ["--likelihood", "continuous-bernoulli", "--binarisation", "none", "--epochs", "1"]
+    assert main([*TRAIN, *grey, "--latent-size", "2", "--run", str(folder)]) == 0
+    return folder
+
+
+def test_a_density_of_grey_values_is_named_and_has_no_bits(grey_run, pictures, capsys, tmp_path):
+    one = str(pictures / "0.png")
+    score = ["score", str(grey_run), one, "--importance-samples", "50"]
+    assert main([*score, "--json"]) == 0
+    found = output(capsys)
+    named = {"likelihood": "continuous-bernoulli", "binarisation": "none",
+             "pixels": "grey values, continuous-bernoulli density"}  # fmt: skip
+    assert named.items() <= found.items()
+    assert found["images"][0]["bits_per_dim"] is None
+    assert main([*score, "--csv", str(tmp_path / "table.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "a density of grey values: compare it within this model only" in printed
+    assert "; grey values, continuous-bernoulli density." in printed
+    assert "bits/dim" not in printed
+    with (tmp_path / "table.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert named.items() <= row.items()
+    assert row["bits_per_dim"] == ""
+    few = ["--limit", "5", "--importance-samples", "50"]
+    assert main(["evaluate", str(grey_run), *few, "--json"]) == 0
+    figures = output(capsys)
+    assert named.items() <= figures.items()
+    assert figures["bits_per_dim"] is None
+    assert main(["evaluate", str(grey_run), *few]) == 0
+    assert "log p(x) is a density of grey values" in capsys.readouterr().out
+
+
+def test_an_error_that_is_not_known_is_null_empty_and_said(run, pictures, capsys, tmp_path):
+    """With K = 10 no k̂ exists, so the estimate cannot be trusted."""
+    score = ["score", str(run), str(pictures / "0.png"), "--importance-samples", "10"]
+    assert main([*score, "--json"]) == 0
+    (row,) = output(capsys)["images"]
+    assert (row["se"], row["trusted"]) == (None, False)
+    assert main([*score, "--csv", str(tmp_path / "table.csv")]) == 0
+    assert "nats (error not known) (do not trust this number" in capsys.readouterr().out
+    with (tmp_path / "table.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["se"] == ""
+
+
+def test_grey_values_under_a_bernoulli_are_named(run, pictures, capsys):
+    score = ["score", str(run), str(pictures / "0.png"), "--importance-samples", "50"]
+    assert main([*score, "--binarisation", "none"]) == 0
+    assert "bits/dim; grey values, not a likelihood." in capsys.readouterr().out
+    assert main([*score, "--binarisation", "none", "--json"]) == 0
+    assert output(capsys)["pixels"] == "grey values, not a likelihood"

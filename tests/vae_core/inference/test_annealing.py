@@ -89,7 +89,9 @@ def test_bounds_and_importance_sampling_bracket_the_exact_value():
         assert -4 * gap.std() / math.sqrt(len(gap)) < gap.mean() < 0.25
     assert ((sandwich.lower.log_px - exact).abs() < 4 * sandwich.lower.se + 0.02).all()
     importance = log_density(model, x, 20_000)
-    assert ((importance.log_px - exact).abs() < 4 * importance.se + 0.01).all()
+    known = importance.trusted
+    assert known.any()
+    assert ((importance.log_px - exact).abs() < 4 * importance.se + 0.01)[known].all()
     assert (importance.elbo < exact).all()
 
 
@@ -119,11 +121,19 @@ def test_more_temperatures_narrow_the_sandwich():
 def test_error_and_effective_size_follow_from_the_weights():
     truth = linear_gaussian(3, 9)
     model, (x, _) = linear_vae(truth), simulated(truth, 2)
-    *_, running = ais_steps(model, x, Annealing(chains=5, temperatures=4, leapfrog_steps=2))
+    *_, running = ais_steps(model, x, Annealing(chains=5, temperatures=60, leapfrog_steps=2))
     weights = running.log_w.exp() / running.log_w.exp().sum(0)
     estimate = running.estimate()
     torch.testing.assert_close(estimate.ess, 1 / weights.square().sum(0))
     torch.testing.assert_close(estimate.se, (weights.square().sum(0) - 0.2).sqrt())
+
+
+def test_where_one_chain_carries_the_weight_the_error_is_not_known():
+    truth = linear_gaussian(3, 9)
+    model, (x, _) = linear_vae(truth), simulated(truth, 2)
+    estimate = ais(model, x, Annealing(chains=5, temperatures=4, leapfrog_steps=2))
+    assert (estimate.ess < 2).all()
+    assert estimate.se.isnan().all()
 
 
 def test_it_can_be_watched_and_left_at_any_time():

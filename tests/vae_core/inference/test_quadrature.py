@@ -1,5 +1,6 @@
 """Quadrature against closed forms, and against a plain grid written from the definitions."""
 
+import copy
 import math
 
 import pytest
@@ -11,7 +12,9 @@ from vae_core.basics.paths import pretrained_folder
 from vae_core.inference.annealing import Annealing, ais
 from vae_core.inference.quadrature import posterior_grid, quadrature
 from vae_core.model.linear_gaussian import LinearGaussian
+from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
+from vae_core.settings.config import ModelConfig
 
 
 @pytest.mark.slow
@@ -151,3 +154,75 @@ def test_a_posterior_with_no_width_to_speak_of_is_still_integrated():
     exact = quadrature(linear_vae(truth), x)
     assert exact.reached.all()
     assert ((exact.log_px - truth.log_px(x)).abs() < 1e-3).all()
+
+
+def stiff_model(d: int, seed: int, factor: float) -> tuple[VAE, torch.Tensor]:
+    """An untrained decoder whose weights are ``factor`` times larger, and two images of it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config = ModelConfig(
+            posterior="mean-field",
+            latent_size=d,
+            hidden_size=16,
+            hidden_layers=1,
+            image_shape=(1, 4, 4),
+        )
+        model = VAE(config).eval().requires_grad_(False)
+        for parameter in model.decoder.parameters():
+            parameter.mul_(factor)
+        x = torch.bernoulli(torch.sigmoid(model.decode(torch.randn(2, d))))
+    return model, x.view(2, 1, 4, 4)
+
+
+def on_plain_grid(model: VAE, x: torch.Tensor, lines: int) -> torch.Tensor:
+    """log p(x) in float64 from equal weights on a grid over [−7, 7]^d."""
+    model, x, d = copy.deepcopy(model).double(), x.double(), model.config.latent_size
+    axis = torch.linspace(-7, 7, lines, dtype=torch.float64)
+    parts = (
+        part[:, None] if d == 1 else torch.cartesian_prod(part, axis)
+        for part in axis.split(100_000 if d == 1 else 50)
+    )
+    sums = [model.log_joint(x, z[:, None]).logsumexp(0) for z in parts]
+    return torch.stack(sums).logsumexp(0) + d * math.log(14 / (lines - 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("d", "factors", "lines"), [(1, (6, 12, 20, 30), 50_001),
+                                                     (2, (3, 6, 10, 15), 501)])  # fmt: skip
+def test_the_error_it_claims_covers_stiff_decoders(d, factors, lines):
+    """Twenty models each, with two images; their modes are narrower than the first grid."""
+    for seed in range(20):
+        model, x = stiff_model(d, seed, factors[seed % 4])
+        exact = quadrature(model, x)
+        fine, coarse = (on_plain_grid(model, x, n) for n in (lines, (lines + 1) // 2))
+        away = (exact.log_px - fine).abs()
+        assert (away <= exact.error + (fine - coarse).abs()).all(), (seed, away, exact.error)
+        assert torch.equal(exact.reached, exact.error <= 1e-3)
+        assert exact.reached.all()
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_sharp_mode_between_the_points_of_the_first_grid_is_found(d):
+    """σ = 0.002 and a mean that lies midway between grid lines."""
+    truth = LinearGaussian(
+        torch.eye(d, dtype=torch.float64), torch.zeros(d, dtype=torch.float64), 2e-3
+    )
+    x = torch.full((1, 1, 1, d), 0.354, dtype=torch.float64)
+    exact = quadrature(linear_vae(truth), x)
+    assert exact.reached.all()
+    assert ((exact.log_px - truth.log_px(x)).abs() <= exact.error).all()
+
+
+def test_it_computes_in_float64_whatever_the_model_computes_in():
+    model, x = stiff_model(1, 3, 30)
+    double = quadrature(copy.deepcopy(model).double(), x.double())
+    assert next(model.parameters()).dtype == torch.float32
+    torch.testing.assert_close(quadrature(model, x).log_px, double.log_px, rtol=0, atol=1e-3)
+    assert (double.error > 0).all()
+
+
+def test_a_picture_says_whether_its_log_px_is_exact():
+    truth = linear_gaussian(1, 6)
+    model, (x, _) = linear_vae(truth), simulated(truth, 1)
+    assert posterior_grid(model, x).reached
+    assert not posterior_grid(model, x, tolerance=1e-17).reached

@@ -145,3 +145,14 @@ def test_pixels_that_are_surely_off_cost_no_accuracy(generator):
     logits = torch.where(x.bool(), 6.0, -400.0) + 6 * torch.randn(50, 4, 784, generator=generator)
     exact = Bernoulli()(x.double(), logits.double())
     assert (Bernoulli()(x, logits) - exact).abs().max() < 2e-4
+
+
+def test_the_bernoulli_does_not_cancel_at_large_logits():
+    """Logits near 10,000 in float32: the sum is that of float64, as pixel by pixel."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 1e4 * (1 + torch.rand(50, 1, 784, generator=generator))
+    x = (torch.rand(1, 784, generator=generator) < 0.9999).float()
+    x[0, 0] = 1
+    logits[..., 0] = 2.0
+    exact = Bernoulli().by_pixel(x.double(), logits.double()).sum(-1)
+    torch.testing.assert_close(Bernoulli()(x, logits).double(), exact, rtol=2e-7, atol=1e-4)

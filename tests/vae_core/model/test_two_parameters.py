@@ -84,8 +84,9 @@ def test_scores_agree_with_quadrature(model: VAE, generator):
     exact = quadrature(model, x)
     assert exact.reached.all()
     for estimate in (log_density(model, x, 3000), refined_log_density(model, x, 300)):
-        away = (estimate.log_px - exact.log_px).abs()
-        assert (away < 4.5 * estimate.se + 2e-3).all()
+        away, known = (estimate.log_px - exact.log_px).abs(), estimate.trusted
+        assert known.any()
+        assert (away < 4.5 * estimate.se + 2e-3)[known].all()
     terms = pixel_terms(model, x[:1], 8)
     assert terms.log_likelihood.shape == terms.reconstruction.shape == (2, 4, 5)
 

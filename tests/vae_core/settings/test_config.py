@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import re
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from vae_core.settings.choices import pixels_as
@@ -90,3 +92,21 @@ def test_a_protocol_says_how_pixels_entered():
     assert "gaussian" in density.name
     with pytest.raises(ConfigError, match="binarisation to none"):
         pixels_as("threshold", "continuous-bernoulli")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    numbers: dict[str, Any] = {"latent_size": np.int64(4), "classes": np.int32(3)}
+    model = ModelConfig(image_shape=cast(Any, np.array([1, 8, 8])), **numbers)
+    assert (model.latent_size, model.image_shape, model.classes) == (4, (1, 8, 8), 3)
+    assert all(type(each) is int for each in (model.latent_size, *model.image_shape))
+    train = TrainConfig(learning_rate=np.float32(0.5), epochs=np.int16(3))  # type: ignore[arg-type]
+    assert (train.learning_rate, train.epochs) == (0.5, 3)
+    assert ModelConfig.from_dict(model.to_dict()) == model
+    with pytest.raises(ConfigError, match="whole number"):
+        ModelConfig(latent_size=np.float32(2.5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [28, (28, 28), "abc", None, (1, 0, 3)])
+def test_an_image_shape_that_is_none_is_refused_in_a_sentence(shape: Any) -> None:
+    with pytest.raises(ConfigError, match=r"must be \(channels, height, width\)"):
+        ModelConfig(image_shape=shape)

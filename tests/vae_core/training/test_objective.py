@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from vae_core.basics.errors import UserError
 from vae_core.inference.elbo import elbo_terms
 from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
@@ -285,3 +286,11 @@ def test_a_kl_within_the_free_bits_costs_nothing(gradient, images):
 def test_an_estimator_that_cannot_be_used_is_refused(gradient: GradientName, samples, inside, says):
     with pytest.raises(ConfigError, match=says):
         TrainConfig(gradient=gradient, samples=samples, iwae_samples=inside)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_beyond_the_classes_is_refused_in_a_sentence(label):
+    config = ModelConfig(class_head="linear", classes=3, image_shape=(1, 2, 2))
+    labels = torch.tensor([0, label])
+    with pytest.raises(UserError, match=f"classes 0 to 2, but an image has the label {label}"):
+        training_loss(VAE(config), torch.zeros(2, 1, 2, 2), TrainConfig(), 1.0, labels=labels)

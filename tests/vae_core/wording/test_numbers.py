@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vae_core.wording.numbers import number, typeset
+from vae_core.wording.numbers import error_or_not_known, estimate, number, typeset
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,9 @@ def test_a_number_has_as_many_digits_as_its_error_warrants(
 def test_a_number_may_have_another_unit_or_none() -> None:
     assert number(1.25, 0.1, "bits/dim") == "1.2 ± 0.1 bits/dim"
     assert number(1.25, unit="") == "1.250"
+
+
+def test_an_estimate_says_that_its_error_is_not_known() -> None:
+    assert estimate(-87.31, 0.12) == "−87.3 ± 0.1 nats"
+    assert estimate(-87.31, math.nan) == "−87.31 nats (error not known)"
+    assert [error_or_not_known(se) for se in (0.123, math.nan)] == ["0.12", "not known"]

@@ -5,6 +5,7 @@ pixel has one parameter; they are (n, B, D, P) for P parameters. To add a likeli
 in a file here and name it in :data:`vae_core.settings.choices.LIKELIHOODS`.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -17,9 +18,11 @@ class Likelihood(nn.Module, ABC):
 
     Attributes:
         parameters_per_pixel: P, the number of decoder outputs for each pixel.
+        support: smallest and largest value that a pixel can have.
     """
 
     parameters_per_pixel: ClassVar[int] = 1
+    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     @abstractmethod
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:

@@ -20,17 +20,18 @@ _MOST_FACTORS = 120  # factors of at least ½ each: the product stays above 2⁻
 class BernoulliLogProb(torch.autograd.Function):
     """Σ_i x_i l_i − log(1 + e^{l_i}) for images x (B, D) and logits l (n, B, D): (n, B), in nats.
 
-    Computed as Σ_i x_i l_i − max(l_i, 0) + log σ(|l_i|). Because σ(|l|) lies in [½, 1), one
-    logarithm is taken of a product of many factors. For a pixel that is surely off (l far below 0)
-    every term vanishes, so the large logits of a long training need not cancel.
+    Computed as Σ_i x_i min(l_i, 0) − (1 − x_i) max(l_i, 0) + log σ(|l_i|). No term is positive, so
+    the large logits of a long training need not cancel. Because σ(|l|) lies in [½, 1), one
+    logarithm is taken of a product of many factors.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
         ctx.save_for_backward(x, logits)
-        log_prob = times(x[:, None], logits)[..., 0]
         size = logits.clamp_min(0)
-        log_prob.sub_(size.sum(-1))
+        log_prob = times((x - 1)[:, None], size)[..., 0]
+        torch.sub(logits, size, out=size)  # min(l, 0)
+        log_prob.add_(times(x[:, None], size)[..., 0])
         torch.abs(logits, out=size).clamp_max_(_CERTAIN).sigmoid_()
         factors = size.unflatten(-1, (-1, _group_size(size.shape[-1])))
         return log_prob.add_(factors.prod(-1).log_().sum(-1))
@@ -53,6 +54,8 @@ class Bernoulli(Likelihood):
 
     For grey values this is the cross-entropy, which is not a likelihood of binary data.
     """
+
+    support = (0.0, 1.0)
 
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
         return x * outputs + F.logsigmoid(-outputs)  # exact above 20 too, unlike softplus

@@ -16,6 +16,8 @@ class ContinuousBernoulli(Likelihood):
     expression, normalised to integrate to 1 over [0, 1].
     """
 
+    support = (0.0, 1.0)
+
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
         return (x - 0.5) * outputs - _log_sinhc(outputs / 2)
 
