@@ -57,7 +57,7 @@ def test_the_whole_program_prints_one_json_object(run):
     assert set(figures) == {
         "dataset", "split", "binarisation", "images", "importance_samples", "seed", "elbo",
         "elbo_se", "expected_log_likelihood", "kl", "log_px", "log_px_se", "bits_per_dim", "ess",
-        "share_pareto_k_above_0_7", "proposal", "likelihood", "pixels",
+        "share_pareto_k_above_0_7", "proposal", "likelihood", "pixels", "weights",
     }  # fmt: skip
     assert figures["images"] == 20
     assert figures["importance_samples"] == 50
@@ -366,6 +366,8 @@ def test_runs_lists_the_store(tmp_path, monkeypatch, capsys):
     (row,) = output(capsys)["runs"]
     assert (row["name"], row["state"]) == ("mine", "done")
     (tmp_path / "rubble").mkdir()
+    assert main(["runs"]) == 0, "a folder without any file of a run is none"
+    (tmp_path / "rubble" / "config.json").write_text("{")
     assert main(["runs"]) == 1
     assert "damaged" in capsys.readouterr().out
 
