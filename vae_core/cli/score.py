@@ -40,7 +40,8 @@ def add_score(commands: Any) -> None:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="append a row for each image to this table; repeat the command to continue it",
+        help="append a row for each image to this table; repeat the command to continue it, and "
+        "to try files again that could not be read",
     )
     parser.add_argument(
         "--pixel-maps",
@@ -82,9 +83,11 @@ def score(given: argparse.Namespace) -> int:
             raise
         kept = f"Stopped. The finished rows are in {given.csv}; repeat the command to continue."
         raise KeyboardInterrupt(kept) from None
-    if table is not None:
-        return NOT_ALL_DONE if table.failed else ALL_DONE
-    return ALL_DONE if tally.rows and not tally.failed else NOT_ALL_DONE
+    finally:
+        if table is not None:
+            table.drop_replaced()
+    some = tally.rows or table is not None
+    return ALL_DONE if some and not tally.failed else NOT_ALL_DONE
 
 
 def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
@@ -135,7 +138,8 @@ def _table(
     columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
     table = ScoreTable(given.csv, columns, details)
     if table.before:
-        say(f"{given.csv} has {table.before:,} rows already; the missing rows are added.")
+        again = " Files that could not be read are tried again." if table.failed else ""
+        say(f"{given.csv} has {table.before:,} rows already; the missing rows are added.{again}")
     return table
 
 
