@@ -550,8 +550,8 @@ def test_a_drawing_shows_something_in_the_wrong_polarity_too(
 
 
 def test_half_a_sheet_of_black_is_not_nothing() -> None:
-    image = np.full((40, 40), 255, np.uint8)
-    image[:, :15] = 0
+    image = np.full((28, 28), 255, np.uint8)
+    image[:, :10] = 0
     assert not prepare(packed(image), "a.png", MNIST_SHAPE).inkless
 
 
