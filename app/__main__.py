@@ -20,7 +20,10 @@ from starlette.routing import Route
 from app.shell import errors, imports, ports
 from app.shell.navigation import MOVED
 from app.shell.ports import free_port
-from app.shell.streamlit_internals import SettingError, settings_of_environment
+from app.shell.streamlit_internals import settings_of_environment
+from vae_core.basics.errors import UserError
+from vae_core.basics.paths import FOLDER_VARIABLES, chosen_folder, data_folder_is_missing
+from vae_core.basics.text import printable
 
 ROOT = Path(__file__).resolve().parent.parent
 _PORT, _ADDRESS, _BASE = "server.port", "server.address", "server.baseUrlPath"
@@ -38,9 +41,12 @@ LATER = 5.0  # seconds; by then the first page, which needs the same processor, 
 def main() -> None:
     """Run the app until Ctrl+C."""
     given = _arguments()
-    change_to_root()
+    try:
+        change_to_root()
+        settings = settings_for(given.port)
+    except UserError as error:
+        raise SystemExit(printable(str(error))) from error
     sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
-    settings = settings_for(given.port)
     address, base = (str(settings.get(each) or "") for each in (_ADDRESS, _BASE))
     settings[_PORT] = port = _port_near(given.port, address or "localhost")
     app = st.App(
@@ -56,12 +62,9 @@ def settings_for(port: int) -> dict[str, Any]:
     """Return what overrides .streamlit/config.toml: the port, and settings of the environment.
 
     Raises:
-        SystemExit: if a variable has a value that its setting cannot have.
+        SettingError: if a variable has a value that its setting cannot have.
     """
-    try:
-        return settings_of_environment() | {_PORT: port}
-    except SettingError as error:
-        raise SystemExit(str(error)) from error
+    return settings_of_environment() | {_PORT: port}
 
 
 def _port_near(wanted: int, address: str) -> int:
@@ -119,9 +122,12 @@ def change_to_root() -> None:
 
     Relative folders in the environment are made absolute first, so they stay the same folders.
     """
-    for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
-        if os.environ.get(name):
-            os.environ[name] = str(Path(os.environ[name]).resolve())
+    for name in FOLDER_VARIABLES:
+        if folder := chosen_folder(name):
+            os.environ[name] = str(folder.resolve())
+    if data_folder_is_missing():
+        said = printable(os.environ["VAE_DATA_DIR"])
+        print(f"VAE_DATA_DIR is {said}, which is not a folder.", file=sys.stderr, flush=True)
     os.chdir(ROOT)
 
 

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.calibrate import current_calibration
@@ -12,6 +11,7 @@ from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
+    a_path,
     add_run,
     binarisation_of,
     open_model,
@@ -33,12 +33,12 @@ def add_score(commands: Any) -> None:
     parser = commands.add_parser("score", help="log p(x) of your own images, and a verdict")
     add_run(parser)
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
+        "images", type=a_path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
     )
     add_settings(parser, ScoreOptions)
     parser.add_argument(
         "--csv",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="append a row for each image to this table; repeat the command to continue it, and "
         "to try files again that could not be read",

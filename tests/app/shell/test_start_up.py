@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app import __main__ as start
+from vae_core.basics.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,6 +42,16 @@ def test_folders_given_relative_to_where_it_was_started_stay_what_they_are(
     assert "VAE_DATA_DIR" not in os.environ
 
 
+def test_a_data_folder_that_does_not_exist_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VAE_DATA_DIR", "~/nowhere")
+    start.change_to_root()
+    assert f"VAE_DATA_DIR is {tmp_path / 'nowhere'}, which is not" in capsys.readouterr().err
+
+
 def test_the_environment_opens_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STREAMLIT_SERVER_ADDRESS", raising=False)
     assert "server.address" not in start.settings_for(9000)  # config.toml has the address
@@ -61,9 +72,7 @@ def test_the_port_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_variable_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
-    with pytest.raises(
-        SystemExit, match=r"STREAMLIT_SERVER_MAX_UPLOAD_SIZE cannot be used: 'much'"
-    ):
+    with pytest.raises(UserError, match=r"STREAMLIT_SERVER_MAX_UPLOAD_SIZE cannot be used: 'much'"):
         start.settings_for(9000)
 
 
