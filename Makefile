@@ -6,7 +6,7 @@
 # Another Python than python3: make app PYTHON=python3.12
 
 PYTHON ?= python3
-PORT ?= 8501
+PORT ?= $(or $(STREAMLIT_SERVER_PORT),8501)
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check

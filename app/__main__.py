@@ -4,7 +4,6 @@ import argparse
 import gc
 import importlib
 import os
-import socket
 import sys
 import threading
 import time
@@ -18,15 +17,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from app.shell import errors, imports
+from app.shell import errors, imports, ports
 from app.shell.navigation import MOVED
+from app.shell.ports import free_port
+from app.shell.streamlit_internals import settings_of_environment
+from vae_core.basics.errors import UserError
+from vae_core.basics.paths import FOLDER_VARIABLES, chosen_folder, data_folder_is_missing
+from vae_core.basics.text import printable
 
 ROOT = Path(__file__).resolve().parent.parent
-TRIES = 20
-FROM_ENVIRONMENT = {  # variables that ``streamlit run`` reads and ``st.App`` does not
-    "STREAMLIT_SERVER_ADDRESS": "server.address",
-    "STREAMLIT_BROWSER_SERVER_ADDRESS": "browser.serverAddress",
-}
+_PORT, _ADDRESS, _BASE = "server.port", "server.address", "server.baseUrlPath"
 NEEDED = (
     *imports.LOOKED_UP,  # first, because every page waits for them
     "app.parts.widgets",
@@ -40,30 +40,60 @@ LATER = 5.0  # seconds; by then the first page, which needs the same processor, 
 
 def main() -> None:
     """Run the app until Ctrl+C."""
-    wanted = _arguments().port
-    port = free_port(wanted)
-    if port is None:
-        raise SystemExit(
-            f"Ports {wanted} to {wanted + TRIES - 1} are all in use. "
-            "Close a program that holds one of them, or choose another: python -m app --port 9000"
-        )
-    if port != wanted:
-        print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
-    change_to_root()
+    given = _arguments()
+    try:
+        change_to_root()
+        settings = settings_for(given.port)
+    except UserError as error:
+        raise SystemExit(printable(str(error))) from error
     sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
+    address, base = (str(settings.get(each) or "") for each in (_ADDRESS, _BASE))
+    settings[_PORT] = port = _port_near(given.port, address or "localhost")
     app = st.App(
         ROOT / "app" / "main.py",
-        routes=[Route(f"/{old}", _redirect) for old in MOVED],
-        lifespan=_announce(port),
+        routes=[Route(f"{_path_of(base)}/{old}", _redirect) for old in MOVED],
+        lifespan=_announce(ports.opened_at(address or "localhost", port, base)),
         on_script_error=errors.report_uncaught,
     )
-    app.run(config=settings_for(port))
+    app.run(config=settings)
 
 
 def settings_for(port: int) -> dict[str, Any]:
-    """Return what overrides .streamlit/config.toml: the port, and settings of the environment."""
-    given = {option: os.environ.get(name) for name, option in FROM_ENVIRONMENT.items()}
-    return {"server.port": port} | {option: value for option, value in given.items() if value}
+    """Return what overrides .streamlit/config.toml: the port, and settings of the environment.
+
+    Raises:
+        SettingError: if a variable has a value that its setting cannot have.
+    """
+    return settings_of_environment() | {_PORT: port}
+
+
+def _port_near(wanted: int, address: str) -> int:
+    """Return the port that is wanted, or the next free one, and say so.
+
+    Raises:
+        SystemExit: if there is none.
+    """
+    if not ports.is_of_this_computer(address):
+        raise SystemExit(
+            f"STREAMLIT_SERVER_ADDRESS is {address}, which is not an address of this computer. "
+            "Use 0.0.0.0 to listen on all of its addresses."
+        )
+    port = free_port(wanted, address)
+    if port is None:
+        tried = ports.ports_from(wanted)
+        raise SystemExit(
+            f"No port from {tried[0]} to {tried[-1]} can be used: each is in use, or reserved for "
+            "the system. Close a program that holds one of them, or choose another: "
+            "python -m app --port 9000"
+        )
+    if port != wanted:
+        print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
+    return port
+
+
+def _path_of(base: str) -> str:
+    """The path that all pages are under, with a slash in front; empty by default."""
+    return f"/{base.strip('/')}" if base.strip("/") else ""
 
 
 async def _redirect(request: Request) -> RedirectResponse:
@@ -72,29 +102,17 @@ async def _redirect(request: Request) -> RedirectResponse:
     A redirect leaves no entry in the browser's history. A page that switches to another page does,
     and the Back button would lead to the switch again.
     """
-    moved = request.url.replace(path=f"/{MOVED[request.url.path.strip('/')]}")
-    return RedirectResponse(moved)
-
-
-def free_port(first: int) -> int | None:
-    """Return the first free port of ``TRIES`` ports from ``first`` on; None if all are in use."""
-    for port in range(first, min(first + TRIES, 65_536)):
-        with socket.socket() as probe:
-            # Except on Windows, this option only ignores connections that are closing.
-            if os.name != "nt":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("localhost", port))
-            except OSError:
-                continue
-            return port
-    return None
+    base, _, old = request.url.path.rstrip("/").rpartition("/")
+    return RedirectResponse(request.url.replace(path=f"{base}/{MOVED[old]}"))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app", description="Start ELBO Room.")
     parser.add_argument(
-        "--port", type=int, default=8501, help="the port to listen on, or the next free one"
+        "--port",
+        type=ports.a_port,
+        default=os.environ.get("STREAMLIT_SERVER_PORT") or "8501",
+        help="the port to listen on, or the next free one",
     )
     return parser.parse_args()
 
@@ -104,9 +122,12 @@ def change_to_root() -> None:
 
     Relative folders in the environment are made absolute first, so they stay the same folders.
     """
-    for name in ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR"):
-        if os.environ.get(name):
-            os.environ[name] = str(Path(os.environ[name]).resolve())
+    for name in FOLDER_VARIABLES:
+        if folder := chosen_folder(name):
+            os.environ[name] = str(folder.resolve())
+    if data_folder_is_missing():
+        said = printable(os.environ["VAE_DATA_DIR"])
+        print(f"VAE_DATA_DIR is {said}, which is not a folder.", file=sys.stderr, flush=True)
     os.chdir(ROOT)
 
 
@@ -122,10 +143,10 @@ def _warm_up() -> None:
         gc.freeze()
 
 
-def _announce(port: int):
+def _announce(address: str):
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
-        print(f"\n  ELBO Room is at http://localhost:{port}\n  Ctrl+C ends it.\n", flush=True)
+        print(f"\n  ELBO Room is at {address}\n  Ctrl+C ends it.\n", flush=True)
         threading.Thread(target=_warm_up, daemon=True).start()
         yield
 

@@ -8,6 +8,7 @@ from app.services.data import missing
 from app.services.downloads import Download
 from app.services.models import Choice
 from app.shell import errors, navigation
+from vae_core.basics.paths import data_folder_is_missing
 from vae_core.data.catalogue import bytes_to_download, file_names
 from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.lists import listed
@@ -30,10 +31,20 @@ def panel(choice: Choice, needed_for: str) -> None:
             if not under_way:
                 _offer(download)
             _offer_another()
-        st.caption(
-            f"Without internet: put {listed(file_names(name))} into a folder, and start the app "
-            "again with VAE_DATA_DIR set to that folder."
+        st.caption(without_internet(name))
+
+
+def without_internet(name: str) -> str:
+    """Say how to use the files of a data set without a download."""
+    if data_folder_is_missing():
+        return (
+            "VAE_DATA_DIR is set, but to a folder that does not exist. Start the app again with "
+            f"the variable set to the folder with {listed(file_names(name))}."
         )
+    return (
+        f"Without internet: put {listed(file_names(name))} into a folder, and start the app again "
+        "with VAE_DATA_DIR set to that folder."
+    )
 
 
 def note(choice: Choice, part_of: str) -> None:

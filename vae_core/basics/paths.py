@@ -5,27 +5,60 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.text import printable
 
 _APP = "elbo-room"
 
 
+FOLDER_VARIABLES = ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR")
+
+
 def runs_folder() -> Path:
     """The run store: ``VAE_RUNS_DIR``, else the user's data folder."""
-    chosen = os.environ.get("VAE_RUNS_DIR")
-    return Path(chosen) if chosen else user_data_path(_APP) / "runs"
+    return chosen_folder("VAE_RUNS_DIR") or user_data_path(_APP) / "runs"
 
 
 def cache_folder() -> Path:
     """Downloads: ``VAE_CACHE_DIR``, else the user's cache folder."""
-    chosen = os.environ.get("VAE_CACHE_DIR")
-    return Path(chosen) if chosen else user_cache_path(_APP)
+    return chosen_folder("VAE_CACHE_DIR") or user_cache_path(_APP)
 
 
 def data_folder() -> Path | None:
     """Data sets already on disk: ``VAE_DATA_DIR``, if it is set."""
-    chosen = os.environ.get("VAE_DATA_DIR")
-    return Path(chosen) if chosen else None
+    return chosen_folder("VAE_DATA_DIR")
+
+
+def data_folder_is_missing() -> bool:
+    """Whether ``VAE_DATA_DIR`` is set, but not to a folder that exists."""
+    folder = data_folder()
+    return folder is not None and not folder.is_dir()
+
+
+def chosen_folder(variable: str) -> Path | None:
+    """The folder that a variable of the environment names; None if it is empty or not set.
+
+    Raises:
+        InvalidArgument: as for :func:`path_of`.
+    """
+    chosen = os.environ.get(variable)
+    return path_of(chosen) if chosen else None
+
+
+def path_of(text: str | Path) -> Path:
+    """The path that a user gave, with the home folder for ``~``, and that of a user for ``~user``.
+
+    A shell replaces ``~`` only at the beginning of a word, and not in ``--csv=~/scores.csv``.
+
+    Raises:
+        InvalidArgument: if there is no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidArgument(
+            f"{text} begins with ~, but there is no such user here; give the whole path."
+        ) from error
 
 
 def pretrained_folder() -> Path:
@@ -42,9 +75,12 @@ def run_folder(name: str | Path) -> Path:
             in the run store. A path that exists comes first.
 
     Returns:
-        The folder. A name that no folder has is returned as it was given.
+        The folder. A name that no folder has is returned as it was given, with the home folder for
+        ``~``.
     """
     path = Path(name)
+    if not path.exists():
+        path = path_of(name)
     match path.parts:
         case _ if path.exists():
             return path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
+    a_path,
     add_run,
     open_model,
     print_json,
@@ -37,7 +38,7 @@ def add_detect(commands: Any) -> None:
     add_settings(parser, DetectOptions)
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=a_path,
         action="append",
         default=[],
         metavar="FOLDER|ZIP",

@@ -29,6 +29,7 @@ from vae_core.cli.shared import (
     INTERRUPTED,
     NOT_ALL_DONE,
     WRONG_USAGE,
+    a_path,
     say,
 )
 from vae_core.cli.train import add_train
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_publish(commands)
     runs = commands.add_parser("runs", help="list the runs of the store, or add one")
     about = "check somebody's .zip file of a run folder, and unpack it into the store"
-    runs.add_argument("--add", type=Path, metavar="FILE.zip", help=about)
+    runs.add_argument("--add", type=a_path, metavar="FILE.zip", help=about)
     runs.add_argument("--json", action="store_true", help="print one JSON object")
     runs.set_defaults(command=list_runs)
     return parser

@@ -50,6 +50,8 @@ def _tail(figure: str) -> Callable[[Report], float | None]:
 def as_row(result: FileScore) -> dict[str, Any]:
     """Return every figure of a file that could be read, or ``{file, ok: False, error}``.
 
+    ``sha256`` is the digest of the file's bytes.
+
     log p̂(x), ``se``, ``elbo`` and its terms are in nats; other units are part of the names.
     ``log_px_as_held_out``, in nats too, uses the K of the held-out images. Without a calibration,
     the values that need one are None. With pixel maps, the row has :data:`PIXEL_COLUMNS` as well.
@@ -58,6 +60,8 @@ def as_row(result: FileScore) -> dict[str, Any]:
         return {"file": result.file, "ok": False, "error": result.error}
     report = result.report
     row: dict[str, Any] = {"file": result.file, "ok": True}
+    if result.sha256:
+        row["sha256"] = result.sha256
     if result.prepared is not None:
         row |= {name: get(result.prepared) for name, get in PREPARATION.items()}
     row |= {name: get(report) for name, get in COLUMNS.items()}

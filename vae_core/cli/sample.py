@@ -9,6 +9,7 @@ from vae_core.basics.errors import InvalidArgument
 from vae_core.cli.shared import (
     ALL_DONE,
     MAX_SAMPLED_IMAGES,
+    a_path,
     a_seed,
     add_weights,
     an_image_count,
@@ -27,7 +28,7 @@ _TILE = 56  # smaller images are enlarged to about this many pixels
 def add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="draw images from the model")
     parser.add_argument(
-        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+        "run", type=a_path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
     )
     parser.add_argument(
         "--count",
@@ -35,7 +36,7 @@ def add_sample(commands: Any) -> None:
         default=64,
         help=f"number of images, up to {MAX_SAMPLED_IMAGES:,} (default 64)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the picture to write")
+    parser.add_argument("--out", type=a_path, required=True, help="the picture to write")
     parser.add_argument(
         "--seed", type=a_seed, default=0, help="the same seed draws the same images"
     )

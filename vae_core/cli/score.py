@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.calibrate import current_calibration
@@ -12,6 +11,7 @@ from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
+    a_path,
     add_run,
     binarisation_of,
     open_model,
@@ -35,14 +35,15 @@ def add_score(commands: Any) -> None:
     parser = commands.add_parser("score", help="log p(x) of your own images, and a verdict")
     add_run(parser)
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
+        "images", type=a_path, nargs="+", metavar="IMAGE|FOLDER|ZIP", help="what to score"
     )
     add_settings(parser, ScoreOptions)
     parser.add_argument(
         "--csv",
-        type=Path,
+        type=a_path,
         metavar="FILE",
-        help="append a row for each image to this table; repeat the command to continue it",
+        help="append a row for each image to this table; repeat the command to continue it, and "
+        "to try files again that could not be read",
     )
     parser.add_argument(
         "--pixel-maps",
@@ -84,9 +85,11 @@ def score(given: argparse.Namespace) -> int:
             raise
         kept = f"Stopped. The finished rows are in {given.csv}; repeat the command to continue."
         raise KeyboardInterrupt(kept) from None
-    if table is not None:
-        return NOT_ALL_DONE if table.failed else ALL_DONE
-    return ALL_DONE if tally.rows and not tally.failed else NOT_ALL_DONE
+    finally:
+        if table is not None:
+            table.drop_replaced()
+    some = tally.rows or table is not None
+    return ALL_DONE if some and not tally.failed else NOT_ALL_DONE
 
 
 def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
@@ -140,7 +143,8 @@ def _table(
     columns = [*PREPARATION, *COLUMNS, *(PIXEL_COLUMNS if given.pixel_maps else ())]
     table = ScoreTable(given.csv, columns, details)
     if table.before:
-        say(f"{given.csv} has {table.before:,} rows already; the missing rows are added.")
+        again = " Files that could not be read are tried again." if table.failed else ""
+        say(f"{given.csv} has {table.before:,} rows already; the missing rows are added.{again}")
     return table
 
 

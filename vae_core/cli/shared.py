@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vae_core.basics.errors import InvalidArgument
+from vae_core.basics.paths import path_of
 from vae_core.basics.strict_json import strict_json
 from vae_core.basics.text import printable_lines
 from vae_core.runs.run import Run
@@ -20,7 +22,7 @@ MAX_SAMPLED_IMAGES = 10_000  # in one picture
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that opens the model of a run."""
     parser.add_argument(
-        "run", type=Path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
+        "run", type=a_path, metavar="DIR", help="folder or id of the run, or pretrained/NAME"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -54,6 +56,16 @@ def binarisation_of(option: str, run: Run) -> Binarisation:
     chosen: Any = binarisation_asked_for(option, run.config.train.binarisation)
     pixels_as(chosen, run.config.model.likelihood)
     return chosen
+
+
+def a_path(text: str) -> Path:
+    """A path of the command line. A file that exists comes before the meaning of ``~``."""
+    if Path(text).exists():
+        return Path(text)
+    try:
+        return path_of(text)
+    except InvalidArgument as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def a_positive(text: str) -> int:

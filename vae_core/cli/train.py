@@ -8,6 +8,7 @@ from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
     NOT_ALL_DONE,
+    a_path,
     print_json,
     say,
     tell,
@@ -26,7 +27,7 @@ from vae_core.wording.long_epoch import long_epoch_sentence
 
 def add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model, or continue its training")
-    parser.add_argument("--run", type=Path, help="folder of the run (default: a new one)")
+    parser.add_argument("--run", type=a_path, help="folder of the run (default: a new one)")
     parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
     parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
     presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())

@@ -30,8 +30,10 @@ WORKING_SIDE = 1024
 """Larger pictures are first reduced to this many pixels on the longer side."""
 SHOWN_SIDE = 256
 
+_DEEPEST = 65_535  # the largest level of 16 bits
 _KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
+_TIFF = (b"II*\0", b"MM\0*")
 
 # Pillow warns of decompression bombs and odd metadata; this module handles both itself. Warning
 # filters belong to the whole process, so the filter is set once: changing it around each image
@@ -81,7 +83,7 @@ def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(image, name)
             image.load()
-            return _to_grey(image)
+            return _to_grey(image, name)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -149,10 +151,10 @@ def shown(picture: Image.Image | Grey) -> NDArray[np.uint8]:
     return np.rint(pixels * 255).astype(np.uint8) if image.mode == "F" else pixels
 
 
-def _to_grey(image: Image.Image) -> tuple[Grey, list[Step]]:
+def _to_grey(image: Image.Image, name: str) -> tuple[Grey, list[Step]]:
     frame = ", the first frame of several" if getattr(image, "is_animated", False) else ""
     about = f"{image.format}, {image.width}×{image.height} pixels, {_kind(image)}{frame}."
-    deep, depth = _without_depth(image)
+    deep, depth = _without_depth(image, name)
     steps = [Step("Opened", about, shown(deep))]
     upright = _upright(deep, image)
     if upright is not deep:
@@ -162,7 +164,7 @@ def _to_grey(image: Image.Image) -> tuple[Grey, list[Step]]:
     if reason:
         steps.append(Step("Transparency", reason, shown(opaque)))
     pixels, reason = _grey_levels(opaque)
-    reason = depth + reason
+    reason = (depth + reason).strip()
     steps.append(Step("Grey levels", reason or "They are kept.", shown(pixels), bool(reason)))
     return pixels, steps
 
@@ -186,25 +188,35 @@ def _kind(image: Image.Image) -> str:
     return "16-bit grey" if image.mode.startswith("I;16") else _KINDS.get(image.mode, image.mode)
 
 
-def _without_depth(image: Image.Image) -> tuple[Image.Image, str]:
-    """Convert grey of more than 8 bits to mode "F" in [0, 1]; explain how. Keep other images."""
+def _without_depth(image: Image.Image, name: str) -> tuple[Image.Image, str]:
+    """Convert grey of more than 8 bits to mode "F" in [0, 1]; explain how. Keep other images.
+
+    Cameras use 10, 12 or 14 of 16 bits, and no header says how many. So the largest level becomes
+    white, but 255 where all levels fit into 8 bits: a slightly larger level changes little.
+    """
     if image.mode[0] not in "IF":
         return image, ""
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
-        raise ValueError("the image contains values that are not finite numbers")
+        raise ImageError(
+            f"{name} contains values that are not finite numbers (NaN or infinity); replace them "
+            "and save it again."
+        )
     low, high = float(values.min()), float(values.max())
-    whole = image.mode.startswith("I")
-    if whole and low >= 0 and 1 < high <= 255:
-        reason = f"Its {_kind(image)} has only levels 0 to {high:g}, so 255 was taken for white. "
-        return Image.fromarray(values / 255), reason
-    if whole and low >= 0 and (255 < high <= 65_535 or high == 0):
-        return Image.fromarray(values / 65_535), "Its 16-bit levels were divided by 65,535. "
+    if image.mode.startswith("I") and low >= 0 and high <= _DEEPEST and high != 1:
+        return Image.fromarray(values / max(high, 255)), _scale(_kind(image), high)
     if image.mode == "F" and low >= 0 and high <= 1:
         return Image.fromarray(values), ""
     spread = (values.astype(np.float64) - low) / ((high - low) or 1)
     reason = f"Its values {low:g} to {high:g} became black to white. "
     return Image.fromarray(spread.astype(np.float32)), reason
+
+
+def _scale(kind: str, high: float) -> str:
+    """Say which level of a grey image of more than 8 bits became white."""
+    if high > 255:
+        return f"Its {kind} levels were divided by the largest of them, {high:,.0f}. "
+    return f"Its {kind} has only levels 0 to {high:.0f}, so 255 was taken for white. "
 
 
 _TURNS = {
@@ -288,8 +300,21 @@ def _damaged(name: str) -> str:
 
 
 def _not_an_image(content: bytes, name: str) -> str:
-    if content.startswith(_SIGNATURES):
+    if content.startswith(_SIGNATURES) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         return _damaged(name)
+    if content.startswith(_TIFF):
+        return (
+            f"{name} is damaged, or a TIFF with pixels of a kind that cannot be read here; save it "
+            "as PNG."
+        )
+    if content.startswith(b"\x93NUMPY") or _is_numpy_archive(content):
+        return f"{name} holds NumPy arrays, not an image; save each image in it as {_KNOWN}."
     if content.startswith(b"PK\x03\x04"):
-        return f"{name} is an archive, not an image; unpack it and use the files in it."
+        return f"{name} is an archive, not an image; unpack it and use the images in it."
     return f"{name} is not an image that can be read here; save it as {_KNOWN}."
+
+
+def _is_numpy_archive(content: bytes) -> bool:
+    """Whether this is a .npz file: a .zip archive whose first file is an array."""
+    length = int.from_bytes(content[26:28], "little")  # of the first file's name
+    return content.startswith(b"PK\x03\x04") and content[30 : 30 + length].endswith(b".npy")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from vae_core.basics.errors import UserError
+from vae_core.basics.paths import data_folder_is_missing
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, total bytes); never decreases. If it raises, the download stops, and the
@@ -102,9 +103,15 @@ def _from_mirrors(
             failures.append(f"{urlsplit(mirror).netloc} ({failure})")
     raise DownloadError(
         f"{file.name} could not be downloaded. Tried {', '.join(failures)}. Check the connection "
-        "and try again; the part received so far is kept. Or put the file into a folder of your "
-        "own and set VAE_DATA_DIR to that folder."
+        f"and try again; the part received so far is kept. {own_folder_advice()}"
     )
+
+
+def own_folder_advice() -> str:
+    """Say how to use files without a download, or that ``VAE_DATA_DIR`` names no folder."""
+    if data_folder_is_missing():
+        return "VAE_DATA_DIR is set, but to a folder that does not exist; correct the variable."
+    return "Or put the file into a folder of your own and set VAE_DATA_DIR to that folder."
 
 
 def _from_mirror(url: str, file: RemoteFile, part: Path, report: Callable[[int], None]) -> None:

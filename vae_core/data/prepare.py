@@ -153,7 +153,12 @@ def prepare(
 
 
 class _Preparation:
-    """A picture and the steps that change it, each of which is recorded."""
+    """A picture and the steps that change it, each of which is recorded.
+
+    Attributes:
+        on_light: whether the ink in the file is darker than its ground.
+        dark: whether the ink in ``picture`` is darker than its ground.
+    """
 
     def __init__(
         self, picture: Grey, frame: tuple[int, int], layout: Layout, steps: list[Step]
@@ -163,6 +168,7 @@ class _Preparation:
         self.blank = float(np.ptp(picture)) < _ONE_COLOUR
         self.ground = 0.0
         self.inverted = self.cropped = False
+        self.on_light = self.dark = False
 
     def invert(self, choice: Choice) -> None:
         """Invert the picture if its ink is dark, so that the ink is light."""
@@ -179,6 +185,8 @@ class _Preparation:
             done, reason = False, f"{1 - share:.0%} of its edge is dark, so its ink is light: kept."
         self._record("Polarity", reason, 1 - self.picture if done else self.picture, done)
         self.inverted = done
+        self.on_light = share > 0.5
+        self.dark = self.on_light != done
 
     def _without_slow_light(self) -> Grey:
         """Return the picture, without the slow change of light if it is an unevenly lit photograph.
@@ -202,7 +210,9 @@ class _Preparation:
         spread = unevenness(self.picture)
         if choice != "no" and self._is_unevenly_lit():
             reason = f"Its edge varies by {spread:.0%} from place to place: the light was evened."
-            self._record("Light", reason, evened(self.picture, paper=self.inverted))
+            light_ink = 1 - self.picture if self.dark else self.picture
+            even = evened(light_ink, paper=self.on_light)
+            self._record("Light", reason, 1 - even if self.dark else even)
             self.blank = float(np.ptp(self.picture)) < _ONE_COLOUR
 
     def stretch(self, choice: Choice) -> None:
@@ -233,12 +243,15 @@ class _Preparation:
         """Crop the picture to the ink; return the box, or None if the picture is kept whole."""
         self.ground = ground_level(self.picture)
         box = None if self.blank else ink_box(self.picture)
-        self.blank = box is None
+        dark = box is None and not self.blank and self._has_dark_ink()
+        self.blank = box is None and not dark
         kept = ""
         if choice == "no":
             kept = f"Kept whole {_ASKED}."
         elif choice == "auto" and self.fits:
             kept = "It has the model's size: kept whole."
+        elif dark:
+            kept = "Its ink is darker than its ground: kept whole."
         elif box is None:
             kept = "There is no ink to crop to: kept whole."
         if kept or box is None:
@@ -249,6 +262,11 @@ class _Preparation:
         self._record("Crop", reason, self.picture[top:bottom, left:right])
         self.cropped = True
         return box
+
+    def _has_dark_ink(self) -> bool:
+        """Whether something is darker than the ground, by more than grain."""
+        darker = (self.ground - self.picture).clip(0)
+        return float(darker.max()) >= _CONTRAST and ink_box(darker) is not None
 
     def fit(self) -> None:
         """Resize the picture to its size in the frame."""

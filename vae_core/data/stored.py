@@ -4,6 +4,7 @@ To support another file format, subclass :class:`StoredDataset` and list its ins
 :mod:`vae_core.data.catalogue`. Nothing here needs torch.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.basics.paths import cache_folder, data_folder
+from vae_core.basics.paths import cache_folder, data_folder, data_folder_is_missing
 from vae_core.data.download import Progress, RemoteFile, Source, fetch
 from vae_core.settings.data_sets import DatasetInfo
+
+log = logging.getLogger(__name__)
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images (N, C, H, W) and labels (N,): training images first, then validation, then test."""
@@ -101,6 +104,8 @@ class StoredDataset(ABC):
         """
         found = self._own_files()
         wanted = [file for file, path in found.items() if path is None]
+        if wanted and data_folder_is_missing():
+            log.warning("VAE_DATA_DIR is %s, which is not a folder.", data_folder())
         mirrors = self.source.mirrors if self.source else ()
         total, before = sum(file.size for file in wanted), 0
         for file in wanted:

@@ -1,5 +1,6 @@
 """Score reports of any number of files, in constant memory."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,6 +29,7 @@ class FileScore:
     Attributes:
         x: the image as the model saw it, (1, C, H, W).
         pixels: log-likelihood of each pixel, if requested.
+        sha256: digest of the file's bytes, in hexadecimal digits; empty if it was not scored.
     """
 
     file: str
@@ -36,6 +38,7 @@ class FileScore:
     report: Report | None = None
     pixels: PixelTerms | None = None
     error: str = ""
+    sha256: str = ""
 
     @property
     def score(self) -> Score | None:
@@ -93,7 +96,8 @@ def _read(
         prepared = prepare(data, name, model.config.image_shape, options, dataset)
     except ImageError as error:
         return FileScore(name, error=str(error))
-    return FileScore(name, prepared, model_input(prepared.pixels, binarisation, seed))
+    x = model_input(prepared.pixels, binarisation, seed)
+    return FileScore(name, prepared, x, sha256=hashlib.sha256(data).hexdigest())
 
 
 def _with_pixels(model: VAE, found: FileScore, seed: int) -> FileScore:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app import __main__ as start
+from vae_core.basics.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,13 +30,6 @@ def listening(port: int = 0) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_port_in_use_is_passed_over() -> None:
-    with listening() as busy:
-        found = start.free_port(busy)
-    assert found is not None
-    assert busy < found < busy + start.TRIES
-
-
 def test_folders_given_relative_to_where_it_was_started_stay_what_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,34 +42,85 @@ def test_folders_given_relative_to_where_it_was_started_stay_what_they_are(
     assert "VAE_DATA_DIR" not in os.environ
 
 
+def test_a_data_folder_that_does_not_exist_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VAE_DATA_DIR", "~/nowhere")
+    start.change_to_root()
+    assert f"VAE_DATA_DIR is {tmp_path / 'nowhere'}, which is not" in capsys.readouterr().err
+
+
 def test_the_environment_opens_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in start.FROM_ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-    assert start.settings_for(9000) == {"server.port": 9000}  # config.toml has the address
+    monkeypatch.delenv("STREAMLIT_SERVER_ADDRESS", raising=False)
+    assert "server.address" not in start.settings_for(9000)  # config.toml has the address
     monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
     monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", "host.example")
-    assert start.settings_for(9000) == {
-        "server.port": 9000,
-        "server.address": "0.0.0.0",
-        "browser.serverAddress": "host.example",
-    }
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", "9100")
+    settings = start.settings_for(9000)
+    assert settings["server.port"] == 9000, "the option comes before the environment"
+    assert settings["server.address"] == "0.0.0.0"
+    assert settings["browser.serverAddress"] == "host.example"
+
+
+def test_the_port_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["app"])
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", "9100")
+    assert start._arguments().port == 9100
+
+
+def test_a_variable_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
+    with pytest.raises(UserError, match=r"STREAMLIT_SERVER_MAX_UPLOAD_SIZE cannot be used: 'much'"):
+        start.settings_for(9000)
+
+
+def test_an_address_of_another_computer_is_refused_in_a_sentence() -> None:
+    with pytest.raises(SystemExit, match=r"192.0.2.1, which is not an address of this computer"):
+        start._port_near(8501, "192.0.2.1")
+
+
+def test_the_last_ports_are_named_if_all_are_in_use() -> None:
+    with listening(65_535), pytest.raises(SystemExit, match="from 65535 to 65535 can be used"):
+        start._port_near(65_535, "localhost")
+
+
+@pytest.mark.slow
+def test_below_a_path_the_app_answers_at_the_address_it_prints(tmp_path: Path) -> None:
+    given = {"PYTHONPATH": str(ROOT), "STREAMLIT_SERVER_BASE_URL_PATH": "/lab/"}
+    with started([], tmp_path, given) as process:
+        address = said_address(process)
+        assert address.endswith("/lab")
+        assert health(address) == b"ok"
+        with urllib.request.urlopen(f"{address}/posterior_lab?d=2", timeout=20) as answer:
+            assert answer.url == f"{address}/posterior?d=2"
 
 
 @pytest.mark.slow
 def test_it_starts_from_any_folder_and_prints_the_address_it_answers_at(tmp_path: Path) -> None:
-    with listening() as busy:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "--port", str(busy)],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            address = said_address(process)
-            assert f":{busy}" not in address
-            assert health(address) == b"ok"
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+    with (
+        listening() as busy,
+        started(["--port", str(busy)], tmp_path, {"PYTHONPATH": str(ROOT)}) as process,
+    ):
+        address = said_address(process)
+        assert f":{busy}" not in address
+        assert health(address) == b"ok"
+
+
+@contextmanager
+def started(
+    options: list[str], folder: Path, given: dict[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", *options],
+        cwd=folder, env=os.environ | given, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def said_address(process: subprocess.Popen[str]) -> str:

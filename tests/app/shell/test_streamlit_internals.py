@@ -3,11 +3,13 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 import app.shell.errors  # noqa: F401  as every page does
 from app.parts.text import PRIVACY
+from app.shell.streamlit_internals import settings_of_environment
 
 
 def test_uploads_never_pass_through_a_file() -> None:
@@ -45,3 +47,26 @@ def test_the_error_of_a_fragment_is_reported_once() -> None:
     page = AppTest.from_function(broken_fragment, default_timeout=60).run()
     assert len(page.exception) == 1  # by Streamlit
     assert not page.error  # and not by the page
+
+
+def test_settings_of_the_environment_have_the_types_that_streamlit_wants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {
+        "STREAMLIT_SERVER_ADDRESS": "0.0.0.0",
+        "STREAMLIT_SERVER_BASE_URL_PATH": "lab",
+        "STREAMLIT_SERVER_ENABLE_CORS": "false",
+        "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "5",
+        "STREAMLIT_SERVER_ALLOWED_HOSTS": "a.example b.example",
+        "STREAMLIT_SERVER_COOKIE_SECRET": "read by Streamlit itself",
+        "STREAMLIT_SERVER_HEADLESS": "",
+    }
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+    found = settings_of_environment()
+    assert found["server.address"] == "0.0.0.0"
+    assert found["server.baseUrlPath"] == "lab"
+    assert found["server.enableCORS"] is False
+    assert found["server.maxUploadSize"] == 5
+    assert found["server.allowedHosts"] == ("a.example", "b.example")
+    assert not {"server.cookieSecret", "server.headless"} & set(found)

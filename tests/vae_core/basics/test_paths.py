@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from vae_core import load_model
+from vae_core.basics import paths
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.paths import pretrained_folder, run_folder
+from vae_core.cli import main as command_line
 from vae_core.cli.main import main
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import RunStore
@@ -48,3 +51,62 @@ def test_what_names_no_run_stays_as_it_was_given(name: str) -> None:
     assert run_folder(name) == Path(name)
     with pytest.raises(RunError, match="is not a run"):
         Run.open(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))  # on Windows
+    return tmp_path / "home"
+
+
+def test_a_tilde_in_a_variable_is_the_home_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in paths.FOLDER_VARIABLES:
+        monkeypatch.setenv(name, f"~/{name}")
+    assert paths.runs_folder() == home / "VAE_RUNS_DIR"
+    assert paths.cache_folder() == home / "VAE_CACHE_DIR"
+    assert paths.data_folder() == home / "VAE_DATA_DIR"
+    made = RunStore().create(RunConfig.from_settings({}))
+    assert made.folder.parent == home / "VAE_RUNS_DIR"
+    assert not Path("~").exists()
+    assert Run.open(f"~/VAE_RUNS_DIR/{made.id}") == made
+
+
+def test_a_user_who_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_RUNS_DIR", "~no such user/runs")
+    with pytest.raises(InvalidArgument, match="begins with ~, but there is no such user here"):
+        paths.runs_folder()
+
+
+COMMANDS = {
+    "run": ["evaluate", "~/a"],
+    "images": ["score", "~/a", "~/a"],
+    "csv": ["score", "x", "y", "--csv=~/a"],
+    "folder": ["detect", "x", "--folder=~/a"],
+    "out": ["sample", "x", "--out=~/a"],
+    "add": ["runs", "--add=~/a"],
+    "new run": ["train", "--run=~/a"],
+}
+
+
+@pytest.mark.parametrize("option", COMMANDS)
+def test_a_tilde_in_a_path_of_a_command_is_the_home_folder(home: Path, option: str) -> None:
+    given = vars(command_line._parser().parse_args(COMMANDS[option]))
+    found = given["run" if option == "new run" else option]
+    assert found in (home / "a", [home / "a"])
+
+
+def test_a_file_whose_name_begins_with_a_tilde_is_that_file() -> None:
+    Path("~$a.png").touch()
+    given = command_line._parser().parse_args(["score", "x", "~$a.png"])
+    assert given.images == [Path("~$a.png")]
+
+
+@pytest.mark.parametrize(("folder", "missing"), [("", False), (".", False), ("nowhere", True)])
+def test_a_data_folder_that_does_not_exist_is_known(
+    folder: str, missing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAE_DATA_DIR", folder)
+    assert paths.data_folder_is_missing() is missing

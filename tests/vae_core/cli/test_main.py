@@ -281,6 +281,22 @@ def test_a_table_that_was_cut_goes_on_to_the_same_end(run, pictures, tmp_path, c
     assert list(csv.DictReader(path.read_text().splitlines())) == again
 
 
+def test_the_same_command_scores_a_file_that_was_mended(run, pictures, tmp_path, capsys):
+    path = tmp_path / "scores.csv"
+    command = ["score", str(run), str(pictures), "--importance-samples", "50", "--csv", str(path)]
+    for _ in range(2):
+        assert main(command) == 1
+        assert "broken.png is not an image" in capsys.readouterr().out, "each time"
+    shutil.copy(pictures / "0.png", pictures / "broken.png")
+    shutil.copy(pictures / "0.png", pictures / "1.png")
+    assert main(command) == 0
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [Path(row["file"]).stem for row in rows] == ["0", "1", "1", "broken"]
+    assert rows[0]["sha256"] == rows[2]["sha256"] == rows[3]["sha256"] != rows[1]["sha256"]
+    (pictures / "broken.png").unlink()
+    assert main(command) == 0
+
+
 def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp_path):
     folder, path = tmp_path / "many", tmp_path / "scores.csv"
     folder.mkdir()

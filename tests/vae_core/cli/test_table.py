@@ -1,6 +1,7 @@
 """A table of scores that is killed while it is written, and goes on."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def test_rows_are_on_the_disk_at_once(path):
         table.append(row(name))
         assert read(path)[-1]["file"] == name
     assert read(path)[0] == {
-        "file": "a.png", "ok": "True", "error": "", "log_px": "-1.5", "nearest": "1 2",
+        "file": "a.png", "ok": "True", "error": "", "sha256": "", "log_px": "-1.5",
+        "nearest": "1 2",
         "seed": "0", "calibrated_by": "",
     }  # fmt: skip
 
@@ -59,6 +61,72 @@ def test_files_that_could_not_be_read_are_remembered(path):
     assert again.failed == 1
     assert read(path)[0]["log_px"] == ""
     assert "\n" not in read(path)[0]["error"]
+
+
+def scored(name: str, content: bytes) -> dict:
+    return {**row(name), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_and_its_row_replaced(path):
+    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    table.append(row("a.png", ok=False))
+    table.append(scored("b.png", b"b"))
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert names(again.missing(FILES[:2])) == [b"a"]
+    again.append(scored("a.png", b"a"))
+    again.drop_replaced()
+    assert again.failed == 0
+    assert [(each["file"], each["ok"]) for each in read(path)] == [
+        ("b.png", "True"),
+        ("a.png", "True"),
+    ]
+    assert read(path)[0]["log_px"] == "-1.5", "the other rows stay as they were"
+
+
+def test_failures_under_equal_names_replace_as_many_rows_as_are_tried_again(path):
+    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    table.append(row("a.png", ok=False))
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    again.append(row("a.png", ok=False))
+    again.append(row("a.png", ok=False))
+    again.drop_replaced()
+    assert [each["ok"] for each in read(path)] == ["False", "False"]
+
+
+def test_a_failure_is_dropped_if_the_program_was_killed_after_its_file_was_scored(path):
+    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    table.append(row("a.png", ok=False))
+    table.append(scored("a.png", b"a"))
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert (again.before, again.failed) == (1, 0)
+    assert [each["ok"] for each in read(path)] == ["True"]
+
+
+def test_another_picture_under_an_old_name_has_no_row_yet(path):
+    ScoreTable(path, COLUMNS, PROTOCOL).append(scored("a.png", b"a"))
+    again = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert names(again.missing([("a.png", b"other"), ("a.png", b"a")])) == [b"other"]
+    assert names(again.missing([("a.png", TableError("unreadable now"))]))
+
+
+def test_a_table_without_digests_is_continued_by_name(path):
+    path.write_text("file,ok,error,log_px,nearest,seed,calibrated_by\r\na.png,True,,-1.5,1,0,\r\n",
+                    newline="")  # fmt: skip
+    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    assert names(table.missing(FILES)) == [b"b", b"c", b"d"]
+    table.append(scored("b.png", b"b"))
+    assert [each["file"] for each in read(path)] == ["a.png", "b.png"]
+    assert names(ScoreTable(path, COLUMNS, PROTOCOL).missing(FILES)) == [b"c", b"d"]
+
+
+def test_a_table_behind_a_link_stays_behind_it(path):
+    path.symlink_to(path.with_name("real.csv"))
+    for _ in range(2):
+        table = ScoreTable(path, COLUMNS, PROTOCOL)
+        table.append(row("a.png", ok=False))
+        table.drop_replaced()
+    assert path.is_symlink()
+    assert len(read(path)) == 1
 
 
 def test_wherever_it_was_killed_it_goes_on_to_the_same_table(path):

@@ -322,6 +322,19 @@ def test_half_a_download_is_not_at_hand(places: dict[str, Path]) -> None:
     assert not at_hand("mnist")
 
 
+def test_a_data_folder_that_does_not_exist_is_said_instead_of_advised(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = dataclasses.replace(source_of("mnist"), mirrors=("http://127.0.0.1:9/",))
+    use_source("mnist", nowhere, monkeypatch)
+    with pytest.raises(DownloadError, match="VAE_DATA_DIR is set, but to a folder that does not"):
+        load_dataset("mnist")
+    assert f"VAE_DATA_DIR is {places['VAE_DATA_DIR']}, which is not a folder." in caplog.messages
+    places["VAE_DATA_DIR"].mkdir()
+    with pytest.raises(DownloadError, match="set VAE_DATA_DIR to that folder"):
+        load_dataset("mnist")
+
+
 @pytest.mark.usefixtures("places")
 def test_what_is_missing_is_named_before_why_it_could_not_be_had(
     monkeypatch: pytest.MonkeyPatch,

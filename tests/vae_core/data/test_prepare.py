@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import random
 import struct
 import subprocess
@@ -24,7 +25,7 @@ from vae_core.data import archives, decode
 from vae_core.data.archives import iter_archive, iter_files
 from vae_core.data.datasets import Dataset
 from vae_core.data.decode import ImageError
-from vae_core.data.prepare import Prepared, PrepareOptions, prepare, read_image
+from vae_core.data.prepare import Choice, Prepared, PrepareOptions, prepare, read_image
 
 MNIST_SHAPE = (1, 28, 28)
 DIGITS_SHAPE = (1, 8, 8)
@@ -111,11 +112,34 @@ def test_deep_tiff_levels_become_black_to_white(values: np.ndarray, expected: np
     assert abs(grey - expected).max() < 1e-4
 
 
-def test_values_that_are_no_numbers_are_refused() -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_refused(value: float) -> None:
     values = np.zeros((8, 8), np.float32)
-    values[3, 3] = np.nan
-    with pytest.raises(ImageError, match="damaged"):
+    values[3, 3] = value
+    with pytest.raises(ImageError, match=r"a.tiff contains values that are not finite numbers"):
         read_image(packed(values, "TIFF"), "a.tiff")
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_no_level_of_sixteen_bits_makes_a_picture_jump(form: str) -> None:
+    """From the levels of 8 bits to those of 16, one level more changes the greys by as much."""
+    greys = [
+        read_image(packed((drawing() / 250 * high).astype(np.uint16), form), "a")
+        for high in (254, 255, 256, 257)
+    ]
+    assert all(abs(a - b).max() < 0.01 for a, b in itertools.pairwise(greys))
+
+
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [(255, "only levels 0 to 255"), (256, "largest of them, 256."), (4095, "of them, 4,095.")],
+)
+def test_the_steps_say_which_level_of_sixteen_bits_became_white(high: int, said: str) -> None:
+    levels = (drawing() / 250.0 * high).round().astype(np.uint16)
+    prepared = prepare(packed(levels), "a.png", MNIST_SHAPE)
+    assert prepared.grey.max() == 1
+    assert said in prepared.steps[1].reason
+    assert not prepared.inkless
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -214,10 +238,29 @@ def png_of(width: int, height: int) -> bytes:
     )
 
 
+def saved(save: Callable[..., None]) -> bytes:
+    """NumPy arrays in a file, as ``save`` writes them."""
+    file = io.BytesIO()
+    save(file, np.zeros((2, 28, 28)))
+    return file.getvalue()
+
+
+def tiff_of_complex_numbers() -> bytes:
+    """A whole TIFF, with pixels that Pillow does not know."""
+    whole = packed(np.ones((8, 8), np.float32), "TIFF")
+    sample_format = struct.Struct("<HHII")  # tag, type, count, value
+    return whole.replace(sample_format.pack(339, 3, 1, 3), sample_format.pack(339, 3, 1, 6))
+
+
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
     "text": (b"hello, world\n" * 10, "is not an image that can be read here; save it as PNG"),
     "zip": (b"PK\x03\x04" + bytes(60), "is an archive, not an image"),
+    "npz": (saved(np.savez), "holds NumPy arrays, not an image; save each image in it as PNG"),
+    "small npz": (saved(np.savez_compressed), "holds NumPy arrays, not an image"),
+    "npy": (saved(np.save), "holds NumPy arrays, not an image"),
+    "sound": (b"RIFF\x24\0\0\0WAVEfmt " + bytes(60), "is not an image that can be read here"),
+    "rare tiff": (tiff_of_complex_numbers(), "with pixels of a kind that cannot be read here"),
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
     "too many bytes": (packed(drawing()) + bytes(20_000_000), "has 20 MB, at most 20 MB"),
@@ -486,6 +529,38 @@ def test_a_drawing_has_ink_and_empty_paper_has_none() -> None:
     assert not prepare(packed(drawing()), "a.png", MNIST_SHAPE).inkless
     grain = np.random.default_rng(0).integers(250, 254, (80, 80), np.uint8)
     assert prepare(packed(grain), "a.png", MNIST_SHAPE).inkless
+
+
+def lit_from_one_side(paper: np.ndarray) -> np.ndarray:
+    return (paper * np.linspace(0.5, 1, paper.shape[1])).astype(np.uint8)
+
+
+@pytest.mark.parametrize("side", [28, 120], ids=["of the model's size", "larger"])
+@pytest.mark.parametrize("light", ["even", "from one side"])
+@pytest.mark.parametrize("ink", ["dark", "light"])
+def test_a_drawing_shows_something_in_the_wrong_polarity_too(
+    side: int, light: str, ink: str
+) -> None:
+    dark = np.asarray(Image.fromarray(drawing()).resize((side, side)))
+    lit = dark if light == "even" else lit_from_one_side(dark)
+    wrong = PrepareOptions(invert="no" if ink == "dark" else "yes")
+    prepared = prepare(packed(lit if ink == "dark" else 255 - lit), "a.png", MNIST_SHAPE, wrong)
+    assert not prepared.inkless
+    assert np.ptp(prepared.pixels.numpy()) > 100
+
+
+def test_half_a_sheet_of_black_is_not_nothing() -> None:
+    image = np.full((28, 28), 255, np.uint8)
+    image[:, :10] = 0
+    assert not prepare(packed(image), "a.png", MNIST_SHAPE).inkless
+
+
+@pytest.mark.parametrize("invert", ["auto", "no", "yes"])
+@pytest.mark.parametrize("level", [3, 128, 250])
+def test_grain_is_nothing_in_either_polarity(invert: Choice, level: int) -> None:
+    grain = np.random.default_rng(0).integers(level, level + 4, (200, 300), np.uint8)
+    options = PrepareOptions(invert=invert)
+    assert prepare(packed(grain), "a.png", MNIST_SHAPE, options).inkless
 
 
 def test_a_step_can_be_asked_for_or_forbidden() -> None:
