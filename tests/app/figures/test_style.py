@@ -139,3 +139,7 @@ def test_the_data_of_a_figure_come_back_as_csv() -> None:
 def test_a_table_becomes_csv_even_with_columns_of_different_length() -> None:
     text = style.csv_text({"epoch": np.array([1, 2]), "a, b": [0.5]})
     assert list(csv.reader(io.StringIO(text))) == [["epoch", "a, b"], ["1", "0.5"], ["2", ""]]
+
+
+def test_a_number_that_is_not_known_is_an_empty_cell() -> None:
+    assert style.csv_text({"se": [0.5, float("nan")], "name": ["a", "b"]}) == "se,name\n0.5,a\n,b\n"
