@@ -97,13 +97,18 @@ def scores_of(images: ImageContext, judge: Judge) -> list[Score]:
     }
     return [
         Score(
-            **{name: column[i].item() for name, column in columns.items()},
+            **{name: _number(column[i]) for name, column in columns.items()},
             importance_samples=images.importance_samples,
             refined=bool(images.proposal.is_fitted[i]),
             place=place,
         )
         for i, place in enumerate(judge.places(images))
     ]
+
+
+def _number(value: Tensor) -> float:
+    """The number in a tensor; always the same NaN, so that equal scores compare equal."""
+    return math.nan if value.isnan() else value.item()
 
 
 @dataclass(frozen=True)

@@ -148,3 +148,13 @@ def test_the_largest_weights_hold_the_most() -> None:
     assert list(held.x) == [25, 50, 75, 100]
     np.testing.assert_allclose(held.y, [70, 90, 95, 100])
     np.testing.assert_allclose(even.x, even.y)
+
+
+def test_a_value_whose_error_is_not_known_says_so_and_has_no_line() -> None:
+    marks = [Mark("IS", BLUE, -10.0, np.nan, "estimate"), Mark("ELBO", RED, -12.0, 0.1, "lower")]
+    figure = posterior_values.ruler_figure(marks, None)
+    first = traces(figure)[0]
+    assert list(first.text) == ["−10.00 (error not known)"]
+    assert list(first.error_x.array) == [0]
+    layout: Any = figure.layout
+    assert all(np.isfinite(layout.xaxis.range))

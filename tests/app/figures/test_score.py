@@ -109,3 +109,10 @@ def test_the_pixel_map_runs_from_the_worst_pixel_to_nothing() -> None:
 def test_a_map_without_surprise_has_a_scale() -> None:
     heatmap = traces(score.pixel_figure(np.zeros((2, 2))))["heatmap"]
     assert heatmap.zmin < heatmap.zmax
+
+
+def test_where_the_error_is_not_known_the_course_has_no_band_and_says_so() -> None:
+    figure = score.convergence_figure([10, 100, 1000], [-9, -8.5, -8.4], [np.nan, 0.2, 0.1], -10)
+    shown = traces(figure)
+    assert list(shown["± 1 standard error"].x) == [100, 1000, 1000, 100]
+    assert list(shown["log p̂(x) so far"].customdata) == ["not known", "0.20", "0.10"]

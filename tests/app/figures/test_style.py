@@ -146,3 +146,7 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
     assert table.splitlines() == ["'=name", "'=1+1", "-2.5", "-2.5", "'@x", "a�b"]
     figure = go.Figure(go.Scatter(x=["=1", "2"], y=[3, -4], name="+cmd"))
     assert style.figure_csv(figure).splitlines()[1:] == ["'+cmd,'=1,3,", "'+cmd,2,-4,"]
+
+
+def test_a_number_that_is_not_known_is_an_empty_cell() -> None:
+    assert style.csv_text({"se": [0.5, float("nan")], "name": ["a", "b"]}) == "se,name\n0.5,a\n,b\n"

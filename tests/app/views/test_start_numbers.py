@@ -17,11 +17,12 @@ from app.services.models import Choice
 from app.views.start import diagram
 from app.views.start.numbers import Estimate, reference, walk
 from app.views.start.samples import MAX_SAMPLES
+from vae_core.basics.paths import pretrained_folder
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.model.priors import StandardNormal
 from vae_core.model.vae import VAE
-from vae_core.runs.checkpoint import save_model
+from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.store import create_run
 from vae_core.settings.choices import POSTERIORS, PosteriorName
 from vae_core.settings.config import ModelConfig, RunConfig
@@ -206,3 +207,11 @@ def test_the_prior_beside_q_is_that_of_the_model(d: int, x: Tensor) -> None:
     away = (about.probe_points[-1] - 2) / 1.5
     log_p = -0.5 * (away**2 + np.log(2 * np.pi)).sum(-1) - d * np.log(1.5)
     np.testing.assert_allclose(about.probe_log_p, log_p, rtol=1e-5)
+
+
+def test_without_a_known_error_the_range_is_that_of_the_draws() -> None:
+    """A white page, of which one draw carries the weight."""
+    about = reference(load_model(pretrained_folder() / "mnist-full-d50"), torch.ones(1, 1, 28, 28))
+    assert not about.trusted
+    assert np.isnan(about.log_px.se)
+    assert np.all(np.isfinite(about.log_w_range))

@@ -112,3 +112,11 @@ def test_words_follow_the_p_value():
 
 def test_no_images_have_no_verdict():
     assert REFERENCE.judge(torch.empty(0, 4)) == []
+
+
+def test_a_p_value_of_a_tenth_is_a_tenth_and_unusual():
+    """One of ten images, counting itself: 0.1 in float64, not the nearest number of float32."""
+    nine = Reference(torch.arange(9, dtype=torch.float64)[:, None].expand(-1, len(FIGURES)))
+    judgement = judged(nine, **{name: 50.0 for name in FIGURES if name != "log_px"}, log_px=-50.0)
+    assert judgement.p_value == 0.1
+    assert judgement.verdict == "unusual"
