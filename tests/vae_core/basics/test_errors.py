@@ -49,7 +49,7 @@ def test_every_public_exception_of_the_core_is_for_the_user_and_has_a_built_in_b
     }  # fmt: skip
     for each in found:
         assert issubclass(each, UserError), each
-        assert issubclass(each, ValueError | RuntimeError | OSError), each
+        assert issubclass(each, ValueError | RuntimeError | OSError | MemoryError), each
 
 
 MODEL = VAE(ModelConfig(image_shape=(1, 4, 4), latent_size=2, hidden_size=4)).eval()

@@ -93,7 +93,7 @@ def test_streaming_gives_the_plain_formula(trained, test_digits):
 
 
 def test_the_standard_error_is_the_spread_of_repeated_estimates(trained, test_digits):
-    model, x = trained("mean-field"), test_digits[:3]
+    model, x = trained("mean-field"), test_digits[ONE_MODE][:3]
     runs = [log_density(model, x, 400, seed=seed) for seed in range(60)]
     spread = torch.stack([r.log_px for r in runs]).std(0)
     claimed = torch.stack([r.se for r in runs]).nanmean(0)

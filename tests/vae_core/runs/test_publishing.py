@@ -114,7 +114,7 @@ def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before
     assert folder.stat().st_ino == before
     assert "the first" in (folder / "card.md").read_text()
     with safe_open(run.folder / "test_scores_encoder.safetensors", framework="pt") as file:
-        assert file.get_slice("figures").get_shape() == [7, 2 * IMAGES]
+        assert file.get_slice("figures").get_shape() == [8, 2 * IMAGES]
     monkeypatch.undo()
     monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
     monkeypatch.setattr(publishing, "FOREIGN_IMAGES", 4)
