@@ -205,7 +205,7 @@ def is_density(likelihood: LikelihoodName) -> bool:
 
 
 DENSITY = "a density of grey values: compare it within this model only"
-"""What is said where bits per dimension would stand, if p(x) is a density."""
+"""Shown in the place of bits per dimension if p(x) is a density."""
 
 
 def pixels_as(binarisation: Binarisation, likelihood: LikelihoodName) -> str:

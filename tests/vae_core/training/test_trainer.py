@@ -41,18 +41,24 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(digits, fa
     assert [r["validation"]["elbo"] for r in first] != [r["validation"]["elbo"] for r in other]
 
 
+def rows_until(training: Training, step: int) -> list[dict]:
+    """Train for this many steps; return the rows of the epochs that ended."""
+    done, steps = [], 0
+    for event in training.events():
+        if isinstance(event, EpochDone):
+            done.append({k: v for k, v in event.metrics.items() if k != "seconds"})
+        steps += isinstance(event, Step)
+        if steps == step:
+            break
+    return done
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("leave_at", [1, 7, 11, 12, 25])  # 11 steps an epoch
 def test_leaving_at_any_step_and_going_on_changes_nothing(digits, leave_at, tmp_path):
     whole = rows(training_of(digits))
     first = training_of(digits)
-    done, steps = [], 0
-    for event in first.events():
-        if isinstance(event, EpochDone):
-            done.append({k: v for k, v in event.metrics.items() if k != "seconds"})
-        steps += isinstance(event, Step)
-        if steps == leave_at:
-            break
+    done = rows_until(first, leave_at)
     torch.save(first.state_dict(), tmp_path / "state.pt")
     second = training_of(digits, seed=0)
     second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
@@ -205,13 +211,7 @@ def test_a_run_of_another_objective_goes_on_bit_for_bit(digits, leave_at, tmp_pa
     settings = {"epochs": 4, "iwae_samples": 5, "free_bits": 2.0, "kl_warmup_epochs": 2}
     whole = rows(training_of(digits, **settings))
     first = training_of(digits, **settings)
-    done, steps = [], 0
-    for event in first.events():
-        if isinstance(event, EpochDone):
-            done.append({k: v for k, v in event.metrics.items() if k != "seconds"})
-        steps += isinstance(event, Step)
-        if steps == leave_at:
-            break
+    done = rows_until(first, leave_at)
     torch.save(first.state_dict(), tmp_path / "state.pt")
     second = training_of(digits, **settings)
     second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
