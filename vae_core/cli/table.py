@@ -22,6 +22,8 @@ from vae_core.basics.text import printable, without_formula
 
 T = TypeVar("T")
 _DIGEST = "sha256"
+_NEW = (_DIGEST, "likelihood", "pixels")
+"""Columns that the tables of version 0.1.0 do not have."""
 
 
 class TableError(UserError, ValueError):
@@ -33,8 +35,8 @@ class ScoreTable:
 
     Attributes:
         protocol: how the scores are made; part of every row.
-        names: names of the columns. The tables of version 0.1.0 have no column of digests; in
-            them, a name alone says which file a row belongs to.
+        names: names of the columns. Tables of version 0.1.0 have no digests; in them, a name
+            alone says which file a row belongs to.
         before: number of rows when the table was opened.
         failed: number of rows of files that could not be read, and that were not tried again yet.
     """
@@ -114,13 +116,13 @@ class ScoreTable:
         """Read the header; give the whole lines after it.
 
         Raises:
-            TableError: if the header is not that of this table, with or without digests.
+            TableError: if the header is not that of this table, with or without the new columns.
         """
         # a half-written last line may also end in a half-written character
         with self._path.open(encoding="utf-8", errors="replace", newline="") as file:
             header = file.readline()
-            if header != self._header() and _DIGEST in self.names:
-                self.names.remove(_DIGEST)
+            if header != self._header():
+                self.names = [name for name in self.names if name not in _NEW]
             if header != self._header():
                 raise TableError(f"{self._path} is not a table of such scores; use another file.")
             yield (line for line in file if line.endswith("\n") and line.strip())
@@ -148,7 +150,7 @@ class ScoreTable:
 
     def _check(self, row: Mapping[str, str]) -> None:
         for name, value in self.protocol.items():
-            if row[name] != value:
+            if name in self.names and row[name] != value:
                 raise TableError(
                     f"The scores in {self._path} have {name} = {row[name] or 'none'}, not "
                     f"{value or 'none'}; use another file."

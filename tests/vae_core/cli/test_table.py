@@ -109,14 +109,15 @@ def test_another_picture_under_an_old_name_has_no_row_yet(path):
     assert names(again.missing([("a.png", TableError("unreadable now"))]))
 
 
-def test_a_table_without_digests_is_continued_by_name(path):
+def test_a_table_of_the_version_before_is_continued_by_name(path):
+    protocol = {"likelihood": "bernoulli", **PROTOCOL, "pixels": "dynamic binarisation"}
     path.write_text("file,ok,error,log_px,nearest,seed,calibrated_by\r\na.png,True,,-1.5,1,0,\r\n",
                     newline="")  # fmt: skip
-    table = ScoreTable(path, COLUMNS, PROTOCOL)
+    table = ScoreTable(path, COLUMNS, protocol)
     assert names(table.missing(FILES)) == [b"b", b"c", b"d"]
     table.append(scored("b.png", b"b"))
     assert [each["file"] for each in read(path)] == ["a.png", "b.png"]
-    assert names(ScoreTable(path, COLUMNS, PROTOCOL).missing(FILES)) == [b"c", b"d"]
+    assert names(ScoreTable(path, COLUMNS, protocol).missing(FILES)) == [b"c", b"d"]
 
 
 def test_a_table_behind_a_link_stays_behind_it(path):
