@@ -186,7 +186,7 @@ def test_scores_name_what_cannot_be_read_and_score_the_rest(run, pictures, capsy
     assert "broken.png" in rows["broken.png"]["error"] or "image" in rows["broken.png"]["error"]
     for name in ("0.png", "1.png"):
         assert rows[name]["ok"] is True
-        assert list(rows[name]) == ["file", "ok", *PREPARATION, *COLUMNS]
+        assert list(rows[name]) == ["file", "ok", "sha256", *PREPARATION, *COLUMNS]
         assert rows[name]["preparation"].startswith("Opened: ")
         assert rows[name]["log_px"] < 0 < rows[name]["se"]
         assert 0 <= rows[name]["percentile"] <= 100

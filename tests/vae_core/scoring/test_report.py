@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_are_scored(
     assert "broken.png" in results[1].error
     assert results[2].error.startswith("missing.png cannot be opened")
     rows = [as_row(r) for r in results]
-    assert list(rows[0]) == ["file", "ok", *PREPARATION, *COLUMNS]
+    assert list(rows[0]) == ["file", "ok", "sha256", *PREPARATION, *COLUMNS]
     assert rows[1] == {"file": "broken.png", "ok": False, "error": results[1].error}
     json.dumps(rows)
 
