@@ -35,6 +35,7 @@ NEEDED = (
     "vae_core.inference.importance",
 )
 NEEDED_LATER = ("vae_core.training.cost", "torch._dynamo")  # to count a model's operations
+_REDIRECTED = MOVED | {"start": ""}  # the first page is at the app's own address
 LATER = 5.0  # seconds; by then the first page, which needs the same processor, is drawn
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     settings[_PORT] = port = _port_near(given.port, address or "localhost")
     app = st.App(
         ROOT / "app" / "main.py",
-        routes=[Route(f"{_path_of(base)}/{old}", _redirect) for old in MOVED],
+        routes=[Route(f"{_path_of(base)}/{old}", _redirect) for old in _REDIRECTED],
         lifespan=_announce(ports.opened_at(address or "localhost", port, base)),
         on_script_error=errors.report_uncaught,
     )
@@ -97,13 +98,13 @@ def _path_of(base: str) -> str:
 
 
 async def _redirect(request: Request) -> RedirectResponse:
-    """Redirect a former address to the present one, with the same query.
+    """Redirect an address that a page had, or seems to have, to its own, with the same query.
 
     A redirect leaves no entry in the browser's history. A page that switches to another page does,
     and the Back button would lead to the switch again.
     """
     base, _, old = request.url.path.rstrip("/").rpartition("/")
-    return RedirectResponse(request.url.replace(path=f"{base}/{MOVED[old]}"))
+    return RedirectResponse(request.url.replace(path=f"{base}/{_REDIRECTED[old]}"))
 
 
 def _arguments() -> argparse.Namespace:

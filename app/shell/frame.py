@@ -1,9 +1,11 @@
 """The frame around every page: navigation, style sheets, presentation mode."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
+from app.shell import unknown
 from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
@@ -57,6 +59,10 @@ def _sections() -> dict[str, list[st.Page]]:
     for old, name in MOVED.items():
         page = st.Page(path(name), title=PAGES[name].title, url_path=old, visibility="hidden")
         sections[PAGES[name].section].append(page)
+    if address := unknown.address():
+        show = partial(unknown.show, address)
+        page = st.Page(show, title="No such page", url_path=address, visibility="hidden")
+        sections[""].append(page)
     return sections
 
 

@@ -35,6 +35,7 @@ CHARTS = {
 }
 
 # Where the point of an image is on the screen.
+UNDER_POINTER = "plot => plot._hoverdata?.[0]?.customdata"
 PLACE = """(plot, image) => {
   for (const trace of plot._fullData) {
     const at = Array.from(trace.customdata ?? []).indexOf(image);
@@ -85,10 +86,20 @@ def figures(page: Page) -> Locator:
 
 
 def click(page: Page, image: int) -> None:
-    x, y = plot(page, "latent-map").evaluate(PLACE, image)
-    page.mouse.move(x, y)
-    expect(plot(page, "latent-map").locator(".hoverlayer .hovertext")).to_be_visible()
-    page.mouse.click(x, y)
+    """Click on an image's point, once the map says that the pointer is on it.
+
+    While other parts of the page are drawn, the map may move under the pointer.
+    """
+    chart = plot(page, "latent-map")
+    for _ in range(100):
+        x, y = chart.evaluate(PLACE, image)
+        page.mouse.move(x - 3, y)
+        page.mouse.move(x, y)
+        page.wait_for_timeout(100)
+        if chart.evaluate(UNDER_POINTER) == image and chart.evaluate(PLACE, image) == [x, y]:
+            page.mouse.click(x, y)
+            return
+    raise AssertionError(f"the map never showed image {image} under the pointer")
 
 
 def lonely(page: Page) -> list[int]:
