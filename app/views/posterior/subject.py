@@ -140,6 +140,8 @@ def _from_file(choice: Choice) -> Subject:
         on_change=_store_file,
         help=f"Any picture of a single shape. It is converted like the training images. {PRIVACY}",
     )
+    if given is not None:  # a new session after a lost connection gets the file, and no callback
+        st.session_state[_KEPT] = (given.name, given.getvalue())
     kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
@@ -158,7 +160,8 @@ def _from_file(choice: Choice) -> Subject:
 def _store_file() -> None:
     """Keep the uploaded file, or forget it if the user removed it."""
     given = st.session_state[_UPLOADER]
-    st.session_state[_KEPT] = (given.name, given.getvalue()) if given else None
+    received = hasattr(given, "getvalue")  # a file that only a lost session had is not
+    st.session_state[_KEPT] = (given.name, given.getvalue()) if received else None
 
 
 def _forget_button(name: str) -> None:

@@ -5,7 +5,7 @@ Everything is in the memory of the session. Nothing is written to disk.
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -29,6 +29,7 @@ class Desk:
         photo: the latest photo.
         way, linked: way of giving images: as chosen, and as it was last in the URL.
         round: part of widget keys; changes when the widgets must be emptied.
+        lost: number of images that ended with another session; see :meth:`see_files`.
         known, reading, job: see :mod:`app.views.score.job`.
         seen: the job whose scores were shown last.
         prepared: key of the chosen image, and how that image was prepared.
@@ -42,6 +43,7 @@ class Desk:
     way: str = "Files"
     linked: str = ""
     round: int = 0
+    lost: int = 0
     known: "Known | None" = None
     reading: "Reading | None" = None
     job: "Job | None" = None
@@ -66,12 +68,52 @@ class Desk:
         """Callback: take the files from the uploader, and show the first new one."""
         from app.views.score.inputs import Upload
 
-        files = [f for f in st.session_state[self.key("files")] if hasattr(f, "getvalue")]
+        files = self._received("files")
         before = {upload.id for upload in self.uploads}
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
+        shown = {upload.id for upload in self.now}
+        self.kept = [upload for upload in self.kept if upload.id not in shown]
         fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
+            self.lost = 0
             _show_report_of(fresh[0])
+
+    def see_files(self) -> None:
+        """Take the files that are in the uploader, if the callback did not.
+
+        After a restart of the server or a long break, the browser sends all values of its widgets
+        to a new session, which calls no callback. See also :meth:`_empty_if_lost`.
+        """
+        if [each.file_id for each in self._received("files")] != [each.id for each in self.now]:
+            self.take_files()
+        self._empty_if_lost("files")
+
+    def see_photo(self) -> None:
+        """Take the photo in the camera widget, if the callback did not; see :meth:`see_files`."""
+        found = [each.file_id for each in self._received("camera")]
+        if found and (self.photo is None or self.photo.id != found[0]):
+            self.take_photo()
+        self._empty_if_lost("camera")
+
+    def _received(self, widget: str) -> list[Any]:
+        """The files in a widget. Those that only another session had are left out."""
+        return [each for each in self._shown(widget) if hasattr(each, "getvalue")]
+
+    def _shown(self, widget: str) -> list[Any]:
+        value = st.session_state.get(self.key(widget)) or []
+        return value if isinstance(value, list) else [value]
+
+    def _empty_if_lost(self, widget: str) -> None:
+        """Empty the widgets if one shows a file that ended with another session.
+
+        The other files are kept, and the number of lost ones is stored.
+        """
+        lost = len(self._shown(widget)) - len(self._received(widget))
+        if lost:
+            self.lost = lost
+            self.keep_files()
+            self.round += 1
+            st.rerun()
 
     def keep_files(self) -> None:
         """Keep the files of an uploader that is no longer shown and will be empty next time."""
@@ -90,9 +132,10 @@ class Desk:
         """Callback: take the camera's photo and show it, or forget it if the user cleared it."""
         from app.views.score.inputs import PHOTO, Upload
 
-        file = st.session_state[self.key("camera")]
-        self.photo = Upload(file.file_id, PHOTO, file.getvalue()) if file else None
-        if self.photo:
+        self.photo = None
+        for file in self._received("camera"):
+            self.lost = 0
+            self.photo = Upload(file.file_id, PHOTO, file.getvalue())
             _show_report_of(self.photo)
 
     def take_pasted(self) -> None:
@@ -110,6 +153,7 @@ class Desk:
         self.kept, self.now, self.reading, self.job, self.prepared = [], [], None, None, None
         self.strokes, self.drawing, self.photo, self.seen = [], None, None, None
         self.round += 1
+        self.lost = 0
 
     def on_screen(self, job: "Job") -> "Job":
         """Job to show. Until this job has a score, this is the last job with the same scorer."""

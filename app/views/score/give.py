@@ -105,6 +105,7 @@ def _uploader(mine: Desk) -> None:
         on_change=mine.take_files,
         help="PNG, JPEG, WebP, BMP, TIFF or GIF, or a .zip of them. Every image gets a score.",
     )
+    mine.see_files()
     if not files:
         mine.keep_files()
 
@@ -129,6 +130,7 @@ def _camera(mine: Desk) -> None:
         width=400,
         help="Takes a photo and scores it at once. The next photo replaces it.",
     )
+    mine.see_photo()
 
 
 def _clipboard(mine: Desk) -> None:
@@ -142,6 +144,8 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
         if mine.uploads or no_examples
         else "Examples are scored until you give your own images. "
     )
+    if mine.lost:
+        st.warning(_lost(mine.lost), icon=":material/cloud_off:")
     st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
     removable = len(mine.uploads) > len(mine.now)  # files in the uploader are removed there
     with st.container(horizontal=True, gap="small"):
@@ -157,6 +161,13 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
                 type="tertiary",
                 help="Removes all your images from memory and shows the examples again.",
             )
+
+
+def _lost(images: int) -> str:
+    which, again = ("One image", "it") if images == 1 else (f"{images} images", "them")
+    return (
+        f"{which} could not be kept, as the connection to the server was lost. Give {again} again."
+    )
 
 
 def _save(mine: Desk) -> None:
