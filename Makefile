@@ -4,6 +4,7 @@
 # make check       lint, formatting, types, imports
 # make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
+# PyTorch as the package index has it, whatever this machine is: make app TORCH=index
 
 PYTHON ?= python3
 PORT ?= $(or $(STREAMLIT_SERVER_PORT),8501)
@@ -11,7 +12,14 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: app test test-fast check benchmarks
+# On Linux the package index has PyTorch with 3 GB of CUDA libraries. Without an NVIDIA driver the
+# build for processors does the same; PyTorch's own index has it.
+CPU_BUILDS := https://download.pytorch.org/whl/cpu
+WSL := /usr/lib/wsl/lib
+TORCH ?= $(if $(filter Linux,$(shell uname -s)),$(if $(shell \
+  PATH="$$PATH:$(WSL)" command -v nvidia-smi),index,cpu),index)
+
+.PHONY: app test test-fast check benchmarks torch-for-processors
 .DELETE_ON_ERROR:
 
 app: $(VENV)/installed
@@ -34,8 +42,19 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	@[ "$(TORCH)" != cpu ] || $(MAKE) --no-print-directory torch-for-processors
 	$(PIP) -r requirements.txt
 	@touch $@
+
+torch-for-processors:
+	@if timeout 5 $(BIN)/python -c 'import urllib.request as u; u.urlopen("$(CPU_BUILDS)/torch/")' 2>/dev/null; \
+	then echo "No NVIDIA driver was found: taking PyTorch for processors, from $(CPU_BUILDS)."; \
+	  echo "For a graphics card: delete $(VENV), then make app TORCH=index"; \
+	  $(PIP) "$$(grep ^torch== requirements.txt)" --index-url $(CPU_BUILDS) \
+	    || echo "That failed: taking PyTorch from the package index."; \
+	else echo "$(CPU_BUILDS) cannot be reached: taking PyTorch from the package index."; \
+	  echo "On Linux that may be the build for NVIDIA cards, of some 3 GB."; \
+	fi
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) -e '.[test]'
