@@ -162,6 +162,13 @@ def expect_no_exception(page: Page) -> None:
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
+def expect_no_sideways_scroll(page: Page) -> None:
+    """Check that the page is as wide as its window, once charts have taken their new width."""
+    fits = "() => { const m = document.querySelector('[data-testid=stMain]');"
+    fits += " return m.scrollWidth <= m.clientWidth }"
+    page.wait_for_function(fits, timeout=60_000)
+
+
 def visit(page: Page, address: str, query: Mapping[str, str] | None = None) -> None:
     """Open a page of the app, wait until it is drawn, and check that it shows no error."""
     text = "&".join(f"{key}={value}" for key, value in (query or {}).items())

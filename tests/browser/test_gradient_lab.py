@@ -4,7 +4,16 @@ import re
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, SLOW, App, expect_no_exception, new_tab, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    SLOW,
+    App,
+    expect_no_exception,
+    expect_no_sideways_scroll,
+    new_tab,
+    settle,
+    visit,
+)
 
 QUICK = {"gradient-r": "30", "gradient-upto": "8"}
 ENDLESS = {"gradient-r": "1000", "gradient-upto": "128"}
@@ -110,5 +119,4 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(app_server: App, browse
         lab(page, app_server)
         measured(page)
         expect(curves(page, "cost").first).to_be_attached()
-        overflow = page.get_by_test_id("stMain").evaluate("e => e.scrollWidth - e.clientWidth")
-        assert overflow <= 0
+        expect_no_sideways_scroll(page)

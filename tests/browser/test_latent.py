@@ -11,6 +11,7 @@ from tests.browser.driving import (
     SLOW,
     App,
     expect_no_exception,
+    expect_no_sideways_scroll,
     new_tab,
     plot,
     settle,
@@ -323,7 +324,6 @@ def test_a_wrong_link_still_shows_the_page(app: App, page: Page, query: dict[str
 def test_no_tab_scrolls_sideways_on_a_phone(app: App, browser: Browser) -> None:
     with new_tab(browser, PHONE) as page:
         go(page, app, model=MANY)
-        main = page.get_by_test_id("stMain")
         for tab in TABS:
             open_tab(page, tab)
-            assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0, tab
+            expect_no_sideways_scroll(page)

@@ -12,6 +12,7 @@ from tests.browser.driving import (
     SLOW,
     App,
     expect_no_exception,
+    expect_no_sideways_scroll,
     new_tab,
     plot,
     settle,
@@ -219,6 +220,5 @@ def test_no_tab_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, m
         query = LIGHT | {"families": "Planar", "anneal": "false"}
         for tab in CHARTS if model == MODEL else ("Posterior", "Methods"):
             go(page, app_server, tab, model, **query)
-            overflow = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
-            assert overflow <= 0, tab
+            expect_no_sideways_scroll(page)
             expect_no_exception(page)

@@ -8,7 +8,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.shell.navigation import MOVED, PAGES
-from tests.browser.driving import PHONE, App, new_tab, running_app, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    App,
+    expect_no_sideways_scroll,
+    new_tab,
+    running_app,
+    settle,
+    visit,
+)
 
 NAMES = list(PAGES)
 
@@ -130,8 +138,4 @@ def test_the_app_follows_the_theme_of_the_system(
 def test_no_page_scrolls_sideways_on_a_phone(app_server: App, browser: Browser, name: str) -> None:
     with new_tab(browser, PHONE) as page:
         visit(page, address(app_server, name))
-        overflow = page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]');"
-            " return m.scrollWidth - m.clientWidth }"
-        )
-        assert overflow <= 0
+        expect_no_sideways_scroll(page)

@@ -9,7 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import PHONE, SLOW, App, running_app, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    SLOW,
+    App,
+    expect_no_sideways_scroll,
+    running_app,
+    settle,
+    visit,
+)
 from tests.browser.test_score import drawing, upload
 
 MANY, TWO = "pretrained/mnist-mean-field-d50", "pretrained/mnist-full-d2"
@@ -94,7 +102,7 @@ def test_every_page_shows_what_it_can_and_says_what_is_missing(
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     settle(page)
     expect(page.locator(SHOWN[path]).first).to_be_attached()
-    assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= PHONE[0]
+    expect_no_sideways_scroll(page)
 
 
 def test_the_start_page_sends_images_of_the_model_through(offline: App, page: Page) -> None:

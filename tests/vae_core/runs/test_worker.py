@@ -82,15 +82,22 @@ def test_a_queued_run_is_trained_in_a_process_of_its_own(store):
 
 
 def test_a_killed_process_is_taken_up_again_with_no_epoch_twice_and_no_gap(store):
-    run = start(store, **LONG)
-    wait_for((run.folder / "resume.pt").is_file, "a checkpoint")
+    run = start(store, **{**LONG, "epochs": 80})
+    wait_for_epochs(run, 3)
+    run.request("pause")
+    wait_for_state(run, "paused")
+    wait_for(lambda: not run.is_alive(), "the process gone")
+    assert (run.folder / "resume.pt").is_file(), "a checkpoint"
     checkpointed = len(run.metrics())
+    run.enqueue()
+    ensure_worker(store)
     wait_for_epochs(run, checkpointed + 3)
     killed = run.status().pid
     kill(killed)
+    assert run.metrics()[-1]["epoch"] < 80, "it was killed in the middle"
     wait_for(lambda: run.status().pid not in (killed, None), "a new process")
     wait_for_state(run, "done")
-    assert epochs(run) == list(range(1, 401))
+    assert epochs(run) == list(range(1, 81))
     assert run.metrics()[-1]["seconds"] > run.metrics()[checkpointed]["seconds"]
 
     undisturbed = create_run(store.folder.parent / "undisturbed", run.config)
