@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+from uuid import uuid4
 
 import streamlit as st
 
 from app.parts.text import duration
+from app.services.scheduler import scheduler
 from app.services.work import Bench, Known, Queue, Running, State, Task
 from app.shell import errors
 
-SLICE, TICK = 0.35, 0.5  # seconds of work before each draw, and between two draws
+PATIENCE, TICK = 0.35, 0.5  # seconds before the first draw of new work, and between two draws
 _RESULTS, _UNDER_WAY = 400, 128  # kept at most, for all sessions
 _BUTTONS: dict[State, tuple[str, str]] = {
     "working": ("Stop", "Stops the work and keeps the results so far."),
@@ -34,29 +36,42 @@ class Work(Protocol):
     def go_on(self) -> None: ...
 
 
-def watch(work: Work, draw: Callable[[], None]) -> None:
-    """Do the work in time slices and call ``draw`` after each, until it is done or stopped.
+def watch(work: Work, draw: Callable[[], None], name: str) -> None:
+    """Have the work done by the server's threads and call ``draw`` again and again meanwhile.
 
-    Work for one slice before the first draw, so that short tasks appear finished at once. If the
-    work already has a partial result, draw that first and continue afterwards.
+    New work is waited for a little before the first draw, so that short tasks appear finished at
+    once. If the work already has a partial result, that is drawn first.
+
+    Args:
+        name: place of the work on its page.
     """
-    draw_first = work.share > 0
-    if not draw_first:
-        work.advance(SLICE)
+    if work.working:
+        scheduler().want(_visitor(), name, work)
+        if work.share == 0:
+            scheduler().wait(work, PATIENCE)
+    follow(work, draw)
+
+
+def follow(work: Work, draw: Callable[[], None]) -> None:
+    """Call ``draw`` now, and again and again as long as the work goes on elsewhere."""
     ticking = work.working
 
     def drawn() -> None:
-        nonlocal draw_first
         if work.working != ticking:
-            st.rerun()  # stopped or continued: only the page can change the fragment's timer
+            st.rerun()  # stopped, continued or done: only the page can change the fragment's timer
         draw()
-        if ticking and not draw_first:
-            work.advance(SLICE)
-            if not work.working:
-                st.rerun()
-        draw_first = False
 
     st.fragment(drawn, run_every=TICK if ticking else None)()
+
+
+def leave() -> None:
+    """Let go of all work that this session watched; the page that is drawn now wants its own."""
+    scheduler().leave(_visitor())
+
+
+def _visitor() -> str:
+    """A name for this session."""
+    return st.session_state.setdefault("visitor", uuid4().hex)
 
 
 def control(work: Work, text: str, key: str) -> None:
@@ -95,7 +110,7 @@ def bench() -> Bench:
 
 
 def panel(tasks: Sequence[Task[Any]], show: Callable[[Bench], None], key: str) -> None:
-    """Do the tasks in time slices and call ``show`` after each, until they are done or stopped.
+    """Have the tasks done, and call ``show`` again and again until they are done or stopped.
 
     Args:
         tasks: done in this order. Tasks of less than a third of a second show no progress bar.
@@ -109,7 +124,7 @@ def panel(tasks: Sequence[Task[Any]], show: Callable[[Bench], None], key: str) -
             _progress(queue, key)
         show(queue.bench)
 
-    watch(queue, draw)
+    watch(queue, draw, key)
 
 
 def _progress(queue: Queue, key: str) -> None:

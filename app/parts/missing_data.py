@@ -26,7 +26,7 @@ def panel(choice: Choice, needed_for: str) -> None:
         download = _download(name)
         under_way = download.begun and download.state != "done"
         if under_way:
-            live.watch(download, lambda: _progress(download))
+            live.follow(download, lambda: _progress(download))
         with st.container(horizontal=True, vertical_alignment="center"):
             if not under_way:
                 _offer(download)

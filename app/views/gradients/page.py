@@ -110,4 +110,4 @@ if not request.gradients:
 else:
     with st.spinner("Loading the model"):
         measurement = measurement_for(request)
-    live.watch(measurement, lambda: results(request, measurement))
+    live.watch(measurement, lambda: results(request, measurement), "gradients")

@@ -85,6 +85,6 @@ if not mine.uploads and data.missing(choice):
     st.stop()
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
-live.watch(job, lambda: results(mine, job, choice))
+live.watch(job, lambda: results(mine, job, choice), "score")
 give.follow(beside, job, mine.on_screen(job), choice)
 detection.section(choice)
