@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.parts.components.paste_box import pasted
 from app.parts.components.strokes import Stroke, picture
+from app.shell.streamlit_internals import MOST_UPLOADED_BYTES, forget_uploads, take_refusal
 
 if TYPE_CHECKING:
     from app.views.score.inputs import Upload
@@ -32,6 +33,7 @@ class Desk:
         known, reading, job: see :mod:`app.views.score.job`.
         seen: the job whose scores were shown last.
         prepared: key of the chosen image, and how that image was prepared.
+        refused: whether an image was refused because the others take too much memory.
     """
 
     kept: "list[Upload]" = field(default_factory=list)
@@ -47,6 +49,7 @@ class Desk:
     job: "Job | None" = None
     seen: "Job | None" = None
     prepared: "tuple[Hashable, Prepared] | None" = None
+    refused: bool = False
 
     @property
     def uploads(self) -> "list[Upload]":
@@ -69,6 +72,7 @@ class Desk:
         files = [f for f in st.session_state[self.key("files")] if hasattr(f, "getvalue")]
         before = {upload.id for upload in self.uploads}
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
+        self.refused = False
         fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
             _show_report_of(fresh[0])
@@ -100,6 +104,9 @@ class Desk:
         from app.views.score.inputs import PASTED, Upload
 
         for data in pasted(self.key("paste")):
+            if sum(len(upload.data) for upload in self.uploads) + len(data) > MOST_UPLOADED_BYTES:
+                self.refused = True
+                return
             count = sum(upload.name.startswith(PASTED) for upload in self.kept)
             name = f"{PASTED} {count + 1}" if count else PASTED
             self.kept.append(Upload(f"{name}-{self.round}", name, data))
@@ -107,9 +114,16 @@ class Desk:
 
     def clear(self) -> None:
         """Forget all images."""
+        forget_uploads([upload.id for upload in self.uploads])
+        self.refused = False
         self.kept, self.now, self.reading, self.job, self.prepared = [], [], None, None, None
         self.strokes, self.drawing, self.photo, self.seen = [], None, None, None
         self.round += 1
+
+    def has_refused(self) -> bool:
+        """Whether an image was refused since the images last changed."""
+        self.refused = take_refusal() or self.refused
+        return self.refused
 
     def on_screen(self, job: "Job") -> "Job":
         """Job to show. Until this job has a score, this is the last job with the same scorer."""
