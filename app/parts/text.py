@@ -6,9 +6,9 @@ from vae_core.wording.numbers import duration as duration
 
 PRIVACY = (
     "Your images stay in this app's memory, for this session only. They are never written to disk, "
-    "and are gone when you reload or close the page."
+    "and are forgotten within half a minute after you reload or close the page."
 )
-"""What happens to uploaded files; `app.shell.streamlit_internals` makes it true."""
+"""What happens to uploaded files; `app.shell.sessions` and `streamlit_internals` make it true."""
 
 
 def shown_path(folder: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import unknown
+from app.shell import sessions, unknown
 from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
@@ -23,6 +23,7 @@ def magnification() -> float:
 
 def open_page() -> st.Page:
     """Draw the frame and return the requested page, ready to ``run()``."""
+    sessions.enter()
     st.set_page_config(
         page_title="ELBO Room",
         page_icon=str(_HERE / "mark.svg"),

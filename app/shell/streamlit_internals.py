@@ -5,22 +5,36 @@ Streamlit 1.67 and Starlette 1.10. Style sheets also select elements by ``data-t
 not documented either; the browser tests check the effect.
 """
 
+import asyncio
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import click
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import config
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import FragmentHandledException
+from streamlit.runtime import Runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from vae_core.basics.errors import UserError
 
 __all__ = [
+    "MOST_UPLOADED_BYTES",
+    "REFUSAL",
     "DeltaGenerator",
     "FragmentHandledException",
     "SettingError",
+    "close_lost_sessions",
+    "forget_uploads",
+    "has_server",
+    "session_id",
     "settings_of_environment",
+    "take_refusal",
 ]
 
 # DeltaGenerator: the type of a container, used in annotations only. If Streamlit moves it, only
@@ -33,6 +47,97 @@ __all__ = [
 # a megabyte to a temporary file. If Starlette removes the attribute, uploaded images are written to
 # disk again, contrary to `app.parts.text.PRIVACY`, and the test of this module fails.
 MultiPartParser.spool_max_size = 2**40
+
+
+# ---- sessions
+
+
+def has_server() -> bool:
+    """Whether a server runs in this process, which is not so in most tests."""
+    return Runtime.exists()
+
+
+def session_id() -> str | None:
+    """Return the id of the session that this thread draws a page for; None in other threads."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else None
+
+
+def close_lost_sessions() -> set[str]:
+    """Close sessions that a browser cannot return to any more; return the ids of all others.
+
+    A session without connection can be returned to for ``server.disconnectedSessionTTL`` seconds.
+    Streamlit then keeps its memory until another browser connects or disconnects.
+    """
+    runtime = Runtime.instance()
+    manager: Any = runtime._session_mgr
+
+    async def close() -> set[str]:
+        for _, lost in manager._session_storage._cache.expire():
+            lost.session.shutdown()
+            lost.session.session_state.clear()
+            _refused.discard(lost.session.id)
+        return {each.session.id for each in manager.list_sessions()}
+
+    # The managers of sessions may be used in the thread of the server only.
+    return asyncio.run_coroutine_threadsafe(close(), runtime._get_async_objs().eventloop).result()
+
+
+# ---- uploads
+
+MOST_UPLOADED_BYTES = 400 * 2**20
+MOST_UPLOADED_FILES = 10_000
+"""Limits of the files that one session keeps in memory."""
+REFUSAL = (
+    "Not all of your files were taken: the app keeps at most "
+    f"{MOST_UPLOADED_BYTES // 2**20} MB and {MOST_UPLOADED_FILES:,} files of one visitor in "
+    "memory. Remove some of them, or use the command line, which has no such limit."
+)
+
+_refused: set[str] = set()  # sessions with a file that was refused
+_add_file = MemoryUploadedFileManager.add_file
+
+
+def _add_file_within_limits(
+    manager: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec
+) -> None:
+    """Keep an uploaded file; refuse it if the session then had too many files or bytes.
+
+    The browser shows no reason for the refusal, so the page is drawn again and says it.
+    """
+    others = {**manager.file_storage.get(session_id, {})}
+    others.pop(file.file_id, None)  # the file replaces itself
+    size = len(file.data) + sum(len(each.data) for each in others.values())
+    if size <= MOST_UPLOADED_BYTES and len(others) < MOST_UPLOADED_FILES:
+        return _add_file(manager, session_id, file)
+    _refused.add(session_id)
+    if has_server() and (session := Runtime.instance().get_app_session(session_id)):
+        session.request_rerun(session._client_state)
+    raise HTTPException(413, REFUSAL)
+
+
+MemoryUploadedFileManager.add_file = _add_file_within_limits  # type: ignore[method-assign]
+
+
+def take_refusal() -> bool:
+    """Whether a file of this session was refused since the last call."""
+    found = session_id() in _refused
+    _refused.discard(session_id() or "")
+    return found
+
+
+def forget_uploads(file_ids: Iterable[str]) -> None:
+    """Remove files of this session from the server, whose widgets are no longer on the page.
+
+    Streamlit keeps such files until the session ends.
+    """
+    if has_server() and (session := session_id()):
+        files: Any = Runtime.instance().uploaded_file_mgr
+        for each in file_ids:
+            files.remove_file(session, each)
+
+
+# ---- settings
 
 
 class SettingError(UserError, ValueError):

@@ -16,6 +16,7 @@ from app.services import models
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
 from app.shell import errors
+from app.shell.streamlit_internals import REFUSAL, forget_uploads, take_refusal
 from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
@@ -141,7 +142,9 @@ def _from_file(choice: Choice) -> Subject:
         help=f"Any picture of a single shape. It is converted like the training images. {PRIVACY}",
     )
     if given is not None:  # a new session after a lost connection gets the file, and no callback
-        st.session_state[_KEPT] = (given.name, given.getvalue())
+        st.session_state[_KEPT] = (given.name, given.getvalue(), given.file_id)
+    if take_refusal():
+        st.warning(REFUSAL)
     kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
@@ -149,9 +152,9 @@ def _from_file(choice: Choice) -> Subject:
         st.caption(f"{instead} until you upload one.")
         return _of(images, index)
     if given is None:
-        _forget_button(kept[0])
+        _forget_button(kept[0], kept[2])
     try:
-        return subject_of_file(choice, *kept)
+        return subject_of_file(choice, *kept[:2])
     except ImageError as error:
         st.error(f"{errors.plain(str(error))} {instead} until you upload another file.")
         return _of(images, index)
@@ -161,13 +164,18 @@ def _store_file() -> None:
     """Keep the uploaded file, or forget it if the user removed it."""
     given = st.session_state[_UPLOADER]
     received = hasattr(given, "getvalue")  # a file that only a lost session had is not
-    st.session_state[_KEPT] = (given.name, given.getvalue()) if received else None
+    kept = (given.name, given.getvalue(), given.file_id) if received else None
+    st.session_state[_KEPT] = kept
 
 
-def _forget_button(name: str) -> None:
+def _forget_button(name: str, file_id: str) -> None:
+    def forget() -> None:
+        st.session_state.pop(_KEPT, None)
+        forget_uploads([file_id])
+
     st.button(
         f"Forget {errors.plain(name)}",
-        on_click=lambda: st.session_state.pop(_KEPT, None),
+        on_click=forget,
         key="posterior-forget",
         icon=":material/delete:",
         type="tertiary",

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.parts.components.paste_box import pasted
 from app.parts.components.strokes import Stroke, picture
+from app.shell.streamlit_internals import MOST_UPLOADED_BYTES, forget_uploads, take_refusal
 
 if TYPE_CHECKING:
     from app.views.score.inputs import Upload
@@ -33,6 +34,7 @@ class Desk:
         known, reading, job: see :mod:`app.views.score.job`.
         seen: the job whose scores were shown last.
         prepared: key of the chosen image, and how that image was prepared.
+        refused: whether an image was refused because the others take too much memory.
     """
 
     kept: "list[Upload]" = field(default_factory=list)
@@ -49,6 +51,7 @@ class Desk:
     job: "Job | None" = None
     seen: "Job | None" = None
     prepared: "tuple[Hashable, Prepared] | None" = None
+    refused: bool = False
 
     @property
     def uploads(self) -> "list[Upload]":
@@ -73,6 +76,7 @@ class Desk:
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
         shown = {upload.id for upload in self.now}
         self.kept = [upload for upload in self.kept if upload.id not in shown]
+        self.refused = False
         fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
             self.lost = 0
@@ -143,6 +147,9 @@ class Desk:
         from app.views.score.inputs import PASTED, Upload
 
         for data in pasted(self.key("paste")):
+            if sum(len(upload.data) for upload in self.uploads) + len(data) > MOST_UPLOADED_BYTES:
+                self.refused = True
+                return
             count = sum(upload.name.startswith(PASTED) for upload in self.kept)
             name = f"{PASTED} {count + 1}" if count else PASTED
             self.kept.append(Upload(f"{name}-{self.round}", name, data))
@@ -150,10 +157,17 @@ class Desk:
 
     def clear(self) -> None:
         """Forget all images."""
+        forget_uploads([upload.id for upload in self.uploads])
+        self.refused = False
         self.kept, self.now, self.reading, self.job, self.prepared = [], [], None, None, None
         self.strokes, self.drawing, self.photo, self.seen = [], None, None, None
         self.round += 1
         self.lost = 0
+
+    def has_refused(self) -> bool:
+        """Whether an image was refused since the images last changed."""
+        self.refused = take_refusal() or self.refused
+        return self.refused
 
     def on_screen(self, job: "Job") -> "Job":
         """Job to show. Until this job has a score, this is the last job with the same scorer."""

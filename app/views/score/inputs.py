@@ -1,13 +1,17 @@
 """Images to score: uploads or examples, converted to the pixels that a model needs."""
 
+import base64
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
 from torch import Tensor
 
+from app.figures.pictures import as_picture
+from app.parts import charts
 from vae_core.data.archives import iter_archive
 from vae_core.data.decode import ImageError
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare
@@ -60,6 +64,14 @@ class Given:
         """Digest of the pixels."""
         assert self.pixels is not None
         return hashlib.sha256(self.pixels.numpy().tobytes()).hexdigest()
+
+    @cached_property
+    def thumbnail(self) -> str:
+        """A small picture as a data URL. It is kept with the image, so it is forgotten with it."""
+        assert self.pixels is not None
+        scale = max(1, round(64 / self.pixels.shape[-1]))
+        picture = charts.png(as_picture(self.pixels), scale)
+        return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
 class SourceFile(NamedTuple):

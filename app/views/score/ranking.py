@@ -1,16 +1,11 @@
 """The table of all scored images, ranked."""
 
-import base64
 from collections import Counter
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from app.figures import style
-from app.figures.pictures import as_bytes, as_picture
-from app.parts import charts
 from app.services.models import Choice
 from app.views.score import export
 from app.views.score.inputs import Given
@@ -117,7 +112,7 @@ def _table(ranked: list[tuple[Given, Scored]]) -> dict[str, list[Any]]:
     scores = [scored.score for _, scored in ranked]
     table: dict[str, list[Any]] = {}
     if len(ranked) <= _MOST_PICTURES:
-        table[""] = [_thumbnail(given) for given, _ in ranked]
+        table[""] = [given.thumbnail for given, _ in ranked]
     table["Image"] = _names([given.label for given, _ in ranked])
     is_placed = any(score.place for score in scores)
     if is_placed:  # before the numbers: a phone shows only three columns
@@ -136,16 +131,3 @@ def _names(labels: list[str]) -> list[str]:
     last = [label.rpartition("/")[2] for label in labels]
     often = Counter(last)
     return [name if often[name] == 1 else label for name, label in zip(last, labels, strict=True)]
-
-
-def _thumbnail(given: Given) -> str:
-    assert given.pixels is not None
-    levels = as_bytes(as_picture(given.pixels))
-    return _data_url(levels.tobytes(), levels.shape)
-
-
-@lru_cache(maxsize=4096)
-def _data_url(pixels: bytes, shape: tuple[int, ...]) -> str:
-    picture = np.frombuffer(pixels, np.uint8).reshape(shape) / 255
-    scale = max(1, round(64 / shape[1]))
-    return "data:image/png;base64," + base64.b64encode(charts.png(picture, scale)).decode()

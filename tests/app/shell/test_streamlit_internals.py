@@ -2,13 +2,18 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 import app.shell.errors  # noqa: F401  as every page does
 from app.parts.text import PRIVACY
+from app.shell import streamlit_internals
 from app.shell.streamlit_internals import settings_of_environment
 
 
@@ -70,3 +75,52 @@ def test_settings_of_the_environment_have_the_types_that_streamlit_wants(
     assert found["server.maxUploadSize"] == 5
     assert found["server.allowedHosts"] == ("a.example", "b.example")
     assert not {"server.cookieSecret", "server.headless"} & set(found)
+
+
+def upload(id: str, size: int) -> UploadedFileRec:
+    return UploadedFileRec(id, f"{id}.png", "image/png", bytes(size))
+
+
+def test_the_uploads_of_one_session_are_limited_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamlit_internals, "MOST_UPLOADED_BYTES", 100)
+    files = MemoryUploadedFileManager("/upload")
+    files.add_file("mine", upload("a", 60))
+    files.add_file("mine", upload("a", 90))  # replaces the first
+    with pytest.raises(HTTPException, match="Not all of your files were taken"):
+        files.add_file("mine", upload("b", 11))
+    files.add_file("another", upload("b", 60))
+    assert [len(file.data) for file in files.get_files("mine", ["a", "b"])] == [90]
+
+
+def test_the_uploads_of_one_session_are_limited_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamlit_internals, "MOST_UPLOADED_FILES", 2)
+    files = MemoryUploadedFileManager("/upload")
+    files.add_file("mine", upload("a", 1))
+    files.add_file("mine", upload("b", 1))
+    with pytest.raises(HTTPException, match="Not all of your files were taken"):
+        files.add_file("mine", upload("c", 1))
+
+
+def page_after_a_refusal() -> None:
+    from app.shell import streamlit_internals
+    from app.shell.streamlit_internals import session_id, take_refusal
+
+    streamlit_internals._refused.add(session_id() or "")
+    assert take_refusal()
+    assert not take_refusal(), "it is said once"
+
+
+def test_a_page_learns_that_a_file_of_its_session_was_refused() -> None:
+    assert not AppTest.from_function(page_after_a_refusal, default_timeout=60).run().exception
+
+
+def test_forgotten_files_leave_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = MemoryUploadedFileManager("/upload")
+    for each in ("a", "b"):
+        files.add_file("mine", upload(each, 10))
+    server = SimpleNamespace(uploaded_file_mgr=files)
+    runtime = SimpleNamespace(exists=lambda: True, instance=lambda: server)
+    monkeypatch.setattr(streamlit_internals, "Runtime", runtime)
+    monkeypatch.setattr(streamlit_internals, "session_id", lambda: "mine")
+    streamlit_internals.forget_uploads(["a", "a pasted image"])
+    assert [file.file_id for file in files.get_files("mine", ["a", "b"])] == ["b"]

@@ -4,6 +4,7 @@ import contextlib
 import io
 import shlex
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -345,3 +346,18 @@ def test_the_code_and_the_command_of_a_file_give_its_score(
     assert command[:3] == ["python", "-m", "vae_core"]
     assert command_line(command[3:]) == 0
     assert f"log p(x) = {scored.score.log_px:.2f}" in capsys.readouterr().out
+
+
+def test_thumbnails_are_forgotten_with_their_images() -> None:
+    assert Given("imports what is needed", torch.zeros(SHAPE, dtype=torch.uint8)).thumbnail
+    tracemalloc.start()
+    try:
+        pixels = torch.randint(0, 256, (100, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+        given = [Given(f"image {i}", x) for i, x in enumerate(pixels.to(torch.uint8))]
+        before, _ = tracemalloc.get_traced_memory()
+        size = sum(len(each.thumbnail) for each in given)
+        assert tracemalloc.get_traced_memory()[0] > before + size / 2
+        del given
+        assert tracemalloc.get_traced_memory()[0] < before + size / 10
+    finally:
+        tracemalloc.stop()
