@@ -1,8 +1,10 @@
 """The router: Streamlit runs this file for every page. The pages are in ``app/views``."""
 
+from app.parts import live
 from app.shell import errors, frame, imports
 
 page = frame.open_page()
 with errors.guard():
     imports.finish()
+    live.leave()
     page.run()

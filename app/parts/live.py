@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from uuid import uuid4
 
 import streamlit as st
 
 from app.parts.text import duration
 from app.services.scheduler import scheduler
 from app.services.work import Bench, Known, Queue, Running, State, Task
-from app.shell import errors
+from app.shell import errors, sessions
 
 PATIENCE, TICK = 0.35, 0.5  # seconds before the first draw of new work, and between two draws
 _RESULTS, _UNDER_WAY = 400, 128  # kept at most, for all sessions
@@ -70,8 +69,7 @@ def leave() -> None:
 
 
 def _visitor() -> str:
-    """A name for this session."""
-    return st.session_state.setdefault("visitor", uuid4().hex)
+    return sessions.current() or "no session"
 
 
 def control(work: Work, text: str, key: str) -> None:

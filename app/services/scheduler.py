@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from app.shell import sessions
+
 _THREADS = 2  # so that one long step does not hold up all visitors
 _SLICE = 0.1  # seconds of work before it is another's turn
 _BREATH = 1e-3  # seconds between slices, in which a page gets the lock of the work it changes
 _log = logging.getLogger("elbo_room")
+
+_Key = tuple[Hashable, Hashable]  # visitor and name
 
 
 class Advancing(Protocol):
@@ -47,7 +51,7 @@ class Scheduler:
     def __init__(self, threads: int = _THREADS) -> None:
         self._most = threads
         self._started = 0
-        self._line: OrderedDict[tuple[Hashable, Hashable], _Place] = OrderedDict()
+        self._line: OrderedDict[_Key, _Place] = OrderedDict()
         self._change = threading.Condition()
 
     def want(self, visitor: Hashable, name: Hashable, work: Advancing) -> None:
@@ -74,7 +78,7 @@ class Scheduler:
         with self._change:
             self._change.wait_for(lambda: not work.working, seconds)
 
-    def _put(self, key: tuple[Hashable, Hashable], work: Advancing, kept: bool) -> None:
+    def _put(self, key: _Key, work: Advancing, kept: bool) -> None:
         with self._change:
             before = self._line.get(key)
             if before is None or before.work is not work:
@@ -86,43 +90,41 @@ class Scheduler:
 
     def _serve(self) -> None:
         while True:
-            place = self._next()
+            key, place = self._next()
+            broken = False
             try:
                 place.work.advance(_SLICE)
-            except Exception:  # the work reports its own errors; this one is a bug, and not its end
+            except Exception:  # the work reports its own errors; this is a bug
                 _log.exception("Long work could not be advanced")
-                self._drop(place)
+                broken = True
             with self._change:
                 place.busy = False
+                if self._line.get(key) is place:
+                    self._line.move_to_end(key)
+                    if broken:
+                        del self._line[key]
                 self._change.notify_all()
             time.sleep(_BREATH)
 
-    def _next(self) -> _Place:
+    def _next(self) -> tuple[_Key, _Place]:
         """Wait for work, and take the first in the line that no other thread is at."""
         with self._change:
-            while (place := self._first()) is None:
+            while (found := self._first()) is None:
                 self._change.wait()
-            place.busy = True
-            return place
+            found[1].busy = True
+            return found
 
-    def _first(self) -> _Place | None:
+    def _first(self) -> tuple[_Key, _Place] | None:
         for key, place in list(self._line.items()):
             if not place.busy and not place.work.working:
                 del self._line[key]
-        for kept in (False, True):
-            for key, place in self._line.items():
-                if place.kept is kept and not place.busy:
-                    self._line.move_to_end(key)
-                    return place
-        return None
-
-    def _drop(self, place: _Place) -> None:
-        with self._change:
-            for key in [each for each, found in self._line.items() if found is place]:
-                del self._line[key]
+        free = [each for each in self._line.items() if not each[1].busy]
+        return min(free, key=lambda each: each[1].kept, default=None)
 
 
 @cache
 def scheduler() -> Scheduler:
-    """Return the scheduler of this server."""
-    return Scheduler()
+    """Return the scheduler of this server. What a session wanted ends with the session."""
+    made = Scheduler()
+    sessions.at_end(lambda ended: [made.leave(each) for each in ended])
+    return made

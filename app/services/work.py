@@ -1,4 +1,6 @@
-"""Long work done in short time slices, so that a page stays responsive and can stop it."""
+"""Long work in steps, which threads of the server make and pages read.
+
+See :mod:`app.services.scheduler`, which calls ``advance``."""
 
 import threading
 import time
@@ -62,8 +64,8 @@ class Known(Generic[V]):
 class Sliced:
     """Work in steps, which are made by :meth:`advance` only.
 
-    A click starts the page's script again while the last script may still be in a step. A lock
-    makes the second script wait.
+    Two threads may want the same work at once, and a page changes what a thread works on. A lock
+    makes the second one wait.
 
     Attributes:
         stopped, done: whether the work was stopped, or is finished.

@@ -1,8 +1,15 @@
-"""Long work on a page: what is done before it is drawn, and what after."""
+"""Long work on a page: what is waited for before it is drawn, and what is not."""
 
+import threading
+from collections.abc import Iterator
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.parts import live
 from app.services.work import State
+
+PATIENCE = 60.0  # seconds; reached only when something is broken
 
 
 class Steps:
@@ -13,7 +20,9 @@ class Steps:
 
     def __init__(self, made: int) -> None:
         self.made = made
-        self.happened: list[str] = []
+        self.drawn: list[int] = []  # steps that were made at each draw
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
 
     @property
     def working(self) -> bool:
@@ -24,8 +33,9 @@ class Steps:
         return self.made / 10
 
     def advance(self, seconds: float) -> None:
+        self.begun.set()
+        assert self.may_end.wait(PATIENCE)
         self.made += 1
-        self.happened.append("advance")
 
     def stop(self) -> None: ...
     def go_on(self) -> None: ...
@@ -37,25 +47,47 @@ def shown(work: Steps) -> None:
     def page(work) -> None:
         from app.parts import live
 
-        live.watch(work, lambda: work.happened.append("draw"))
+        live.watch(work, lambda: work.drawn.append(work.made), "steps")
 
     run = AppTest.from_function(page, args=(work,)).run()
     assert not run.exception
 
 
-def test_new_work_is_begun_before_it_is_drawn() -> None:
+@pytest.fixture
+def work() -> Iterator[Steps]:
     work = Steps(made=0)
+    yield work
+    work.may_end.set()
+    live.leave()
+
+
+def test_short_work_is_waited_for_and_appears_finished(
+    work: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", PATIENCE)
+    work.may_end.set()
     shown(work)
-    assert work.happened == ["advance", "draw", "advance"]
+    assert work.drawn == [10]
 
 
-def test_work_begun_on_an_earlier_visit_is_drawn_at_once() -> None:
-    work = Steps(made=4)
+def test_long_work_is_drawn_while_it_goes_on(work: Steps) -> None:
     shown(work)
-    assert work.happened == ["draw"]
+    assert work.begun.wait(PATIENCE)
+    assert work.drawn == [0]
 
 
-def test_finished_work_is_only_drawn() -> None:
-    work = Steps(made=10)
+def test_work_begun_on_an_earlier_visit_is_drawn_at_once(
+    work: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 2 * PATIENCE)
+    work.made = 4
     shown(work)
-    assert work.happened == ["draw"]
+    assert work.drawn == [4]
+    assert work.begun.wait(PATIENCE), "and it goes on"
+
+
+def test_finished_work_is_only_drawn(work: Steps) -> None:
+    work.made = 10
+    shown(work)
+    assert work.drawn == [10]
+    assert not work.begun.is_set()

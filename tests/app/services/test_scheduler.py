@@ -1,0 +1,144 @@
+"""Long work by threads of the server: by turns, until it is done, stopped or nobody wants it."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from app.services.scheduler import Scheduler
+
+PATIENCE = 60.0  # seconds; reached only when something is broken
+
+
+class Counting:
+    """Work of so many slices; ``gate`` must be open for a slice to begin."""
+
+    def __init__(self, slices: int, told: list[str] | None = None, name: str = "") -> None:
+        self.left = slices
+        self.made = 0
+        self.stopped = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self._told, self._name = told, name
+
+    @property
+    def working(self) -> bool:
+        return self.left > 0 and not self.stopped
+
+    def advance(self, seconds: float) -> None:
+        assert self.gate.wait(PATIENCE)
+        if self._told is not None:
+            self._told.append(self._name)
+        self.left -= 1
+        self.made += 1
+
+
+ENDLESS = 10**9
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(1e-3)
+
+
+def test_work_is_done_without_a_page() -> None:
+    work = Counting(5)
+    scheduler = Scheduler()
+    scheduler.want("ann", "score", work)
+    scheduler.wait(work, PATIENCE)
+    assert work.made == 5
+
+
+def test_visitors_are_served_by_turns() -> None:
+    told: list[str] = []
+    first, second = Counting(20, told, "first"), Counting(20, told, "second")
+    first.gate.clear()  # until both are in the line
+    scheduler = Scheduler(threads=1)
+    scheduler.want("ann", "score", first)
+    scheduler.want("bob", "score", second)
+    first.gate.set()
+    scheduler.wait(first, PATIENCE)
+    scheduler.wait(second, PATIENCE)
+    assert told[:40] == ["first", "second"] * 20
+
+
+def test_work_that_is_stopped_rests_until_it_is_wanted_again() -> None:
+    work = Counting(ENDLESS)
+    scheduler = Scheduler()
+    scheduler.want("ann", "score", work)
+    until(lambda: work.made > 2)
+    work.stopped = True
+    scheduler.wait(work, PATIENCE)
+    settled(work)
+    work.stopped, made = False, work.made
+    scheduler.want("ann", "score", work)
+    until(lambda: work.made > made)
+    scheduler.leave("ann")
+
+
+def test_work_rests_when_its_visitor_leaves_and_that_of_others_goes_on() -> None:
+    mine, other = Counting(ENDLESS), Counting(ENDLESS)
+    scheduler = Scheduler()
+    scheduler.want("ann", "score", mine)
+    scheduler.want("bob", "score", other)
+    until(lambda: mine.made > 0 < other.made)
+    scheduler.leave("ann")
+    settled(mine)
+    made = other.made
+    until(lambda: other.made > made)
+    scheduler.leave("bob")
+
+
+def test_work_in_the_place_of_other_work_replaces_it() -> None:
+    before, after = Counting(ENDLESS), Counting(ENDLESS)
+    scheduler = Scheduler()
+    scheduler.want("ann", "score", before)
+    until(lambda: before.made > 0)
+    scheduler.want("ann", "score", after)
+    settled(before)
+    until(lambda: after.made > 0)
+    scheduler.leave("ann")
+
+
+def test_what_was_left_waits_for_what_is_on_a_screen() -> None:
+    told: list[str] = []
+    left, shown = Counting(3, told, "left"), Counting(3, told, "shown")
+    shown.gate.clear()
+    scheduler = Scheduler(threads=1)
+    scheduler.want("ann", "score", shown)
+    scheduler.keep("batch", left)
+    shown.gate.set()
+    scheduler.wait(left, PATIENCE)
+    assert told == ["shown"] * 3 + ["left"] * 3
+
+
+def test_what_was_asked_to_go_on_does_so_when_its_visitor_has_left() -> None:
+    work = Counting(200)
+    scheduler = Scheduler()
+    scheduler.want("ann", "score", work)
+    scheduler.keep("batch", work)
+    scheduler.leave("ann")
+    scheduler.wait(work, PATIENCE)
+    assert work.left <= 0
+
+
+def test_a_bug_in_one_work_does_not_end_the_others(caplog) -> None:
+    class Broken(Counting):
+        def advance(self, seconds: float) -> None:
+            raise RuntimeError("broken on purpose")
+
+    scheduler, good = Scheduler(threads=1), Counting(3)
+    scheduler.want("ann", "score", Broken(1))
+    scheduler.want("bob", "score", good)
+    scheduler.wait(good, PATIENCE)
+    assert good.made == 3
+    assert "broken on purpose" in caplog.text
+
+
+def settled(work: Counting) -> None:
+    """Check that, but for slices under way, no more of the work is done."""
+    for _ in range(3):
+        made = work.made
+        time.sleep(0.05)
+    assert work.made == made
