@@ -73,6 +73,11 @@ class Scheduler:
             for key in [each for each in self._line if each[0] == visitor]:
                 del self._line[key]
 
+    def release(self, name: Hashable) -> None:
+        """Undo :meth:`keep`."""
+        with self._change:
+            self._line.pop((None, name), None)
+
     def wait(self, work: Advancing, seconds: float) -> None:
         """Return once the work is done or stopped, or after ``seconds``."""
         with self._change:
@@ -126,5 +131,10 @@ class Scheduler:
 def scheduler() -> Scheduler:
     """Return the scheduler of this server. What a session wanted ends with the session."""
     made = Scheduler()
-    sessions.at_end(lambda ended: [made.leave(each) for each in ended])
+
+    def leave(ended: set[str]) -> None:
+        for session in ended:
+            made.leave(session)
+
+    sessions.at_end(leave)
     return made

@@ -1,4 +1,4 @@
-"""Measure gradient noise in small time slices, so that the page stays responsive."""
+"""Measure gradient noise step by step, in threads of the server."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -156,13 +156,22 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
         if way == DRAW or removable:
             st.button(
                 "Forget your images",
-                on_click=mine.clear,
+                on_click=_forget,
+                args=(mine,),
                 disabled=not removable,
                 key="score-forget",
                 icon=":material/delete:",
                 type="tertiary",
                 help="Removes all your images from memory and shows the examples again.",
             )
+
+
+def _forget(mine: Desk) -> None:
+    if "batch" in st.query_params:
+        from app.views.score.batches import batches
+
+        batches().forget(st.query_params.pop("batch"))
+    mine.clear()
 
 
 def _lost(images: int) -> str:

@@ -1,4 +1,4 @@
-"""Score many images in small time slices, so that the page stays responsive."""
+"""Score many images step by step, in threads of the server."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,6 +125,7 @@ class Job(work.Sliced):
     Attributes:
         serial: unique number of the job.
         phase: "Reading" or "Scoring".
+        known: cache of scores.
     """
 
     def __init__(self, reading: Reading, scorer: Scorer, known: Known) -> None:
@@ -133,7 +134,7 @@ class Job(work.Sliced):
         self.reading = reading
         self.scorer = scorer
         self.phase = "Reading"
-        self._known = known
+        self.known = known
         self._scored: dict[str, Scored] = {}
         self._within = 0.0  # share of the current image that is done
 
@@ -175,13 +176,13 @@ class Job(work.Sliced):
     def _score(self, each: Given) -> Iterator[None]:
         assert each.pixels is not None
         key = each.digest, self.scorer.key
-        scored = self._known.get(key)
+        scored = self.known.get(key)
         if scored is None:
             for step in self.scorer.steps(each.pixels):
                 self._within, scored = step.share, step.result
                 yield
             assert scored is not None
-            self._known.put(key, scored)
+            self.known.put(key, scored)
         self._scored[each.label] = scored
         self._within = 0.0
         yield

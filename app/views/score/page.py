@@ -65,10 +65,11 @@ def progress(job: "Job") -> None:
 
 def results(mine: Desk, job: "Job", choice: Choice) -> None:
     """Draw everything about the scores made so far."""
-    from app.views.score import panels
+    from app.views.score import batches, panels
 
     with st.container():  # always present, so that nothing below it moves
         progress(job)
+        batches.offer(mine, job)
     panels.panels(mine, mine.on_screen(job), choice)
 
 
@@ -78,6 +79,10 @@ widgets.header(
 )
 choice, samples, steps, binarisation = controls()
 mine = desk()
+if "batch" in st.query_params:
+    from app.views.score import batches
+
+    batches.take_up(mine)
 beside = give.give(mine, choice)
 if not mine.uploads and data.missing(choice):
     missing_data.panel(choice, WITHOUT_DATA)

@@ -138,7 +138,15 @@ def test_a_bug_in_one_work_does_not_end_the_others(caplog) -> None:
 
 def settled(work: Counting) -> None:
     """Check that, but for slices under way, no more of the work is done."""
-    for _ in range(3):
-        made = work.made
-        time.sleep(0.05)
+    time.sleep(0.1)
+    made = work.made
+    time.sleep(0.05)
     assert work.made == made
+
+
+def test_what_was_asked_to_go_on_rests_once_it_is_released() -> None:
+    work, scheduler = Counting(ENDLESS), Scheduler()
+    scheduler.keep("batch", work)
+    until(lambda: work.made > 0)
+    scheduler.release("batch")
+    settled(work)
