@@ -137,7 +137,6 @@ def take_up(mine: Desk) -> None:
         return
     batch = batches().find(key)
     if batch is None:
-        del st.query_params[PARAMETER]
         st.info(
             "The batch of this link is no longer kept. Batches are forgotten half an hour after "
             "their end, or when the app ends.",
