@@ -17,6 +17,7 @@ from streamlit import config
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime import Runtime
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
@@ -47,6 +48,31 @@ __all__ = [
 # a megabyte to a temporary file. If Starlette removes the attribute, uploaded images are written to
 # disk again, contrary to `app.parts.text.PRIVACY`, and the test of this module fails.
 MultiPartParser.spool_max_size = 2**40
+
+# ---- messages to the browser
+
+_clear_messages = ForwardMsgQueue.clear
+_NO_FRAGMENT = "no fragment has this name"
+
+
+def _keep_messages_of_the_page(
+    queue: ForwardMsgQueue,
+    retain_lifecycle_msgs: bool = False,
+    fragment_ids_this_run: list[str] | None = None,
+) -> None:
+    """Keep all unsent messages when a fragment is drawn again.
+
+    Streamlit drops those of the fragment, but keeps those of fragments inside and of elements that
+    follow. If they reach the browser before the fragment is drawn, it lacks the places in front of
+    them: "Bad delta path index". The page then stays broken. The browser can well do with a state
+    of the fragment that the next messages replace.
+    """
+    if fragment_ids_this_run is not None:
+        fragment_ids_this_run = [_NO_FRAGMENT]
+    _clear_messages(queue, retain_lifecycle_msgs, fragment_ids_this_run)
+
+
+ForwardMsgQueue.clear = _keep_messages_of_the_page  # type: ignore[method-assign]
 
 
 # ---- sessions
