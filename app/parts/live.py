@@ -85,10 +85,10 @@ def control(work: Work, text: str, key: str) -> None:
         left = work.seconds_left if work.working else None
         bar.progress(work.share, text + ("" if left is None else f", about {duration(left)} to go"))
     label, about = _BUTTONS[work.state]
-    button.button(
-        label, on_click=work.stop if work.working else work.go_on, key=f"{key}-stop",
-        width="stretch", help=about,
-    )  # fmt: skip
+    # Two buttons: a click that arrives twice, around a redraw, must not stop the work and go on.
+    change, name = (work.stop, "stop") if work.working else (work.go_on, "go-on")
+    with button.container(key=f"{key}-control"):
+        st.button(label, on_click=change, key=f"{key}-{name}", width="stretch", help=about)
 
 
 # ---- tasks

@@ -91,3 +91,19 @@ def test_finished_work_is_only_drawn(work: Steps) -> None:
     shown(work)
     assert work.drawn == [10]
     assert not work.begun.is_set()
+
+
+def test_a_second_press_of_stop_does_not_go_on() -> None:
+    """A click that crosses a redraw can arrive twice; it is for the button that was there."""
+    drawn = []
+    for state in ("working", "stopped"):
+        work = Steps(made=3 if state == "working" else 10)
+        work.state = state
+
+        def page(work) -> None:
+            from app.parts import live
+
+            live.control(work, "3 of 10", "steps")
+
+        drawn.append(AppTest.from_function(page, args=(work,)).run().button[0].key)
+    assert drawn == ["steps-stop", "steps-go-on"]

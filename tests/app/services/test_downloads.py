@@ -147,9 +147,9 @@ def test_the_panel_tells_a_failure_and_the_second_attempt_ends_well(server: Serv
     while not app.error:
         app.run()
     assert "could not be downloaded" in app.error[0].value
-    assert app.button(key="missing-data-stop").label == "Try again"
+    assert app.button(key="missing-data-go-on").label == "Try again"
     server.files |= files
-    app.button(key="missing-data-stop").click().run()
+    app.button(key="missing-data-go-on").click().run()
     wait_for(lambda: at_hand(NAME))
     assert [each.value for each in app.run().markdown] == ["All is here."]
     assert not app.exception

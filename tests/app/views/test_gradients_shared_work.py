@@ -70,7 +70,7 @@ def test_stop_in_one_window_leaves_the_other_at_work() -> None:
     query = {"gradient-r": "1000", "gradient-upto": "128"}
     one, other = window(**query), window(**query)
     one.button(key="gradient-stop").click().run()
-    assert one.button(key="gradient-stop").label == "Go on"
+    assert one.button(key="gradient-go-on").label == "Go on"
     stood = made(one)
     later(other, lambda app: made(app) > stood)
     assert other.button(key="gradient-stop").label == "Stop"
@@ -103,8 +103,8 @@ def test_what_failed_is_said_in_a_sentence_and_tried_again_when_told(
     assert "secret" not in said
     logged = [record for record in caplog.records if record.name == "elbo_room"]
     assert len(logged) == 1
-    assert app.button(key="gradient-stop").label == "Try again"
-    app.button(key="gradient-stop").click().run()
+    assert app.button(key="gradient-go-on").label == "Try again"
+    app.button(key="gradient-go-on").click().run()
     assert not app.error
     later(app, lambda app: made(app) > 0)
 
@@ -158,7 +158,7 @@ def test_a_broken_task_holds_up_no_other_and_is_said_once() -> None:
     (said,) = [each.value for each in app.error]
     assert said.startswith("Breaking: Something went wrong")
     assert len(begun) == 1
-    button = app.button(key="lab-stop")
+    button = app.button(key="lab-go-on")
     assert button.label == "Try again"
     button.click().run()
     later(app, lambda _: len(begun) == 2)
