@@ -53,8 +53,8 @@ MultiPartParser.spool_max_size = 2**40
 
 
 def has_server() -> bool:
-    """Whether a server runs in this process, which is not so in most tests."""
-    return Runtime.exists()
+    """Whether a server runs in this process. ``AppTest`` has an imitation only."""
+    return Runtime.exists() and type(Runtime.instance()) is Runtime
 
 
 def session_id() -> str | None:
