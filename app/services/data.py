@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
+from app.services.byte_cache import cached
 from app.services.models import Choice, model
 from vae_core.data.catalogue import at_hand
 from vae_core.settings.data_sets import Split, find_dataset
@@ -19,7 +18,7 @@ def missing(choice: Choice) -> bool:
     return not at_hand(choice.run.config.dataset)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the images")
+@cached(max_entries=4, show_spinner="Loading the images")
 def dataset(name: str) -> "Dataset":
     """Load a data set, once for all sessions. Nothing is downloaded: a page would have to wait.
 
@@ -35,7 +34,7 @@ def dataset(name: str) -> "Dataset":
     return load_dataset(name)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16)
 def images(
     name: str, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
 ) -> "tuple[Tensor, Tensor]":
@@ -49,7 +48,7 @@ def images(
     return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
 
 
-@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs={Choice: Choice.weights})
+@cached(max_entries=512, hash_funcs={Choice: Choice.weights})
 def drawn(choice: Choice, number: int) -> "tuple[Tensor, Tensor]":
     """Draw an image from a model. The same number gives the same image.
 

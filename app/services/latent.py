@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
 import torch
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from app.figures.pictures import Picture, as_picture
 from app.figures.prior import Prior, PriorOnPlane, prior_on_plane
 from app.services import data as data_service
 from app.services import models, results
+from app.services.byte_cache import cached
 from app.services.models import Choice
 from vae_core.analysis import latent
 from vae_core.analysis.latent import Dimensions, Plane
@@ -133,7 +133,7 @@ def cloud(view: View, scored: bool = False) -> Cloud:
     return _cloud(view, index)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Encoding the images", hash_funcs=_BY_VIEW)
+@cached(max_entries=8, show_spinner="Encoding the images", hash_funcs=_BY_VIEW)
 def _cloud(view: View, index: NDArray[np.intp]) -> Cloud:
     x, labels = view.images()
     encoded = latent.encode(view.model, x[index], SEED, _MOMENT_DRAWS)
@@ -149,7 +149,7 @@ def training_places(choice: Choice) -> Places | None:
     return _training_places(choice, *results.judged_by(choice))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Choice: Choice.weights})
+@cached(max_entries=8, hash_funcs={Choice: Choice.weights})
 def _training_places(choice: Choice, *_: int) -> Places | None:
     calibration = results.calibration(choice)
     if calibration is None:
@@ -163,7 +163,7 @@ def _training_places(choice: Choice, *_: int) -> Places | None:
     )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Choice: Choice.weights})
+@cached(max_entries=16, hash_funcs={Choice: Choice.weights})
 def prior_moments(choice: Choice) -> Prior:
     """Mean and standard deviation of each z_i under the prior of the choice's model."""
     with torch.no_grad():

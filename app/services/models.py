@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
+from app.services.byte_cache import cached
 from app.services.runs import store
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
@@ -102,7 +101,7 @@ def model(choice: Choice) -> "VAE":
     return _model(choice, choice.key, choice.digest)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16)
 def _model(_choice: Choice, key: str, digest: str) -> "VAE":
     from vae_core.basics.devices import resolve_device
     from vae_core.runs.checkpoint import load_model

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import streamlit as st
-
+from app.services.byte_cache import cached
 from app.services.data import images
 from app.services.models import Choice, model
 from vae_core.runs.run import (
@@ -32,7 +31,7 @@ def encoded(choice: Choice, split: Split, limit: int | None = None) -> "Encoded"
     return _encoded(choice, choice.key, choice.digest, split, limit)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Encoding the images")
+@cached(max_entries=8, show_spinner="Encoding the images")
 def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | None) -> "Encoded":
     from vae_core.analysis.latent import encode
 
@@ -66,7 +65,7 @@ def _held_out_or_error(choice: Choice) -> "HeldOut | RunError | None":
     )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16)
 def _held_out(_choice: Choice, key: str, digest: str, *written: int) -> "HeldOut | RunError | None":
     from vae_core.runs.records import held_out_of
 
@@ -77,7 +76,7 @@ def _calibration_or_error(choice: Choice) -> "Calibration | RunError | None":
     return _calibration(choice, *choice.weights(), *_modification_times(choice, CALIBRATION_FILE))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16)
 def _calibration(
     _choice: Choice, key: str, digest: str, *written: int
 ) -> "Calibration | RunError | None":
@@ -122,7 +121,7 @@ def detection(choice: Choice) -> "DetectionReport | None":
     return _detection(choice, *choice.weights(), *_modification_times(choice, DETECTION_FILE))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached(max_entries=32)
 def _detection(_choice: Choice, key: str, digest: str, *written: int) -> "DetectionReport | None":
     from vae_core.runs.records import detection_of
 

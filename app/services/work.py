@@ -10,6 +10,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from app.services import byte_cache
+from app.services.byte_cache import Box
+
 _IDLE = 2.0  # seconds; a longer pause does not count as time spent
 _MEASURED = 3.0, 0.05  # seconds, or share done, after which the speed is known well enough
 _MOST_UNDER_WAY = 128
@@ -21,21 +24,19 @@ V = TypeVar("V")
 class Known(Generic[V]):
     """A cache of values by key, which drops the least recently used ones.
 
-    Sessions may share a cache: every method may be called from any thread.
+    The values are within the budget in bytes of all caches, so one may leave before there are
+    ``most``. Sessions may share a cache: every method may be called from any thread.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._boxes: OrderedDict[Hashable, Box[V]] = OrderedDict()
         self._turn = threading.Lock()
 
     def get(self, key: Hashable) -> V | None:
         """Return the value of the key; None if there is none."""
         with self._turn:
-            found = self._values.get(key)
-            if found is not None:
-                self._values.move_to_end(key)
-            return found
+            return self._get(key)
 
     def put(self, key: Hashable, value: V) -> None:
         """Keep a value."""
@@ -45,20 +46,34 @@ class Known(Generic[V]):
     def setdefault(self, key: Hashable, value: V) -> V:
         """Return the value of the key; keep and return ``value`` if there is none."""
         with self._turn:
-            if key not in self._values:
+            found = self._get(key)
+            if found is None:
                 self._put(key, value)
-            self._values.move_to_end(key)
-            return self._values[key]
+            return value if found is None else found
 
     def drop(self, key: Hashable) -> None:
         """Drop the value of the key, if there is one."""
         with self._turn:
-            self._values.pop(key, None)
+            self._drop(key)
+
+    def _get(self, key: Hashable) -> V | None:
+        box = self._boxes.get(key)
+        content = box.content if box is not None and byte_cache.BUDGET.use(box) else None
+        if content is None:
+            self._drop(key)
+            return None
+        self._boxes.move_to_end(key)
+        return content[0]
 
     def _put(self, key: Hashable, value: V) -> None:
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+        self._drop(key)
+        self._boxes[key] = byte_cache.BUDGET.keep(value)
+        if len(self._boxes) > self._most:
+            self._drop(next(iter(self._boxes)))
+
+    def _drop(self, key: Hashable) -> None:
+        if (box := self._boxes.pop(key, None)) is not None:
+            byte_cache.BUDGET.empty(box)
 
 
 class Sliced:

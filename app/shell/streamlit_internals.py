@@ -79,8 +79,8 @@ ForwardMsgQueue.clear = _keep_messages_of_the_page  # type: ignore[method-assign
 
 
 def has_server() -> bool:
-    """Whether a server runs in this process, which is not so in most tests."""
-    return Runtime.exists()
+    """Whether a server runs in this process. ``AppTest`` has an imitation only."""
+    return Runtime.exists() and type(Runtime.instance()) is Runtime
 
 
 def session_id() -> str | None:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
@@ -24,6 +25,9 @@ _CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other methods unpack without a limit
 SMALL = 1_000_000
+_ENTRY_BYTES = 500  # of the list of entries, at most on average
+_END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"  # records at the end of an archive
+_END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _COMMENT = 22, 56, 20, 65_535
 
 Entry = tuple[str, bytes | ImageError]
 
@@ -71,7 +75,9 @@ def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[En
                 f"{name} has {size / 1e6:,.0f} MB, at most {MAX_ARCHIVE_BYTES / 1e6:,.0f} MB are "
                 "read; split it."
             )
-        with zipfile.ZipFile(data if isinstance(data, Path) else io.BytesIO(data)) as archive:
+        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
+            _check_length(*_length_of_list(file, size), name)
+            archive = zipfile.ZipFile(file)
             for entry in _entries(archive, name):
                 yield printable(entry.filename), _unpacked(archive, entry)
     except ImageError as error:
@@ -104,6 +110,43 @@ def _is_hidden(name: str) -> bool:
     return (name.startswith(".") and name != "..") or name in _CLUTTER
 
 
+def _length_of_list(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Return how many entries the end of an archive states, and the bytes of their list.
+
+    The list is not read for it. Both are 0 where the end is missing, which makes the archive
+    incomplete.
+    """
+    file.seek(max(0, size - _COMMENT - _END_SIZE - _LOCATOR_64_SIZE - _END_64_SIZE))
+    tail = file.read()
+    end = tail.rfind(_END)
+    if end < 0:
+        return 0, 0
+    locator = end - _LOCATOR_64_SIZE
+    end_64 = locator - _END_64_SIZE
+    if end_64 >= 0 and tail.startswith(_LOCATOR_64, locator) and tail.startswith(_END_64, end_64):
+        counted, length = tail[end_64 + 32 : end_64 + 40], tail[end_64 + 40 : end_64 + 48]
+    else:
+        counted, length = tail[end + 10 : end + 12], tail[end + 12 : end + 16]
+    return int.from_bytes(counted, "little"), int.from_bytes(length, "little")
+
+
+def _check_length(entries: int, length: int, name: str) -> None:
+    """Check the length of an archive's list of entries.
+
+    Raises:
+        ImageError: if the list is too long to be read.
+    """
+    if entries > MAX_ENTRIES:
+        raise ImageError(
+            f"{name} has {entries:,} entries, at most {MAX_ENTRIES:,} are read; split it."
+        )
+    if length > MAX_ENTRIES * _ENTRY_BYTES:
+        raise ImageError(
+            f"{name} has a list of entries of {length / 1e6:,.0f} MB, at most "
+            f"{MAX_ENTRIES * _ENTRY_BYTES / 1e6:.0f} MB are read; split it."
+        )
+
+
 def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
     """List the entries of an archive that are files.
 
@@ -111,10 +154,7 @@ def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
         ImageError: if there are no entries, too many entries, or too many bytes.
     """
     listed = archive.infolist()
-    if len(listed) > MAX_ENTRIES:
-        raise ImageError(
-            f"{name} has {len(listed):,} entries, at most {MAX_ENTRIES:,} are read; split it."
-        )
+    _check_length(len(listed), 0, name)  # the end of an archive may state fewer than there are
     entries = [
         entry
         for entry in listed

@@ -6,9 +6,13 @@ raises an :class:`ImageError` with one sentence.
 
 import errno
 import io
+import math
 import stat
 import struct
+import threading
 import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -29,11 +33,15 @@ MIN_SIDE = 4
 WORKING_SIDE = 1024
 """Larger pictures are first reduced to this many pixels on the longer side."""
 SHOWN_SIDE = 256
+_BIG = 4_000_000  # pixels; pictures with more are decoded one at a time
+_MOST_A_BYTE = 10_000  # pixels of a big WebP for each byte; a photograph has less than a hundred
+_BAND = 1_000_000  # pixels that are reduced at once
 
 _DEEPEST = 65_535  # the largest level of 16 bits
 _KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
 _TIFF = (b"II*\0", b"MM\0*")
+_turn_of_big = threading.Lock()
 
 # Pillow warns of decompression bombs and odd metadata; this module handles both itself. Warning
 # filters belong to the whole process, so the filter is set once: changing it around each image
@@ -80,10 +88,17 @@ def decode(data: bytes | Path, filename: str) -> tuple[Grey, list[Step]]:
     name = short_name(filename)
     content = read_bytes(data, name)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_size(image, name)
-            image.load()
-            return _to_grey(image, name)
+        size = _size(content)
+        _check_size(size, name)
+        if _is_webp(content) and _BIG < size[0] * size[1] > _MOST_A_BYTE * len(content):
+            raise ImageError(_empty_webp(size, name))
+        with (
+            _turn_of_big if size[0] * size[1] > _BIG else nullcontext(),
+            Image.open(io.BytesIO(content), formats=FORMATS) as image,
+        ):
+            _check_size(image.size, name)
+            _read_reduced(image)
+            return _to_grey(image, size, name)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -151,9 +166,67 @@ def shown(picture: Image.Image | Grey) -> NDArray[np.uint8]:
     return np.rint(pixels * 255).astype(np.uint8) if image.mode == "F" else pixels
 
 
-def _to_grey(image: Image.Image, name: str) -> tuple[Grey, list[Step]]:
+def _is_webp(content: bytes) -> bool:
+    return (content[:4], content[8:12]) == (b"RIFF", b"WEBP")
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Return the width and the height that a file states, without decoding it.
+
+    Pillow takes memory for all pixels of a WebP as soon as it opens the file.
+    """
+    if not _is_webp(content):
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return image.size
+    kind, header = content[12:16], content[20:30].ljust(10, b"\0")
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(header[4:7], "little"), 1 + int.from_bytes(header[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(header[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = (int.from_bytes(header[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+    return width or MIN_SIDE, height or MIN_SIDE  # damaged if 0, which the decoder finds
+
+
+def _read_reduced(image: Image.Image) -> None:
+    """Load a picture; a JPEG at a half, a quarter or an eighth of its size if that is enough."""
+    share = min(1.0, 2 * WORKING_SIDE / max(image.size))
+    image.draft(None, (math.ceil(share * image.width), math.ceil(share * image.height)))
+    image.load()
+
+
+def _reduced(size: tuple[int, int], band: Callable[[int, int], Image.Image]) -> Image.Image | None:
+    """Reduce a picture with very many pixels to about twice the working size, band by band.
+
+    Args:
+        size: of the picture.
+        band: its rows from the first number up to the second.
+
+    Returns:
+        The means of squares of pixels; None if the picture is small enough.
+    """
+    width, height = size
+    factor = max(size) // (2 * WORKING_SIDE)
+    if factor < 2:
+        return None
+    rows = factor * max(1, _BAND // (factor * width))
+    parts = [band(top, min(height, top + rows)).reduce(factor) for top in range(0, height, rows)]
+    whole = Image.new(parts[0].mode, (parts[0].width, sum(part.height for part in parts)))
+    for number, part in enumerate(parts):
+        whole.paste(part, (0, number * rows // factor))
+    return whole
+
+
+def _without_palette(image: Image.Image) -> Image.Image:
+    """Convert a picture to a mode in which the mean of two pixels is a colour between them."""
+    if image.mode != "LA" and image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert({"1": "L", "P": "RGB"}.get(image.mode, image.mode))
+
+
+def _to_grey(image: Image.Image, size: tuple[int, int], name: str) -> tuple[Grey, list[Step]]:
     frame = ", the first frame of several" if getattr(image, "is_animated", False) else ""
-    about = f"{image.format}, {image.width}×{image.height} pixels, {_kind(image)}{frame}."
+    about = f"{image.format}, {size[0]}×{size[1]} pixels, {_kind(image)}{frame}."
     deep, depth = _without_depth(image, name)
     steps = [Step("Opened", about, shown(deep))]
     upright = _upright(deep, image)
@@ -195,7 +268,11 @@ def _without_depth(image: Image.Image, name: str) -> tuple[Image.Image, str]:
     white, but 255 where all levels fit into 8 bits: a slightly larger level changes little.
     """
     if image.mode[0] not in "IF":
-        return image, ""
+        small = _reduced(
+            image.size,
+            lambda top, end: _without_palette(image.crop((0, top, image.width, end))),
+        )
+        return small or image, ""
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
         raise ImageError(
@@ -204,12 +281,22 @@ def _without_depth(image: Image.Image, name: str) -> tuple[Image.Image, str]:
         )
     low, high = float(values.min()), float(values.max())
     if image.mode.startswith("I") and low >= 0 and high <= _DEEPEST and high != 1:
-        return Image.fromarray(values / max(high, 255)), _scale(_kind(image), high)
+        return _of_levels(values, 0, max(high, 255)), _scale(_kind(image), high)
     if image.mode == "F" and low >= 0 and high <= 1:
-        return Image.fromarray(values), ""
-    spread = (values.astype(np.float64) - low) / ((high - low) or 1)
+        return _of_levels(values, 0, 1), ""
     reason = f"Its values {low:g} to {high:g} became black to white. "
-    return Image.fromarray(spread.astype(np.float32)), reason
+    return _of_levels(values, low, (high - low) or 1), reason
+
+
+def _of_levels(values: Grey, low: float, spread: float) -> Image.Image:
+    """A picture of (values − low) / spread, reduced if it has very many pixels."""
+
+    def band(top: int, end: int) -> Image.Image:
+        levels = (values[top:end].astype(np.float64) - low) / spread
+        return Image.fromarray(levels.astype(np.float32))
+
+    height, width = values.shape
+    return _reduced((width, height), band) or band(0, height)
 
 
 def _scale(kind: str, high: float) -> str:
@@ -280,8 +367,8 @@ def _grey_levels(image: Image.Image) -> tuple[Grey, str]:
     return (pixels / np.float32(255) if image.mode == "L" else pixels).clip(0, 1), done.strip()
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    width, height = image.size
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
     if width * height > MAX_PIXELS:
         raise ImageError(_too_large(name, f"{width:,}×{height:,} pixels"))
     if min(width, height) < MIN_SIDE:
@@ -295,12 +382,19 @@ def _too_large(name: str, size: str = "far too many pixels") -> str:
     return f"{name} has {size}, at most {MAX_PIXELS / 1e6:.0f} million are read; save it smaller."
 
 
+def _empty_webp(size: tuple[int, int], name: str) -> str:
+    return (
+        f"{name} states {size[0]:,}×{size[1]:,} pixels, far more than its few bytes can describe; "
+        "save it again, or smaller."
+    )
+
+
 def _damaged(name: str) -> str:
     return f"{name} is damaged or cut off and cannot be decoded; save it or send it again."
 
 
 def _not_an_image(content: bytes, name: str) -> str:
-    if content.startswith(_SIGNATURES) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
+    if content.startswith(_SIGNATURES) or _is_webp(content):
         return _damaged(name)
     if content.startswith(_TIFF):
         return (

@@ -6,20 +6,23 @@ estimator itself. More samples L reduce it; the choice of the estimator reduces 
 
 import copy
 import dataclasses
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import GradientName
 from vae_core.settings.config import TrainConfig
 from vae_core.training.objective import training_loss
 
 _BIAS = "mean_and_log_scale.bias"  # of the Gaussian that every family has
+_TERMS_AT_ONCE = 16  # of the L terms, whose noise is drawn at once
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def measure_noise(
 ) -> Iterator[GradientNoise]:
     """Estimate the gradient R = ``repeats`` times for the images x (B, C, H, W).
 
-    The model does not change.
+    The model does not change. Memory does not grow with L, K and B, but for the leave-one-out
+    baseline, which compares all L samples of an image.
 
     Yields:
         The noise of the estimates so far, after each one.
@@ -126,18 +130,16 @@ def measure_noise(
     model = _differentiable(model)
     inference = [*model.encoder.parameters(), *model.to_posterior.parameters()]
     watched = next(w for name, w in model.to_posterior.named_parameters() if name.endswith(_BIAS))
-    index = next(i for i, weight in enumerate(inference) if weight is watched)
+    before = sum(w.numel() for w in itertools.takewhile(lambda w: w is not watched, inference))
     generator = torch.Generator(model.device).manual_seed(seed)
     moments = _Moments(sum(weight.numel() for weight in inference))
     of_means, seconds = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        loss, _ = training_loss(model, x, settings, 1.0, generator)
-        slopes = torch.autograd.grad(-loss, inference)
-        found = torch.cat([slope.flatten() for slope in slopes]).cpu()
+        found = _gradient(model, x, settings, inference, generator)
         seconds.append(time.perf_counter() - start)
-        moments.add(found.double())
-        of_means.append(slopes[index][: model.config.latent_size].double().cpu())
+        moments.add(found)
+        of_means.append(found[before : before + model.config.latent_size])
         yield GradientNoise(
             gradient,
             samples,
@@ -149,6 +151,55 @@ def measure_noise(
             torch.stack(of_means),
             *_median(seconds),
         )
+
+
+def _gradient(
+    model: VAE,
+    x: Tensor,
+    settings: TrainConfig,
+    weights: Sequence[Tensor],
+    generator: torch.Generator,
+) -> Tensor:
+    """One estimate of the gradient with respect to the weights, (P,), float64 on the CPU.
+
+    The objective is a mean over images and terms, so the gradient is the mean of those of blocks.
+    """
+    found = torch.zeros(sum(weight.numel() for weight in weights), dtype=torch.float64)
+    for images, noise, share in _blocks(model, x, settings, generator):
+        loss, _ = training_loss(model, images, settings, 1.0, generator, noise=noise)
+        slopes = torch.autograd.grad(-loss, weights)
+        found += share * torch.cat([slope.flatten() for slope in slopes]).cpu().double()
+    return found
+
+
+def _blocks(
+    model: VAE, x: Tensor, settings: TrainConfig, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor | None, float]]:
+    """Yield images with the noise of some of their terms, and their share of all terms.
+
+    On the CPU the noise is the same as if it were drawn at once, because PyTorch draws 16 numbers
+    at a time.
+    """
+    inside, rows = settings.iwae_samples, rows_at_once(model)
+    if settings.samples * inside * len(x) <= rows:
+        yield x, None, 1.0
+        return
+    together = settings.gradient == "score-function-baseline"
+    for terms in [settings.samples] if together else _groups(settings.samples):
+        with torch.no_grad():
+            noise = model.posterior(x).noise(terms * inside, generator)
+        at_once = max(1, rows // (terms * inside))
+        for images, part in zip(x.split(at_once), noise.split(at_once, 1), strict=True):
+            most = terms if together else max(1, rows // (inside * len(images)))
+            for piece in part.split(most * inside):
+                share = len(piece) * len(images) / (settings.samples * inside * len(x))
+                yield images, piece, share
+
+
+def _groups(terms: int) -> list[int]:
+    """Split terms into groups of 16, the last with up to 31."""
+    groups = max(1, terms // _TERMS_AT_ONCE)
+    return [_TERMS_AT_ONCE] * (groups - 1) + [terms - _TERMS_AT_ONCE * (groups - 1)]
 
 
 def _median(values: list[float]) -> tuple[float, float]:

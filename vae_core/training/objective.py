@@ -80,6 +80,7 @@ def training_loss(
     kl_weight: float | Tensor,
     generator: torch.Generator | None = None,
     labels: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> tuple[Tensor, ElboTerms]:
     """Loss whose gradient is that of −objective averaged over images, and the terms it is made of.
 
@@ -88,6 +89,7 @@ def training_loss(
         settings: L, K, free bits, and which estimator.
         kl_weight: β at this step, which KL warm-up keeps below its final value.
         labels: y, (B,), for a model with a class head. The bound is then one of log p(x, y).
+        noise: ε, (L·K, B, d); drawn with ``generator`` if it is None.
     """
 
     def weight(kl: Tensor) -> float | Tensor:
@@ -102,7 +104,9 @@ def training_loss(
     if labels is not None and labels.device.type == "cpu":  # a GPU would have to be waited for
         check_labels(model.config.classes, labels)
     q = model.posterior(x)
-    path = q.path(q.noise(settings.samples * settings.iwae_samples, generator))
+    if noise is None:
+        noise = q.noise(settings.samples * settings.iwae_samples, generator)
+    path = q.path(noise)
     closed_form = settings.elbo_form == "kl"
     draw = Draw(model, x, q, path, settings.iwae_samples, weight, closed_form, labels)
     surrogate, terms = GRADIENTS[settings.gradient](draw)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 import torch
 from numpy.typing import NDArray
 
 from app.figures.pictures import Picture, as_picture
+from app.services.byte_cache import cached
 from app.services.latent import (
     _BY_VIEW,
     _MOMENT_DRAWS,
@@ -27,7 +27,7 @@ from vae_core.inference.importance import log_density
 from vae_core.model.vae import VAE
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring the KL", hash_funcs=_BY_VIEW)
+@cached(max_entries=8, show_spinner="Measuring the KL", hash_funcs=_BY_VIEW)
 def kl_of_cloud(view: View) -> Floats:
     """KL(q(z|x) ‖ p(z)) of each image of the cloud in nats, (N,)."""
     x, _ = view.images()
@@ -35,7 +35,7 @@ def kl_of_cloud(view: View) -> Floats:
     return kl.double().numpy()
 
 
-@st.cache_resource(max_entries=8, show_spinner="Drawing from the posteriors", hash_funcs=_BY_VIEW)
+@cached(max_entries=8, show_spinner="Drawing from the posteriors", hash_funcs=_BY_VIEW)
 def aggregate(view: View) -> Floats:
     """About 5,000 draws, the same number from the posterior of each image of the cloud, (n, d)."""
     x, _ = view.images()
@@ -70,7 +70,7 @@ class Point:
     neighbours: NDArray[np.intp]
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_VIEW)
+@cached(max_entries=64, hash_funcs=_BY_VIEW)
 def point(view: View, index: int) -> Point:
     """One image of the split, with everything that the page shows about it."""
     model, around = view.model, cloud(view)

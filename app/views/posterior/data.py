@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.services.byte_cache import cached
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import (
     Floats,
@@ -46,7 +47,7 @@ def truth(subject: Subject) -> PosteriorGrid | None:
     return _truth(subject) if subject.d <= 2 else None
 
 
-@st.cache_resource(max_entries=64, show_spinner="Summing over z", hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, show_spinner="Summing over z", hash_funcs=_BY_SUBJECT)
 def _truth(subject: Subject) -> PosteriorGrid:
     x = subject.x.to(subject.model.device)
     return posterior_grid(subject.model, x, LINES[subject.d])
@@ -57,7 +58,7 @@ def shape(subject: Subject, member: Member) -> Shape:
     return _shape(subject.on(member.choice))
 
 
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=256, hash_funcs=_BY_SUBJECT)
 def _shape(subject: Subject) -> Shape:
     x = subject.x.to(subject.model.device)
     return shape_of(subject.model, x, subject.model.posterior(x), SEED)
@@ -68,7 +69,7 @@ def plane(subject: Subject, member: Member) -> Plane:
     return _plane(subject.on(member.choice))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, hash_funcs=_BY_SUBJECT)
 def _plane(subject: Subject) -> Plane:
     x = subject.x.to(subject.model.device)
     q = subject.model.posterior(x)
@@ -80,7 +81,7 @@ def steps(subject: Subject, member: Member) -> Steps:
     return _steps(subject.on(member.choice))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, hash_funcs=_BY_SUBJECT)
 def _steps(subject: Subject) -> Steps:
     return steps_of(subject.model, subject.x.to(subject.model.device), SEED)
 
@@ -125,14 +126,14 @@ def weighed(subject: Subject, member: Member, samples: int) -> Weights:
     return _weighed(subject.on(member.choice), samples)
 
 
-@st.cache_resource(max_entries=256, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
+@cached(max_entries=256, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
 def _weighed(subject: Subject, samples: int) -> Weights:
     x = subject.x.to(subject.model.device)
     *_, last = weight_steps(subject.model, x, samples, SEED)
     return last
 
 
-@st.cache_resource(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
 def _refined(subject: Subject, samples: int) -> Weights:
     x = subject.x.to(subject.model.device)
     proposal = refine(subject.model, x, SEED)

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.services import models
+from app.services.byte_cache import cached
 from app.services.models import Choice
 from app.shell import errors
 from vae_core.runs.checkpoint import ModelFileError
@@ -89,7 +90,7 @@ def _companions(choice: Choice) -> tuple[list[Choice], list[Choice]]:
 _BY_WEIGHTS: dict[str | type[Any], Any] = {Choice: lambda choice: (choice.key, choice.digest)}
 
 
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_WEIGHTS)
+@cached(max_entries=256, hash_funcs=_BY_WEIGHTS)
 def _readable(choice: Choice) -> bool:
     try:
         models.model(choice)

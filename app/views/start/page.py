@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.parts import missing_data, pickers, widgets
 from app.services import models
+from app.services.byte_cache import cached
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import navigation
@@ -104,9 +105,7 @@ def show_next_pages(choice: Choice) -> None:
         navigation.link("score", "Score your own images", model=choice.key)
 
 
-@st.cache_resource(
-    max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity}
-)
+@cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity})
 def reference_of(images: Images, index: int) -> "Reference":
     """Values for an image and a model that do not depend on the noise."""
     from app.views.start import numbers
@@ -114,7 +113,7 @@ def reference_of(images: Images, index: int) -> "Reference":
     return numbers.reference(models.model(images.choice), images.x(index))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Images: Images.identity})
+@cached(max_entries=64, hash_funcs={Images: Images.identity})
 def walk_of(images: Images, index: int, seed: int, samples: int) -> "Walk":
     """Draws of ε for an image, and the values computed from each."""
     from app.views.start import numbers

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import streamlit as st
 
 from app.figures.pictures import Picture, as_picture
+from app.services.byte_cache import cached
 
 _FRAMES = 14
 _ROWS = ("x̂ 1", "x̂ 2", "x̂ 3", "sample 1", "sample 2")
@@ -50,7 +50,7 @@ def frame(folder: Path, epoch: int) -> Frame | None:
         return None
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@cached(max_entries=256)
 def _frame(folder: str, epoch: int, written: int) -> Frame:  # noqa: ARG001
     from vae_core.runs.snapshots import read_snapshot
 

@@ -12,6 +12,7 @@ import streamlit as st
 from app.figures import train as figures
 from app.figures.pictures import tile
 from app.parts import charts, widgets
+from app.services.byte_cache import cached
 from app.shell import errors, navigation
 from app.views.train import film as film_frames
 from app.views.train.history import History, Reader
@@ -30,7 +31,7 @@ _BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 _T = TypeVar("_T")
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached(max_entries=32)
 def _reader(folder: str) -> Reader:
     from pathlib import Path
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
@@ -119,8 +120,8 @@ def test_forgotten_files_leave_the_server(monkeypatch: pytest.MonkeyPatch) -> No
     for each in ("a", "b"):
         files.add_file("mine", upload(each, 10))
     server = SimpleNamespace(uploaded_file_mgr=files)
-    runtime = SimpleNamespace(exists=lambda: True, instance=lambda: server)
-    monkeypatch.setattr(streamlit_internals, "Runtime", runtime)
+    monkeypatch.setattr(Runtime, "_instance", server)
+    monkeypatch.setattr(streamlit_internals, "has_server", lambda: True)
     monkeypatch.setattr(streamlit_internals, "session_id", lambda: "mine")
     streamlit_internals.forget_uploads(["a", "a pasted image"])
     assert [file.file_id for file in files.get_files("mine", ["a", "b"])] == ["b"]

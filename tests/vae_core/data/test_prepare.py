@@ -737,6 +737,45 @@ def test_a_bomb_that_lies_about_its_size_is_not_unpacked() -> None:
     assert peak < 1_000_000
 
 
+def many_entries(count: int, stated: int, zip64: bool) -> bytes:
+    """The list of an archive with empty files and its end, which states how many there are."""
+    name = b"a.png"
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", *[0] * 9, len(name), *[0] * 6) + name
+    listed = entry * count
+    end = b""
+    if zip64:
+        record = (b"PK\6\6", 44, 45, 45, 0, 0, stated, stated, len(listed), 0)
+        end = struct.pack("<4sQ2H2L4Q", *record)
+        end += struct.pack("<4sLQL", b"PK\6\7", 0, len(listed), 1)
+        stated = 0xFFFF
+    return (
+        listed + end + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, stated, stated, len(listed), 0, 0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "zip64", "said"),
+    [
+        (20_000, False, "has 20,000 entries, at most 10,000"),
+        (200_000, True, "has 200,000 entries, at most 10,000"),
+        (3, False, "has a list of entries of 10 MB, at most 5 MB"),
+    ],
+)
+def test_a_long_list_of_entries_is_refused_before_it_is_read(
+    stated: int, zip64: bool, said: str
+) -> None:
+    data = many_entries(200_000, stated, zip64)
+    tracemalloc.start()
+    assert said in only_error(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_an_archive_that_states_fewer_entries_than_it_has_is_refused() -> None:
+    assert "has 20,000 entries, at most" in only_error(many_entries(20_000, 3, zip64=False))
+
+
 def test_the_limits_of_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     data = zipped({f"{i}.png": bytes(100) for i in range(20)})
     monkeypatch.setattr(archives, "MAX_ENTRIES", 19)

@@ -15,6 +15,7 @@ from vae_core.runs.checkpoint import load_model
 from vae_core.settings.choices import GradientName, PosteriorName
 from vae_core.settings.config import ModelConfig, TrainConfig
 from vae_core.settings.fields import ConfigError
+from vae_core.training import gradient_noise as module
 from vae_core.training.gradient_noise import GradientNoise, measure_noise
 from vae_core.training.objective import GRADIENTS, training_loss
 
@@ -294,3 +295,38 @@ def test_a_label_beyond_the_classes_is_refused_in_a_sentence(label):
     labels = torch.tensor([0, label])
     with pytest.raises(UserError, match=f"classes 0 to 2, but an image has the label {label}"):
         training_loss(VAE(config), torch.zeros(2, 1, 2, 2), TrainConfig(), 1.0, labels=labels)
+
+
+def gradient_noise_in_blocks(
+    monkeypatch: pytest.MonkeyPatch, rows: int, gradient: GradientName, samples: int, inside: int
+) -> GradientNoise:
+    """The noise of two estimates, with at most so many latents decoded at once."""
+    decoded: list[int] = []
+    model = small_model("planar")
+    model.decoder.register_forward_pre_hook(lambda _, given: decoded.append(len(given[0])))
+    x = torch.rand(3, 1, 3, 3, generator=torch.Generator().manual_seed(0)).round().double()
+    monkeypatch.setattr(module, "rows_at_once", lambda _: rows)
+    noise = last(model, x, gradient, samples, repeats=2, inside=inside)
+    assert max(decoded) <= max(rows, samples if "baseline" in gradient else inside)
+    return noise
+
+
+@pytest.mark.parametrize(
+    ("gradient", "samples", "inside"),
+    [
+        ("pathwise", 3, 1),
+        ("pathwise", 40, 3),
+        ("dreg", 33, 4),
+        ("sticking-the-landing", 35, 1),
+        ("score-function", 20, 1),
+        ("score-function-baseline", 20, 1),
+    ],
+)
+def test_a_gradient_in_blocks_is_that_of_all_at_once(
+    gradient: GradientName, samples: int, inside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = gradient_noise_in_blocks(monkeypatch, 10_000, gradient, samples, inside)
+    for rows in (1, 7, 50):
+        parts = gradient_noise_in_blocks(monkeypatch, rows, gradient, samples, inside)
+        torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(parts.of_means, whole.of_means, rtol=1e-10, atol=1e-12)
