@@ -86,9 +86,11 @@ class Desk:
         """Take the files that are in the uploader, if the callback did not.
 
         After a restart of the server or a long break, the browser sends all values of its widgets
-        to a new session, which calls no callback. See also :meth:`_empty_if_lost`.
+        to a new session, which calls no callback. See also :meth:`_empty_if_lost`. An uploader that
+        is empty says nothing; see :meth:`keep_files`.
         """
-        if [each.file_id for each in self._received("files")] != [each.id for each in self.now]:
+        found = [each.file_id for each in self._received("files")]
+        if found and found != [each.id for each in self.now]:
             self.take_files()
         self._empty_if_lost("files")
 

@@ -105,9 +105,9 @@ def _uploader(mine: Desk) -> None:
         on_change=mine.take_files,
         help="PNG, JPEG, WebP, BMP, TIFF or GIF, or a .zip of them. Every image gets a score.",
     )
-    mine.see_files()
     if not files:
         mine.keep_files()
+    mine.see_files()
 
 
 def _pad(mine: Desk, choice: Choice) -> PadPanels:

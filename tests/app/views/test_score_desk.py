@@ -92,6 +92,17 @@ def test_a_file_that_was_kept_is_not_there_twice(state: dict[str, Any]) -> None:
     assert ids(mine) == ["1"]
 
 
+def test_an_uploader_that_is_empty_after_a_visit_to_another_page_forgets_nothing(
+    state: dict[str, Any],
+) -> None:
+    mine = Desk()
+    state[mine.key("files")] = [File("1")]
+    mine.take_files()
+    state[mine.key("files")] = []
+    mine.see_files()
+    assert ids(mine) == ["1"]
+
+
 def test_a_photo_in_the_camera_is_taken_without_a_callback(state: dict[str, Any]) -> None:
     mine = Desk()
     state[mine.key("camera")] = File("1")
