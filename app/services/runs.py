@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import printable
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import DamagedRun, RunStore
@@ -23,11 +24,16 @@ def store() -> RunStore:
 
 def entries() -> list[Run | DamagedRun]:
     """List all runs in the store, newest first. Start a worker if queued runs have none."""
+    _start_worker()
+    return list(store().entries())
+
+
+def _start_worker() -> None:
+    """Start a worker if queued runs have none; a store that cannot be written can still be read."""
     try:
         ensure_worker(store())
-    except OSError as error:  # a store that cannot be written can still be read
-        _log_once(f"No training can start: {error}")
-    return list(store().entries())
+    except OSError as error:
+        _log_once(f"No training can start: {sentence_of(error)}")
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
@@ -45,17 +51,18 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
 
     Raises:
         vae_core.settings.config.ConfigError: for settings that cannot be used.
+        vae_core.runs.store.RunNotCreated: if the store cannot be written.
     """
     config = values if isinstance(values, RunConfig) else RunConfig.from_settings(values)
     run = store().create(config)
-    ensure_worker(store())
+    _start_worker()
     return run
 
 
 def resume(run: Run) -> None:
     """Queue a paused, stopped, failed or copied run."""
     run.enqueue()
-    ensure_worker(store())
+    _start_worker()
 
 
 def find(run_id: str) -> Run | None:

@@ -1,5 +1,6 @@
 """The store of runs: a folder of run folders, and the pretrained models."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vae_core.basics.errors import UserError
+from vae_core.basics.errors import UserError, sentence_of
 from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.basics.plain_files import NotAPlainFile, kind_of
@@ -34,6 +35,10 @@ PRETRAINED = "pretrained/"  # beginning of the keys of pretrained models
 
 class RunExists(UserError, FileExistsError):
     """The folder for a new run is already in use."""
+
+
+class RunNotCreated(UserError, OSError):
+    """The folder of a new run cannot be written; nothing of it is left."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,12 @@ class RunStore:
         """Create a run in a new folder, which this store may start when it is queued.
 
         Two calls at the same time get two folders.
+
+        Raises:
+            RunNotCreated: if the store cannot be written, such as on a full or read-only disk.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with _sentence_of_refusal():
+            self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             stamp = time.strftime("%Y%m%d-%H%M%S")
             slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
@@ -74,7 +83,8 @@ class RunStore:
                 run = create_run(folder, config, state)
             except FileExistsError:
                 continue
-            self.queue.add(run.id)
+            with _sentence_of_refusal(), _undone_after_error(folder):
+                self.queue.add(run.id)
             return run
 
     def waits_for_consent(self, run: Run, status: Status) -> bool:
@@ -175,18 +185,59 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
 
     Raises:
         RunExists: if the folder exists and is not empty, or is a file. It is a FileExistsError too.
+        RunNotCreated: if the folder cannot be written; what was written of it is removed again.
     """
     if folder.exists() and not folder.is_dir():
         raise RunExists(f"{folder} is a file; a run needs a folder.")
     if folder.is_dir() and any(folder.iterdir()):
         raise RunExists(f"{folder} exists already and is not empty.")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
-    now = time.time()
-    replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
-    status = Status(state=state, created=now, queued=now, heartbeat=now)
-    replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+    with _sentence_of_refusal():
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        with _undone_after_error(folder, is_new):
+            (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)  # of two at once, one fails here
+            now = time.time()
+            replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
+            status = Status(state=state, created=now, queued=now, heartbeat=now)
+            replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
+
+
+@contextlib.contextmanager
+def _undone_after_error(folder: Path, is_new: bool = True) -> Iterator[None]:
+    """Remove what was written of a new run if the block cannot complete it.
+
+    Args:
+        is_new: whether the folder was made for the run, and is removed too.
+    """
+    try:
+        yield
+    except FileExistsError:  # the folder belongs to another run
+        raise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for name in (CONFIG_FILE, STATUS_FILE):
+                (folder / name).unlink(missing_ok=True)
+            if (folder / SNAPSHOTS_FOLDER).exists():
+                (folder / SNAPSHOTS_FOLDER).rmdir()
+            if is_new:
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _sentence_of_refusal() -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence for the user.
+
+    Raises:
+        RunNotCreated: if the block raises an OSError that is not for the caller.
+    """
+    try:
+        yield
+    except (FileExistsError, UserError):
+        raise
+    except OSError as error:
+        raise RunNotCreated(f"The run could not be created. {sentence_of(error)}") from error
 
 
 def find_run(key: str) -> Run:

@@ -14,6 +14,7 @@ from app.views.train import estimate, head, run_list
 from app.views.train import panels as run_panels
 from app.views.train.run_list import Entry
 from vae_core.data.catalogue import bytes_to_download
+from vae_core.runs.store import RunNotCreated
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.long_epoch import long_epoch_sentence
@@ -40,11 +41,21 @@ def new_run() -> None:
         help="Adds the run to the queue. It is trained in its own process.",
     )
     if pressed and config is not None and not pressed_twice(config):
-        run_list.choose(runs_service.submit(config).id)
-        st.rerun()
+        start(config)
     if config is not None:
         with costs:
             show_costs(config)
+
+
+def start(config: RunConfig) -> None:
+    """Queue a run and show it; on a disk that cannot be written, say so."""
+    try:
+        run = runs_service.submit(config)
+    except RunNotCreated as error:
+        st.error(errors.plain(str(error)))
+        return
+    run_list.choose(run.id)
+    st.rerun()
 
 
 def pressed_twice(config: RunConfig) -> bool:

@@ -9,6 +9,7 @@ import streamlit as st
 from app.parts.text import duration
 from app.services import runs
 from app.shell import errors
+from vae_core.basics.errors import sentence_of
 from vae_core.runs.run import UNFINISHED, Run, RunError, Status
 
 ICONS = {
@@ -99,7 +100,7 @@ def attempt(action: Callable[[], object]) -> None:
     try:
         action()
     except (RunError, OSError) as error:
-        st.session_state["train-note"] = f"This was not possible: {error}"
+        st.session_state["train-note"] = f"This was not possible: {sentence_of(error)}"
 
 
 def remove(run_id: str) -> None:
