@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import streamlit as st
 
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import printable
+from vae_core.runs.listing import Listed
 from vae_core.runs.run import Run, RunError, Status
-from vae_core.runs.store import DamagedRun, RunStore
+from vae_core.runs.store import RunStore
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
 
@@ -22,10 +24,16 @@ def store() -> RunStore:
     return RunStore()
 
 
-def entries() -> list[Run | DamagedRun]:
-    """List all runs in the store, newest first. Start a worker if queued runs have none."""
+def listed() -> list[Listed]:
+    """List the store, newest first. Start a worker if queued runs have none."""
     _start_worker()
-    return list(store().entries())
+    return list(store().listed())
+
+
+def newest(count: int) -> list[tuple[Run, Status]]:
+    """The newest runs in the store that can be read."""
+    found = ((each.run, each.status) for each in store().listed())
+    return list(islice(((run, status) for run, status in found if run and status), count))
 
 
 def _start_worker() -> None:

@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.basics.plain_files import NotAPlainFile, kind_of
 from vae_core.basics.text import printable
+from vae_core.runs.listing import Listed, Listing
 from vae_core.runs.queue import Queue
 from vae_core.runs.run import (
     CONFIG_FILE,
@@ -64,6 +66,7 @@ class RunStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
         self.queue = Queue(self.folder)
+        self._listing = Listing(self.folder, self._open)
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
         """Create a run in a new folder, which this store may start when it is queued.
@@ -141,21 +144,36 @@ class RunStore:
         target.parent.mkdir(exist_ok=True)
         return folder.rename(target)
 
-    def entries(self) -> Iterator[Run | DamagedRun]:
-        """List everything in the store, newest first, damaged folders included.
+    def listed(self, ids: Collection[str] | None = None) -> Iterator[Listed]:
+        """List the store, newest first, each run with its status, damaged folders included.
 
-        A folder without any file of a run is passed over.
+        A folder without any file of a run is passed over. Files that have not changed since the
+        last list are not read again.
+
+        Args:
+            ids: list only the folders with these names.
         """
-        if not self.folder.is_dir():
-            return
-        for name in sorted(self._names(), reverse=True):
-            folder = self.folder / name
-            if name.startswith(".") or not folder.is_dir() or not holds_a_run(folder):
-                continue
-            try:
-                yield self._open(folder)
-            except RunError as error:
-                yield DamagedRun(folder, str(error))
+        there = self._folders()
+        if ids is None:
+            self._listing.forget_others(there)
+        for name in sorted(there if ids is None else there & set(ids), reverse=True):
+            found = self._listing.read(name)
+            if found.run is not None or holds_a_run(found.folder):
+                yield found
+
+    def _folders(self) -> frozenset[str]:
+        """Names of the folders that may be runs, and of links to folders."""
+        try:
+            with os.scandir(self.folder) as found:
+                names = [each.name for each in found if each.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        return frozenset(name for name in names if not name.startswith("."))
+
+    def entries(self) -> Iterator[Run | DamagedRun]:
+        """List everything in the store as :meth:`listed` does, without the status of the runs."""
+        for found in self.listed():
+            yield found.run or DamagedRun(found.folder, found.reason)
 
     def _names(self) -> list[str]:
         return [each.name for each in self.folder.iterdir()]

@@ -87,12 +87,11 @@ def ensure_worker(store: RunStore) -> bool:
 
 
 def _has_work(store: RunStore) -> bool:
-    """Whether a run is unfinished that the store may start, or that a process works on."""
-    unfinished = [run for run in store.runs() if _state(run) in UNFINISHED]
-    if not unfinished:
-        return False
+    """Whether a run is unfinished that the store may start."""
     may_start = store.queue.ids()
-    return any(run.id in may_start or run.is_alive() for run in unfinished)
+    return any(
+        found.status.state in UNFINISHED for found in store.listed(may_start) if found.status
+    )
 
 
 def _status(run: Run) -> Status | None:
@@ -165,7 +164,7 @@ class Supervisor:
         unfinished = self._unfinished()
         busy = set()
         for run, status in unfinished:
-            if self._is_worked_on(run):
+            if run.id in self.children or (status.state == "running" and run.is_alive()):
                 busy.add(run.config.train.device)
             elif status.state == "running":
                 self._guarded(run, self._restart)
@@ -173,7 +172,7 @@ class Supervisor:
             device = run.config.train.device
             if status.state != "queued" or device in busy or self._waits(run, status):
                 continue
-            if self._guarded(run, self._start):
+            if run.is_alive() or self._guarded(run, self._start):
                 busy.add(device)
         return bool(unfinished)
 
@@ -192,8 +191,9 @@ class Supervisor:
                 self._guarded(run, self._restart)
 
     def _unfinished(self) -> list[tuple[Run, Status]]:
-        found = [(run, status) for run in self.store.runs() if (status := _status(run)) is not None]
         may_start = self.store.queue.ids()
+        listed = self.store.listed(may_start | self.children.keys())
+        found = [(each.run, each.status) for each in listed if each.run and each.status]
         finished = {run.id for run, status in found if status.state not in (*UNFINISHED, "paused")}
         if finished & may_start:
             with contextlib.suppress(OSError):
@@ -207,9 +207,6 @@ class Supervisor:
 
     def _may_start(self, run: Run, ids: frozenset[str]) -> bool:
         return (run.id in ids and run.id not in self._given_up) or run.is_alive()
-
-    def _is_worked_on(self, run: Run) -> bool:
-        return run.id in self.children or run.is_alive()
 
     def _waits(self, run: Run, status: Status) -> bool:
         """Whether a queued run waits for space on the disk."""

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae_core.runs.run import Run, RunError, Status
+from vae_core.runs.run import Run, Status
 from vae_core.settings.config import RunConfig
 
 if TYPE_CHECKING:
     from vae_core.training.cost import Speed
     from vae_core.training.precision import Precision
 _STARTING = 2.0  # seconds for the process to start and load PyTorch
-_EARLIER_RUNS = 8
+EARLIER_RUNS = 8
+"""How many of the newest runs may give the speed."""
 _ALIKE = math.log(4)  # largest log ratio of work per epoch at which an earlier run is similar
 
 
@@ -42,7 +43,7 @@ class Estimate:
     device: str
 
 
-def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
+def estimate(config: RunConfig, earlier: Iterable[tuple[Run, Status]]) -> Estimate:
     """Estimate the cost of a run with this config, from a similar one of the ``earlier`` runs.
 
     Raises:
@@ -61,12 +62,14 @@ def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
     return Estimate(parameters, seconds, epoch, basis, device)
 
 
-def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple[Run, float] | None:
+def _most_alike(
+    config: RunConfig, device: str, earlier: Iterable[tuple[Run, Status]]
+) -> tuple[Run, float] | None:
     """The run on that device with the most similar work, and its measured over its counted time."""
     wanted = _costs(config, device)[1]
     best, distance = None, _ALIKE
-    for run in list(earlier)[:_EARLIER_RUNS]:
-        measured = _seconds_an_epoch(run, device)
+    for run, status in earlier:
+        measured = _seconds_an_epoch(status, device)
         if measured is None or run.config.model.network != config.model.network:
             continue
         counted = _costs(run.config, device)[1]
@@ -75,12 +78,8 @@ def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple
     return best
 
 
-def _seconds_an_epoch(run: Run, device: str) -> float | None:
+def _seconds_an_epoch(status: Status, device: str) -> float | None:
     """Seconds per epoch of a run; None if it has not finished an epoch on that device."""
-    try:
-        status: Status = run.status()
-    except RunError:
-        return None
     done = status.epoch - 1 + (status.step / status.steps if status.steps else 0)
     return status.seconds / done if done >= 1 and status.device == device else None
 

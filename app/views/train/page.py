@@ -69,7 +69,7 @@ def show_costs(config: RunConfig) -> None:
     from vae_core.basics.devices import DeviceError
 
     try:
-        known = estimate.estimate(config, runs_service.store().runs())
+        known = estimate.estimate(config, runs_service.newest(estimate.EARLIER_RUNS))
     except DeviceError as error:
         st.warning(errors.plain(str(error)))
         return

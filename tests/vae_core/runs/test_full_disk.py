@@ -196,6 +196,7 @@ def test_a_run_that_cannot_be_created_says_why_and_leaves_nothing(
     store = RunStore(disk.folder / "runs")
     store.folder.mkdir()
     disk.leave(left)
+    said = ""
     for _ in range(5):  # the last of them at least
         try:
             store.create(RunConfig.from_settings(SETTINGS))
