@@ -1,7 +1,7 @@
 """The run store: list, start, resume and find runs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -10,12 +10,18 @@ import streamlit as st
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import printable
 from vae_core.runs.listing import Listed
-from vae_core.runs.run import Run, RunError, Status
+from vae_core.runs.run import UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
 
+MOST_OF_ONE, MOST_OF_ALL = 20, 100
+"""Most queued runs that were started in one session, and of all sessions."""
 _log = logging.getLogger("elbo_room")
+
+
+class QueueFull(RunError):
+    """So many runs are in the queue that no other can be added from a page."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -60,17 +66,44 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
     Raises:
         vae_core.settings.config.ConfigError: for settings that cannot be used.
         vae_core.runs.store.RunNotCreated: if the store cannot be written.
+        QueueFull: if too many runs are in the queue.
     """
     config = values if isinstance(values, RunConfig) else RunConfig.from_settings(values)
+    mine = st.session_state.setdefault("started-runs", [])
+    _check_queue(mine)
     run = store().create(config)
+    mine.append(run.id)
     _start_worker()
     return run
 
 
 def resume(run: Run) -> None:
     """Queue a paused, stopped, failed or copied run."""
+    _check_queue(())
     run.enqueue()
     _start_worker()
+
+
+def _check_queue(mine: Collection[str]) -> None:
+    """Check that another run may be queued.
+
+    Args:
+        mine: ids of the runs that were started in this session.
+
+    Raises:
+        QueueFull: if so many are unfinished already.
+    """
+    listed = store().listed(store().queue.ids())
+    ids = {e.folder.name for e in listed if e.status and e.status.state in UNFINISHED}
+    for count, most, whose in (
+        (len(ids.intersection(mine)), MOST_OF_ONE, "of yours "),
+        (len(ids), MOST_OF_ALL, ""),
+    ):
+        if count >= most:
+            raise QueueFull(
+                f"{count} runs {whose}are in the queue already. Wait until one of them is done, or "
+                "stop one, before you add another."
+            )
 
 
 def find(run_id: str) -> Run | None:

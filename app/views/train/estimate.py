@@ -14,6 +14,7 @@ import streamlit as st
 
 from vae_core.runs.run import Run, Status
 from vae_core.settings.config import RunConfig
+from vae_core.wording.large_run import large_run_sentence
 
 if TYPE_CHECKING:
     from vae_core.training.cost import Speed
@@ -34,6 +35,7 @@ class Estimate:
         epoch: about, the seconds of one epoch.
         basis: what the time estimate is based on, in words.
         device: the device that the run would train on.
+        large: a sentence if it would take very long or much memory; else None.
     """
 
     parameters: int
@@ -41,6 +43,7 @@ class Estimate:
     epoch: float
     basis: str
     device: str
+    large: str | None
 
 
 def estimate(config: RunConfig, earlier: Iterable[tuple[Run, Status]]) -> Estimate:
@@ -59,7 +62,8 @@ def estimate(config: RunConfig, earlier: Iterable[tuple[Run, Status]]) -> Estima
         epoch, final = epoch * factor, final * factor
         basis = f"the time per epoch of “{run.name}” on this computer"
     seconds = _STARTING + config.train.epochs * epoch + final
-    return Estimate(parameters, seconds, epoch, basis, device)
+    large = large_run_sentence(seconds, *_memory(config, device))
+    return Estimate(parameters, seconds, epoch, basis, device, large)
 
 
 def _most_alike(
@@ -96,6 +100,17 @@ def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
     speed = _speed(device, resolve_precision(config.train.precision, torch.device(device), pixels))
     epoch, final = cost.epoch_work(config), cost.final_work(config)
     return cost.parameters(config.model), speed.seconds(epoch), speed.seconds(final)
+
+
+@lru_cache(maxsize=256)
+def _memory(config: RunConfig, device: str) -> tuple[int, int]:
+    """Bytes of memory that a run needs, and those of its device."""
+    import torch
+
+    from vae_core.basics.memory import memory_of
+    from vae_core.training import cost
+
+    return cost.memory(config), memory_of(torch.device(device))
 
 
 @st.cache_resource(show_spinner=False)
