@@ -1,18 +1,27 @@
 """The run store: list, start, resume and find runs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 import streamlit as st
 
+from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import printable
-from vae_core.runs.run import Run, RunError, Status
-from vae_core.runs.store import DamagedRun, RunStore
+from vae_core.runs.listing import Listed
+from vae_core.runs.run import UNFINISHED, Run, RunError, Status
+from vae_core.runs.store import RunStore
 from vae_core.runs.worker import ensure_worker
 from vae_core.settings.config import RunConfig
 
+MOST_OF_ONE, MOST_OF_ALL = 20, 100
+"""Most queued runs that were started in one session, and of all sessions."""
 _log = logging.getLogger("elbo_room")
+
+
+class QueueFull(RunError):
+    """So many runs are in the queue that no other can be added from a page."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -21,13 +30,24 @@ def store() -> RunStore:
     return RunStore()
 
 
-def entries() -> list[Run | DamagedRun]:
-    """List all runs in the store, newest first. Start a worker if queued runs have none."""
+def listed() -> list[Listed]:
+    """List the store, newest first. Start a worker if queued runs have none."""
+    _start_worker()
+    return list(store().listed())
+
+
+def newest(count: int) -> list[tuple[Run, Status]]:
+    """The newest runs in the store that can be read."""
+    found = ((each.run, each.status) for each in store().listed())
+    return list(islice(((run, status) for run, status in found if run and status), count))
+
+
+def _start_worker() -> None:
+    """Start a worker if queued runs have none; a store that cannot be written can still be read."""
     try:
         ensure_worker(store())
-    except OSError as error:  # a store that cannot be written can still be read
-        _log_once(f"No training can start: {error}")
-    return list(store().entries())
+    except OSError as error:
+        _log_once(f"No training can start: {sentence_of(error)}")
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
@@ -45,17 +65,45 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
 
     Raises:
         vae_core.settings.config.ConfigError: for settings that cannot be used.
+        vae_core.runs.store.RunNotCreated: if the store cannot be written.
+        QueueFull: if too many runs are in the queue.
     """
     config = values if isinstance(values, RunConfig) else RunConfig.from_settings(values)
+    mine = st.session_state.setdefault("started-runs", [])
+    _check_queue(mine)
     run = store().create(config)
-    ensure_worker(store())
+    mine.append(run.id)
+    _start_worker()
     return run
 
 
 def resume(run: Run) -> None:
     """Queue a paused, stopped, failed or copied run."""
+    _check_queue(())
     run.enqueue()
-    ensure_worker(store())
+    _start_worker()
+
+
+def _check_queue(mine: Collection[str]) -> None:
+    """Check that another run may be queued.
+
+    Args:
+        mine: ids of the runs that were started in this session.
+
+    Raises:
+        QueueFull: if so many are unfinished already.
+    """
+    listed = store().listed(store().queue.ids())
+    ids = {e.folder.name for e in listed if e.status and e.status.state in UNFINISHED}
+    for count, most, whose in (
+        (len(ids.intersection(mine)), MOST_OF_ONE, "of yours "),
+        (len(ids), MOST_OF_ALL, ""),
+    ):
+        if count >= most:
+            raise QueueFull(
+                f"{count} runs {whose}are in the queue already. Wait until one of them is done, or "
+                "stop one, before you add another."
+            )
 
 
 def find(run_id: str) -> Run | None:

@@ -1,8 +1,17 @@
 """Errors whose message is written for the user, and the sentence that a user reads of an error."""
 
+import errno
 from collections.abc import Collection
 
 _GPUS = ("CUDA", "HIP", "MPS")
+_QUOTA = getattr(errno, "EDQUOT", errno.ENOSPC)  # Windows has no such error
+_NO_SPACE = (errno.ENOSPC, _QUOTA)
+_NOT_WRITTEN = {
+    _QUOTA: ("Your quota on this disk is used up", "Free some space, then try again."),
+    errno.ENOSPC: ("The disk is full", "Free some space, then try again."),
+    errno.EROFS: ("The disk is read-only", "Choose another folder, or make the disk writable."),
+}
+"""Why a file could not be written, and what to do, by the error of the operating system."""
 _NO_MEMORY = ("out of memory", "can't allocate memory")  # a GPU; the processor
 
 
@@ -58,9 +67,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(each in str(error) for each in _NO_MEMORY)
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a file could not be written for lack of space, or of the user's quota of it."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
 def _of_the_system(error: OSError) -> str:
     """What the operating system refused, without Python's error number."""
     files = [repr(each) for each in (error.filename, error.filename2) if each is not None]
+    if files and error.errno in _NOT_WRITTEN:
+        why, advice = _NOT_WRITTEN[error.errno]
+        return f"{why}, so {' and '.join(files)} could not be written. {advice}"
     if error.strerror is None:
         return str(error) or type(error).__name__
     return f"{' and '.join(files)}: {error.strerror}." if files else f"{error.strerror}."

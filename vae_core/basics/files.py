@@ -1,13 +1,14 @@
 """Atomic writing of files: a reader never sees half of one."""
 
 import contextlib
+import io
 import os
 import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _UMASK = os.umask(0o077)  # can be read by setting it alone, for the whole process: once, here
 os.umask(_UMASK)
@@ -47,20 +48,51 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     The new content is written beside it, into a file with a temporary name, which
     :func:`is_temporary` recognises. After an error, the temporary file is removed.
+
+    Raises:
+        OSError: if the file cannot be written, also where the block turns that into another error,
+            as PyTorch's writer does. The error names ``path``.
     """
+    try:
+        with _beside(path) as file:
+            yield file
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[BinaryIO]:
     mode = _mode_of(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    raw = _NotingFile(handle, "wb")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with io.BufferedWriter(raw) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(PermissionError):  # of a file system that knows no such modes
             Path(temporary).chmod(mode)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if raw.refused is not None and isinstance(error, Exception):
+            raise raw.refused from error
         raise
+
+
+class _NotingFile(io.FileIO):
+    """A file that notes why it could not be written, in ``refused``."""
+
+    refused: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.refused = error
+            raise
 
 
 def is_temporary(name: str, of: str) -> bool:

@@ -45,3 +45,10 @@ def physical_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no such call
         return sys.maxsize
+
+
+def memory_of(device: torch.device) -> int:
+    """Memory of a device in bytes: that of a GPU of its own, else that of the computer."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return physical_memory()

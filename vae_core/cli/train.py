@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
@@ -13,14 +13,20 @@ from vae_core.cli.shared import (
     say,
     tell,
 )
-from vae_core.runs.run import Run, Status
+from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import RunExists, RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError, settings_of
 from vae_core.settings.presets import PRESETS
 from vae_core.wording.evaluation import evaluation_sentence
 from vae_core.wording.kept_epoch import kept_epoch_sentence
+from vae_core.wording.large_run import large_run_sentence
 from vae_core.wording.long_epoch import long_epoch_sentence
+
+if TYPE_CHECKING:
+    import torch
+
+    from vae_core.training.cost import Speed
 
 # ---- train
 
@@ -30,6 +36,11 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--run", type=a_path, help="folder of the run (default: a new one)")
     parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
     parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="start a new run that would take over a day or half of the memory",
+    )
     presets = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"settings to start from. {presets}")
     for kind in (RunConfig, ModelConfig, TrainConfig):
@@ -60,10 +71,10 @@ def train(given: argparse.Namespace) -> int:
     return ALL_DONE if state == "done" else NOT_ALL_DONE
 
 
-def _long_epoch(config: RunConfig) -> str | None:
-    """State that an epoch would take long on this computer, from a short measurement."""
+def _speed(config: RunConfig) -> "tuple[torch.device, Speed] | None":
+    """The device of a run and its speed, from a short measurement; None without the device."""
     from vae_core.basics.devices import DeviceError, resolve_device
-    from vae_core.training.cost import epoch_work, measure_speed
+    from vae_core.training.cost import measure_speed
     from vae_core.training.precision import resolve_precision
 
     try:
@@ -71,8 +82,34 @@ def _long_epoch(config: RunConfig) -> str | None:
     except DeviceError:  # the run itself says so
         return None
     precision = resolve_precision(config.train.precision, device, config.model.pixels)
-    seconds = measure_speed(device, precision).seconds(epoch_work(config))
-    return long_epoch_sentence(config, seconds)
+    return device, measure_speed(device, precision)
+
+
+def _long_epoch(config: RunConfig) -> str | None:
+    """State that an epoch would take long on this computer."""
+    from vae_core.training.cost import epoch_work
+
+    if (known := _speed(config)) is None:
+        return None
+    return long_epoch_sentence(config, known[1].seconds(epoch_work(config)))
+
+
+def _check_size(config: RunConfig) -> None:
+    """Refuse a new run that would take very long or much memory, and say how to start it.
+
+    Raises:
+        RunError: for such a run.
+    """
+    from vae_core.basics.memory import memory_of
+    from vae_core.training.cost import epoch_work, final_work, memory
+
+    if (known := _speed(config)) is None:
+        return
+    device, speed = known
+    seconds = config.train.epochs * speed.seconds(epoch_work(config))
+    seconds += speed.seconds(final_work(config))
+    if said := large_run_sentence(seconds, memory(config), memory_of(device)):
+        raise RunError(f"{said} Add --yes to start it all the same.")
 
 
 def _run_to_train(given: argparse.Namespace) -> Run:
@@ -86,6 +123,8 @@ def _run_to_train(given: argparse.Namespace) -> Run:
         return _run_to_resume(given.run, chosen)
     start = PRESETS[given.preset].settings if given.preset else {}
     config = RunConfig.from_settings({**start, **chosen})
+    if not given.yes:
+        _check_size(config)
     if config.decoder_of:
         from vae_core.runs.execution import check_decoder
 

@@ -1,14 +1,11 @@
 """Execute one run in this process: training, checkpoints, snapshots, final figures."""
 
 import contextlib
-import errno
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from traceback import format_exception
 from typing import Any
 
 import torch
@@ -16,22 +13,27 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save
 
 from vae_core.analysis.evaluation import evaluate
-from vae_core.basics.errors import is_out_of_memory, sentence_of
+from vae_core.basics.errors import is_disk_full, is_out_of_memory
 from vae_core.basics.files import replace_plain, replacing
-from vae_core.basics.plain_files import open_plain, open_to_append
+from vae_core.basics.plain_files import open_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
-from vae_core.basics.text import printable, printable_lines
 from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.failures import (
+    WAITING_FOR_SPACE,
+    failure_sentence,
+    log_failure,
+    waiting_sentence,
+)
 from vae_core.runs.records import calibrate_steps, write_calibration
+from vae_core.runs.reserve import keep_reserve, release_reserve
 from vae_core.runs.run import (
     CHECKPOINT_FILE,
     EVALUATION_FILE,
     HELD_OUT_FILE,
     LAST_WEIGHTS_FILE,
-    LOG_FILE,
     UNFINISHED,
     WEIGHTS_FILE,
     Run,
@@ -62,8 +64,6 @@ _SOON = 1.0  # seconds of training until the first checkpoint after a death
 _SMALL = 30_000_000
 _KEPT = "its model and its curves were kept. Duplicate it to train it again."
 
-log = logging.getLogger(__name__)
-
 
 class _Ended(Exception):
     """Ends the run with this state. The checkpoint contains everything up to the current step."""
@@ -78,6 +78,7 @@ def execute(
     on_status: Callable[[Status], None] = lambda _: None,
     devices: Path | None = None,
     only_if_queued: bool = False,
+    wait_for_space: bool = False,
 ) -> State:
     """Work on a run until it is done, paused, stopped or failed, and return that state.
 
@@ -90,6 +91,7 @@ def execute(
         on_status: called with every status that is written.
         devices: a folder for locks; runs with the same folder take turns on a device.
         only_if_queued: do nothing if the run was cancelled before it began.
+        wait_for_space: queue the run again if the disk is full; else it fails.
 
     Raises:
         RunError: if another process already works on the run.
@@ -104,42 +106,33 @@ def execute(
         if before == "done" or (only_if_queued and before not in UNFINISHED):
             return before
         worker = _Execution(run, on_status, devices, signals)
-        error, bug = "", None
+        state: State = "done"
+        phase, error, bug = "", "", None
         try:
             run.check_files()
             sweep(run.folder)
+            keep_reserve(run.folder)
             run.claim()
-            state: State = worker.work()
+            state = worker.work()
         except _Ended as ended:
             state = ended.state
         except KeyboardInterrupt:  # a second Ctrl-C: keep the last checkpoint
             state = "paused"
         except Exception as problem:
             worker.keep_best_model()
-            state, error = "failed", _message_of(problem)
-            bug = _log_failure(run, problem)
+            state, error = "failed", failure_sentence(run, problem)
+            if is_disk_full(problem) and wait_for_space:
+                state = worker.requested_state() or "queued"
+                if state == "queued":
+                    phase, error = WAITING_FOR_SPACE, waiting_sentence(run)
+            bug = log_failure(run, problem)
+        release_reserve(run.folder)
         run.clear_request()
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
-            on_status(run.update(state=state, phase="", error=error))
+            on_status(run.update(state=state, phase=phase, error=error))
         if bug is not None:
             raise bug
         return state
-
-
-def _log_failure(run: Run, error: Exception) -> Exception | None:
-    """Write the traceback of an error into a log, and return the error if it is a bug.
-
-    The traceback of a bug goes into the log file of the run, which the status of the run names.
-    The caller shows the sentence of any other error, so its traceback is for the worker's log only.
-    """
-    if sentence_of(error) is not None:
-        log.info("The run %s failed", printable(run.id), exc_info=error)
-        return None
-    when = time.strftime("%Y-%m-%d %H:%M:%S")
-    lines = f"{when} The run {printable(run.id)} failed\n" + "".join(format_exception(error))
-    with contextlib.suppress(OSError), open_to_append(run.folder / LOG_FILE) as file:
-        file.write(printable_lines(lines).encode())
-    return error
 
 
 def check_decoder(config: RunConfig) -> None:
@@ -311,10 +304,14 @@ class _Execution:
                 ) from error
         self.run.cut_metrics(self.training.progress.epoch - 1)
 
+    def requested_state(self) -> State | None:
+        """State in which the user or a signal asked the run to end; None if nobody did."""
+        states: dict[str, State] = {"pause": "paused", "stop": "stopped"}
+        return self.signals[0] if self.signals else states.get(self.run.requested())
+
     def _stop_if_requested(self) -> None:
         """Save everything and stop if the user or a signal asked the run to pause or stop."""
-        states: dict[str, State] = {"pause": "paused", "stop": "stopped"}
-        state = self.signals[0] if self.signals else states.get(self.run.requested())
+        state = self.requested_state()
         if state is None:
             return
         self.checkpoint()
@@ -376,16 +373,3 @@ def _choose_threads(training: Training) -> None:
     settings = training.config.train
     if weights * settings.batch_size * settings.samples < _SMALL:
         torch.set_num_threads(1)
-
-
-def _message_of(error: Exception) -> str:
-    """Return the sentence that tells the user why a run failed."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. The last checkpoint was kept: free some space and resume."
-    sentence = sentence_of(error)
-    if sentence is None:
-        return (
-            f"An unexpected error ({type(error).__name__}) ended the training. The last checkpoint "
-            f"was kept. The details are in {LOG_FILE} in the run's folder."
-        )
-    return f"{sentence} The last checkpoint was kept." if is_out_of_memory(error) else sentence

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from vae_core.basics.files import replace_plain
 from vae_core.basics.plain_files import check_plain, kind_of, names_in, read_json
+from vae_core.basics.versions import Version, version_of
 from vae_core.runs.status import UNFINISHED, Status
 
 QUEUE_FILE = ".queue.json"
@@ -36,6 +37,7 @@ class Queue:
 
     def __init__(self, store: Path) -> None:
         self.store = store
+        self._known: tuple[Version, frozenset[str]] | None = None
 
     def exists(self) -> bool:
         """Whether the store has a list already."""
@@ -100,6 +102,20 @@ class Queue:
             yield
 
     def _read(self) -> frozenset[str]:
+        """Read the list, unless it has not changed since it was read.
+
+        Raises:
+            FileNotFoundError: if the store has no list yet.
+        """
+        version = version_of(self.store / QUEUE_FILE)
+        known = self._known
+        if known is not None and known[0] == version:
+            return known[1]
+        found = self._read_again()
+        self._known = (version, found) if version is not None and version.is_settled() else None
+        return found
+
+    def _read_again(self) -> frozenset[str]:
         """Read the list; empty if it is damaged, so that no run starts without being asked for.
 
         Raises:

@@ -1,19 +1,22 @@
 """The store of runs: a folder of run folders, and the pretrained models."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vae_core.basics.errors import UserError
+from vae_core.basics.errors import UserError, sentence_of
 from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.basics.plain_files import NotAPlainFile, kind_of
 from vae_core.basics.text import printable
+from vae_core.runs.listing import Listed, Listing
 from vae_core.runs.queue import Queue
 from vae_core.runs.run import (
     CONFIG_FILE,
@@ -34,6 +37,10 @@ PRETRAINED = "pretrained/"  # beginning of the keys of pretrained models
 
 class RunExists(UserError, FileExistsError):
     """The folder for a new run is already in use."""
+
+
+class RunNotCreated(UserError, OSError):
+    """The folder of a new run cannot be written; nothing of it is left."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,18 @@ class RunStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or runs_folder()
         self.queue = Queue(self.folder)
+        self._listing = Listing(self.folder, self._open)
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
         """Create a run in a new folder, which this store may start when it is queued.
 
         Two calls at the same time get two folders.
+
+        Raises:
+            RunNotCreated: if the store cannot be written, such as on a full or read-only disk.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with _sentence_of_refusal():
+            self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             stamp = time.strftime("%Y%m%d-%H%M%S")
             slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
@@ -74,7 +86,8 @@ class RunStore:
                 run = create_run(folder, config, state)
             except FileExistsError:
                 continue
-            self.queue.add(run.id)
+            with _sentence_of_refusal(), _undone_after_error(folder):
+                self.queue.add(run.id)
             return run
 
     def waits_for_consent(self, run: Run, status: Status) -> bool:
@@ -131,21 +144,36 @@ class RunStore:
         target.parent.mkdir(exist_ok=True)
         return folder.rename(target)
 
-    def entries(self) -> Iterator[Run | DamagedRun]:
-        """List everything in the store, newest first, damaged folders included.
+    def listed(self, ids: Collection[str] | None = None) -> Iterator[Listed]:
+        """List the store, newest first, each run with its status, damaged folders included.
 
-        A folder without any file of a run is passed over.
+        A folder without any file of a run is passed over. Files that have not changed since the
+        last list are not read again.
+
+        Args:
+            ids: list only the folders with these names.
         """
-        if not self.folder.is_dir():
-            return
-        for name in sorted(self._names(), reverse=True):
-            folder = self.folder / name
-            if name.startswith(".") or not folder.is_dir() or not holds_a_run(folder):
-                continue
-            try:
-                yield self._open(folder)
-            except RunError as error:
-                yield DamagedRun(folder, str(error))
+        there = self._folders()
+        if ids is None:
+            self._listing.forget_others(there)
+        for name in sorted(there if ids is None else there & set(ids), reverse=True):
+            found = self._listing.read(name)
+            if found.run is not None or holds_a_run(found.folder):
+                yield found
+
+    def _folders(self) -> frozenset[str]:
+        """Names of the folders that may be runs, and of links to folders."""
+        try:
+            with os.scandir(self.folder) as found:
+                names = [each.name for each in found if each.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        return frozenset(name for name in names if not name.startswith("."))
+
+    def entries(self) -> Iterator[Run | DamagedRun]:
+        """List everything in the store as :meth:`listed` does, without the status of the runs."""
+        for found in self.listed():
+            yield found.run or DamagedRun(found.folder, found.reason)
 
     def _names(self) -> list[str]:
         return [each.name for each in self.folder.iterdir()]
@@ -175,18 +203,59 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
 
     Raises:
         RunExists: if the folder exists and is not empty, or is a file. It is a FileExistsError too.
+        RunNotCreated: if the folder cannot be written; what was written of it is removed again.
     """
     if folder.exists() and not folder.is_dir():
         raise RunExists(f"{folder} is a file; a run needs a folder.")
     if folder.is_dir() and any(folder.iterdir()):
         raise RunExists(f"{folder} exists already and is not empty.")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)
-    now = time.time()
-    replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
-    status = Status(state=state, created=now, queued=now, heartbeat=now)
-    replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
+    with _sentence_of_refusal():
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        with _undone_after_error(folder, is_new):
+            (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)  # of two at once, one fails here
+            now = time.time()
+            replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
+            status = Status(state=state, created=now, queued=now, heartbeat=now)
+            replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     return Run(folder, config)
+
+
+@contextlib.contextmanager
+def _undone_after_error(folder: Path, is_new: bool = True) -> Iterator[None]:
+    """Remove what was written of a new run if the block cannot complete it.
+
+    Args:
+        is_new: whether the folder was made for the run, and is removed too.
+    """
+    try:
+        yield
+    except FileExistsError:  # the folder belongs to another run
+        raise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for name in (CONFIG_FILE, STATUS_FILE):
+                (folder / name).unlink(missing_ok=True)
+            if (folder / SNAPSHOTS_FOLDER).exists():
+                (folder / SNAPSHOTS_FOLDER).rmdir()
+            if is_new:
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _sentence_of_refusal() -> Iterator[None]:
+    """Turn what the operating system refuses into a sentence for the user.
+
+    Raises:
+        RunNotCreated: if the block raises an OSError that is not for the caller.
+    """
+    try:
+        yield
+    except (FileExistsError, UserError):
+        raise
+    except OSError as error:
+        raise RunNotCreated(f"The run could not be created. {sentence_of(error)}") from error
 
 
 def find_run(key: str) -> Run:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_core.basics.files import is_temporary
 from vae_core.basics.plain_files import names_in
+from vae_core.runs.reserve import RESERVE_FILE
 from vae_core.runs.run import (
     CALIBRATION_FILE,
     CONTROL_FILE,
@@ -16,7 +17,8 @@ from vae_core.runs.run import (
     SNAPSHOTS_FOLDER,
 )
 
-_OLD_PARTIAL = "resume.partial"  # an unfinished checkpoint of an older version
+_LEFT_OVER = ("resume.partial", RESERVE_FILE)
+"""An unfinished checkpoint of an older version, and the space that a killed process kept."""
 _OF_OTHERS = (CONTROL_FILE, CALIBRATION_FILE, DETECTION_FILE)
 """Files that another process may be writing while a process trains the run."""
 _WRITTEN = 60.0  # seconds after which nobody writes to a temporary file any more
@@ -29,7 +31,7 @@ ADDING = ".adding-"
 def sweep(folder: Path) -> None:
     """Remove the temporary files in a run folder. The caller holds the lock of the run."""
     for name in list(names_in(folder, _MOST_NAMES)):
-        if name == _OLD_PARTIAL or _is_left_over(folder / name, FILES):
+        if name in _LEFT_OVER or _is_left_over(folder / name, (*FILES, RESERVE_FILE)):
             _remove(folder / name)
     snapshots = folder / SNAPSHOTS_FOLDER
     for name in list(names_in(snapshots, _MOST_NAMES)):

@@ -10,11 +10,13 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,7 @@ from filelock import FileLock, Timeout
 from vae_core.basics.errors import UserError, sentence_of
 from vae_core.basics.plain_files import check_plain, open_to_append
 from vae_core.basics.text import PlainFormatter, as_sentence, printable
+from vae_core.runs.failures import WAITING_FOR_SPACE, waiting_sentence, what_was_kept
 from vae_core.runs.queue import QUEUE_FILE
 from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
@@ -31,6 +34,10 @@ from vae_core.runs.sweeping import sweep_store
 _POLL_SECONDS = 0.2
 _IDLE_SECONDS = 30.0
 _MOST_DEATHS = 3
+_TRY_LATER = 75  # exit status of a training process that found the disk full (EX_TEMPFAIL)
+_WAIT_FOR_SPACE = 60.0  # seconds until a run tries again, though the disk seems to be as full
+_SHORT_WAIT = 2.0  # seconds until it tries again where space was freed
+_FREED = 1_000_000  # bytes
 _NICENESS = 5
 _TEMPORARY = (
     errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.ENOMEM, errno.EAGAIN, errno.EMFILE,
@@ -80,12 +87,11 @@ def ensure_worker(store: RunStore) -> bool:
 
 
 def _has_work(store: RunStore) -> bool:
-    """Whether a run is unfinished that the store may start, or that a process works on."""
-    unfinished = [run for run in store.runs() if _state(run) in UNFINISHED]
-    if not unfinished:
-        return False
+    """Whether a run is unfinished that the store may start."""
     may_start = store.queue.ids()
-    return any(run.id in may_start or run.is_alive() for run in unfinished)
+    return any(
+        found.status.state in UNFINISHED for found in store.listed(may_start) if found.status
+    )
 
 
 def _status(run: Run) -> Status | None:
@@ -113,11 +119,35 @@ def _spawn(arguments: list[str], output: BinaryIO | None) -> subprocess.Popen[by
     )
 
 
+@dataclass(frozen=True)
+class _Wait:
+    """A run that found the disk full: when, how much was free, and when the user queued it."""
+
+    since: float
+    free: int
+    queued: float
+
+    def is_over(self, run: Run, status: Status) -> bool:
+        """Whether to try again: space was freed, or the user asks for it, or it is time."""
+        waited = time.monotonic() - self.since
+        freed = _free_space(run.folder) - self.free >= _FREED
+        asked = status.queued != self.queued
+        return asked or waited > _WAIT_FOR_SPACE or (freed and waited > _SHORT_WAIT)
+
+
+def _free_space(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
+
+
 class Supervisor:
     """Keep one training process running for each device that queued runs ask for.
 
     An error of one run, such as a folder that cannot be written, is logged once and costs only
-    that run. Runs that were copied into the store are left alone until the user queues them.
+    that run. Runs that were copied into the store are left alone until the user queues them. A run
+    that finds the disk full waits until there is space, and the other runs go on meanwhile.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -125,6 +155,7 @@ class Supervisor:
         self.children: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}  # by folder name
         self._killed: set[str] = set()  # ids of runs whose last process a signal ended
         self._given_up: set[str] = set()
+        self._waiting: dict[str, _Wait] = {}  # for space on the disk, by id
         self._logged: set[tuple[str, str]] = set()
 
     def tick(self) -> bool:
@@ -133,13 +164,15 @@ class Supervisor:
         unfinished = self._unfinished()
         busy = set()
         for run, status in unfinished:
-            if self._is_worked_on(run):
+            if run.id in self.children or (status.state == "running" and run.is_alive()):
                 busy.add(run.config.train.device)
             elif status.state == "running":
                 self._guarded(run, self._restart)
         for run, status in sorted(unfinished, key=lambda pair: pair[1].queued):
             device = run.config.train.device
-            if status.state == "queued" and device not in busy and self._guarded(run, self._start):
+            if status.state != "queued" or device in busy or self._waits(run, status):
+                continue
+            if run.is_alive() or self._guarded(run, self._start):
                 busy.add(device)
         return bool(unfinished)
 
@@ -151,12 +184,16 @@ class Supervisor:
             del self.children[key]
             if process.returncode < 0:
                 self._killed.add(key)
-            if process.returncode != 0 and _state(run) == "queued":
+            if process.returncode == _TRY_LATER:
+                queued = getattr(_status(run), "queued", 0.0)
+                self._waiting[key] = _Wait(time.monotonic(), _free_space(run.folder), queued)
+            elif process.returncode != 0 and _state(run) == "queued":
                 self._guarded(run, self._restart)
 
     def _unfinished(self) -> list[tuple[Run, Status]]:
-        found = [(run, status) for run in self.store.runs() if (status := _status(run)) is not None]
         may_start = self.store.queue.ids()
+        listed = self.store.listed(may_start | self.children.keys())
+        found = [(each.run, each.status) for each in listed if each.run and each.status]
         finished = {run.id for run, status in found if status.state not in (*UNFINISHED, "paused")}
         if finished & may_start:
             with contextlib.suppress(OSError):
@@ -171,8 +208,12 @@ class Supervisor:
     def _may_start(self, run: Run, ids: frozenset[str]) -> bool:
         return (run.id in ids and run.id not in self._given_up) or run.is_alive()
 
-    def _is_worked_on(self, run: Run) -> bool:
-        return run.id in self.children or run.is_alive()
+    def _waits(self, run: Run, status: Status) -> bool:
+        """Whether a queued run waits for space on the disk."""
+        wait = self._waiting.get(run.id)
+        if wait is not None and wait.is_over(run, status):
+            del self._waiting[run.id]
+        return run.id in self._waiting
 
     def _guarded(self, run: Run, action: Callable[[Run], None]) -> bool:
         """Do something with a run; return whether it could be done."""
@@ -205,8 +246,12 @@ class Supervisor:
         """Queue a run again whose process ended unexpectedly: killed, crashed or shut down.
 
         A run whose process died several times in a row is marked as failed, unless it got further
-        in between: a checkpoint sets the count back to zero.
+        in between: a checkpoint sets the count back to zero. A process that ended because the disk
+        is full, and could not write so, did not die.
         """
+        if run.id in self._waiting:
+            run.update(state="queued", phase=WAITING_FOR_SPACE, error=waiting_sentence(run))
+            return
         deaths = run.status().deaths + 1
         if deaths >= _MOST_DEATHS:
             how = "was killed" if run.id in self._killed else "died"
@@ -215,8 +260,8 @@ class Supervisor:
                 phase="",
                 deaths=deaths,
                 error=f"The training process {how} {deaths} times. It died each time before it "
-                "got further, perhaps for lack of memory. The last checkpoint was kept; "
-                f"{LOG_FILE} may say more.",
+                f"got further, perhaps for lack of memory. {what_was_kept(run)} {LOG_FILE} may "
+                "say more.",
             )
         else:
             run.update(state="queued", phase="restarting from its checkpoint", deaths=deaths)
@@ -246,20 +291,26 @@ def supervise(store: RunStore, idle_seconds: float = _IDLE_SECONDS) -> None:
 def train_one(folder: Path) -> None:
     """Train the run in ``folder`` in this process, with a lower priority than the pages.
 
-    A bug ends the process with status 1, and its traceback is in the run's log.
+    A bug ends the process with status 1, and its traceback is in the run's log. A full disk ends
+    it with a status of its own, so that the worker waits for space.
     """
     from vae_core.runs.execution import execute  # imports torch, which the supervisor does without
 
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     run = Run.open(folder)
+    before = run.status()
     try:
-        state = execute(run, devices=folder.parent, only_if_queued=True)
+        state = execute(run, devices=folder.parent, only_if_queued=True, wait_for_space=True)
     except Exception:
         if run.status().state != "failed":  # the bug could not be recorded
             raise
         sys.exit(1)
-    if run.status().state != state:  # the end could not be recorded: the supervisor must know
+    status = run.status()
+    recorded = status.state == state and status != before
+    if state == "queued" and (not recorded or status.phase == WAITING_FOR_SPACE):
+        sys.exit(_TRY_LATER)
+    if status.state != state:  # the end could not be recorded: the supervisor must know
         sys.exit(1)
 
 

@@ -29,6 +29,7 @@ from vae_core.training.validation import (
 )
 
 _BACKWARD = 2.0  # gradients take twice the work of the pass they follow
+_COPIES, _BYTES = 6, 4  # copies of each weight in training, and bytes of a number
 _ADAM_VALUES = 6  # numbers moved for each parameter
 # The calibration after training: images at once, and about how often it takes the gradient of the
 # ELBO for each of them, to refine a proposal and to refit q(z|x)
@@ -94,6 +95,16 @@ def final_work(config: RunConfig) -> Work:
     step = _work_of_terms(model, _CALIBRATED_AT_ONCE, _CALIBRATION_SAMPLES) * (1 + _BACKWARD)
     scored = _work_of_terms(model, min(sizes["test"], HELD_OUT_IMAGES), HELD_OUT_SAMPLES)
     return scored + step * (blocks * _CALIBRATION_STEPS)
+
+
+def memory(config: RunConfig) -> int:
+    """Bytes of memory that training takes, about: weights, gradients, two moments of Adam, the kept
+    weights and a copy that is being saved; what a step keeps for its gradients; the images."""
+    settings, sizes = config.train, find_dataset(config.dataset).sizes
+    model = _on_meta_device(config.model)
+    step = _work_of_terms(model, min(settings.batch_size, sizes["train"]), _draws(config))
+    numbers = _COPIES * _weights(model) + step.values
+    return math.ceil(_BYTES * numbers) + sum(sizes.values()) * config.model.pixels
 
 
 def measure_speed(device: torch.device, precision: Precision = "float32") -> Speed:

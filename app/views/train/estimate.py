@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae_core.runs.run import Run, RunError, Status
+from vae_core.runs.run import Run, Status
 from vae_core.settings.config import RunConfig
+from vae_core.wording.large_run import large_run_sentence
 
 if TYPE_CHECKING:
     from vae_core.training.cost import Speed
     from vae_core.training.precision import Precision
 _STARTING = 2.0  # seconds for the process to start and load PyTorch
-_EARLIER_RUNS = 8
+EARLIER_RUNS = 8
+"""How many of the newest runs may give the speed."""
 _ALIKE = math.log(4)  # largest log ratio of work per epoch at which an earlier run is similar
 
 
@@ -33,6 +35,7 @@ class Estimate:
         epoch: about, the seconds of one epoch.
         basis: what the time estimate is based on, in words.
         device: the device that the run would train on.
+        large: a sentence if it would take very long or much memory; else None.
     """
 
     parameters: int
@@ -40,9 +43,10 @@ class Estimate:
     epoch: float
     basis: str
     device: str
+    large: str | None
 
 
-def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
+def estimate(config: RunConfig, earlier: Iterable[tuple[Run, Status]]) -> Estimate:
     """Estimate the cost of a run with this config, from a similar one of the ``earlier`` runs.
 
     Raises:
@@ -58,15 +62,18 @@ def estimate(config: RunConfig, earlier: Iterable[Run]) -> Estimate:
         epoch, final = epoch * factor, final * factor
         basis = f"the time per epoch of “{run.name}” on this computer"
     seconds = _STARTING + config.train.epochs * epoch + final
-    return Estimate(parameters, seconds, epoch, basis, device)
+    large = large_run_sentence(seconds, *_memory(config, device))
+    return Estimate(parameters, seconds, epoch, basis, device, large)
 
 
-def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple[Run, float] | None:
+def _most_alike(
+    config: RunConfig, device: str, earlier: Iterable[tuple[Run, Status]]
+) -> tuple[Run, float] | None:
     """The run on that device with the most similar work, and its measured over its counted time."""
     wanted = _costs(config, device)[1]
     best, distance = None, _ALIKE
-    for run in list(earlier)[:_EARLIER_RUNS]:
-        measured = _seconds_an_epoch(run, device)
+    for run, status in earlier:
+        measured = _seconds_an_epoch(status, device)
         if measured is None or run.config.model.network != config.model.network:
             continue
         counted = _costs(run.config, device)[1]
@@ -75,12 +82,8 @@ def _most_alike(config: RunConfig, device: str, earlier: Iterable[Run]) -> tuple
     return best
 
 
-def _seconds_an_epoch(run: Run, device: str) -> float | None:
+def _seconds_an_epoch(status: Status, device: str) -> float | None:
     """Seconds per epoch of a run; None if it has not finished an epoch on that device."""
-    try:
-        status: Status = run.status()
-    except RunError:
-        return None
     done = status.epoch - 1 + (status.step / status.steps if status.steps else 0)
     return status.seconds / done if done >= 1 and status.device == device else None
 
@@ -97,6 +100,17 @@ def _costs(config: RunConfig, device: str) -> tuple[int, float, float]:
     speed = _speed(device, resolve_precision(config.train.precision, torch.device(device), pixels))
     epoch, final = cost.epoch_work(config), cost.final_work(config)
     return cost.parameters(config.model), speed.seconds(epoch), speed.seconds(final)
+
+
+@lru_cache(maxsize=256)
+def _memory(config: RunConfig, device: str) -> tuple[int, int]:
+    """Bytes of memory that a run needs, and those of its device."""
+    import torch
+
+    from vae_core.basics.memory import memory_of
+    from vae_core.training import cost
+
+    return cost.memory(config), memory_of(torch.device(device))
 
 
 @st.cache_resource(show_spinner=False)

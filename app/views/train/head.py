@@ -10,6 +10,7 @@ from app.parts.text import duration
 from app.services import runs
 from app.shell import errors
 from app.views.train.run_list import ICONS, Entry, attempt, remove
+from vae_core.runs.failures import WAITING_FOR_SPACE
 from vae_core.runs.run import Request, Run, Status
 from vae_core.settings.config import RunConfig
 
@@ -44,6 +45,8 @@ def head(entry: Entry, before: int) -> None:
             f"{errors.plain(status.error)} “Resume” tries again from where it stopped. "
             "“Duplicate” starts a new run with other settings."
         )
+    elif status.error:
+        st.warning(errors.plain(status.error))
 
 
 def _at(run: Run, status: Status) -> str:
@@ -60,7 +63,7 @@ def _activity(run: Run, status: Status, before: int) -> str:
         return f"{_at(run, status).capitalize()}" + (
             f", about {duration(left)} left" if left else ""
         )
-    if status.phase and status.state == "queued":
+    if status.phase and status.state == "queued" and status.phase != WAITING_FOR_SPACE:
         return f"The process ended unexpectedly: {status.phase}…"
     if status.phase:
         return f"{status.phase.capitalize()}…"

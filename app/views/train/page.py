@@ -14,6 +14,8 @@ from app.views.train import estimate, head, run_list
 from app.views.train import panels as run_panels
 from app.views.train.run_list import Entry
 from vae_core.data.catalogue import bytes_to_download
+from vae_core.runs.run import RunError
+from vae_core.runs.store import RunNotCreated
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.long_epoch import long_epoch_sentence
@@ -40,11 +42,52 @@ def new_run() -> None:
         help="Adds the run to the queue. It is trained in its own process.",
     )
     if pressed and config is not None and not pressed_twice(config):
-        run_list.choose(runs_service.submit(config).id)
-        st.rerun()
+        known = estimated(config)
+        if known is None or known.large is None:
+            start(config)
+        st.session_state["train-asked"] = config
+    if config is not None and st.session_state.get("train-asked") == config:
+        ask_before_start(config)
     if config is not None:
         with costs:
             show_costs(config)
+
+
+def ask_before_start(config: RunConfig) -> None:
+    """Ask whether a run is meant that would take very long or much memory."""
+    known = estimated(config)
+    if known is None or known.large is None:
+        return
+    st.warning(errors.plain(f"{known.large} Smaller settings are usually enough to learn from."))
+    if st.button(
+        "Start it anyway",
+        key="start-anyway",
+        icon=":material/play_arrow:",
+        help="Adds the run to the queue, as large as it is.",
+    ):
+        del st.session_state["train-asked"]
+        start(config)
+
+
+def estimated(config: RunConfig) -> estimate.Estimate | None:
+    """Estimate the cost of a run; None if its device does not exist."""
+    from vae_core.basics.devices import DeviceError
+
+    try:
+        return estimate.estimate(config, runs_service.newest(estimate.EARLIER_RUNS))
+    except DeviceError:
+        return None
+
+
+def start(config: RunConfig) -> None:
+    """Queue a run and show it. If the disk cannot be written or the queue is full, say so."""
+    try:
+        run = runs_service.submit(config)
+    except (RunNotCreated, RunError) as error:
+        st.error(errors.plain(str(error)))
+        return
+    run_list.choose(run.id)
+    st.rerun()
 
 
 def pressed_twice(config: RunConfig) -> bool:
@@ -58,7 +101,7 @@ def show_costs(config: RunConfig) -> None:
     from vae_core.basics.devices import DeviceError
 
     try:
-        known = estimate.estimate(config, runs_service.store().runs())
+        known = estimate.estimate(config, runs_service.newest(estimate.EARLIER_RUNS))
     except DeviceError as error:
         st.warning(errors.plain(str(error)))
         return

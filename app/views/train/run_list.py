@@ -9,6 +9,9 @@ import streamlit as st
 from app.parts.text import duration
 from app.services import runs
 from app.shell import errors
+from vae_core.basics.errors import sentence_of
+from vae_core.basics.text import printable
+from vae_core.runs.listing import Listed
 from vae_core.runs.run import UNFINISHED, Run, RunError, Status
 
 ICONS = {
@@ -58,18 +61,15 @@ class Entry:
 
 def entries() -> list[Entry]:
     """Everything in the store, newest first. Also makes sure that a worker runs for the queue."""
-    found = []
-    for each in runs.entries():
-        if not isinstance(each, Run):
-            found.append(Entry(each.id, None, None, each.reason))
-            continue
-        try:
-            status = each.status()
-            copied = runs.waits_for_consent(each, status)
-            found.append(Entry(each.id, each, status, copied=copied))
-        except RunError as error:
-            found.append(Entry(each.id, None, None, str(error)))
+    found = [_entry(each) for each in runs.listed()]
     return sorted(found, key=lambda e: e.status.created if e.status else 0.0, reverse=True)
+
+
+def _entry(found: Listed) -> Entry:
+    if found.run is None or found.status is None:
+        return Entry(printable(found.folder.name), None, None, found.reason)
+    copied = runs.waits_for_consent(found.run, found.status)
+    return Entry(found.run.id, found.run, found.status, copied=copied)
 
 
 # ---- the chosen run
@@ -99,7 +99,7 @@ def attempt(action: Callable[[], object]) -> None:
     try:
         action()
     except (RunError, OSError) as error:
-        st.session_state["train-note"] = f"This was not possible: {error}"
+        st.session_state["train-note"] = f"This was not possible: {sentence_of(error)}"
 
 
 def remove(run_id: str) -> None:

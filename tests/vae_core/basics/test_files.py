@@ -1,11 +1,13 @@
 """Replacing a file: in one step, with the mode and the place that the old one had."""
 
+import os
+import signal
 import stat
 from pathlib import Path
 
 import pytest
 
-from vae_core.basics.files import replace_file
+from vae_core.basics.files import replace_file, replacing
 
 
 def mode(path: Path) -> int:
@@ -52,3 +54,29 @@ def test_what_cannot_be_replaced_is_left_whole_and_nothing_is_left_over(tmp_path
     with pytest.raises(OSError, match="symbolic links"):
         replace_file(tmp_path / "a", "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "folder"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits the size of files")
+def test_a_full_disk_is_an_error_of_the_system_also_where_a_writer_makes_another_of_it(
+    tmp_path: Path,
+) -> None:
+    def write_as_pytorch_does() -> None:
+        with replacing(tmp_path / "file") as file:
+            try:
+                file.raw.write(b"content")  # type: ignore[attr-defined]
+            except OSError as error:
+                raise RuntimeError("unexpected pos") from error
+
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write_as_pytorch_does()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert raised.value.filename == str(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []

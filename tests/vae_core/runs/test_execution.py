@@ -44,11 +44,12 @@ def break_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
             "The GPU ran out of memory. Fewer samples, a smaller batch or a smaller network needs "
-            "less. The last checkpoint was kept.",
+            "less. There is no checkpoint yet, so the training would start from the beginning.",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "The disk is full. The last checkpoint was kept: free some space and resume.",
+            "The disk is full. There is no checkpoint yet: free some space and resume, from the "
+            "beginning.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "model.safetensors"),
@@ -75,8 +76,9 @@ def test_a_bug_is_recorded_and_raised(
     status = run.status()
     assert status.state == "failed"
     assert status.error == (
-        f"An unexpected error ({type(bug).__name__}) ended the training. The last checkpoint was "
-        "kept. The details are in worker.log in the run's folder."
+        f"An unexpected error ({type(bug).__name__}) ended the training. There is no checkpoint "
+        "yet, so the training would start from the beginning. The details are in worker.log in "
+        "the run's folder."
     )
     log = (run.folder / "worker.log").read_text()
     assert "Traceback (most recent call last)" in log

@@ -112,3 +112,11 @@ def test_the_criterion_and_the_calibration_are_part_of_the_cost() -> None:
     flow = RunConfig.from_settings({"posterior": "planar", "flow_steps": 2})
     scored = cost._work_of_terms(cost._on_meta_device(flow.model), 300, 200)
     assert cost.final_work(flow).calls > 100 * scored.calls
+
+
+def test_the_memory_of_a_run_grows_with_its_weights_and_with_what_a_step_keeps() -> None:
+    small = cost.memory(RunConfig.from_settings({}))
+    wide = RunConfig.from_settings({"hidden_size": 2048, "hidden_layers": 4})
+    weights = 4 * cost.parameters(wide.model)
+    assert 6 * weights < cost.memory(wide) < 8 * weights
+    assert cost.memory(RunConfig.from_settings({"iwae_samples": 50})) > 5 * small
