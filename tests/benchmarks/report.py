@@ -54,9 +54,8 @@ def main() -> None:
             print(f"\nReports of {IMAGES} images, K = {SAMPLES}, {beside}")
             reference = seconds["as the command does it"]
             for name, taken in seconds.items():
-                print(
-                    f"  {name:28} {taken / IMAGES * 1000:8.1f} ms an image {taken / reference:6.2f} ×"
-                )
+                each, ratio = taken / IMAGES * 1000, taken / reference
+                print(f"  {name:28} {each:8.1f} ms an image {ratio:6.2f} ×")
     print(f"\n  until two processes had PyTorch, the model and a score each: {begun:.1f} s")
 
 
