@@ -30,9 +30,10 @@ class Visitors:
         seconds: seconds that each page took, without the first page of each session.
     """
 
-    def __init__(self, url: str, count: int) -> None:
+    def __init__(self, url: str, count: int, look: float = LOOK) -> None:
         self.address = url.replace("http", "ws", 1) + "/_stcore/stream"
         self.count = count
+        self.look = look
         self.pages = 0
         self.seconds: list[float] = []
 
@@ -48,12 +49,12 @@ class Visitors:
                 raise found
 
     async def _visit(self, turn: int) -> None:
-        await asyncio.sleep(turn * LOOK / self.count)  # visitors arrive one after another
+        await asyncio.sleep(turn * self.look / self.count)  # visitors arrive one after another
         streamlit = [Subprotocol("streamlit")]
         async with connect(self.address, subprotocols=streamlit, max_size=_LARGEST) as socket:
             pages = await self._go(socket, "")
             for page in itertools.islice(itertools.cycle(pages), turn, None):
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(self.look)
                 start = asyncio.get_running_loop().time()
                 await self._go(socket, page)
                 self.seconds.append(asyncio.get_running_loop().time() - start)
@@ -77,13 +78,16 @@ class Visitors:
 
 
 @contextlib.contextmanager
-def visitors(url: str, count: int) -> Iterator[Visitors]:
+def visitors(url: str, count: int, look: float = LOOK) -> Iterator[Visitors]:
     """Let visitors browse during a ``with`` block, which starts when all have a page.
+
+    Args:
+        look: seconds for which a visitor looks at a page.
 
     Raises:
         OSError, websockets.exceptions.WebSocketException: if the server refused one of them.
     """
-    crowd, stopped = Visitors(url, count), threading.Event()
+    crowd, stopped = Visitors(url, count, look), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         browsing = pool.submit(asyncio.run, crowd.browse(stopped))
         try:
