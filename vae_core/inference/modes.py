@@ -1,0 +1,111 @@
+"""A search for modes of p(z|x), from latents that are decoded once for all images.
+
+Most images have one mode. So a few steps of Newton's method start at the best of many draws from
+the prior, and starts that arrive at the known mode are dropped. Only others are followed further.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from vae_core.inference.gauss_newton import climbed
+from vae_core.model.batches import FLOATS_AT_ONCE
+from vae_core.model.posteriors import GaussianPosterior
+from vae_core.model.vae import VAE
+
+_POOL = (64, 512)  # fewest and most draws from the prior
+_LATENTS = 64  # starts times d, which bounds the cost of the search
+_MOST_STARTS = 8
+_FIRST_STEPS, _STEPS = 3, 6
+_FIRST_LOW, _LOW = 50.0, 12.0  # nats below the known mode: dropped after the first and last steps
+_MOST_MODES = 2
+_STARTS_APART = 0.5  # smallest distance of two starts, in √d standard deviations of the prior
+_SIGMAS = 3.0  # of ‖ε‖²: a point further out is not part of a Gaussian
+SEARCH_SETTINGS = {
+    "pool": [*_POOL],
+    "starts": [_LATENTS, _MOST_STARTS, _STARTS_APART],
+    "steps": [_FIRST_STEPS, _STEPS],
+    "low": [_FIRST_LOW, _LOW],
+    "modes": [_MOST_MODES, _SIGMAS],
+}
+"""Settings that the result depends on, to distinguish versions."""
+
+
+@dataclass(frozen=True)
+class DecodedLatents:
+    """Latents with the decoder's outputs, to evaluate log p(x, z) for many images.
+
+    Attributes:
+        points: (G, d).
+        outputs: the decoder's outputs, (G, 1, D) or (G, 1, D, P).
+    """
+
+    points: Tensor
+    outputs: Tensor
+
+    @classmethod
+    def from_prior(cls, model: VAE, seed: int) -> Self:
+        """Draw from the prior and decode, as many as fit into about 8 MB."""
+        fewest, most = _POOL
+        count = min(max(FLOATS_AT_ONCE // model.decoder.row_floats, fewest), most)
+        generator = torch.Generator(model.device).manual_seed(seed & 0xFFFFFFFF)
+        points = model.prior.sample((count,), generator).to(next(model.parameters()))
+        return cls(points, model.decode(points[:, None]))
+
+    def log_joint(self, model: VAE, x: Tensor) -> Tensor:
+        """log p(x, z) of one image x (1, C, H, W) at all points, (G,); −inf for NaN."""
+        log_px_z = model.likelihood(x.flatten(1), self.outputs)[:, 0]
+        return (log_px_z + model.log_prior(self.points)).nan_to_num(nan=-torch.inf)
+
+    def best(self, heights: Tensor, prior_scale: Tensor) -> Tensor:
+        """Starts of a search: the highest points that are apart from each other, (S, d)."""
+        size = self.points.shape[1]
+        most = min(max(_LATENTS // size, 1), _MOST_STARTS)
+        ordered = self.points[heights.argsort(descending=True)[: 4 * most]]
+        return _spread(ordered, ordered / prior_scale, _STARTS_APART * math.sqrt(size), most)
+
+
+def other_modes(model: VAE, x: Tensor, known: GaussianPosterior, starts: Tensor) -> Tensor:
+    """Find modes of p(z|x) outside the Gaussian that was fitted to the known one.
+
+    Args:
+        x: one image, (1, C, H, W).
+        known: the Gaussian, for one image.
+        starts: (S, d).
+
+    Returns:
+        At most two modes, the highest first, (M, d).
+    """
+    height = model.log_joint(x, known.mean[None])[0, 0]
+    z = starts
+    for steps, low in ((_FIRST_STEPS, _FIRST_LOW), (_STEPS, _LOW)):
+        z, heights = climbed(model, x, z, steps)
+        away = _away(known, z)
+        size = z.shape[1]
+        apart = away.square().sum(1) > size + _SIGMAS * math.sqrt(2 * size)
+        kept = apart & (heights > height - low)
+        if not kept.any():
+            return z[:0]
+        z, away, heights = z[kept], away[kept], heights[kept]
+    order = heights.argsort(descending=True)
+    return _spread(z[order], away[order], math.sqrt(size), _MOST_MODES)
+
+
+def _away(known: GaussianPosterior, z: Tensor) -> Tensor:
+    """L⁻¹ (z − μ) for points (S, d): (S, d)."""
+    centred = (z - known.mean).T
+    return torch.linalg.solve_triangular(known.scale_tril[0], centred, upper=False).T
+
+
+def _spread(points: Tensor, places: Tensor, distance: float, most: int) -> Tensor:
+    """Take points (N, d) in order, except those whose place is close to one taken before."""
+    taken: list[int] = []
+    for i in range(len(points)):
+        if all(torch.linalg.vector_norm(places[i] - places[j]) > distance for j in taken):
+            taken.append(i)
+        if len(taken) == most:
+            break
+    return points[taken]
