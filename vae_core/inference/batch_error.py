@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 BATCHES = 8
-_STUDENT = (
-    2.131 / 1.960
-)  # 97.5 % quantiles of Student's t with 15 degrees of freedom, and of N(0, 1)
+_STUDENT = 2.365 / 1.960  # 97.5 % quantiles of Student's t (7 degrees of freedom) and of N(0, 1)
 
 
 @dataclass(frozen=True)

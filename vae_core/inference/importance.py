@@ -34,9 +34,9 @@ class LogDensity:
     Attributes:
         log_px: logsumexp_k log w_k − log K.
         se: standard error of ``log_px``: the larger of the delta method's, sqrt(Σ w̃_k² − 1/K), and
-            that of eight batches of the draws (from K = 16 on). NaN where it is not known, because the
-            estimate is not ``trusted``: if a few draws carry the weight, the formula gives about
-            1 nat, however wrong ``log_px`` is.
+            that of eight batches of the draws (from K = 16 on). NaN where it is not known, because
+            the estimate is not ``trusted``: if a few draws carry the weight, the formula gives
+            about 1 nat, however wrong ``log_px`` is.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
         pareto_k: shape of the weights' tail. −inf if all weights are equal, inf if fewer than five
             weights do not underflow beside the largest, NaN if K is too small (below 21).

@@ -17,19 +17,18 @@ from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 
 _POOL = (64, 512)  # fewest and most draws from the prior
-_LATENTS = 64  # starts times d, which bounds the cost of the search
+_LATENTS = 100  # starts times d, which bounds the cost of the search
 _MOST_STARTS = 8
-_FIRST_STEPS, _STEPS = 3, 6
-_FIRST_LOW, _LOW = 50.0, 12.0  # nats below the known mode: dropped after the first and last steps
+_STEPS = 8
+_LOW = 12.0  # nats below the known mode: dropped after the last step; twice as much a step before
 _MOST_MODES = 2
 _STARTS_APART = 0.5  # smallest distance of two starts, in √d standard deviations of the prior
-_SIGMAS = 3.0  # of ‖ε‖²: a point further out is not part of a Gaussian
+_APART = 2.2  # standard deviations of a Gaussian; a mode that is closer to its centre is the same
 SEARCH_SETTINGS = {
     "pool": [*_POOL],
     "starts": [_LATENTS, _MOST_STARTS, _STARTS_APART],
-    "steps": [_FIRST_STEPS, _STEPS],
-    "low": [_FIRST_LOW, _LOW],
-    "modes": [_MOST_MODES, _SIGMAS],
+    "search_steps": [_STEPS, _LOW],
+    "modes": [_MOST_MODES, _APART],
 }
 """Settings that the result depends on, to distinguish versions."""
 
@@ -80,18 +79,16 @@ def other_modes(model: VAE, x: Tensor, known: GaussianPosterior, starts: Tensor)
         At most two modes, the highest first, (M, d).
     """
     height = model.log_joint(x, known.mean[None])[0, 0]
-    z = starts
-    for steps, low in ((_FIRST_STEPS, _FIRST_LOW), (_STEPS, _LOW)):
-        z, heights = climbed(model, x, z, steps)
-        away = _away(known, z)
-        size = z.shape[1]
-        apart = away.square().sum(1) > size + _SIGMAS * math.sqrt(2 * size)
-        kept = apart & (heights > height - low)
-        if not kept.any():
-            return z[:0]
-        z, away, heights = z[kept], away[kept], heights[kept]
+    z, heights = starts, starts[:, 0]
+    for step in range(_STEPS):
+        z, heights = climbed(model, x, z, 1)
+        apart = torch.linalg.vector_norm(_away(known, z), dim=1) > _APART
+        kept = apart & (heights > height - _LOW * 2 ** (_STEPS - 1 - step))
+        z, heights = z[kept], heights[kept]
+        if not len(z):
+            return z
     order = heights.argsort(descending=True)
-    return _spread(z[order], away[order], math.sqrt(size), _MOST_MODES)
+    return _spread(z[order], _away(known, z)[order], _APART, _MOST_MODES)
 
 
 def _away(known: GaussianPosterior, z: Tensor) -> Tensor:
