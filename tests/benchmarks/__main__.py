@@ -9,7 +9,7 @@ from types import ModuleType
 from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
-NAMES = ("training", "families", "scoring", "kept_epoch", "app")
+NAMES = ("training", "families", "scoring", "kept_epoch", "trusted", "app")
 
 
 def main() -> None:
