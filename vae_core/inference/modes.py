@@ -19,7 +19,8 @@ from vae_core.model.vae import VAE
 _POOL = (64, 512)  # fewest and most draws from the prior
 _LATENTS = 100  # starts times d, which bounds the cost of the search
 _MOST_STARTS = 8
-_STEPS = 8
+_QUICK_STEPS, _STEPS = 8, 4
+_LENGTHS = (2.0, 1.0, 0.4, 0.1, 0.02, 0.0)  # of a quick step, all of them tried
 _LOW = 12.0  # nats below the known mode: dropped after the last step; twice as much a step before
 _MOST_MODES = 2
 _STARTS_APART = 0.5  # smallest distance of two starts, in √d standard deviations of the prior
@@ -27,7 +28,8 @@ _APART = 2.2  # standard deviations of a Gaussian; a mode that is closer to its 
 SEARCH_SETTINGS = {
     "pool": [*_POOL],
     "starts": [_LATENTS, _MOST_STARTS, _STARTS_APART],
-    "search_steps": [_STEPS, _LOW],
+    "search_steps": [_QUICK_STEPS, _STEPS, _LOW],
+    "search_lengths": [*_LENGTHS],
     "modes": [_MOST_MODES, _APART],
 }
 """Settings that the result depends on, to distinguish versions."""
@@ -80,15 +82,34 @@ def other_modes(model: VAE, x: Tensor, known: GaussianPosterior, starts: Tensor)
     """
     height = model.log_joint(x, known.mean[None])[0, 0]
     z, heights = starts, starts[:, 0]
-    for step in range(_STEPS):
-        z, heights = climbed(model, x, z, 1)
+    for step in reversed(range(_QUICK_STEPS + _STEPS)):
+        quick = step >= _STEPS
+        z, heights = _quick_step(model, x, z, known) if quick else climbed(model, x, z, 1)
         apart = torch.linalg.vector_norm(_away(known, z), dim=1) > _APART
-        kept = apart & (heights > height - _LOW * 2 ** (_STEPS - 1 - step))
+        kept = apart & (heights > height - _LOW * 2**step)
         z, heights = z[kept], heights[kept]
         if not len(z):
             return z
     order = heights.argsort(descending=True)
     return _spread(z[order], _away(known, z)[order], _APART, _MOST_MODES)
+
+
+def _quick_step(
+    model: VAE, x: Tensor, z: Tensor, known: GaussianPosterior
+) -> tuple[Tensor, Tensor]:
+    """Step along the gradient at z (S, d), scaled by the covariance of the known Gaussian.
+
+    It takes a tenth of the time of a Newton step.
+    """
+    images = x.expand(len(z), *x.shape[1:])
+    with torch.enable_grad():
+        at = z.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(model.log_joint(images, at[None]).sum(), at)
+    lower = known.scale_tril[0]
+    way = slope @ lower @ lower.T
+    points = z + z.new_tensor(_LENGTHS)[:, None, None] * way  # (lengths, S, d)
+    heights, best = model.log_joint(images, points).nan_to_num(nan=-torch.inf).max(0)
+    return points[best, torch.arange(len(z), device=z.device)], heights
 
 
 def _away(known: GaussianPosterior, z: Tensor) -> Tensor:
