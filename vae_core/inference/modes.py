@@ -17,7 +17,7 @@ from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 
 _POOL = (64, 512)  # fewest and most draws from the prior
-_LATENTS = 100  # starts times d, which bounds the cost of the search
+_LATENTS = 200  # starts times d, which bounds the cost of the search
 _MOST_STARTS = 8
 _QUICK_STEPS, _STEPS = 8, 4
 _LENGTHS = (2.0, 1.0, 0.4, 0.1, 0.02, 0.0)  # of a quick step, all of them tried
