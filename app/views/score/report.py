@@ -26,7 +26,7 @@ from vae_core.wording.verdict import report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
-    True: "draws from a Gaussian fitted to this image",
+    True: "draws from a mixture fitted to this image",
     False: "draws from the encoder's q(z|x)",
 }
 _NO_LIKELIHOOD = "not a likelihood"
