@@ -12,7 +12,7 @@ of the fit. The table shows for each kind of images
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +24,7 @@ from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.pixels import binarise, evaluation_images
 from vae_core.inference.annealing import simulate
 from vae_core.inference.importance import LogDensity, log_density
-from vae_core.inference.mixture import GaussianMixture
+from vae_core.inference.mixture import GaussianMixture, Mixture
 from vae_core.inference.proposals import refine
 from vae_core.inference.quadrature import quadrature
 from vae_core.model.vae import VAE
@@ -99,7 +99,7 @@ def reference(model: VAE, x: Tensor, samples: int) -> Reference:
     return Reference(found.log_px, (1 / found.ess).sqrt())
 
 
-def together(fits: list[GaussianMixture]) -> GaussianMixture:
+def together(fits: Sequence[Mixture]) -> GaussianMixture:
     """Join the components of several mixtures for the same images."""
     columns = {
         name: torch.cat([getattr(fit, name) for fit in fits])

@@ -124,7 +124,7 @@ def kernel_mixture(model: VAE, x: Tensor, lattice: Lattice, encoded: Tensor) -> 
     modes = climbed(model, x, torch.cat([lattice.peaks(bound), encoded]), _STEPS)
     cells = _divided(model, x, _first_cells(lattice, values, bound, modes), modes)
     log_mass = cells.log_mass()
-    kept = log_mass > log_mass.max() - _NEGLIGIBLE
+    kept = log_mass > log_mass.max() - _NEGLIGIBLE  # none if all are −inf, for a broken decoder
     return _mixture(model, cells.rows(kept))
 
 
@@ -178,12 +178,12 @@ def _highest(centre: Tensor, width: Tensor, value: Tensor, modes: tuple[Tensor, 
 
 
 def _mixture(model: VAE, cells: _Cells) -> KernelMixture:
-    """A Gaussian in each cell, and one that stands in for the prior."""
+    """A Gaussian in each cell, and one in place of the prior; it alone if there are no cells."""
     centre, scale = (each.to(cells.centre)[None] for each in model.prior.moments())
     share = (1 - PRIOR_SHARE) * cells.log_mass().softmax(0)
     return KernelMixture(
         mean=torch.cat([cells.centre, centre])[:, None],
-        share=torch.cat([share, share.new_tensor([PRIOR_SHARE])])[:, None],
-        is_fitted=torch.ones(1, dtype=torch.bool, device=share.device),
+        share=torch.cat([share, 1 - share.sum(0, keepdim=True)])[:, None],
+        is_fitted=torch.tensor([len(share) > 0], device=share.device),
         scale=torch.cat([_KERNEL * cells.width, scale])[:, None],
     )

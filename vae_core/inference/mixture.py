@@ -62,10 +62,9 @@ class Mixture(Proposal):
 
     def chosen(self, first: Tensor, n: int) -> Tensor:
         """Choose the components of n draws, (n, B), by standard normal numbers (B,)."""
-        start = torch.special.ndtr(first.double())
-        steps = torch.arange(n, dtype=torch.float64, device=first.device) * _GOLDEN
-        places = (start + steps[:, None]).frac()  # (n, B)
-        bounds = self.share.double().cumsum(0)
+        steps = (torch.arange(n, dtype=torch.float64) * _GOLDEN).frac().to(first)
+        places = (torch.special.ndtr(first) + steps[:, None]).frac()  # (n, B)
+        bounds = self.share.cumsum(0)
         bounds = (bounds / bounds[-1:])[:-1].T.contiguous()  # (B, J - 1)
         return torch.searchsorted(bounds, places.T.contiguous(), right=True).T
 

@@ -150,7 +150,7 @@ def test_a_mirrored_mode_is_found(d):
     x, z = simulated(truth, 30)
     x = x[(z[:, 0] > 0.8)]
     model = linear_vae(truth)
-    model.decoder = MirroredDecoder(model.decoder)
+    model.decoder.register_forward_pre_hook(mirror)
     q = truth.posterior(x)
     above_zero = torch.special.ndtr(q.mean[:, 0] / q.moments(0)[1][:, 0].sqrt())
     exact = truth.log_px(x) + math.log(2) + above_zero.log()
@@ -160,15 +160,10 @@ def test_a_mirrored_mode_is_found(d):
     assert (exact - log_density(model, x, 1000).log_px).median() > 0.5
 
 
-class MirroredDecoder(torch.nn.Module):
-    """A decoder that sees the absolute value of the first latent."""
-
-    def __init__(self, decoder: torch.nn.Module) -> None:
-        super().__init__()
-        self.decoder, self.row_floats = decoder, decoder.row_floats
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.decoder(torch.cat([z[:, :1].abs(), z[:, 1:]], 1))
+def mirror(_decoder: object, inputs: tuple[Tensor]) -> Tensor:
+    """Make a decoder see the absolute value of the first latent."""
+    (z,) = inputs
+    return torch.cat([z[:, :1].abs(), z[:, 1:]], 1)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli", "gaussian"])
@@ -213,6 +208,16 @@ def test_where_nothing_can_be_fitted_the_encoder_stays(test_digits, monkeypatch)
     assert not proposal.is_fitted.any()
     expected, found = log_density(model, x, 1000), log_density(model, x, 1000, proposal=proposal)
     assert ((found.log_px - expected.log_px).abs() < 1).all()
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_broken_decoder_gives_no_score_and_no_trouble(d):
+    model = VAE(ModelConfig(latent_size=d, hidden_size=8, image_shape=(1, 4, 4))).eval()
+    for parameter in model.decoder.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    found = refined_log_density(model, torch.ones(2, 1, 4, 4), 100)
+    assert found.log_px.isnan().all()
+    assert not found.trusted.any()
 
 
 def test_its_kl_to_the_prior_is_by_its_draws(trained, test_digits, generator):
