@@ -9,7 +9,9 @@ from types import ModuleType
 from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
-NAMES = ("training", "families", "scoring", "kept_epoch", "report", "store", "starts", "app")
+NAMES = (
+    "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts", "app",
+)  # fmt: skip
 
 
 def main() -> None:

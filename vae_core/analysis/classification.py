@@ -10,8 +10,9 @@ from torch import Tensor
 
 from vae_core.basics.seeding import generator_of
 from vae_core.inference.importance import RunningDensity, sample_terms
-from vae_core.inference.proposals import RefinedProposal, refine
+from vae_core.inference.proposals import refine
 from vae_core.model.batches import rows_at_once, samples_at_once
+from vae_core.model.posteriors import Proposal
 from vae_core.model.vae import VAE
 
 _MOST_ITERATIONS = 2000
@@ -78,7 +79,7 @@ class LatentClassifier:
 
 @torch.no_grad()
 def class_posterior(
-    model: VAE, x: Tensor, n: int, seed: int = 0, *, proposal: RefinedProposal | None = None
+    model: VAE, x: Tensor, n: int, seed: int = 0, *, proposal: Proposal | None = None
 ) -> tuple[Tensor, Tensor]:
     """p(y|x) = p(x, y) / p(x) of a model with a class head, by importance sampling.
 
@@ -113,7 +114,7 @@ def class_posterior(
 
 
 def _class_posterior(
-    model: VAE, x: Tensor, q: RefinedProposal, n: int, seed: int
+    model: VAE, x: Tensor, q: Proposal, n: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     generators = [generator_of(image, seed, model.device) for image in x]
     block, parts, running = samples_at_once(model), [], RunningDensity(n)

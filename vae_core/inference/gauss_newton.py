@@ -52,6 +52,26 @@ def fitted_gaussian(
     return fitted
 
 
+@torch.no_grad()
+def climbed(model: VAE, x: Tensor, starts: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Climb from each start to a local maximum of log p(x, z), by Gauss–Newton steps.
+
+    Args:
+        x: one image, (1, C, H, W) in [0, 1].
+        starts: (S, d).
+
+    Returns:
+        The points that were reached, (S, d), and log p(x, z) there, (S,).
+    """
+    images, z = x.expand(len(starts), *x.shape[1:]), starts
+    for _ in range(steps):
+        slope, curvature = _slope_and_curvature(model, images, z[None])
+        scale = _scale_of(curvature)
+        way = (scale @ (scale.mT @ slope[..., None]))[..., 0]
+        z = _line_search(model, images, z, way, torch.zeros_like(z)[None])
+    return z, model.log_joint(x, z[:, None])[:, 0].nan_to_num(nan=-torch.inf)
+
+
 def _line_search(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> Tensor:
     """Move the mean along ``way``, by the length with the highest E log p(x, mean + spread)."""
     lengths = torch.tensor(_LENGTHS, dtype=mean.dtype, device=mean.device)[:, None, None]

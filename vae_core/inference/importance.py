@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.seeding import generator_of
+from vae_core.inference.batch_error import BatchSums
 from vae_core.inference.elbo import ElboTerms, terms_at
 from vae_core.inference.pareto import pareto_k, tail_length, trusted
 from vae_core.model.batches import FLOATS_AT_ONCE, rows_at_once, samples_at_once
@@ -32,9 +33,10 @@ class LogDensity:
 
     Attributes:
         log_px: logsumexp_k log w_k − log K.
-        se: standard error of ``log_px`` by the delta method, sqrt(Σ w̃_k² − 1/K). NaN where it is
-            not known, because the estimate is not ``trusted``: if a few draws carry the weight, the
-            formula gives about 1 nat, however wrong ``log_px`` is.
+        se: standard error of ``log_px``: the larger of the delta method's, sqrt(Σ w̃_k² − 1/K), and
+            that of eight batches of the draws (from K = 16 on). NaN where it is not known, because
+            the estimate is not ``trusted``: if a few draws carry the weight, the formula gives
+            about 1 nat, however wrong ``log_px`` is.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
         pareto_k: shape of the weights' tail. −inf if all weights are equal, inf if fewer than five
             weights do not underflow beside the largest, NaN if K is too small (below 21).
@@ -315,15 +317,10 @@ def sample_terms(
     model: VAE, x: Tensor, q: Proposal, count: int, generators: Sequence[torch.Generator]
 ) -> ElboTerms:
     """Draw ``count`` more samples for each image, with its own generator, and evaluate them."""
-    noise = [_noise(count, model, x.dtype, g) for g in generators]
-    path = q.path(torch.stack(noise, 1))
+    noise = [q.rows(slice(i, i + 1)).noise(count, g) for i, g in enumerate(generators)]
+    path = q.path(torch.cat(noise, 1))
     at_once = max(1, rows_at_once(model) // len(x))
     return terms_at(model, x, q, path, path.z, path.log_q, at_once)
-
-
-def _noise(count: int, model: VAE, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
-    size = model.config.latent_size
-    return torch.randn(count, size, dtype=dtype, device=model.device, generator=generator)
 
 
 class RunningDensity:
@@ -335,12 +332,14 @@ class RunningDensity:
         self._log_sums: list[Tensor] = []  # log Σ w and log Σ w²
         self._sums: list[Tensor] = []  # sums of log w, log p(x|z) and KL
         self._tail = torch.empty(0)
+        self._batches = BatchSums(torch.empty(0))
 
     def add(self, log_w: Tensor, log_px_z: Tensor, kl: Tensor) -> None:
         """Add samples: log w, log p(x|z) and KL, (n, B) each."""
         if log_w.device.type == "mps":  # Apple GPUs have no float64
             log_w, log_px_z, kl = log_w.cpu(), log_px_z.cpu(), kl.cpu()
         log_w = log_w.double()
+        self._batches = self._batches.and_more(log_w)
         self.samples += len(log_w)
         log_sums = [log_w.logsumexp(0), (2 * log_w).logsumexp(0)]
         sums = [values.double().sum(0) for values in (log_w, log_px_z, kl)]
@@ -360,7 +359,7 @@ class RunningDensity:
         chosen = chosen.to(self._tail.device)
         rest._log_sums = [total[chosen] for total in self._log_sums]
         rest._sums = [total[chosen] for total in self._sums]
-        rest._tail = self._tail[:, chosen]
+        rest._tail, rest._batches = self._tail[:, chosen], self._batches.images(chosen)
         return rest
 
     @property
@@ -388,9 +387,10 @@ class RunningDensity:
         elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
         ess = 1 / self._sum_of_squares().cpu()
         k = pareto_k(self._tail[: tail_length(self.samples) + 1])
+        se = torch.maximum(self.delta_se, self._batches.se(self._log_sums[0]).cpu())
         return LogDensity(
             log_px=self.log_px,
-            se=torch.where(trusted(k, ess, self.samples), self.delta_se, torch.nan),
+            se=torch.where(trusted(k, ess, self.samples), se, torch.nan),
             ess=ess,
             pareto_k=k,
             elbo=elbo,

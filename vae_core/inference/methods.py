@@ -19,7 +19,7 @@ from vae_core.inference.elbo import monte_carlo
 from vae_core.inference.fitting import Fit, log_weights
 from vae_core.inference.gap import fresh_noise
 from vae_core.inference.hmc import posterior_steps
-from vae_core.inference.proposals import refine
+from vae_core.inference.proposals import fit_gaussian
 from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
 from vae_core.inference.refit import refit
 from vae_core.inference.svi import Covariance, svi
@@ -143,7 +143,7 @@ def _refitted(task: Task) -> Iterator[State]:
 
 
 def _gauss_newton(task: Task) -> Iterator[State]:
-    fitted = refine(task.model, task.x, task.seed).fitted.gaussian
+    fitted = fit_gaussian(task.model, task.x, task.seed)
     yield _measured(task, fitted, 1.0, {})
 
 

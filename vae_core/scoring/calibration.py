@@ -18,7 +18,7 @@ from vae_core.basics.blocks import join
 from vae_core.basics.progress import Step
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
-from vae_core.inference.proposals import SETTINGS
+from vae_core.inference.proposals import COMPARABLE
 from vae_core.model.vae import VAE
 from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
 from vae_core.scoring.figures.regret import SCHEDULE
@@ -40,7 +40,7 @@ CALIBRATION_VERSION = 2  # version of the file format
 CALIBRATION_FORMAT = {
     "format": CALIBRATION_VERSION,
     "proposal": "refined",
-    "refined_by": SETTINGS,
+    "refined_by": COMPARABLE,
     "regret": dataclasses.asdict(SCHEDULE),
 }
 """Entries of a file's protocol that are required for comparisons with scores of this version."""

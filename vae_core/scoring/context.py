@@ -17,7 +17,8 @@ from vae_core.inference.importance import (
     log_density,
     log_density_steps,
 )
-from vae_core.inference.proposals import RefinedProposal, refine
+from vae_core.inference.mixture import Mixture
+from vae_core.inference.proposals import refine
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 from vae_core.scoring.figures.complexity import code_length
@@ -116,11 +117,11 @@ class ImageContext:
     # ---- log p(x)
 
     @property
-    def proposal(self) -> RefinedProposal:
+    def proposal(self) -> Mixture:
         """The proposal of log p̂(x), refined for each image."""
         return self._refined(self.estimate_seed)
 
-    def _refined(self, seed: int) -> RefinedProposal:
+    def _refined(self, seed: int) -> Mixture:
         return self.once(
             ("proposal", seed),
             lambda: refine(self.model, self.x, seed, posterior=self.posterior),

@@ -30,8 +30,9 @@ class Score:
         pareto_k: tail shape of the weights; see ``trusted``.
         bits_per_dim: −log₂ p̂(x) / D; NaN if p(x) is a density of grey values.
         elbo: of the encoder's q(z|x), in nats; ``expected_log_likelihood`` − ``kl`` in expectation.
-        refined: whether the draws for log p̂(x) come from a Gaussian fitted to the image
-            (:mod:`vae_core.inference.proposals`); otherwise they come from the encoder's q(z|x).
+        refined: whether the draws for log p̂(x) come from a mixture fitted to the image
+            (:mod:`vae_core.inference.proposals`); otherwise the fit failed, and they come from the
+            encoder's q(z|x) and the prior.
         place: among held-out images; None if no held-out images of the same protocol are known.
     """
 

@@ -78,7 +78,7 @@ class EvaluateOptions(Checked):
     proposal: ProposalName = setting(
         "encoder",
         "Proposal",
-        "What importance samples are drawn from: the encoder's q(z|x), or a Gaussian refined for "
+        "What importance samples are drawn from: the encoder's q(z|x), or a mixture fitted to "
         "each image, which brings log p(x) and its error closer to the truth.",
     )
     se: float | None = setting(

@@ -26,7 +26,7 @@ from vae_core.wording.verdict import report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
-    True: "draws from a Gaussian fitted to this image",
+    True: "draws from a mixture fitted to this image",
     False: "draws from the encoder's q(z|x)",
 }
 _NO_LIKELIHOOD = "not a likelihood"
@@ -89,6 +89,8 @@ def _trust_sentence(scored: Scored) -> str:
         return f"No k̂, {used}: too few samples to judge. Choose a larger K."
     k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     limit = largest_trusted_k(score.importance_samples)
+    if score.trusted and score.pareto_k > limit:
+        return f"{k}, {used}: the samples share the weight almost equally."
     if score.trusted:
         return f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight."
     if score.pareto_k <= limit:

@@ -1,14 +1,13 @@
-"""Refined proposals: exact where the posterior is Gaussian, and closer to the truth elsewhere."""
+"""Refined proposals: they find every mode, and what they state as an error is one."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd.functional import hessian, jacobian
 
-from tests.vae_core.conftest import FAMILIES, ONE_MODE
+from tests.vae_core.conftest import FAMILIES
 from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
 from vae_core.basics.paths import pretrained_folder
 from vae_core.basics.seeding import generator_of
@@ -16,10 +15,10 @@ from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise, evaluation_images
 from vae_core.inference import gauss_newton, importance, proposals
 from vae_core.inference.importance import log_density
-from vae_core.inference.proposals import StretchedGaussian, refine, refined_log_density
+from vae_core.inference.mixture import GaussianMixture
+from vae_core.inference.proposals import refine, refined_log_density
 from vae_core.inference.quadrature import quadrature
 from vae_core.model.noise import standard_normal_log_prob
-from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
 from vae_core.scoring.foreign import foreign_images
@@ -38,32 +37,33 @@ def test_the_posterior_of_a_linear_gaussian_model_is_found_at_once():
     x, _ = simulated(truth, 20)
     model = linear_vae(truth, narrowing=3.0)  # an encoder that is three times too sure
     found = refine(model, x)
+    assert isinstance(found, GaussianMixture)
     assert found.is_fitted.all()
     exact = truth.posterior(x)
-    gaussian = found.fitted.gaussian
-    torch.testing.assert_close(gaussian.mean, exact.mean, rtol=1e-3, atol=1e-3)
-    wanted, scale = exact.scale_tril, gaussian.scale_tril
+    torch.testing.assert_close(found.mean[0], exact.mean, rtol=1e-3, atol=1e-3)
+    wanted, scale = exact.scale_tril, found.scale_tril[0]
     torch.testing.assert_close(scale @ scale.mT, wanted @ wanted.mT, rtol=2e-3, atol=1e-4)
     few = log_density(model, x, 500, proposal=found)
     assert ((few.log_px - truth.log_px(x)).abs() <= 5 * few.se).all()
-    assert few.ess.min() > 400
+    assert few.ess.min() > 300
     assert log_density(model, x, 500).ess.max() < 250
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_agrees_with_quadrature(family, trained, test_digits):
-    model, x = trained(family), test_digits[ONE_MODE]
+    """Images 0 to 2 have a second mode, which one Gaussian misses."""
+    model, x = trained(family), test_digits[:12]
     exact = quadrature(model, x)
-    found = refined_log_density(model, x, 5000)
-    away, known = (found.log_px - exact.log_px).abs(), found.trusted
-    assert known.double().mean() > 0.5
-    assert (away <= 4 * found.se + exact.error + 0.05)[known].all()
-    assert (away <= 0.5)[~known].all()
+    found = refined_log_density(model, x, 1000)
+    assert found.trusted.double().mean() > 0.9
+    away = (found.log_px - exact.log_px).abs()
+    assert (away <= 3 * found.se + exact.error).all()
+    assert (away <= 0.05).all()
 
 
 def test_p_of_x_is_estimated_without_bias(trained, test_digits):
     """Whatever the fit: each of ten fits gives 30 estimates."""
-    model, x = trained("mean-field"), test_digits[ONE_MODE]
+    model, x = trained("mean-field"), test_digits[:12]
     exact = quadrature(model, x).log_px
     found: list[Tensor] = []
     for fit in range(10):
@@ -96,11 +96,15 @@ def test_an_odd_image_gets_the_same_in_any_company(mnist_digits):
     model = load_model(pretrained_folder() / "mnist-mean-field-d50")
     noise = torch.rand(mnist_digits[:6].shape, generator=torch.Generator().manual_seed(0)).round()
     x = torch.cat([mnist_digits[:20], noise])
-    together = refine(model, x).fitted.gaussian
+    together = refine(model, x)
+    assert isinstance(together, GaussianMixture)
     for i in (3, 21, 25):
-        alone = refine(model, x[i : i + 1]).fitted.gaussian
-        assert torch.equal(together.mean[i], alone.mean[0])
-        assert torch.equal(together.scale_tril[i], alone.scale_tril[0])
+        alone = refine(model, x[i : i + 1])
+        assert isinstance(alone, GaussianMixture)
+        count = len(alone.mean)
+        assert torch.equal(together.mean[:count, i], alone.mean[:, 0])
+        assert torch.equal(together.scale_tril[:count, i], alone.scale_tril[:, 0])
+        assert torch.equal(together.share[:count, i], alone.share[:, 0])
 
 
 def test_an_image_gets_the_same_in_any_company(trained, test_digits):
@@ -113,8 +117,8 @@ def test_an_image_gets_the_same_in_any_company(trained, test_digits):
     assert not torch.equal(other.log_px, alone.log_px)
 
 
-def test_the_draws_of_the_estimate_are_not_those_of_the_fit(test_digits, trained, monkeypatch):
-    model, x = trained("full"), test_digits[:5]
+def test_the_draws_of_the_estimate_are_not_those_of_the_fit(test_digits, monkeypatch):
+    model, x = load_model(pretrained_folder() / "digits-mean-field-d16"), test_digits[:5]
     seeds: list[int] = []
 
     def noted(image: Tensor, seed: int, device: torch.device) -> torch.Generator:
@@ -135,31 +139,31 @@ def test_the_mode_that_the_encoder_did_not_look_at_is_found(digits):
     x = binarise(pixels, "dynamic", torch.Generator().manual_seed(0))
     exact, found = quadrature(model, x).log_px, refined_log_density(model, x, 1000)
     trusted = found.trusted
-    assert trusted.sum() > 10
-    assert ((exact - found.log_px)[trusted] < 1).sum() >= trusted.sum() - 1
+    assert trusted.sum() > 16
+    assert ((exact - found.log_px).abs() <= 3 * found.se + 0.02)[trusted].all()
 
 
-def test_a_mode_is_missed_only_if_several_draws_of_the_other_say_so():
-    own = torch.zeros(64, 3)
-    others = torch.full((64, 3), -20.0)
-    others[:10, 0] = 4.0  # many
-    others[0, 1] = 9.0  # one lucky draw
-    assert proposals._has_missed_a_mode(own, others).tolist() == [True, False, False]
+@pytest.mark.parametrize("d", [1, 2, 8])
+def test_a_mirrored_mode_is_found(d):
+    """The decoder sees |z_1|, so p(z|x) has two equal modes. The encoder's q has one of them."""
+    truth = linear_gaussian(d, 30)
+    x, z = simulated(truth, 30)
+    x = x[(z[:, 0] > 0.8)]
+    model = linear_vae(truth)
+    model.decoder.register_forward_pre_hook(mirror)
+    q = truth.posterior(x)
+    above_zero = torch.special.ndtr(q.mean[:, 0] / q.moments(0)[1][:, 0].sqrt())
+    exact = truth.log_px(x) + math.log(2) + above_zero.log()
+    found = refined_log_density(model, x, 1000)
+    assert found.trusted.all()
+    assert ((found.log_px - exact).abs() <= 4 * found.se).all()
+    assert (exact - log_density(model, x, 1000).log_px).median() > 0.5
 
 
-def test_what_is_drawn_from_is_the_fitted_gaussian_or_the_encoders_q(trained, test_digits):
-    model = trained("spline")
-    found = refine(model, test_digits[:60])
-    assert 0 < found.is_fitted.sum() < len(found.is_fitted)
-    epsilon = found.noise(3, torch.Generator().manual_seed(0))
-    fitted, encoder = found.fitted.path(epsilon), found.encoder.path(epsilon)
-    path = found.path(epsilon)
-    for i, chosen in enumerate(found.is_fitted):
-        own = fitted if chosen else encoder
-        assert torch.equal(path.z[:, i], own.z[:, i])
-        assert torch.equal(path.log_q[:, i], own.log_q[:, i])
-    some = found.rows(torch.tensor([5, 17]))
-    torch.testing.assert_close(some.path(epsilon[:, [5, 17]]).z, path.z[:, [5, 17]])
+def mirror(_decoder: object, inputs: tuple[Tensor]) -> Tensor:
+    """Make a decoder see the absolute value of the first latent."""
+    (z,) = inputs
+    return torch.cat([z[:, :1].abs(), z[:, 1:]], 1)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli", "gaussian"])
@@ -193,39 +197,33 @@ def test_a_convolutional_net_is_refined_too(test_digits):
     assert found.log_px.isfinite().all()
 
 
-def test_where_nothing_can_be_fitted_the_encoder_stays(trained, test_digits, monkeypatch):
-    def broken(*_: object) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.full((1, 2), torch.nan), torch.full((1, 2, 2), torch.nan)
+def test_where_nothing_can_be_fitted_the_encoder_stays(test_digits, monkeypatch):
+    def broken(_model: VAE, _x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        count, size = z.shape[1:]
+        return torch.full((count, size), torch.nan), torch.full((count, size, size), torch.nan)
 
     monkeypatch.setattr(gauss_newton, "_slope_and_curvature", broken)
-    model, x = trained("full"), test_digits[:4]
-    assert not refine(model, x).is_fitted.any()
-    expected, found = log_density(model, x, 100), refined_log_density(model, x, 100)
-    assert torch.equal(found.log_px, expected.log_px)
+    model, x = load_model(pretrained_folder() / "digits-mean-field-d16"), test_digits[:4]
+    proposal = refine(model, x)
+    assert not proposal.is_fitted.any()
+    expected, found = log_density(model, x, 1000), log_density(model, x, 1000, proposal=proposal)
+    assert ((found.log_px - expected.log_px).abs() < 1).all()
 
 
-def test_the_density_of_a_stretched_gaussian_is_its_own(generator):
-    gaussian = GaussianPosterior(
-        torch.randn(3, 4, generator=generator), torch.randn(3, 4, generator=generator) / 3
-    )
-    lower = torch.randn(3, 4, 4, generator=generator).tril(-1)
-    q = StretchedGaussian(replace(gaussian, lower=lower), stretch=0.3)
-    epsilon = q.noise(5, generator)
-    path = q.path(epsilon)
-    for k in range(5):
-        for i in range(3):
-            own = q.rows(torch.tensor([i]))
-            slope = jacobian(lambda e: own.path(e[None, None]).z[0, 0], epsilon[k, i])  # noqa: B023
-            log_abs_det = torch.linalg.slogdet(slope).logabsdet  # pyright: ignore
-            expected = standard_normal_log_prob(epsilon[k, i]) - log_abs_det
-            torch.testing.assert_close(path.log_q[k, i], expected, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_broken_decoder_gives_no_score_and_no_trouble(d):
+    model = VAE(ModelConfig(latent_size=d, hidden_size=8, image_shape=(1, 4, 4))).eval()
+    for parameter in model.decoder.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    found = refined_log_density(model, torch.ones(2, 1, 4, 4), 100)
+    assert found.log_px.isnan().all()
+    assert not found.trusted.any()
 
 
 def test_its_kl_to_the_prior_is_by_its_draws(trained, test_digits, generator):
-    """Also where some images have the encoder's Gaussian: a bound and its terms belong together."""
+    """A bound and its terms belong together."""
     model = trained("full")
-    found = refine(model, test_digits[:60])
-    assert 0 < found.is_fitted.sum() < len(found.is_fitted)
+    found = refine(model, test_digits[:6])
     path = found.path(found.noise(50, generator))
     log_ratio = path.log_q - standard_normal_log_prob(path.z)
     assert torch.equal(model.prior.kl(found, path.z, path.log_q), log_ratio)
