@@ -25,6 +25,8 @@ from vae_core.settings.options import MAX_IMPORTANCE_SAMPLES
 FEWEST_SAMPLES = 1000
 """Smallest number of samples for a reliable standard error."""
 _ENCODE_AT_ONCE = 256
+_NEARLY_EQUAL = 0.9  # smallest ESS / K of weights that are nearly equal
+_FINITE_VARIANCE = 0.5  # largest k̂ of a tail with a finite variance
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class LogDensity:
             about 1 nat, however wrong ``log_px`` is.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
         pareto_k: shape of the weights' tail. −inf if all weights are equal, inf if fewer than five
-            weights do not underflow beside the largest, NaN if K is too small (below 21).
+            weights do not underflow beside the largest, NaN if K is too small (below 21). At most
+            0.5 for an ESS of 90 % of K or more: the shape of so small differences is no tail.
         elbo: the mean of log w_k, note eq. (3).
         expected_log_likelihood: the mean of log p(x|z_k).
         kl: KL(q ‖ p), in closed form if the family has one.
@@ -387,6 +390,7 @@ class RunningDensity:
         elbo, expected_log_likelihood, kl = (total.cpu() / self.samples for total in self._sums)
         ess = 1 / self._sum_of_squares().cpu()
         k = pareto_k(self._tail[: tail_length(self.samples) + 1])
+        k = torch.where(ess >= _NEARLY_EQUAL * self.samples, k.clamp_max(_FINITE_VARIANCE), k)
         se = torch.maximum(self.delta_se, self._batches.se(self._log_sums[0]).cpu())
         return LogDensity(
             log_px=self.log_px,

@@ -12,8 +12,6 @@ from torch import Tensor
 
 TRUSTED_PARETO_K = 0.7
 TRUSTED_ESS = 30.0  # with fewer effective draws, one draw may dominate and hide the tail
-NEARLY_EQUAL = 0.9
-"""Smallest ESS / K of nearly equal weights. They have no tail, whatever shape is fitted."""
 FEWEST_FOR_PARETO_K = 21
 """Smallest K with a k̂: its tail has five weights."""
 _FEWEST_IN_THE_TAIL = 5
@@ -30,16 +28,15 @@ def largest_trusted_k(samples: int) -> float:
 def trustworthy(pareto_k: float, ess: float, samples: int) -> bool:
     """Whether an estimate and its standard error can be trusted, by the tail, the ESS and K.
 
-    k̂ is fitted to the draws. It cannot see a tail in a region where q has hardly any draws. If the
-    weights are nearly equal, k̂ is the shape of small differences and does not count.
+    k̂ is fitted to the draws. It cannot see a tail in a region where q has hardly any draws.
     """
     return bool(trusted(torch.tensor(pareto_k), torch.tensor(ess), samples))
 
 
 def trusted(pareto_k: Tensor, ess: Tensor, samples: int) -> Tensor:
     """Apply :func:`trustworthy` to the k̂ and the ESS of each image, (B,) each: (B,) bool."""
-    light = (pareto_k <= largest_trusted_k(samples)) | (ess >= NEARLY_EQUAL * samples)
-    return (light & (ess >= TRUSTED_ESS)) | (pareto_k == -math.inf)  # False for NaN
+    light = (pareto_k <= largest_trusted_k(samples)) & (ess >= TRUSTED_ESS)  # False for NaN
+    return light | (pareto_k == -math.inf)
 
 
 def tail_length(samples: int) -> int:

@@ -89,8 +89,6 @@ def _trust_sentence(scored: Scored) -> str:
         return f"No k̂, {used}: too few samples to judge. Choose a larger K."
     k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     limit = largest_trusted_k(score.importance_samples)
-    if score.trusted and score.pareto_k > limit:
-        return f"{k}, {used}: the samples share the weight almost equally."
     if score.trusted:
         return f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight."
     if score.pareto_k <= limit:

@@ -10,6 +10,7 @@ from torch.autograd.functional import jacobian
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from vae_core.inference.batch_error import BATCHES, BatchSums
+from vae_core.inference.importance import RunningDensity
 from vae_core.inference.mixture import GaussianMixture, KernelMixture, Mixture, joined
 from vae_core.model.noise import standard_normal_log_prob
 
@@ -133,3 +134,14 @@ def test_the_error_of_batches_is_that_of_their_mean(generator):
 def test_too_few_draws_have_no_error_by_batches():
     sums = BatchSums(torch.empty(0)).and_more(torch.zeros(2 * BATCHES - 1, 3))
     assert torch.equal(sums.se(torch.zeros(3)), torch.zeros(3))
+
+
+def test_nearly_equal_weights_have_no_heavy_tail():
+    """Their largest ones may look like a heavy tail if seen from close."""
+    log_w = torch.zeros(200, 1, dtype=torch.float64)
+    log_w[:40, 0] = 1e-3 * (torch.arange(1, 41) / 41).double() ** -1.5
+    running = RunningDensity(200)
+    running.add(log_w, log_w, log_w)
+    found = running.estimate()
+    assert found.pareto_k <= 0.5
+    assert found.trusted

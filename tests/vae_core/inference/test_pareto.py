@@ -75,9 +75,3 @@ def test_the_limit_of_trust_rises_with_the_number_of_draws(samples, limit):
 )  # fmt: skip
 def test_an_estimate_is_trusted_by_its_tail_and_its_effective_sample_size(k, ess, trusted):
     assert trustworthy(k, ess, 1000) is trusted
-
-
-def test_nearly_equal_weights_are_trusted_whatever_shape_is_fitted_to_their_differences():
-    assert trustworthy(1.2, 190.0, 200)
-    assert not trustworthy(1.2, 170.0, 200)
-    assert not trustworthy(1.2, 20.0, 20)
