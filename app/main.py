@@ -3,8 +3,8 @@
 from app.parts import live
 from app.shell import errors, frame, imports
 
+live.enter()
 page = frame.open_page()
 with errors.guard():
     imports.finish()
-    live.leave()
     page.run()

@@ -1,6 +1,8 @@
 """Long work on a page: its latest results are redrawn while it runs, and it can be stopped."""
 
+import threading
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import streamlit as st
@@ -12,6 +14,8 @@ from app.shell import errors, sessions
 
 PATIENCE, TICK = 0.35, 0.5  # seconds before the first draw of new work, and between two draws
 _RESULTS, _UNDER_WAY = 400, 128  # kept at most, for all sessions
+_visits = count(1)
+_script = threading.local()
 _BUTTONS: dict[State, tuple[str, str]] = {
     "working": ("Stop", "Stops the work and keeps the results so far."),
     "stopped": ("Go on", "Continues the work where it was stopped."),
@@ -45,7 +49,7 @@ def watch(work: Work, draw: Callable[[], None], name: str) -> None:
         name: place of the work on its page.
     """
     if work.working:
-        scheduler().want(_visitor(), name, work)
+        scheduler().want(_visitor(), name, work, getattr(_script, "visit", None))
         if work.share == 0:
             scheduler().wait(work, PATIENCE)
     follow(work, draw)
@@ -63,9 +67,13 @@ def follow(work: Work, draw: Callable[[], None]) -> None:
     st.fragment(drawn, run_every=TICK if ticking else None)()
 
 
-def leave() -> None:
-    """Let go of all work that this session watched; the page that is drawn now wants its own."""
-    scheduler().leave(_visitor())
+def enter() -> None:
+    """Let the work rest that the page wanted before; the script that begins now wants its own.
+
+    Called first of all. Streamlit may begin a script while the thread of the last one still runs.
+    """
+    _script.visit = next(_visits)
+    scheduler().enter(_visitor(), _script.visit)
 
 
 def _visitor() -> str:

@@ -6,6 +6,7 @@ interpreter's lock; measured against worker processes, threads share models and 
 copies and start at once (tests/benchmarks/README.md).
 """
 
+import atexit
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from app.shell import sessions
 
 _THREADS = 2  # so that one long step does not hold up all visitors
 _SLICE = 0.1  # seconds of work before it is another's turn
+_LAST_SLICE = 10.0  # seconds to wait for a thread at the end of the program
 _BREATH = 1e-3  # seconds between slices, in which a page gets the lock of the work it changes
 _log = logging.getLogger("elbo_room")
 
@@ -50,28 +52,60 @@ class Scheduler:
 
     def __init__(self, threads: int = _THREADS) -> None:
         self._most = threads
-        self._started = 0
+        self._threads: list[threading.Thread] = []
         self._line: OrderedDict[_Key, _Place] = OrderedDict()
+        self._visits: dict[Hashable, int] = {}
+        self._closed = False
         self._change = threading.Condition()
 
-    def want(self, visitor: Hashable, name: Hashable, work: Advancing) -> None:
+    def enter(self, visitor: Hashable, visit: int) -> None:
+        """Begin a visit: what the visitor wanted before rests unless it is wanted again.
+
+        Args:
+            visit: number of the visit. Scripts of a page may overlap; what an earlier one still
+                wants is not done.
+        """
+        with self._change:
+            if visit > self._visits.get(visitor, 0):
+                self._visits[visitor] = visit
+                self._forget(visitor)
+
+    def want(
+        self, visitor: Hashable, name: Hashable, work: Advancing, visit: int | None = None
+    ) -> None:
         """Advance the work until it is done or stopped, or until its visitor leaves.
 
         Args:
             visitor: for whom.
             name: place of the work on the visitor's page. It replaces what had this place before.
+            visit: see :meth:`enter`.
         """
-        self._put((visitor, name), work, kept=False)
+        with self._change:
+            if visit is None or visit >= self._visits.get(visitor, 0):
+                self._put((visitor, name), work, kept=False)
 
     def keep(self, name: Hashable, work: Advancing) -> None:
         """Advance the work until it is done or stopped, whether or not a page shows it."""
-        self._put((None, name), work, kept=True)
+        with self._change:
+            self._put((None, name), work, kept=True)
 
     def leave(self, visitor: Hashable) -> None:
-        """Forget what a visitor wanted. A slice that is under way is finished."""
+        """Forget a visitor and what it wanted. A slice that is under way is finished."""
         with self._change:
-            for key in [each for each in self._line if each[0] == visitor]:
-                del self._line[key]
+            self._forget(visitor)
+            self._visits.pop(visitor, None)
+
+    def close(self) -> None:
+        """End the threads, after their slices. PyTorch does not bear to be left in the middle."""
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        for thread in self._threads:
+            thread.join(_LAST_SLICE)
+
+    def _forget(self, visitor: Hashable) -> None:
+        for key in [each for each in self._line if each[0] == visitor]:
+            del self._line[key]
 
     def release(self, name: Hashable) -> None:
         """Undo :meth:`keep`."""
@@ -84,18 +118,18 @@ class Scheduler:
             self._change.wait_for(lambda: not work.working, seconds)
 
     def _put(self, key: _Key, work: Advancing, kept: bool) -> None:
-        with self._change:
-            before = self._line.get(key)
-            if before is None or before.work is not work:
-                self._line[key] = _Place(work, kept)
-            while self._started < self._most:
-                self._started += 1
-                threading.Thread(target=self._serve, name="long work", daemon=True).start()
-            self._change.notify_all()
+        before = self._line.get(key)
+        if before is None or before.work is not work:
+            self._line[key] = _Place(work, kept)
+        while len(self._threads) < self._most and not self._closed:
+            thread = threading.Thread(target=self._serve, name="long work", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._change.notify_all()
 
     def _serve(self) -> None:
-        while True:
-            key, place = self._next()
+        while (found := self._next()) is not None:
+            key, place = found
             broken = False
             try:
                 place.work.advance(_SLICE)
@@ -111,11 +145,17 @@ class Scheduler:
                 self._change.notify_all()
             time.sleep(_BREATH)
 
-    def _next(self) -> tuple[_Key, _Place]:
-        """Wait for work, and take the first in the line that no other thread is at."""
+    def _next(self) -> tuple[_Key, _Place] | None:
+        """Wait for work, and take the first in the line that no other thread is at.
+
+        Returns:
+            Its key and its place; None if the threads are to end.
+        """
         with self._change:
-            while (found := self._first()) is None:
+            while (found := self._first()) is None and not self._closed:
                 self._change.wait()
+            if found is None or self._closed:
+                return None
             found[1].busy = True
             return found
 
@@ -137,4 +177,5 @@ def scheduler() -> Scheduler:
             made.leave(session)
 
     sessions.at_end(leave)
+    atexit.register(made.close)
     return made

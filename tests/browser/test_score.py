@@ -195,7 +195,7 @@ def test_a_row_shows_its_image_and_the_link_keeps_it(models: App, page: Page) ->
 
 
 def test_a_link_keeps_its_image_while_others_are_scored_before_it(models: App, page: Page) -> None:
-    score_page(page, models, K="100000", shown="Inverted")
+    score_page(page, models, K="20000", shown="Inverted")
     expect(stop_button(page)).to_have_count(0, timeout=SLOW)
     expect_report(page, "Inverted: log p̂(x) =")
     expect(page).to_have_url(re.compile("shown=Inverted"))

@@ -9,7 +9,7 @@ from tests.browser.driving import SLOW, App, new_tab, visit
 from tests.browser.test_score import many_rings, score_page, stop_button, upload
 from tests.browser.test_score import models as models
 
-MANY_DRAWS = "100000"
+MANY_DRAWS = "20000"
 
 
 def made(page: Page) -> int:

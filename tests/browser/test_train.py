@@ -97,7 +97,7 @@ def test_a_run_is_started_watched_refreshed_and_finished(app_server: App, page: 
     settle(page)
     assert RUN_ID.search(page.url)
     assert epoch_on_page(page) >= seen
-    assert points(page) > 4
+    wait_for(lambda: points(page) > 4, "curves")
 
     expect_state(page, "done")
     expect(page.get_by_text("On test images:")).to_be_visible()

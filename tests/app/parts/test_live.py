@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.parts import live
+from app.services.scheduler import scheduler
 from app.services.work import State
 
 PATIENCE = 60.0  # seconds; reached only when something is broken
@@ -58,7 +59,7 @@ def work() -> Iterator[Steps]:
     work = Steps(made=0)
     yield work
     work.may_end.set()
-    live.leave()
+    scheduler().leave("test session id")  # as Streamlit calls it
 
 
 def test_short_work_is_waited_for_and_appears_finished(

@@ -1,8 +1,12 @@
 """Long work by threads of the server: by turns, until it is done, stopped or nobody wants it."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+
+import pytest
 
 from app.services.scheduler import Scheduler
 
@@ -90,6 +94,32 @@ def test_work_rests_when_its_visitor_leaves_and_that_of_others_goes_on() -> None
     scheduler.leave("bob")
 
 
+def test_what_an_earlier_script_of_a_page_still_wants_is_not_done() -> None:
+    """A script that is told to end runs on until it next draws something."""
+    first, second = Counting(ENDLESS), Counting(ENDLESS)
+    scheduler = Scheduler()
+    scheduler.enter("ann", 1)
+    scheduler.enter("ann", 2)
+    scheduler.want("ann", "score", second, visit=2)
+    scheduler.enter("ann", 1)
+    scheduler.want("ann", "score", first, visit=1)
+    until(lambda: second.made > 2)
+    assert first.made == 0
+    scheduler.enter("ann", 3)
+    settled(second)
+
+
+def test_threads_end_with_the_slice_that_is_under_way() -> None:
+    work, scheduler = Counting(ENDLESS), Scheduler()
+    scheduler.want("ann", "score", work)
+    until(lambda: work.made > 0)
+    scheduler.close()
+    made = work.made
+    scheduler.want("ann", "score", work)
+    settled(work)
+    assert work.made == made
+
+
 def test_work_in_the_place_of_other_work_replaces_it() -> None:
     before, after = Counting(ENDLESS), Counting(ENDLESS)
     scheduler = Scheduler()
@@ -150,3 +180,25 @@ def test_what_was_asked_to_go_on_rests_once_it_is_released() -> None:
     until(lambda: work.made > 0)
     scheduler.release("batch")
     settled(work)
+
+
+@pytest.mark.slow
+def test_a_program_ends_well_in_the_middle_of_work() -> None:
+    program = """
+import torch
+from app.services.scheduler import scheduler
+
+class Endless:
+    working = True
+    def advance(self, seconds):
+        x = torch.randn(300, 300, requires_grad=True)
+        (x @ x).sum().backward()
+        print("a slice", flush=True)
+
+for name in range(3):
+    scheduler().want("ann", name, Endless())
+scheduler().wait(Endless(), 1.0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "a slice" in done.stdout
