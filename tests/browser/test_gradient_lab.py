@@ -38,7 +38,7 @@ def said(page: Page) -> Locator:
 
 def stop_button(page: Page) -> Locator:
     """What stops the work or, once it is stopped, takes it up again; it goes when all is done."""
-    return page.locator(".st-key-gradient-control").get_by_role("button")
+    return page.locator(".st-key-gradient-control").get_by_role("button").first
 
 
 def curves(page: Page, chart: str) -> Locator:

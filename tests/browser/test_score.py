@@ -97,7 +97,7 @@ def other_draws(page: Page) -> Locator:
 
 def stop_button(page: Page) -> Locator:
     """What stops the work or, once it is stopped, takes it up again; it goes when all is done."""
-    return page.locator(".st-key-score-control").get_by_role("button")
+    return page.locator(".st-key-score-control").get_by_role("button").first
 
 
 def click_row(page: Page, row: int) -> None:

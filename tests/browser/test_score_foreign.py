@@ -42,7 +42,7 @@ def test_scores_are_evaluated_stopped_taken_up_kept_and_shown_again(
 ) -> None:
     shown = section(page, app_server, model)
     start(shown)
-    button = page.locator(".st-key-score-foreign-control").get_by_role("button")
+    button = page.locator(".st-key-score-foreign-control").get_by_role("button").first
     expect(button).to_have_text("Stop", timeout=SLOW)
     button.click()
     expect(shown).to_contain_text("stopped at", timeout=SLOW)
