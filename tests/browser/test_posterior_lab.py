@@ -55,7 +55,7 @@ def pill(page: Page, key: str, name: str) -> Locator:
 
 def stop(page: Page, panel: str) -> Locator:
     """The button that stops a panel's work, or takes it up again."""
-    return page.locator(f".st-key-{panel}-stop button").filter(visible=True)
+    return page.locator(f".st-key-{panel}-control button").filter(visible=True).first
 
 
 def test_families_are_laid_over_the_true_posterior(app_server: App, page: Page) -> None:
