@@ -1,9 +1,9 @@
 """Threads of the server that do the long work of all pages, by turns and outside their scripts.
 
 A page says what it wants (:meth:`Scheduler.want`) and then only reads how far it is. So a redraw
-costs the work nothing, and a click never waits for it. PyTorch's operations release the
-interpreter's lock; measured against worker processes, threads share models and results without
-copies and start at once (tests/benchmarks/README.md).
+costs the work nothing, and a click never waits for it. Threads, not processes: PyTorch's operations
+release the interpreter's lock, and threads share models and results without copies.
+``python -m tests.benchmarks report`` measures both.
 """
 
 import atexit
