@@ -37,7 +37,7 @@ class Advancing(Protocol):
 
 @dataclass
 class _Place:
-    """Work in the line; ``busy`` while a thread is at it."""
+    """Work in the line. ``kept``: it goes on without a page; ``busy``: a thread is at it."""
 
     work: Advancing
     kept: bool = False
@@ -103,10 +103,6 @@ class Scheduler:
         for thread in self._threads:
             thread.join(_LAST_SLICE)
 
-    def _forget(self, visitor: Hashable) -> None:
-        for key in [each for each in self._line if each[0] == visitor]:
-            del self._line[key]
-
     def release(self, name: Hashable) -> None:
         """Undo :meth:`keep`."""
         with self._change:
@@ -116,6 +112,10 @@ class Scheduler:
         """Return once the work is done or stopped, or after ``seconds``."""
         with self._change:
             self._change.wait_for(lambda: not work.working, seconds)
+
+    def _forget(self, visitor: Hashable) -> None:
+        for key in [each for each in self._line if each[0] == visitor]:
+            del self._line[key]
 
     def _put(self, key: _Key, work: Advancing, kept: bool) -> None:
         before = self._line.get(key)
@@ -163,7 +163,12 @@ class Scheduler:
         for key, place in list(self._line.items()):
             if not place.busy and not place.work.working:
                 del self._line[key]
-        free = [each for each in self._line.items() if not each[1].busy]
+        under_way = [place.work for place in self._line.values() if place.busy]
+        free = [
+            each
+            for each in self._line.items()
+            if not any(each[1].work is work for work in under_way)  # also where it has two places
+        ]
         return min(free, key=lambda each: each[1].kept, default=None)
 
 

@@ -84,6 +84,12 @@ class Batches:
             self.sweep()
             return self._kept.get(key)
 
+    def go_on(self, key: str) -> None:
+        """Score on without a page, also after a stop."""
+        batch = self.find(key)
+        if batch is not None and batch.job.working:
+            self._threads.keep(key, batch.job)
+
     def forget(self, key: str | None) -> None:
         """Stop a batch unless a page shows it, and let go of its files."""
         if key is None:
@@ -154,6 +160,7 @@ def offer(mine: Desk, job: Job) -> None:
     if key and batch is not None and mine.uploads:
         if batch.job is not job:
             batches().keep(job, mine.uploads, key)
+        batches().go_on(key)
         st.caption(
             ":material/all_inclusive: This batch goes on when you close the page. The page's "
             "address brings it back until half an hour after its end, to whoever has the address."

@@ -174,6 +174,20 @@ def settled(work: Counting) -> None:
     assert work.made == made
 
 
+def test_work_that_is_wanted_and_kept_takes_one_thread_only() -> None:
+    shared, other = Counting(ENDLESS), Counting(3)
+    shared.gate.clear()
+    scheduler = Scheduler(threads=2)
+    scheduler.keep("batch", shared)
+    scheduler.want("ann", "score", shared)
+    scheduler.want("bob", "score", other)
+    scheduler.wait(other, PATIENCE)
+    assert other.made == 3, "though the shared work is in the middle of a slice"
+    scheduler.leave("ann")
+    scheduler.release("batch")
+    shared.gate.set()
+
+
 def test_what_was_asked_to_go_on_rests_once_it_is_released() -> None:
     work, scheduler = Counting(ENDLESS), Scheduler()
     scheduler.keep("batch", work)

@@ -109,6 +109,20 @@ def test_other_settings_replace_a_batch_under_its_key(kept: Batches) -> None:
     assert found.job is other
 
 
+def test_a_batch_that_was_stopped_and_goes_on_needs_no_page_again() -> None:
+    batches, batch = Batches(Scheduler()), job(10**9)
+    key = batches.keep(batch, files(1)) or ""
+    left, batch.left = batch.left, 0  # as a stop, which takes it out of the line
+    time.sleep(0.1)
+    batch.left = left
+    batches.go_on(key)
+    end = time.monotonic() + PATIENCE
+    while batch.left >= left:
+        assert time.monotonic() < end
+        time.sleep(1e-3)
+    batches.forget(key)
+
+
 def test_a_batch_that_is_forgotten_rests() -> None:
     batches = Batches(Scheduler())
     batch = job(10**9)
