@@ -224,6 +224,13 @@ def is_density(likelihood: LikelihoodName) -> bool:
     return LIKELIHOODS[likelihood].pixels == "grey"
 
 
+def is_of_levels(likelihood: LikelihoodName) -> bool:
+    """Whether p(x) is the probability of 8-bit values, the one that published tables state."""
+    return LIKELIHOODS[likelihood].pixels == "levels"
+
+
+COMPARABLE = "comparable with published tables"
+"""Said of bits per dimension only where it is true."""
 DENSITY = "a density of grey values: compare it within this model only"
 """Shown in the place of bits per dimension if p(x) is a density."""
 

@@ -233,6 +233,8 @@ class RunConfig(Checked):
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from one flat mapping of setting names to values.
 
+        Without a likelihood in it, the data set decides, if it suggests one.
+
         Raises:
             ConfigError: if a name is unknown or a value cannot be used.
         """
@@ -245,6 +247,9 @@ class RunConfig(Checked):
             raise ConfigError(f"Unknown setting {min(values)!r}.")
         about = explain("dataset")
         dataset = checked(about, own.get("dataset", about.default))
+        suggested = find_dataset(dataset).suggested
+        if "likelihood" in suggested and train.get("binarisation", "none") == "none":
+            model.setdefault("likelihood", suggested["likelihood"])
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
         return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)
