@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from vae_core.basics.errors import check_choice
+from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.elbo import mean_and_se
@@ -13,11 +14,12 @@ from vae_core.inference.importance import LogDensity, ReachedDensity
 from vae_core.inference.pareto import TRUSTED_PARETO_K
 from vae_core.inference.proposals import ESTIMATES, ESTIMATES_TO
 from vae_core.model.vae import VAE
-from vae_core.settings.choices import Binarisation, ProposalName, is_density
+from vae_core.settings.choices import Binarisation, ProposalName, is_density, is_of_levels
 from vae_core.settings.data_sets import Split
 from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
 Estimate = Callable[..., LogDensity]
+_ALL_BITS = 129  # distinct values, more than 7 bits have
 
 
 def evaluate(
@@ -37,7 +39,10 @@ def evaluate(
 
     Standard errors are errors of the mean over images. ``log_px`` estimates log p(x) from below.
     ``bits_per_dim`` is None if p(x) is a density of grey values
-    (:func:`~vae_core.settings.choices.is_density`).
+    (:func:`~vae_core.settings.choices.is_density`). For likelihoods of 8-bit values there is also
+    ``bits_per_dim_comparable``: whether it can be compared with published tables. It can for all
+    test images of a built-in data set that uses all 8 bits; own images may be resized or compressed
+    copies.
 
     Args:
         estimate: computes log p̂(x) in another way, called as
@@ -85,10 +90,20 @@ def evaluate(
         "bits_per_dim": None
         if is_density(model.config.likelihood)
         else float(result.bits_per_dim(model.config.pixels).mean()),
+        **_comparability(model, data, split, x),
         "ess": float(result.ess.mean()),
         "share_pareto_k_above_0_7": _share_of_heavy_tails(result.pareto_k),
         **reaching,
     }, result
+
+
+def _comparability(model: VAE, data: Dataset, split: Split, x: Tensor) -> dict[str, bool]:
+    """Return whether bits per dimension can be compared with published tables, if ever."""
+    if not is_of_levels(model.config.likelihood):
+        return {}
+    whole = split == "test" and len(x) == data.info.sizes["test"]
+    published = whole and data.name in BUILT_IN
+    return {"bits_per_dim_comparable": published and len(x.unique()) >= _ALL_BITS}
 
 
 def _share_of_heavy_tails(pareto_k: Tensor) -> float | None:

@@ -90,29 +90,16 @@ def _slope_and_curvature(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tens
     slopes, curvatures, prior_curvatures = [], [], []
     for latents, pixels in zip(z.flatten(0, 1).split(rows), images.split(rows), strict=True):
         outputs, columns = _outputs_and_columns(model, latents)
-        slope, bend = model.likelihood.slope_and_curvature(pixels, outputs)
+        slope, curvature = model.likelihood.pull_back(pixels, outputs, columns)
         prior_slope, prior_bend = model.prior.gradient_and_curvature(latents)
-        slopes.append(_pull(columns, slope) + prior_slope)
-        curvatures.append(_pull_twice(columns, bend))
+        slopes.append(slope + prior_slope)
+        curvatures.append(curvature)
         prior_curvatures.append(prior_bend)
 
     def averaged(parts: list[Tensor]) -> Tensor:
         return torch.cat(parts).unflatten(0, (draws, count)).mean(0)
 
     return averaged(slopes), averaged(curvatures) + averaged(prior_curvatures)
-
-
-def _pull(columns: Tensor, slope: Tensor) -> Tensor:
-    """Jᵀ slope, (N, d), for the columns (N, d, D[, P]) and a slope (N, D[, P])."""
-    return (columns.flatten(2) @ slope.flatten(1)[..., None])[..., 0]
-
-
-def _pull_twice(columns: Tensor, bend: Tensor) -> Tensor:
-    """JᵀΛJ, (N, d, d), for the columns (N, d, D) and Λ (N, D), or (N, d, D, P) and (N, D, P, P)."""
-    if columns.ndim == 3:
-        return (columns * bend[:, None]) @ columns.mT
-    bent = (columns[..., None, :] @ bend[:, None])[..., 0, :]
-    return bent.flatten(2) @ columns.flatten(2).mT
 
 
 def _outputs_and_columns(model: VAE, z: Tensor) -> tuple[Tensor, Tensor]:

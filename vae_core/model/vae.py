@@ -47,7 +47,7 @@ class VAE(nn.Module):
         self.config = config
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)
-        likelihood: Likelihood = load(LIKELIHOODS[config.likelihood].builder)()
+        likelihood: Likelihood = load(LIKELIHOODS[config.likelihood].builder).of(config)
         self.decoder = build_decoder(config, likelihood.parameters_per_pixel)
         self.likelihood = likelihood
         self.class_head = build_class_head(config)

@@ -66,7 +66,8 @@ def _white(images: Tensor, _: np.random.Generator) -> Tensor:
 
 
 def _constant(images: Tensor, rng: np.random.Generator) -> Tensor:
-    levels = rng.integers(0, 256, (len(images), 1, 1, 1), dtype=np.uint8)
+    """Images of one colour each."""
+    levels = rng.integers(0, 256, (*images.shape[:2], 1, 1), dtype=np.uint8)
     return torch.from_numpy(levels).expand_as(images)
 
 
@@ -87,14 +88,20 @@ def _inverted(images: Tensor, _: np.random.Generator) -> Tensor:
 
 
 def _rotated(images: Tensor, _: np.random.Generator) -> Tensor:
-    """Images rotated by 90 degrees. A rotated 0 still looks like a 0."""
-    return images.rot90(1, (-2, -1))
+    """Images rotated by 90 degrees, or 180 if not square. A rotated 0 still looks like a 0."""
+    is_square = images.shape[-2] == images.shape[-1]
+    return images.rot90(1 if is_square else 2, (-2, -1))
 
 
 def _permuted(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Images with permuted pixels, each by another permutation: the same ink without a shape."""
-    flat = images.flatten(1).numpy()
-    return torch.from_numpy(rng.permuted(flat, axis=1)).view(images.shape)
+    """Images with permuted pixels, each by another permutation: the same ink without a shape.
+
+    The channels of a pixel stay together.
+    """
+    flat = images.flatten(2)
+    places = np.tile(np.arange(flat.shape[-1]), (len(flat), 1))
+    order = torch.from_numpy(rng.permuted(places, axis=1))[:, None]
+    return flat.gather(-1, order.expand_as(flat)).view(images.shape)
 
 
 def _scribbles(images: Tensor, rng: np.random.Generator) -> Tensor:

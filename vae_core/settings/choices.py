@@ -48,7 +48,7 @@ class LikelihoodChoice:
 
     Attributes:
         title: name in lists.
-        builder: a class of ``vae_core.model.likelihoods``, called without arguments.
+        builder: a class of ``vae_core.model.likelihoods``, built by its method ``of``.
         pixels: the kind of pixel values: bits, real grey values, or the 256 levels.
         unbinarised: the phrase for grey values under this likelihood in a protocol.
         answer: the decoder's output for each pixel, in words.
@@ -123,6 +123,24 @@ LIKELIHOODS: Mapping[LikelihoodName, LikelihoodChoice] = {
         "expected grey",
         r"-\sum_i \tfrac12\bigl((x_i - p_i)^2 / s^2 + \log 2\pi s^2\bigr)",
     ),
+    "discretised-logistic": LikelihoodChoice(
+        "Discretised logistic: 8-bit values",
+        "vae_core.model.likelihoods.discretised_logistic:DiscretisedLogistic",
+        "levels",
+        "8-bit values, discretised-logistic probability",
+        "the distribution of every pixel's value, whose mean is shown",
+        "expected value",
+        r"\sum_i \log\bigl(\sigma(b_i) - \sigma(a_i)\bigr)",
+    ),
+    "discretised-logistic-mixture": LikelihoodChoice(
+        "Mixture of discretised logistics: 8-bit values, colour",
+        "vae_core.model.likelihoods.logistic_mixture:DiscretisedLogisticMixture",
+        "levels",
+        "8-bit values, discretised-logistic-mixture probability",
+        "the distribution of every pixel's value, whose mean is shown",
+        "expected value",
+        r"\sum_i \log \sum_k \pi_{ik} \prod_c \bigl(\sigma(b_{ikc}) - \sigma(a_{ikc})\bigr)",
+    ),
 }
 
 _FLOWS = "vae_core.model.flows"
@@ -181,6 +199,8 @@ BINARY: tuple[LikelihoodName, ...] = tuple(
     n for n, each in LIKELIHOODS.items() if each.pixels == "binary"
 )
 """Likelihoods of bits, which need binarised pixels."""
+MIXTURES: tuple[LikelihoodName, ...] = ("discretised-logistic-mixture",)
+"""Likelihoods whose number of components can be chosen."""
 
 
 def titles_of(
@@ -204,6 +224,13 @@ def is_density(likelihood: LikelihoodName) -> bool:
     return LIKELIHOODS[likelihood].pixels == "grey"
 
 
+def is_of_levels(likelihood: LikelihoodName) -> bool:
+    """Whether p(x) is the probability of 8-bit values, the one that published tables state."""
+    return LIKELIHOODS[likelihood].pixels == "levels"
+
+
+COMPARABLE = "comparable with published tables"
+"""Said of bits per dimension only where it is true."""
 DENSITY = "a density of grey values: compare it within this model only"
 """Shown in the place of bits per dimension if p(x) is a density."""
 

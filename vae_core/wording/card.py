@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vae_core.settings.choices import DENSITY
+from vae_core.settings.choices import COMPARABLE, DENSITY
 from vae_core.settings.config import RunConfig
 
 _PART = """
@@ -66,7 +66,7 @@ def card(
 | ELBO | {figures["elbo"]:.2f} ± {figures["elbo_se"]:.2f} nats |
 | E log p(x given z) | {figures["expected_log_likelihood"]:.2f} nats |
 | KL(q ‖ p) | {figures["kl"]:.2f} nats |
-| bits per dimension | {_bits(figures["bits_per_dim"])} |
+| bits per dimension | {_bits(figures)} |
 | mean effective sample size | {figures["ess"]:.0f} of {figures["importance_samples"]} |
 | share of images with Pareto k above 0.7 | {figures["share_pareto_k_above_0_7"]:.3f} |{own_table}
 | log p(x), refined | {refined["log_px"]:.2f} ± {refined["log_px_se"]:.2f} nats |
@@ -92,8 +92,10 @@ how well it tells foreign images apart (`detection.json`).
 """
 
 
-def _bits(bits: float | None) -> str:
-    return f"none, because log p(x) is {DENSITY}" if bits is None else f"{bits:.4f}"
+def _bits(figures: Mapping[str, Any]) -> str:
+    if (bits := figures["bits_per_dim"]) is None:
+        return f"none, because log p(x) is {DENSITY}"
+    return f"{bits:.4f}" + (f", {COMPARABLE}" if figures.get("bits_per_dim_comparable") else "")
 
 
 def _machine() -> str:

@@ -4,7 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from vae_core.settings.choices import DENSITY, LikelihoodName, is_density, pixels_as
+from vae_core.settings.choices import (
+    COMPARABLE,
+    DENSITY,
+    LikelihoodName,
+    is_density,
+    is_of_levels,
+    pixels_as,
+)
 from vae_core.settings.protocol import DRAWN_FROM, Protocol
 
 _AT_LEAST = (
@@ -14,7 +21,7 @@ _AT_LEAST = (
 
 
 def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
-    """State log p(x) and the ELBO with their errors and protocol.
+    """State log p(x) and the ELBO with their errors and protocol; bits/dim of 8-bit values.
 
     Args:
         figures: the result of :func:`vae_core.analysis.evaluation.evaluate`.
@@ -24,6 +31,7 @@ def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) 
         f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
         f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
         f"({_protocol(figures, likelihood, *notes)}){_density_note(likelihood)}"
+        f"{_bits_note(figures, likelihood)}"
     )
 
 
@@ -53,6 +61,14 @@ def _not_exact(figures: Mapping[str, Any]) -> str:
 
 def _density_note(likelihood: LikelihoodName) -> str:
     return f". log p(x) is {DENSITY}" if is_density(likelihood) else ""
+
+
+def _bits_note(figures: Mapping[str, Any], likelihood: LikelihoodName) -> str:
+    """State bits per dimension of 8-bit values, and whether published ones can be compared."""
+    if not is_of_levels(likelihood) or figures.get("bits_per_dim") is None:
+        return ""
+    comparable = f", {COMPARABLE}" if figures.get("bits_per_dim_comparable") else ""
+    return f". {figures['bits_per_dim']:.3f} bits/dim{comparable}"
 
 
 def _protocol(figures: Mapping[str, Any], likelihood: LikelihoodName, *notes: str) -> str:

@@ -1,10 +1,15 @@
 """The length of a lossless code, and the score corrected by it."""
 
+import io
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from tests.vae_core.patches import INFO, Patches
+from vae_core.scoring.figures import complexity
 from vae_core.scoring.figures.complexity import code_length, complexity_corrected
 from vae_core.scoring.foreign import foreign_images
 
@@ -67,3 +72,42 @@ def test_a_code_on_one_side_of_a_picture_is_that_on_its_other(test_digits):
     doubled = code_length(x.expand(-1, 2, -1, -1))
     assert (doubled >= code_length(x)).all()
     assert (doubled <= 2 * code_length(x)).all()
+
+
+def colour_images() -> torch.Tensor:
+    return torch.from_numpy(Patches(INFO).load()[0][:20])
+
+
+def test_the_coders_of_colour_pictures_lose_nothing():
+    for image in colour_images().numpy():
+        picture = complexity._colour_picture(image.reshape(24, 12))
+        for settings in ({"format": "PNG"}, {"format": "WEBP", "lossless": True}):
+            file = io.BytesIO()
+            picture.save(file, **settings)
+            with Image.open(file) as read:
+                assert np.array_equal(np.asarray(read.convert("RGB")).transpose(2, 0, 1), image)
+
+
+def test_the_code_of_a_colour_picture_is_shorter_than_its_file_and_than_a_copy(monkeypatch):
+    x = colour_images().float() / 255
+    length = code_length(x)
+    assert (length <= x[0].numel() * 8 + 3).all()
+    monkeypatch.setattr(complexity, "_COLOUR", complexity._GREY)
+    assert (length <= code_length(x)).all()
+    for coder, name in ((complexity._png, "PNG"), (complexity._webp, "WEBP")):
+        planes = colour_images()[0].flatten(0, 1).numpy()
+        file = io.BytesIO()
+        complexity._colour_picture(planes).save(file, name, lossless=True)
+        assert 0 < coder(planes) < len(file.getvalue())
+
+
+def test_a_smooth_photograph_has_a_shorter_code_than_its_planes_have():
+    rows, columns = torch.meshgrid(
+        torch.linspace(0, 5, 32), torch.linspace(0, 3, 32), indexing="ij"
+    )
+    smooth = (rows.sin() + columns.cos()) / 5 + 0.5
+    noise = 0.02 * torch.randn(32, 32, generator=torch.Generator().manual_seed(0))
+    x = torch.stack([smooth + noise, smooth + noise + 0.1, 0.9 * smooth + noise])[None].clamp(0, 1)
+    levels = (x * 255).round().to(torch.uint8)[0].flatten(0, 1).numpy()
+    planes = 8 * min(coder(levels) for coder in complexity._GREY)
+    assert code_length(x).item() < 0.75 * planes

@@ -1,7 +1,7 @@
 """Sentences about figures on a data set say what the figures are of, and what they are not."""
 
 from vae_core.settings.protocol import Protocol
-from vae_core.wording.evaluation import gap_sentence
+from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
 
 GAP = {
     "dataset": "mnist", "split": "test", "binarisation": "dynamic", "images": 1000, "seed": 0,
@@ -30,3 +30,20 @@ def test_a_figure_of_a_part_says_which_part():
     whole = Protocol("mnist", "test", images=10_000)
     assert whole.text() == "10,000 images of MNIST 28×28, test"
     assert Protocol("elsewhere", "test", images=5).text() == "5 images of elsewhere, test"
+
+
+EVALUATION = {
+    "dataset": "mnist", "split": "test", "binarisation": "none", "images": 10_000, "seed": 0,
+    "importance_samples": 200, "proposal": "encoder", "log_px": -500.0, "log_px_se": 1.0,
+    "elbo": -505.0, "elbo_se": 1.0, "bits_per_dim": 0.92,
+}  # fmt: skip
+
+
+def test_bits_per_dimension_are_comparable_only_where_the_evaluation_says_so():
+    eight_bits = EVALUATION | {"bits_per_dim_comparable": True}
+    text = evaluation_sentence(eight_bits, "discretised-logistic")
+    assert text.endswith(". 0.920 bits/dim, comparable with published tables")
+    part = EVALUATION | {"bits_per_dim_comparable": False}
+    assert evaluation_sentence(part, "discretised-logistic").endswith(". 0.920 bits/dim")
+    assert "bits/dim" not in evaluation_sentence(EVALUATION, "bernoulli")
+    assert "bits/dim" not in evaluation_sentence(EVALUATION, "gaussian")

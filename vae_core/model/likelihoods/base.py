@@ -7,10 +7,12 @@ in a file here and name it in :data:`vae_core.settings.choices.LIKELIHOODS`.
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+
+from vae_core.settings.config import ModelConfig
 
 
 class Likelihood(nn.Module, ABC):
@@ -21,8 +23,13 @@ class Likelihood(nn.Module, ABC):
         support: smallest and largest value that a pixel can have.
     """
 
-    parameters_per_pixel: ClassVar[int] = 1
+    parameters_per_pixel: int = 1
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> Self:  # noqa: ARG003
+        """Build the likelihood of a model; ``config`` is for likelihoods that depend on it."""
+        return cls()
 
     @abstractmethod
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
@@ -73,8 +80,31 @@ class Likelihood(nn.Module, ABC):
             ]
         return slope.detach(), _positive(-torch.stack(rows, -2))
 
+    def pull_back(self, x: Tensor, outputs: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """∇_z log p(x|z) and its Gauss–Newton curvature JᵀΛJ, for the decoder's Jacobian J = ∂l/∂z.
+
+        Args:
+            x: (N, D).
+            outputs: (N, D), or (N, D, P) if a pixel has P > 1 parameters.
+            columns: the columns ∂l/∂z_i of J, (N, d, D) or (N, d, D, P).
+
+        Returns:
+            (N, d), and (N, d, d), positive semi-definite.
+        """
+        slope, curvature = self.slope_and_curvature(x, outputs)
+        gradient = (columns.flatten(2) @ slope.flatten(1)[..., None])[..., 0]
+        return gradient, _pull_twice(columns, curvature)
+
 
 def _positive(matrices: Tensor) -> Tensor:
     """Find the nearest positive semi-definite matrices to symmetric matrices (…, P, P)."""
     values, vectors = torch.linalg.eigh(matrices)
     return (vectors * values.clamp_min(0)[..., None, :]) @ vectors.mT
+
+
+def _pull_twice(columns: Tensor, bend: Tensor) -> Tensor:
+    """JᵀΛJ, (N, d, d), for the columns (N, d, D) and Λ (N, D), or (N, d, D, P) and (N, D, P, P)."""
+    if columns.ndim == 3:
+        return (columns * bend[:, None]) @ columns.mT
+    bent = (columns[..., None, :] @ bend[:, None])[..., 0, :]
+    return bent.flatten(2) @ columns.flatten(2).mT
