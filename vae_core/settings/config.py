@@ -6,154 +6,19 @@ classes by ``settings_of``, and values are checked here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Literal
 
 from vae_core.settings.choices import (
     BINARY,
     FLOWS,
-    GAUSSIANS,
-    LIKELIHOODS,
-    POSTERIORS,
-    PRIORS,
-    WITH_NETWORKS,
     Binarisation,
-    ClassHeadName,
     GradientName,
-    LikelihoodName,
-    NetworkName,
-    PosteriorName,
     PrecisionName,
-    PriorName,
     pixels_as,
-    titles_of,
 )
-from vae_core.settings.data_sets import ImageShape, dataset_titles, find_dataset
-from vae_core.settings.fields import (
-    Checked,
-    ConfigError,
-    Setting,
-    checked,
-    checked_classes,
-    checked_shape,
-    setting,
-    settings_of,
-)
-
-
-@dataclass(frozen=True)
-class ModelConfig(Checked):
-    """The architecture of a VAE: enough to build it."""
-
-    posterior: PosteriorName = setting(
-        "full",
-        "Posterior q(z|x)",
-        "The family of q(z|x): richer families can follow the true posterior more closely.",
-        titles=partial(titles_of, POSTERIORS),
-    )
-    flow_steps: int = setting(
-        4,
-        "Flow steps T",
-        "Number of steps of the flow; more steps give richer shapes and slower training.",
-        bounds=(1, 64),
-        only_if=("posterior", FLOWS),
-    )
-    latent_size: int = setting(
-        2,
-        "Latent size d",
-        "How many numbers describe an image; 2 can be drawn directly, more reconstruct better.",
-        bounds=(1, 512),
-    )
-    network: NetworkName = setting(
-        "mlp",
-        "Network",
-        "The encoder and the decoder: fully connected layers (fast) or convolutions (better); "
-        "linear with the Gaussian likelihood is probabilistic PCA.",
-        titles={
-            "mlp": "Fully connected (MLP)",
-            "conv": "Residual convolutional",
-            "linear": "Linear",
-        },
-    )
-    hidden_size: int = setting(
-        200,
-        "Hidden units",
-        "Width of each hidden layer of the MLP; wider layers fit more and train slower.",
-        bounds=(1, 8192),
-        advanced=True,
-        only_if=("network", ("mlp",)),
-    )
-    hidden_layers: int = setting(
-        2,
-        "Hidden layers",
-        "Number of hidden layers of the MLP encoder, and of the decoder.",
-        bounds=(1, 16),
-        advanced=True,
-        only_if=("network", ("mlp",)),
-    )
-    channels: int = setting(
-        16,
-        "Channels",
-        "Channels of the convolutional net at full resolution; doubled at each halving.",
-        bounds=(1, 512),
-        advanced=True,
-        only_if=("network", ("conv",)),
-    )
-    flow_hidden_size: int = setting(
-        128,
-        "Hidden units of a flow step",
-        "Width of the network inside each autoregressive or coupling step.",
-        bounds=(1, 4096),
-        advanced=True,
-        only_if=("posterior", WITH_NETWORKS),
-    )
-    flow_base: PosteriorName = setting(
-        "mean-field",
-        "Base of the flow",
-        "The Gaussian that the flow transforms: with independent or with correlated dimensions.",
-        advanced=True,
-        only_if=("posterior", FLOWS),
-        titles=lambda: {name: POSTERIORS[name].title for name in GAUSSIANS},
-    )
-    likelihood: LikelihoodName = setting(
-        "bernoulli",
-        "Likelihood p(x|z)",
-        "The distribution of a pixel: 0 or 1, or a grey value with a density.",
-        advanced=True,
-        titles=partial(titles_of, LIKELIHOODS),
-    )
-    prior: PriorName = setting(
-        "standard-normal",
-        "Prior p(z)",
-        "How probable a latent z is before any image is seen.",
-        advanced=True,
-        titles=partial(titles_of, PRIORS),
-    )
-    class_head: ClassHeadName = setting(
-        "none",
-        "Class head p(y|z)",
-        "The model also learns the class of an image from z, so that it can give p(y|x); the score "
-        "is still log p(x).",
-        advanced=True,
-        titles={
-            "none": "None: classes are not used",
-            "linear": "Linear: softmax of z",
-            "mlp": "One hidden layer",
-        },
-    )
-    image_shape: ImageShape = (1, 28, 28)
-    classes: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "classes", checked_classes(self.classes))
-        object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
-
-    @property
-    def pixels(self) -> int:
-        """D, the number of values in an image."""
-        channels, height, width = self.image_shape
-        return channels * height * width
+from vae_core.settings.data_sets import DatasetInfo, dataset_titles, find_dataset
+from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
+from vae_core.settings.model_config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -315,7 +180,11 @@ class TrainConfig(Checked):
 
 @dataclass(frozen=True)
 class RunConfig(Checked):
-    """All settings of a run: the data, the model and the training."""
+    """All settings of a run: the data, the model and the training.
+
+    Attributes:
+        kept_info: facts about the data set that the run keeps in its folder, where it does.
+    """
 
     dataset: str = setting(
         "digits",
@@ -339,21 +208,47 @@ class RunConfig(Checked):
     )
     model: ModelConfig = field(default_factory=lambda: _model_of("digits"))
     train: TrainConfig = TrainConfig()
+    kept_info: DatasetInfo | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        info = find_dataset(self.dataset)
+        info = self.info
         if self.model.image_shape != info.image_shape:
             raise ConfigError(
                 f"{info.title} has images of shape {info.image_shape}, "
                 f"the model is for {self.model.image_shape}."
             )
         pixels_as(self.train.binarisation, self.model.likelihood)  # raises if they do not fit
+        if self.model.class_head != "none" and not info.classes:
+            raise ConfigError(f"{info.title} has no classes, so there can be no class head.")
         if self.decoder_of and self.model.class_head != "none":
             raise ConfigError(
                 "A model that keeps a decoder cannot learn a class head, because p(y|z) belongs to "
                 "the decoder. Choose no class head, or train the decoder too."
             )
+
+    @property
+    def info(self) -> DatasetInfo:
+        """Facts about the data set: those that the run keeps, else those of today.
+
+        Raises:
+            DataError: if the run keeps none, and the data set does not exist.
+        """
+        return self.kept_info or find_dataset(self.dataset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to a plain dictionary, ready for JSON, without the facts of the data set."""
+        values = super().to_dict()
+        del values["kept_info"]
+        return values
+
+    def _to_check(self) -> tuple[Setting, ...]:
+        """All settings, but not the name of a data set that may be gone."""
+        every = settings_of(type(self))
+        kept = self.kept_info
+        if kept is None or kept.name != self.dataset:
+            return every
+        return tuple(each for each in every if each.name != "dataset")
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -399,19 +294,28 @@ class RunConfig(Checked):
         return pixels_as(self.train.binarisation, self.model.likelihood)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError."""
+    def from_dict(
+        cls, values: Mapping[str, Any], kept_info: DatasetInfo | None = None
+    ) -> "RunConfig":
+        """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError.
+
+        Args:
+            kept_info: facts about the data set that the run keeps.
+        """
         cls.check_mapping(values)
         values = dict(values)
+        if "kept_info" in values:
+            raise ConfigError("Unknown setting 'kept_info'.")
         model = ModelConfig.from_dict(values.pop("model", {}))
         train = TrainConfig.from_dict(values.pop("train", {}))
-        return super().from_dict({**values, "model": model, "train": train})
+        return super().from_dict({**values, "model": model, "train": train, "kept_info": kept_info})
 
 
 def _model_of(dataset: str, **settings: Any) -> ModelConfig:
     """Make the model config for the images and classes of a data set."""
     info = find_dataset(dataset)
-    return ModelConfig(image_shape=info.image_shape, classes=len(info.classes), **settings)
+    classes = max(2, len(info.classes))  # a classifier needs two
+    return ModelConfig(image_shape=info.image_shape, classes=classes, **settings)
 
 
 def explain(name: str) -> Setting:
