@@ -7,6 +7,7 @@ stream continues. Nothing is written to disk, so the names inside an archive can
 import io
 import os
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
+from vae_core.settings.data_sets import DataError
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
@@ -50,7 +56,7 @@ class Limits:
 
 
 def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
-    """Iterate over files, over all files in folders, and over all files in .zip archives.
+    """Iterate over files, over all files in folders and .zip archives, and over images in arrays.
 
     Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
     only when it is reached.
@@ -127,6 +133,9 @@ def archive_files(
 
 
 def _iter_file(path: Path, name: str) -> Iterator[Entry]:
+    if path.suffix.lower() in (".npy", ".npz"):
+        yield from _iter_arrays(path, name)
+        return
     if path.suffix.lower() == ".zip":
         for inner, content in iter_archive(path):
             yield printable(name if inner == path.name else f"{name}/{inner}"), content
@@ -135,6 +144,26 @@ def _iter_file(path: Path, name: str) -> Iterator[Entry]:
         yield printable(name), read_bytes(path, short_name(name))
     except ImageError as error:
         yield printable(name), error
+
+
+def _iter_arrays(path: Path, name: str) -> Iterator[Entry]:
+    """Iterate over the images in a NumPy file, each as the bytes of a PNG file."""
+    from vae_core.data.array_sources import ArraySource  # it imports this module
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            for entry in ArraySource(path, Path(scratch), also_one=True).entries():
+                yield printable(f"{name}/{entry.name}"), _as_png(entry.content)
+        except DataError as error:
+            yield printable(name), ImageError(str(error))
+
+
+def _as_png(content: bytes | ImageError | NDArray[np.uint8]) -> bytes | ImageError:
+    if isinstance(content, bytes | ImageError):
+        return content
+    stream = io.BytesIO()
+    Image.fromarray(content).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 def walk_files(folder: Path) -> Iterator[Path]:

@@ -29,17 +29,22 @@ class ArraySource(Source):
         path: a ``.npy`` or ``.npz`` file.
         scratch: where the array of a ``.npz`` is unpacked, to be mapped into memory.
         value_range: the value of white: ``1``, ``255`` or ``auto``.
+        also_one: accept a single image, (H, W) or (H, W, C), as well.
     """
 
     kind = "array"
     arranged = True
 
-    def __init__(self, path: Path, scratch: Path, value_range: str = "auto") -> None:
+    def __init__(
+        self, path: Path, scratch: Path, value_range: str = "auto", *, also_one: bool = False
+    ) -> None:
         super().__init__(path)
+        self._also_one = also_one
         self._name = short_name(path.name)
         self._labels: list[str | None] | None = None
         try:
-            self._images = self._opened(scratch)
+            images = self._opened(scratch)
+            self._images = images.reshape(self._of_many(images.shape))
         except DataError:
             raise
         except _DAMAGED as error:
@@ -100,7 +105,7 @@ class ArraySource(Source):
         for name in arrays:
             with archive.open(name) as file:
                 shape, _ = _header(file)
-            if len(shape) in (3, 4):
+            if len(self._of_many(shape)) in (3, 4):
                 large.append(name)
         if len(large) != 1:
             found = ", ".join(printable(_stem(each), 30) for each in (large or arrays)[:8])
@@ -117,8 +122,14 @@ class ArraySource(Source):
                 f"{self._name} unpacks to {size / 1e9:,.1f} GB, which is too much here; split it."
             )
 
+    def _of_many(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of an array of one image, where a single one is accepted; else as it is."""
+        one = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
+        return (1, *shape) if one and self._also_one else shape
+
     def _check(self, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
         """Check an array by its header, before anything of it is read."""
+        shape = self._of_many(shape)
         what = f"{what} in {self._name}"
         if dtype.hasobject:
             raise DataError(

@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -30,14 +31,15 @@ from vae_core.data.picture import (
 
 T = TypeVar("T")
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_AVIF = ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()  # not in old versions of Pillow
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", *_AVIF)
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 4
 _BIG = 4_000_000  # pixels; pictures with more are decoded one at a time
 _MOST_A_BYTE = 10_000  # pixels of a big WebP for each byte; a photograph has less than a hundred
 
-_KNOWN = "PNG, JPEG, WebP, BMP, TIFF or GIF"
+_KNOWN = "PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, PGM or PPM"
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
 _TIFF = (b"II*\0", b"MM\0*")
 _turn_of_big = threading.Lock()
@@ -111,6 +113,8 @@ def stated_size(content: bytes, filename: str) -> tuple[int, int]:
         ImageError: if the file is not an image, or the image is too large or too small.
     """
     name = short_name(filename)
+    if not content:
+        raise ImageError(_empty(name))
     try:
         width, height = _size(content)
     except UnidentifiedImageError as error:
@@ -141,7 +145,7 @@ def read_bytes(data: bytes | Path, name: str) -> bytes:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be opened ({reason}); check its path.") from error
     if not content:
-        raise ImageError(f"{name} is empty; save it or send it again.")
+        raise ImageError(_empty(name))
     return content
 
 
@@ -215,6 +219,10 @@ def _empty_webp(size: tuple[int, int], name: str) -> str:
     )
 
 
+def _empty(name: str) -> str:
+    return f"{name} is empty; save it or send it again."
+
+
 def _damaged(name: str) -> str:
     return f"{name} is damaged or cut off and cannot be decoded; save it or send it again."
 
@@ -222,6 +230,11 @@ def _damaged(name: str) -> str:
 def _not_an_image(content: bytes, name: str) -> str:
     if content.startswith(_SIGNATURES) or _is_webp(content):
         return _damaged(name)
+    if content[4:8] == b"ftyp":
+        return (
+            f"{name} is a HEIC or AVIF photograph, or a video, of a kind that cannot be read here; "
+            "save it as JPEG."
+        )
     if content.startswith(_TIFF):
         return (
             f"{name} is damaged, or a TIFF with pixels of a kind that cannot be read here; save it "

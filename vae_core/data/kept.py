@@ -239,7 +239,7 @@ def _folders() -> list[Path]:
     try:
         with os.scandir(folder) as found:
             names = [each.name for each in found if each.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # missing, or it cannot be read: the built-in data sets still work
         return []
     return [folder / name for name in sorted(names) if not name.startswith(".")]
 

@@ -202,6 +202,8 @@ class _Maker:
         splits: list[Split | None] = [row.place.split for row in self.rows]
         digests = [row.digest for row in self.rows]
         split = split_images(digests, labels, splits, self.options.shares, self.options.seed)
+        if not split.sizes["validation"]:
+            raise DataError(f"{self._where} has only one training image; give more.")
         order = split.order
         _write_images(raw, folder / IMAGES_FILE, order, self.plan.image_shape)
         np.save(folder / LABELS_FILE, labels[order])

@@ -134,6 +134,9 @@ class TarSource(Source):
                 continue
             shown = printable(str(path))
             yield Entry(shown, _checked_name(shown, _member(tar, member)))
+        tar.fileobj.seek(tar.offset)
+        if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("its end is missing")
         if not count:
             raise DataError(f"{name} contains no files; put images in it.")
 

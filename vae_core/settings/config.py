@@ -213,6 +213,8 @@ class RunConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         info = self.info
+        if info.name != self.dataset:
+            raise ConfigError(f"The run keeps facts of {info.name!r}, not of {self.dataset!r}.")
         if self.model.image_shape != info.image_shape:
             raise ConfigError(
                 f"{info.title} has images of shape {info.image_shape}, "

@@ -107,6 +107,9 @@ def test_a_damaged_record_of_the_data_set_is_named(pets: Path) -> None:
         path.write_text(json.dumps(record | change))
         with pytest.raises(RunError, match=r"is damaged: dataset\.json"):
             Run.open(run.folder)
+    path.write_text(json.dumps(record | {"name": "digits"}))
+    with pytest.raises(RunError, match="keeps facts of 'digits', not of 'pets'"):
+        Run.open(run.folder)
 
 
 def test_a_run_by_images_without_classes_can_have_no_class_head(pets: Path) -> None:
