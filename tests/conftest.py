@@ -21,4 +21,5 @@ def _isolated_folders(session_folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAE_RUNS_DIR", str(session_folder / "runs"))
         patch.setenv("VAE_CACHE_DIR", str(session_folder / "cache"))
+        patch.setenv("VAE_DATASETS_DIR", str(session_folder / "datasets"))
         yield

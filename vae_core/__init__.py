@@ -13,10 +13,12 @@ from vae_core.basics.threads import let_threads_sleep
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.data_sets import DatasetInfo, use_catalogue
 from vae_core.settings.fields import ConfigError
+from vae_core.settings.own_data import AddOptions
 
 if TYPE_CHECKING:
     from vae_core.analysis.evaluation import evaluate
     from vae_core.data.datasets import load_dataset
+    from vae_core.data.own import add_dataset
     from vae_core.inference.annealing import ais, bdmc, simulate
     from vae_core.inference.importance import LogDensity, log_density, log_density_to
     from vae_core.inference.methods import infer
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "VAE": "model.vae",
     "LogDensity": "inference.importance",
+    "add_dataset": "data.own",
     "ais": "inference.annealing",
     "bdmc": "inference.annealing",
     "evaluate": "analysis.evaluation",
@@ -47,11 +50,13 @@ _LAZY = {
 
 __all__ = [
     "VAE",
+    "AddOptions",
     "ConfigError",
     "LogDensity",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",
+    "add_dataset",
     "ais",
     "bdmc",
     "evaluate",

@@ -10,7 +10,6 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
-from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.numbers import typeset
 
 _MOST_DIGITS = 20  # of a number in an address
@@ -51,7 +50,7 @@ def pick_model(key: str = "model") -> Choice:
 
 def pick_image(images: Images, key: str = "image") -> int:
     """Draw a number input that chooses an image of the test split, or one the model draws."""
-    count, showcase = images.count, find_dataset(images.choice.run.config.dataset).showcase
+    count, showcase = images.count, images.choice.run.config.info.showcase
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = showcase
     if images.split is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.figures.pictures import Picture, as_picture
 from app.services import data
 from app.services.models import Choice
-from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
+from vae_core.settings.data_sets import DatasetInfo, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ class Images:
         if not self.split:
             return f"draw {index} of the model"
         _, labels = self._of_split(self.split)
-        return self._data_info.classes[int(labels[index])]
+        return self._data_info.class_name(int(labels[index]))
 
     def thumbnail(self, index: int) -> Picture:
         """Return a picture of an image, with the data set's grey levels, not binarised."""
@@ -108,7 +108,7 @@ class Images:
 
     @property
     def _data_info(self) -> DatasetInfo:
-        return find_dataset(self.choice.run.config.dataset)
+        return self.choice.run.config.info
 
     def _of_split(self, split: Split) -> "tuple[Tensor, Tensor]":
         config = self.choice.run.config

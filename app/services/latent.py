@@ -20,7 +20,7 @@ from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.records import HeldOut
-from vae_core.settings.data_sets import DatasetInfo, Split, find_dataset
+from vae_core.settings.data_sets import DatasetInfo, Split
 
 MAX_POINTS = 5000
 DRAWS = 500  # L and K of the figures of one image
@@ -48,7 +48,7 @@ class View:
     @property
     def data_info(self) -> DatasetInfo:
         """Description of the data set, which is not loaded for it."""
-        return find_dataset(self.choice.run.config.dataset)
+        return self.choice.run.config.info
 
     @property
     def d(self) -> int:

@@ -9,7 +9,6 @@ from app.services.byte_cache import cached
 from app.services.runs import store
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
-from vae_core.settings.data_sets import find_dataset
 
 if TYPE_CHECKING:
     from vae_core.model.vae import VAE
@@ -74,7 +73,7 @@ def labels(found: Mapping[str, Choice]) -> dict[str, str]:
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
     """Return the model to open by default: the first whose images come with the program, if any."""
-    embedded = (each for each in found.values() if find_dataset(each.run.config.dataset).embedded)
+    embedded = (each for each in found.values() if each.run.config.info.embedded)
     return next(embedded, next(iter(found.values()), None))
 
 

@@ -55,26 +55,50 @@ class LatentClassifier:
 
     @classmethod
     def fitted(
-        cls, points: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor
+        cls,
+        points: Tensor,
+        labels: Tensor,
+        held_out: Tensor,
+        held_out_labels: Tensor,
+        classes: int | None = None,
     ) -> "LatentClassifier":
-        """Fit to training latents (N, d) with labels (N,), three or more classes.
+        """Fit to training latents (N, d) with labels (N,), without those of no class (−1).
 
-        The accuracy is measured on held-out latents (M, d) with labels (M,).
+        The accuracy is measured on held-out latents (M, d) with labels (M,); it is 0 if none of
+        them has a class. A class without a training image has probability 0. If no training image
+        has a class, all classes are equally probable.
+
+        Args:
+            classes: number of classes; None for the largest label plus one.
         """
-        from sklearn.linear_model import LogisticRegression
-
-        model = LogisticRegression(max_iter=_MOST_ITERATIONS).fit(points.numpy(), labels.numpy())
-        classes = int(labels.max()) + 1
-        weight, bias = torch.zeros(classes, points.shape[1]), torch.full((classes,), -torch.inf)
-        weight[model.classes_] = torch.from_numpy(model.coef_).float()
-        bias[model.classes_] = torch.from_numpy(model.intercept_).float()
-        accuracy = model.score(held_out.numpy(), held_out_labels.numpy())
-        return cls(weight, bias, float(accuracy))
+        classes = classes or int(labels.max()) + 1
+        weight, bias = torch.zeros(classes, points.shape[1]), torch.zeros(classes)
+        points, labels = points[labels >= 0], labels[labels >= 0]
+        known = held_out_labels >= 0
+        present = labels.unique()
+        if len(present):
+            bias.fill_(-torch.inf)
+            bias[present] = 0
+        if len(present) > 1:
+            _fit(weight, bias, points, labels)
+        found = (held_out[known] @ weight.T + bias).argmax(1) == held_out_labels[known]
+        accuracy = float(found.double().mean()) if len(found) and len(present) else 0.0
+        return cls(weight, bias, accuracy)
 
     def __call__(self, points: Tensor) -> list[ClassProbabilities]:
         """Compute the class probabilities of whitened latents (B, d)."""
         table = (points @ self.weight.T + self.bias).softmax(1)
         return [ClassProbabilities(row, self.accuracy) for row in table.tolist()]
+
+
+def _fit(weight: Tensor, bias: Tensor, points: Tensor, labels: Tensor) -> None:
+    """Fit a logistic regression, and write it into the rows of its classes, two or more."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=_MOST_ITERATIONS).fit(points.numpy(), labels.numpy())
+    rows = model.classes_ if len(model.classes_) > 2 else model.classes_[1:]  # the first has 0
+    weight[rows] = torch.from_numpy(model.coef_).float()
+    bias[rows] = torch.from_numpy(model.intercept_).float()
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from vae_core.basics.text import printable
 _APP = "elbo-room"
 
 
-FOLDER_VARIABLES = ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR")
+FOLDER_VARIABLES = ("VAE_RUNS_DIR", "VAE_CACHE_DIR", "VAE_DATA_DIR", "VAE_DATASETS_DIR")
 
 
 def runs_folder() -> Path:
@@ -27,6 +27,11 @@ def cache_folder() -> Path:
 def data_folder() -> Path | None:
     """Data sets already on disk: ``VAE_DATA_DIR``, if it is set."""
     return chosen_folder("VAE_DATA_DIR")
+
+
+def datasets_folder() -> Path:
+    """Data sets of the user's own: ``VAE_DATASETS_DIR``, else the user's data folder."""
+    return chosen_folder("VAE_DATASETS_DIR") or user_data_path(_APP) / "datasets"
 
 
 def data_folder_is_missing() -> bool:

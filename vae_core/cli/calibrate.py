@@ -14,6 +14,7 @@ from vae_core.cli.shared import (
     say,
     tell,
 )
+from vae_core.runs.own_data import dataset_of
 from vae_core.runs.run import Run
 from vae_core.settings.fields import ConfigError
 from vae_core.settings.options import CalibrateOptions
@@ -41,11 +42,10 @@ def calibrate(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
     from vae_core.basics.text import printable
-    from vae_core.data.datasets import load_dataset
     from vae_core.runs.judging import fewest, new_calibration_steps
     from vae_core.scoring.calibration import FEWEST_IMAGES
 
-    data = load_dataset(run.config.dataset)
+    data = dataset_of(run)
     smallest = fewest(FEWEST_IMAGES, data, "validation")
     if given.limit < smallest:
         raise ConfigError(
@@ -55,7 +55,7 @@ def calibrate(given: argparse.Namespace) -> int:
     steps = new_calibration_steps(run, model, data, given.limit, given.seed)
     kept = result_of(steps, report_share)
     calibration = kept.record
-    accuracy = calibration.classifier.accuracy
+    accuracy = calibration.classifier.accuracy if calibration.has_classes else None
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})
     else:
@@ -70,9 +70,11 @@ def _calibration_words(calibration: "Calibration") -> str:
     about = calibration.protocol
     head = about.get("class_head_accuracy")
     by_head = "" if head is None else f", the class head in {head:.1%}"
+    done = f"calibrated with {about['images']} images of {about['dataset']} {about['split']}"
+    if not calibration.has_classes:
+        return f"{done}."
     return (
-        f"calibrated with {about['images']} images of {about['dataset']} {about['split']}; a "
-        f"logistic regression on the latent has the right class in "
+        f"{done}; a logistic regression on the latent has the right class in "
         f"{calibration.classifier.accuracy:.1%} of them{by_head}."
     )
 
@@ -85,14 +87,13 @@ def current_calibration(run: Run, model: Any) -> "Calibration":
         RunError: if the calibration is damaged.
     """
     from vae_core.basics.progress import result_of
-    from vae_core.data.datasets import load_dataset
     from vae_core.runs.judging import new_calibration_steps
     from vae_core.runs.records import CALIBRATION_FILE, calibration_of
 
     found = calibration_of(run)
     if found is not None:
         return found
-    data = load_dataset(run.config.dataset)
+    data = dataset_of(run)
     say("No calibration: making one.")
     kept = result_of(new_calibration_steps(run, model, data), report_share)
     if kept.not_kept:

@@ -16,6 +16,7 @@ from vae_core.cli.shared import (
     say,
     tell,
 )
+from vae_core.runs.own_data import dataset_of
 from vae_core.runs.run import Run
 from vae_core.settings.options import DetectOptions
 
@@ -51,11 +52,10 @@ def detect(given: argparse.Namespace) -> int:
     """Test the scores of a model on images unlike its training data."""
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
-    from vae_core.data.datasets import load_dataset
     from vae_core.runs.judging import new_detection_steps
     from vae_core.runs.records import DETECTION_FILE, calibration_of
 
-    data = load_dataset(run.config.dataset)
+    data = dataset_of(run)
     if calibration_of(run) is None:
         say("No calibration: making one.")
     own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
@@ -93,7 +93,7 @@ def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
             if isinstance(content, ImageError):
                 raise content
             shape = run.config.model.image_shape
-            found.append(prepare(content, name, shape, dataset=run.config.dataset).pixels)
+            found.append(prepare(content, name, shape, dataset=run.config.info).pixels)
         except ImageError as error:
             say(f"{name}: {error}")
     if not found:

@@ -17,6 +17,7 @@ from vae_core.cli.shared import (
     report_share,
     tell,
 )
+from vae_core.runs.own_data import dataset_of
 from vae_core.runs.run import Run
 from vae_core.settings.choices import pixels_as
 from vae_core.settings.options import MAX_IMPORTANCE_SAMPLES, EvaluateOptions, GapOptions
@@ -84,11 +85,10 @@ def _on_split(
 ) -> tuple[Run, T]:
     """Open the run, and measure its model on the images that the options select."""
     run, model = open_model(given)
-    from vae_core.data.datasets import load_dataset
 
     return run, measure(
         model,
-        load_dataset(run.config.dataset),
+        dataset_of(run),
         options.split,
         binarisation_of(options.binarisation, run),
         options.importance_samples,

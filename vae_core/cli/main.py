@@ -1,5 +1,5 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
-detect | sample | publish | runs``.
+detect | sample | datasets | publish | runs``.
 
 Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage,
 70 for a bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
@@ -18,6 +18,7 @@ from typing import NoReturn
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import PlainFormatter
 from vae_core.cli.calibrate import add_calibrate
+from vae_core.cli.datasets import add_datasets
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
 from vae_core.cli.publish import add_publish
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_calibrate(commands)
     add_detect(commands)
     add_sample(commands)
+    add_datasets(commands)
     add_publish(commands)
     runs = commands.add_parser("runs", help="list the runs of the store, or add one")
     about = "check somebody's .zip file of a run folder, and unpack it into the store"

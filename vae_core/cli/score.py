@@ -73,7 +73,7 @@ def score(given: argparse.Namespace) -> int:
         judge,
         prepared,
         options.seed,
-        run.config.dataset,
+        run.config.info,
         given.pixel_maps and (given.json or table is not None),
     )
     tally = _Tally()

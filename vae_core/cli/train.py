@@ -13,6 +13,7 @@ from vae_core.cli.shared import (
     say,
     tell,
 )
+from vae_core.runs.own_data import check_dataset
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import RunExists, RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
@@ -148,6 +149,7 @@ def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
             f"The run in {folder} has {changed[0]} = {settings[changed[0]]}, not "
             f"{chosen[changed[0]]}. A run keeps its settings; start another run for new settings."
         )
+    check_dataset(run, every_byte=True)
     if not run.is_alive():
         run.clear_request()
     return run

@@ -6,14 +6,22 @@ stream continues. Nothing is written to disk, so the names inside an archive can
 
 import io
 import os
+import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
+from vae_core.settings.data_sets import DataError
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
@@ -32,8 +40,23 @@ _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _COMMENT = 22, 56, 20, 65_535
 Entry = tuple[str, bytes | ImageError]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much of an archive is read.
+
+    Attributes:
+        entries: most entries of its list.
+        archive_bytes: largest size of the archive.
+        unpacked_bytes: most bytes of all its files together.
+    """
+
+    entries: int
+    archive_bytes: int
+    unpacked_bytes: int
+
+
 def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
-    """Iterate over files, over all files in folders, and over all files in .zip archives.
+    """Iterate over files, over all files in folders and .zip archives, and over images in arrays.
 
     Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
     only when it is reached.
@@ -47,7 +70,7 @@ def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
             yield from _iter_file(path, str(path))
             continue
         found = False
-        for inner in _walk(path):
+        for inner in walk_files(path):
             found = True
             yield from _iter_file(inner, f"{path.name}/{inner.relative_to(path).as_posix()}")
         if not found:
@@ -67,29 +90,52 @@ def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[En
         filename: name of the archive; by default its name on disk, or "archive.zip".
     """
     own = filename or (data.name if isinstance(data, Path) else "archive.zip")
-    name = short_name(own)
     try:
-        size = size_of(data)
-        if size > MAX_ARCHIVE_BYTES:
-            raise ImageError(
-                f"{name} has {size / 1e6:,.0f} MB, at most {MAX_ARCHIVE_BYTES / 1e6:,.0f} MB are "
-                "read; split it."
-            )
-        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
-            _check_length(*_length_of_list(file, size), name)
-            archive = zipfile.ZipFile(file)
-            for entry in _entries(archive, name):
-                yield printable(entry.filename), _unpacked(archive, entry)
+        yield from archive_files(data, own)
     except ImageError as error:
         yield own, error
+
+
+def archive_files(
+    data: bytes | Path, filename: str, limits: Limits | None = None
+) -> Iterator[Entry]:
+    """Iterate over the files in a .zip archive as :func:`iter_archive` does.
+
+    Args:
+        limits: by default those of archives to score.
+
+    Raises:
+        ImageError: if the archive is broken, empty or too large.
+    """
+    name = short_name(filename)
+    limits = limits or Limits(MAX_ENTRIES, MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES)
+    try:
+        size = size_of(data)
+        if size > limits.archive_bytes:
+            raise ImageError(
+                f"{name} has {size / 1e6:,.0f} MB, at most {limits.archive_bytes / 1e6:,.0f} MB "
+                "are read; split it."
+            )
+        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
+            _check_length(*_length_of_list(file, size), name, limits)
+            archive = zipfile.ZipFile(file)
+            for entry in _entries(archive, name, limits):
+                yield printable(entry.filename), _unpacked(archive, entry)
     except OSError as error:
         reason = error.strerror or str(error)
-        yield own, ImageError(f"{name} cannot be opened ({reason}); check its path.")
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
-        yield own, ImageError(f"{name} is not a complete .zip archive; make or send it again.")
+        raise ImageError(f"{name} cannot be opened ({reason}); check its path.") from error
+    except ImageError:
+        raise
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        raise ImageError(
+            f"{name} is not a complete .zip archive; make or send it again."
+        ) from error
 
 
 def _iter_file(path: Path, name: str) -> Iterator[Entry]:
+    if path.suffix.lower() in (".npy", ".npz"):
+        yield from _iter_arrays(path, name)
+        return
     if path.suffix.lower() == ".zip":
         for inner, content in iter_archive(path):
             yield printable(name if inner == path.name else f"{name}/{inner}"), content
@@ -100,13 +146,33 @@ def _iter_file(path: Path, name: str) -> Iterator[Entry]:
         yield printable(name), error
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _iter_arrays(path: Path, name: str) -> Iterator[Entry]:
+    """Iterate over the images in a NumPy file, each as the bytes of a PNG file."""
+    from vae_core.data.array_sources import ArraySource  # it imports this module
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            for entry in ArraySource(path, Path(scratch), also_one=True).entries():
+                yield printable(f"{name}/{entry.name}"), _as_png(entry.content)
+        except DataError as error:
+            yield printable(name), ImageError(str(error))
+
+
+def _as_png(content: bytes | ImageError | NDArray[np.uint8]) -> bytes | ImageError:
+    if isinstance(content, bytes | ImageError):
+        return content
+    stream = io.BytesIO()
+    Image.fromarray(content).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not _is_hidden(each))
-        yield from (Path(parent) / each for each in sorted(files) if not _is_hidden(each))
+        folders[:] = sorted(each for each in folders if not is_hidden(each))
+        yield from (Path(parent) / each for each in sorted(files) if not is_hidden(each))
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     return (name.startswith(".") and name != "..") or name in _CLUTTER
 
 
@@ -130,43 +196,43 @@ def _length_of_list(file: BinaryIO, size: int) -> tuple[int, int]:
     return int.from_bytes(counted, "little"), int.from_bytes(length, "little")
 
 
-def _check_length(entries: int, length: int, name: str) -> None:
+def _check_length(entries: int, length: int, name: str, limits: Limits) -> None:
     """Check the length of an archive's list of entries.
 
     Raises:
         ImageError: if the list is too long to be read.
     """
-    if entries > MAX_ENTRIES:
+    if entries > limits.entries:
         raise ImageError(
-            f"{name} has {entries:,} entries, at most {MAX_ENTRIES:,} are read; split it."
+            f"{name} has {entries:,} entries, at most {limits.entries:,} are read; split it."
         )
-    if length > MAX_ENTRIES * _ENTRY_BYTES:
+    if length > limits.entries * _ENTRY_BYTES:
         raise ImageError(
             f"{name} has a list of entries of {length / 1e6:,.0f} MB, at most "
-            f"{MAX_ENTRIES * _ENTRY_BYTES / 1e6:.0f} MB are read; split it."
+            f"{limits.entries * _ENTRY_BYTES / 1e6:.0f} MB are read; split it."
         )
 
 
-def _entries(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+def _entries(archive: zipfile.ZipFile, name: str, limits: Limits) -> list[zipfile.ZipInfo]:
     """List the entries of an archive that are files.
 
     Raises:
         ImageError: if there are no entries, too many entries, or too many bytes.
     """
     listed = archive.infolist()
-    _check_length(len(listed), 0, name)  # the end of an archive may state fewer than there are
+    _check_length(len(listed), 0, name, limits)  # the end of an archive may state fewer
     entries = [
         entry
         for entry in listed
-        if not entry.is_dir() and not any(map(_is_hidden, PurePosixPath(entry.filename).parts))
+        if not entry.is_dir() and not any(map(is_hidden, PurePosixPath(entry.filename).parts))
     ]
     if not entries:
         raise ImageError(f"{name} contains no files; put images in it.")
     total = sum(entry.file_size for entry in entries)
-    if total > MAX_UNPACKED_BYTES:
+    if total > limits.unpacked_bytes:
+        most = f"{limits.unpacked_bytes / 1e9:.0f} GB"
         raise ImageError(
-            f"{name} unpacks to {total / 1e9:,.1f} GB, at most {MAX_UNPACKED_BYTES / 1e9:.0f} GB "
-            "are read; split it."
+            f"{name} unpacks to {total / 1e9:,.1f} GB, at most {most} are read; split it."
         )
     return entries
 
@@ -175,6 +241,8 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | Image
     name = short_name(entry.filename)
     if entry.flag_bits & ENCRYPTED:
         return ImageError(f"{name} is encrypted; make the archive without a password.")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return ImageError(f"{name} is a symbolic link; put the image itself into the archive.")
     if entry.compress_type not in METHODS:
         return ImageError(f"{name} uses a rare compression; make the archive with plain deflate.")
     if entry.file_size > MAX_BYTES:

@@ -1,5 +1,7 @@
 """The table of all data sets. To add a built-in one, add an entry to :data:`BUILT_IN`.
 
+Data sets of the user's own are the folders of :mod:`vae_core.data.kept`.
+
 Nothing here needs torch.
 """
 
@@ -7,6 +9,7 @@ from collections.abc import Mapping
 
 from vae_core.data.digits import DIGITS
 from vae_core.data.download import Progress
+from vae_core.data.kept import kept_datasets
 from vae_core.data.mnist import MNIST_FAMILY
 from vae_core.data.stored import StoredDataset
 from vae_core.settings.data_sets import DatasetInfo, find_dataset
@@ -15,8 +18,8 @@ BUILT_IN: dict[str, StoredDataset] = {each.info.name: each for each in (DIGITS, 
 
 
 def stored_datasets() -> Mapping[str, StoredDataset]:
-    """Return every data set by name, in the order of lists."""
-    return BUILT_IN
+    """Return every data set that exists now by name, in the order of lists."""
+    return {**BUILT_IN, **{k: v for k, v in kept_datasets().items() if k not in BUILT_IN}}
 
 
 def stored_dataset(name: str) -> StoredDataset:
@@ -39,8 +42,9 @@ def bytes_to_download(name: str) -> int:
 
 
 def at_hand(name: str) -> bool:
-    """Whether a data set can be loaded without a download."""
-    return bytes_to_download(name) == 0
+    """Whether a data set exists and can be loaded without a download."""
+    stored = stored_datasets().get(name)
+    return stored is not None and stored.bytes_to_download() == 0
 
 
 def file_names(name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from PIL.Image import Resampling
 
-from vae_core.data.decode import Grey
+from vae_core.data.picture import Grey
 from vae_core.data.stored import Layout
 
 Box = tuple[int, int, int, int]

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from vae_core.data.archives import iter_archive, iter_files
 from vae_core.data.catalogue import stored_dataset
-from vae_core.data.decode import Grey, ImageError, Step, decode, shown
+from vae_core.data.decode import decode, read_bytes, short_name
+from vae_core.data.kept import INK, layout_of
 from vae_core.data.layout import (
     Box,
     corners_agree,
@@ -29,8 +30,10 @@ from vae_core.data.layout import (
     two_levels,
     unevenness,
 )
+from vae_core.data.photo import grey_of, photo_steps, read_levels
+from vae_core.data.picture import Grey, ImageError, Levels, Step, shown
 from vae_core.data.stored import WHOLE, Layout
-from vae_core.settings.data_sets import ImageShape
+from vae_core.settings.data_sets import DatasetInfo, ImageShape, Preparation
 
 __all__ = [
     "ImageError",
@@ -111,7 +114,7 @@ def prepare(
     filename: str,
     image_shape: ImageShape,
     options: PrepareOptions | None = None,
-    dataset: str | None = None,
+    dataset: str | DatasetInfo | None = None,
 ) -> Prepared:
     """Prepare an image file for a model.
 
@@ -120,35 +123,91 @@ def prepare(
         filename: name of the file, for messages.
         image_shape: (C, H, W) of the model; a model with several channels gets grey in each.
         options: the steps to take; None means "auto" for all.
-        dataset: the data set that the model was trained on, which decides the place of the ink.
-            None means "digits" for 8×8 pixels and "mnist" for all other sizes.
+        dataset: the data set that the model was trained on, which decides how files are prepared:
+            its name, or what a run keeps of it (``run.config.info``). None means "digits" for 8×8
+            pixels and "mnist" for all other sizes.
 
     Raises:
         ImageError: if the file is not a readable image, or the image is too large or too small.
-        DataError: if the data set does not exist.
+        DataError: if a data set of that name does not exist.
     """
     options = options or PrepareOptions()
     channels, *frame = image_shape
-    layout = stored_dataset(dataset or ("digits" if frame == [8, 8] else "mnist")).layout
+    layout, own = _way_of(dataset or ("digits" if frame == [8, 8] else "mnist"))
+    if own.way == "photo":
+        return _photo(data, filename, image_shape, options, own)
+    if options.invert == "auto":
+        options = dataclasses.replace(options, invert=own.invert)
     grey, steps = decode(data, filename)
     work = _Preparation(grey, (frame[0], frame[1]), layout, steps)
-    work.invert(options.invert)
-    work.even(options.contrast)
-    work.stretch(options.contrast)
-    crop = work.crop(options.crop)
-    work.fit()
-    work.place(options.centre)
-    work.brighten(options.contrast)
-    pixels = torch.from_numpy(np.rint(work.picture * 255).astype(np.uint8))
+    picture = work.run(options)
+    pixels = torch.from_numpy(np.rint(picture * 255).astype(np.uint8))
     return Prepared(
         filename,
         grey,
         tuple(steps),
         pixels.expand(channels, *frame).clone(),
         work.inverted,
-        crop,
-        untouched=np.array_equal(work.picture, grey),
+        work.box,
+        untouched=np.array_equal(picture, grey),
         inkless=work.blank,
+    )
+
+
+def prepared_ink(
+    content: bytes | Levels, filename: str, image_shape: ImageShape, own: Preparation
+) -> Levels:
+    """Prepare an image of ink for a data set of the user's own: uint8, (C, H, W).
+
+    Args:
+        content: a file, or levels of shape (H, W) or (H, W, C).
+
+    Raises:
+        ImageError: as for :func:`prepare`.
+    """
+    channels, height, width = image_shape
+    if isinstance(content, bytes):
+        grey, steps = decode(content, filename)
+    else:
+        grey, steps = grey_of(content), []
+    work = _Preparation(grey, (height, width), INK, steps)
+    pixels = np.rint(work.run(PrepareOptions(invert=own.invert)) * 255).astype(np.uint8)
+    return np.broadcast_to(pixels, (channels, height, width))
+
+
+def _way_of(dataset: str | DatasetInfo) -> tuple[Layout, Preparation]:
+    """Find the place of the ink and the preparation of a data set; built-in ones are of ink."""
+    if isinstance(dataset, DatasetInfo) and dataset.preparation is not None:
+        return layout_of(dataset), dataset.preparation
+    stored = stored_dataset(dataset if isinstance(dataset, str) else dataset.name)
+    return stored.layout, stored.info.preparation or Preparation("ink", invert="auto")
+
+
+def _photo(
+    data: bytes | Path,
+    filename: str,
+    image_shape: ImageShape,
+    options: PrepareOptions,
+    own: Preparation,
+) -> Prepared:
+    """Prepare a photo for a model whose data set was made of whole pictures."""
+    channels, height, width = image_shape
+    content = read_bytes(data, short_name(filename))
+    levels, steps = read_levels(content, filename, channels)
+    asked = options.invert != "auto"
+    invert = (options.invert if asked else own.invert) == "yes"
+    why = _ASKED if asked else "as the images of the data set were"
+    reason = f"{'Inverted' if invert else 'Not inverted'} {why}."
+    pixels = photo_steps(levels, (height, width), own.fit, invert, reason, steps)
+    return Prepared(
+        filename,
+        grey_of(levels),
+        tuple(steps),
+        torch.from_numpy(pixels.copy()),
+        invert,
+        None,
+        untouched=not invert and levels.shape[:2] == (height, width),
+        inkless=float(np.ptp(levels)) < _ONE_COLOUR * 255,
     )
 
 
@@ -158,6 +217,7 @@ class _Preparation:
     Attributes:
         on_light: whether the ink in the file is darker than its ground.
         dark: whether the ink in ``picture`` is darker than its ground.
+        box: the part of the file's picture that was kept; None for all of it.
     """
 
     def __init__(
@@ -169,6 +229,18 @@ class _Preparation:
         self.ground = 0.0
         self.inverted = self.cropped = False
         self.on_light = self.dark = False
+        self.box: Box | None = None
+
+    def run(self, options: PrepareOptions) -> Grey:
+        """Take every step and return the picture, with the shape of the frame."""
+        self.invert(options.invert)
+        self.even(options.contrast)
+        self.stretch(options.contrast)
+        self.box = self.crop(options.crop)
+        self.fit()
+        self.place(options.centre)
+        self.brighten(options.contrast)
+        return self.picture
 
     def invert(self, choice: Choice) -> None:
         """Invert the picture if its ink is dark, so that the ink is light."""

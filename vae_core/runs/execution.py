@@ -18,7 +18,6 @@ from vae_core.basics.files import replace_plain, replacing
 from vae_core.basics.plain_files import open_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
-from vae_core.data.datasets import load_dataset
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.failures import (
@@ -27,6 +26,7 @@ from vae_core.runs.failures import (
     log_failure,
     waiting_sentence,
 )
+from vae_core.runs.own_data import check_dataset, dataset_of
 from vae_core.runs.records import calibrate_steps, write_calibration
 from vae_core.runs.reserve import keep_reserve, release_reserve
 from vae_core.runs.run import (
@@ -180,7 +180,7 @@ class _Execution:
     def work(self) -> State:
         run = self.run
         self._status(state="running", phase="loading data", pid=os.getpid(), error="")
-        data = load_dataset(run.config.dataset, self._report_download)
+        data = dataset_of(run, self._report_download)
         self.training = training = Training(run.config, data, _decoder_of(run.config))
         _choose_threads(training)
         self._resume()
@@ -285,6 +285,7 @@ class _Execution:
         assert self.training is not None
         path = self.run.folder / CHECKPOINT_FILE
         if path.is_file():
+            check_dataset(self.run, every_byte=True)
             try:
                 with open_plain(path) as file:
                     device = self.training.device

@@ -28,6 +28,7 @@ from vae_core.data.archives import (
     METHODS,
     SMALL,
 )
+from vae_core.data.kept import DATASET_FILE, MAX_RECORD_BYTES
 from vae_core.runs.metrics import MAX_BYTES as MAX_METRICS_BYTES
 from vae_core.runs.run import (
     CALIBRATION_FILE,
@@ -49,6 +50,7 @@ from vae_core.runs.sweeping import ADDING
 
 _SIZES: Mapping[str, int] = {
     CONFIG_FILE: MAX_JSON_BYTES,
+    DATASET_FILE: MAX_RECORD_BYTES,
     STATUS_FILE: MAX_JSON_BYTES,
     EVALUATION_FILE: MAX_JSON_BYTES,
     DETECTION_FILE: MAX_JSON_BYTES,

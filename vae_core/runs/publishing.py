@@ -24,12 +24,13 @@ from vae_core.basics.files import replace_plain
 from vae_core.basics.plain_files import MAX_JSON_BYTES, check_folder, read_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
-from vae_core.data.datasets import Dataset, load_dataset
+from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.metrics import line_of
+from vae_core.runs.own_data import dataset_of
 from vae_core.runs.records import calibrate_steps, write_calibration, write_detection
 from vae_core.runs.run import (
     CONFIG_FILE,
@@ -85,7 +86,7 @@ def publish(
     replace_plain(staged / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     replace_plain(staged / METRICS_FILE, _thinned(run.metrics()))
 
-    model, data = load_model(staged), load_dataset(run.config.dataset)
+    model, data = load_model(staged), dataset_of(run)
     figures, scores = _evaluate(run, model, data, images, "encoder")
     refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}

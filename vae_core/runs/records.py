@@ -202,7 +202,7 @@ def _check_sizes(found: Calibration, d: int, classes: int) -> None:
     if not images or not points or any(tuple(tensor.shape) != s for tensor, s in shapes):
         raise ValueError("its tensors do not fit the model")
     labels = latents.labels
-    if labels.dtype != torch.int64 or labels.min() < 0 or labels.max() >= classes:
+    if labels.dtype != torch.int64 or labels.min() < -1 or labels.max() >= classes:
         raise ValueError("its labels are no classes of the data set")
     if not 0 <= classifier.accuracy <= 1:
         raise ValueError("its accuracy is not between 0 and 1")

@@ -39,8 +39,10 @@ from vae_core.basics.plain_files import (
 )
 from vae_core.basics.strict_json import nan_for_null
 from vae_core.basics.text import as_sentence, printable
+from vae_core.data.kept import DATASET_FILE
 from vae_core.runs.checked import checked_figures
 from vae_core.runs.metrics import Reader, kept_epoch_of, line_of
+from vae_core.runs.own_data import kept_info
 from vae_core.runs.queue import STATUS_FILE, Queue
 from vae_core.runs.status import UNFINISHED, State, Status
 from vae_core.settings.config import RunConfig
@@ -69,9 +71,9 @@ SNAPSHOTS_FOLDER = "snapshots"
 CONTROL_FILE = "control"
 LOCK_FILE = ".lock"
 FILES = (
-    CONFIG_FILE, STATUS_FILE, METRICS_FILE, WEIGHTS_FILE, CHECKPOINT_FILE, EVALUATION_FILE,
-    HELD_OUT_FILE, CALIBRATION_FILE, DETECTION_FILE, LATENTS_FILE, CONTROL_FILE, LOCK_FILE,
-    LOG_FILE,
+    CONFIG_FILE, DATASET_FILE, STATUS_FILE, METRICS_FILE, WEIGHTS_FILE, CHECKPOINT_FILE,
+    EVALUATION_FILE, HELD_OUT_FILE, CALIBRATION_FILE, DETECTION_FILE, LATENTS_FILE, CONTROL_FILE,
+    LOCK_FILE, LOG_FILE,
 )  # fmt: skip
 """All files of a run."""
 _EVALUATED = ("log_px", "log_px_se", "elbo", "elbo_se")  # figures of every evaluation
@@ -295,13 +297,21 @@ def read_config(folder: Path) -> RunConfig:
         RunError: if the folder is not a run, or the file is damaged.
     """
     try:
-        return RunConfig.from_dict(read_json(folder / CONFIG_FILE))
+        values = read_json(folder / CONFIG_FILE)
     except (FileNotFoundError, NotADirectoryError) as error:
         if holds_a_run(folder):
             raise damaged(folder, CONFIG_FILE, error) from error
         shown = printable(str(folder))
         raise RunError(f"{shown} is not a run: it has no {CONFIG_FILE}.") from error
-    except (ValueError, TypeError, RecursionError, ConfigError, OSError) as error:
+    except (ValueError, OSError) as error:
+        raise damaged(folder, CONFIG_FILE, error) from error
+    try:
+        kept = kept_info(folder)
+    except (ValueError, RecursionError, OSError) as error:
+        raise damaged(folder, DATASET_FILE, error) from error
+    try:
+        return RunConfig.from_dict(values, kept)
+    except (ValueError, TypeError, RecursionError, ConfigError) as error:
         raise damaged(folder, CONFIG_FILE, error) from error
 
 

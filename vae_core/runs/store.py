@@ -16,7 +16,9 @@ from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import pretrained_folder, runs_folder
 from vae_core.basics.plain_files import NotAPlainFile, kind_of
 from vae_core.basics.text import printable
+from vae_core.data.kept import DATASET_FILE
 from vae_core.runs.listing import Listed, Listing
+from vae_core.runs.own_data import kept_record
 from vae_core.runs.queue import Queue
 from vae_core.runs.run import (
     CONFIG_FILE,
@@ -29,6 +31,7 @@ from vae_core.runs.run import (
     Status,
     damaged,
     holds_a_run,
+    read_config,
 )
 from vae_core.settings.config import RunConfig
 
@@ -215,10 +218,12 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
         with _undone_after_error(folder, is_new):
             (folder / SNAPSHOTS_FOLDER).mkdir(exist_ok=False)  # of two at once, one fails here
             now = time.time()
+            if (record := kept_record(config)) is not None:
+                replace_plain(folder / DATASET_FILE, record)
             replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
             status = Status(state=state, created=now, queued=now, heartbeat=now)
             replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
-    return Run(folder, config)
+    return Run(folder, read_config(folder) if config.info.is_own else config)
 
 
 @contextlib.contextmanager
@@ -234,7 +239,7 @@ def _undone_after_error(folder: Path, is_new: bool = True) -> Iterator[None]:
         raise
     except BaseException:
         with contextlib.suppress(OSError):
-            for name in (CONFIG_FILE, STATUS_FILE):
+            for name in (CONFIG_FILE, DATASET_FILE, STATUS_FILE):
                 (folder / name).unlink(missing_ok=True)
             if (folder / SNAPSHOTS_FOLDER).exists():
                 (folder / SNAPSHOTS_FOLDER).rmdir()

@@ -5,7 +5,7 @@ Computed once per model: the figures of validation images, and the latents of tr
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,8 +133,18 @@ class Calibration:
         """Find the place of a log p̂(x), with the same K and seed, among the held-out ones."""
         return Place.among(self.held_out.log_px, log_px)
 
-    def classes(self, images: ImageContext) -> list[ClassProbabilities]:
-        """Compute p(y|x) of each image: by the model's class head, if it has one."""
+    @property
+    def has_classes(self) -> bool:
+        """Whether any training image has a class."""
+        return bool((self.latents.labels >= 0).any())
+
+    def classes(self, images: ImageContext) -> Sequence[ClassProbabilities | None]:
+        """Compute p(y|x) of each image: by the model's class head, if it has one.
+
+        Each is None if no training image has a class.
+        """
+        if not self.has_classes:
+            return [None] * len(images.x)
         accuracy = self.protocol.get("class_head_accuracy")
         if accuracy is None:
             return self.classifier(images.whitened)
@@ -178,7 +188,7 @@ def calibration_steps(
         yield Step(_LATENTS_SHARE + (1 - _LATENTS_SHARE) * done)
     held_out = join(parts)
     classifier = LatentClassifier.fitted(
-        latents.points, latents.labels, held_out.whitened, held_out_labels
+        latents.points, latents.labels, held_out.whitened, held_out_labels, model.config.classes
     )
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
     if classes:

@@ -17,6 +17,7 @@ from vae_core.scoring.pixel_map import PixelTerms, pixel_terms
 from vae_core.scoring.report import Report, report_images
 from vae_core.scoring.score import Score
 from vae_core.settings.choices import Binarisation
+from vae_core.settings.data_sets import DatasetInfo
 
 _BATCH = 32
 _NO_VERDICT = Judge()
@@ -53,7 +54,7 @@ def score_files(
     judge: Judge = _NO_VERDICT,
     options: PrepareOptions | None = None,
     seed: int = 0,
-    dataset: str | None = None,
+    dataset: str | DatasetInfo | None = None,
     pixel_maps: bool = False,
 ) -> Iterator[FileScore]:
     """Report on files, in order. A file that cannot be read gets an error; the rest are scored.
@@ -88,7 +89,7 @@ def _read(
     binarisation: Binarisation,
     options: PrepareOptions | None,
     seed: int,
-    dataset: str | None,
+    dataset: str | DatasetInfo | None,
 ) -> FileScore:
     if isinstance(data, ImageError):
         return FileScore(name, error=str(data))

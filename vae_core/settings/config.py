@@ -16,15 +16,8 @@ from vae_core.settings.choices import (
     PrecisionName,
     pixels_as,
 )
-from vae_core.settings.data_sets import dataset_titles, find_dataset
-from vae_core.settings.fields import (
-    Checked,
-    ConfigError,
-    Setting,
-    checked,
-    setting,
-    settings_of,
-)
+from vae_core.settings.data_sets import DatasetInfo, dataset_titles, find_dataset
+from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
 from vae_core.settings.model_config import ModelConfig
 
 __all__ = ["ConfigError", "ModelConfig", "RunConfig", "TrainConfig", "explain"]
@@ -189,7 +182,11 @@ class TrainConfig(Checked):
 
 @dataclass(frozen=True)
 class RunConfig(Checked):
-    """All settings of a run: the data, the model and the training."""
+    """All settings of a run: the data, the model and the training.
+
+    Attributes:
+        kept_info: facts about the data set that the run keeps in its folder, where it does.
+    """
 
     dataset: str = setting(
         "digits",
@@ -213,21 +210,49 @@ class RunConfig(Checked):
     )
     model: ModelConfig = field(default_factory=lambda: _model_of("digits"))
     train: TrainConfig = TrainConfig()
+    kept_info: DatasetInfo | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        info = find_dataset(self.dataset)
+        info = self.info
+        if info.name != self.dataset:
+            raise ConfigError(f"The run keeps facts of {info.name!r}, not of {self.dataset!r}.")
         if self.model.image_shape != info.image_shape:
             raise ConfigError(
                 f"{info.title} has images of shape {info.image_shape}, "
                 f"the model is for {self.model.image_shape}."
             )
         pixels_as(self.train.binarisation, self.model.likelihood)  # raises if they do not fit
+        if self.model.class_head != "none" and not info.classes:
+            raise ConfigError(f"{info.title} has no classes, so there can be no class head.")
         if self.decoder_of and self.model.class_head != "none":
             raise ConfigError(
                 "A model that keeps a decoder cannot learn a class head, because p(y|z) belongs to "
                 "the decoder. Choose no class head, or train the decoder too."
             )
+
+    @property
+    def info(self) -> DatasetInfo:
+        """Facts about the data set: those that the run keeps, else those of today.
+
+        Raises:
+            DataError: if the run keeps none, and the data set does not exist.
+        """
+        return self.kept_info or find_dataset(self.dataset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to a plain dictionary, ready for JSON, without the facts of the data set."""
+        values = super().to_dict()
+        del values["kept_info"]
+        return values
+
+    def _to_check(self) -> tuple[Setting, ...]:
+        """All settings, but not the name of a data set that may be gone."""
+        every = settings_of(type(self))
+        kept = self.kept_info
+        if kept is None or kept.name != self.dataset:
+            return every
+        return tuple(each for each in every if each.name != "dataset")
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -278,19 +303,28 @@ class RunConfig(Checked):
         return pixels_as(self.train.binarisation, self.model.likelihood)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError."""
+    def from_dict(
+        cls, values: Mapping[str, Any], kept_info: DatasetInfo | None = None
+    ) -> "RunConfig":
+        """Make a config from the result of :meth:`to_dict`; unknown keys raise a ConfigError.
+
+        Args:
+            kept_info: facts about the data set that the run keeps.
+        """
         cls.check_mapping(values)
         values = dict(values)
+        if "kept_info" in values:
+            raise ConfigError("Unknown setting 'kept_info'.")
         model = ModelConfig.from_dict(values.pop("model", {}))
         train = TrainConfig.from_dict(values.pop("train", {}))
-        return super().from_dict({**values, "model": model, "train": train})
+        return super().from_dict({**values, "model": model, "train": train, "kept_info": kept_info})
 
 
 def _model_of(dataset: str, **settings: Any) -> ModelConfig:
     """Make the model config for the images and classes of a data set."""
     info = find_dataset(dataset)
-    return ModelConfig(image_shape=info.image_shape, classes=len(info.classes), **settings)
+    classes = max(2, len(info.classes))  # a classifier needs two
+    return ModelConfig(image_shape=info.image_shape, classes=classes, **settings)
 
 
 def explain(name: str) -> Setting:

@@ -16,6 +16,21 @@ ImageShape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """How image files become pixels of a data set of the user's own.
+
+    Attributes:
+        way: ``photo`` resizes the whole picture; ``ink`` cuts to the ink, as for the digits.
+        fit: how a photo of another shape is brought into the frame.
+        invert: whether dark and light are swapped; ``auto`` decides for each picture of ink.
+    """
+
+    way: Literal["photo", "ink"] = "photo"
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    invert: Literal["auto", "yes", "no"] = "no"
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """Facts about a data set that are known before its images are loaded.
 
@@ -25,20 +40,33 @@ class DatasetInfo:
         image_shape: (C, H, W).
         sizes: number of images in each split.
         embedded: whether the images need no download.
-        classes: name of each class; labels count from 0.
+        classes: name of each class; labels count from 0. Empty if no image has a label.
         suggested: settings that train well on this data set. Forms start from them.
         showcase: index of a test image that is easy to recognise after binarisation. Pages show it
             first.
+        preparation: how files became pixels; None for a built-in data set.
+        digest: identifier of the images and labels; empty for a built-in data set.
     """
 
     name: str
     title: str
     image_shape: ImageShape
-    sizes: Mapping[Split, int]
+    sizes: Mapping[Split, int] = field(hash=False)
     embedded: bool = False
     classes: tuple[str, ...] = tuple("0123456789")
-    suggested: Mapping[str, Any] = field(default_factory=dict)
+    suggested: Mapping[str, Any] = field(default_factory=dict, hash=False)
     showcase: int = 0
+    preparation: Preparation | None = None
+    digest: str = ""
+
+    def class_name(self, label: int) -> str:
+        """Return the name of the class of a label; −1 has none."""
+        return self.classes[label] if label >= 0 else "no class"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it was made of the user's own images."""
+        return bool(self.digest)
 
 
 class DataError(UserError, ValueError):

@@ -15,6 +15,8 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from vae_core.basics.errors import UserError
 
+MOST_CLASSES = 10_000
+
 
 class ConfigError(UserError, ValueError):
     """A setting cannot be used; the message says what to do."""
@@ -75,8 +77,12 @@ class Checked:
     """Base of dataclasses with :func:`setting` fields: checks types, choices and bounds; JSON."""
 
     def __post_init__(self) -> None:
-        for each in settings_of(type(self)):
+        for each in self._to_check():
             object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
+
+    def _to_check(self) -> tuple[Setting, ...]:
+        """The settings whose values are checked."""
+        return settings_of(type(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a plain dictionary, ready for JSON."""
@@ -165,11 +171,11 @@ def checked_classes(given: Any) -> int:
     """Check a number of classes and return it as a number of Python.
 
     Raises:
-        ConfigError: if it is not a whole number from 2 to 1,000.
+        ConfigError: if it is not a whole number from 2 to 10,000.
     """
     classes = plain_number(given)
-    if not isinstance(classes, int) or not 2 <= classes <= 1000:
-        raise ConfigError(f"There must be 2 to 1,000 classes, not {classes}.")
+    if not isinstance(classes, int) or not 2 <= classes <= MOST_CLASSES:
+        raise ConfigError(f"There must be 2 to {MOST_CLASSES:,} classes, not {classes}.")
     return classes
 
 

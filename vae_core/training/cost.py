@@ -18,7 +18,6 @@ from torch.utils.flop_counter import flop_registry
 from vae_core.inference.elbo import elbo_terms
 from vae_core.model.vae import VAE
 from vae_core.settings.config import ModelConfig, RunConfig
-from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import Precision
 from vae_core.training.validation import (
@@ -72,7 +71,7 @@ def parameters(config: ModelConfig) -> int:
 def epoch_work(config: RunConfig) -> Work:
     """Work of one epoch: its steps, the validation pass, and its share of the log p̂(x)
     estimates."""
-    settings, sizes = config.train, find_dataset(config.dataset).sizes
+    settings, sizes = config.train, config.info.sizes
     model = _on_meta_device(config.model)
     step = _work_of_terms(model, min(settings.batch_size, sizes["train"]), _draws(config))
     step = step * (1 + _BACKWARD) + Work(calls=2.0, values=_ADAM_VALUES * _weights(model))
@@ -90,7 +89,7 @@ def epoch_work(config: RunConfig) -> Work:
 
 def final_work(config: RunConfig) -> Work:
     """Work of scoring the held-out images after training, and about that of the calibration."""
-    sizes, model = find_dataset(config.dataset).sizes, _on_meta_device(config.model)
+    sizes, model = config.info.sizes, _on_meta_device(config.model)
     blocks = math.ceil(min(sizes["validation"], _CALIBRATION_IMAGES) / _CALIBRATED_AT_ONCE)
     step = _work_of_terms(model, _CALIBRATED_AT_ONCE, _CALIBRATION_SAMPLES) * (1 + _BACKWARD)
     scored = _work_of_terms(model, min(sizes["test"], HELD_OUT_IMAGES), HELD_OUT_SAMPLES)
@@ -100,7 +99,7 @@ def final_work(config: RunConfig) -> Work:
 def memory(config: RunConfig) -> int:
     """Bytes of memory that training takes, about: weights, gradients, two moments of Adam, the kept
     weights and a copy that is being saved; what a step keeps for its gradients; the images."""
-    settings, sizes = config.train, find_dataset(config.dataset).sizes
+    settings, sizes = config.train, config.info.sizes
     model = _on_meta_device(config.model)
     step = _work_of_terms(model, min(settings.batch_size, sizes["train"]), _draws(config))
     numbers = _COPIES * _weights(model) + step.values

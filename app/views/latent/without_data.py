@@ -17,7 +17,6 @@ from app.services.models import Choice
 from app.views.latent.manifold_tab import tick_labels
 from vae_core.analysis import latent
 from vae_core.basics.arrays import Floats
-from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.numbers import typeset
 
 _SIDE = 15  # images of the manifold
@@ -51,7 +50,7 @@ def show(choice: Choice) -> None:
 
 def _map(choice: Choice, places: latent_service.Places) -> None:
     d = choice.run.config.model.latent_size
-    info = find_dataset(choice.run.config.dataset)
+    info = choice.run.config.info
     figure = figures.map_figure(
         places.points,
         places.index,

@@ -21,7 +21,6 @@ from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
 from vae_core.model.vae import VAE
-from vae_core.settings.data_sets import find_dataset
 
 SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
@@ -146,7 +145,7 @@ def _from_file(choice: Choice) -> Subject:
     if take_refusal():
         st.warning(REFUSAL)
     kept = st.session_state.get(_KEPT)
-    images, index = Images.at_hand(choice), find_dataset(choice.run.config.dataset).showcase
+    images, index = Images.at_hand(choice), choice.run.config.info.showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
         st.caption(f"{instead} until you upload one.")
@@ -191,7 +190,7 @@ def subject_of_file(choice: Choice, name: str, data: bytes) -> Subject:
     """
     config = choice.run.config
     shape, binarisation = config.model.image_shape, config.train.binarisation
-    prepared: Prepared = prepare(data, name, shape, dataset=config.dataset)
+    prepared: Prepared = prepare(data, name, shape, dataset=config.info)
     x = model_input(prepared.pixels, binarisation, SEED)
     code = (
         f"file = Path({name!r})",

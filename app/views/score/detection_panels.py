@@ -13,7 +13,6 @@ from app.parts.text import shown_path
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.options import DetectOptions
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.command import command
@@ -140,7 +139,7 @@ def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
 
 
 def _command(report: "DetectionReport", choice: Choice) -> str:
-    sizes = find_dataset(choice.run.config.dataset).sizes
+    sizes = choice.run.config.info.sizes
     all_there_are = report.own_images == min(DetectOptions.limit, sizes["test"])
     limit = DetectOptions.limit if all_there_are else report.own_images
     options = DetectOptions(limit=limit, seed=report.seed)

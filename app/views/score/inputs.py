@@ -15,7 +15,7 @@ from app.parts import charts
 from vae_core.data.archives import iter_archive
 from vae_core.data.decode import ImageError
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare
-from vae_core.settings.data_sets import ImageShape
+from vae_core.settings.data_sets import DatasetInfo, ImageShape
 
 MAX_IMAGES = 10_000
 """Limit of images on the page. The command line has no limit."""
@@ -101,7 +101,7 @@ def read(
     uploads: Iterable[Upload],
     image_shape: ImageShape,
     options: PrepareOptions,
-    dataset: str,
+    dataset: str | DatasetInfo,
     before: Iterable[Given] = (),
 ) -> Iterator[Given]:
     """Read and prepare the uploads one by one. Unreadable files come with the reason.
@@ -131,7 +131,7 @@ def read(
 
 
 def _given(
-    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str
+    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str | DatasetInfo
 ) -> Given:
     try:
         return Given(entry.name, _prepared(entry, image_shape, options, dataset).pixels)
@@ -140,7 +140,7 @@ def _given(
 
 
 def _prepared(
-    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str
+    entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str | DatasetInfo
 ) -> Prepared:
     if isinstance(entry.data, ImageError):
         raise entry.data
@@ -152,7 +152,7 @@ def prepared_again(
     place: int,
     image_shape: ImageShape,
     options: PrepareOptions,
-    dataset: str,
+    dataset: str | DatasetInfo,
 ) -> Prepared:
     """Prepare one image again and return every step, which :func:`read` does not keep.
 

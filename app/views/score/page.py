@@ -35,11 +35,11 @@ def job_for(
     shape = config.model.image_shape
     uploads = mine.uploads
     source = tuple(upload.id for upload in uploads)
-    reading_key = (source, shape, config.dataset, options if source else None)
+    reading_key = (source, shape, config.info, options if source else None)
     if mine.reading is None or mine.reading.key != reading_key:
         before = mine.reading.given if mine.reading else ()
         given = (
-            inputs.read(uploads, shape, options, config.dataset, before)
+            inputs.read(uploads, shape, options, config.info, before)
             if source
             else examples.examples(data.dataset(config.dataset).split("test")[0])
         )

@@ -105,7 +105,7 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
             given.place,
             config.model.image_shape,
             job.reading.options,
-            config.dataset,
+            config.info,
         )
         desk.prepared = (job.reading.key, given.place), prepared
     return desk.prepared[1]

@@ -20,7 +20,6 @@ from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement, Verdict
 from vae_core.settings.choices import DENSITY, pixels_as
-from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.numbers import estimate, number, typeset
 from vae_core.wording.verdict import report_sentence, value_with_unit
 
@@ -172,7 +171,7 @@ def _value(figure: str, value: float, report: Report) -> str:
 
 def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     """Name the probable classes, the most probable first."""
-    names = find_dataset(choice.run.config.dataset).classes
+    names = choice.run.config.info.classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
     told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
@@ -196,8 +195,7 @@ def _probability(classes: ClassProbabilities, index: int) -> str:
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
     """Show the training images with the nearest latents, as text if the data set is missing."""
-    dataset = choice.run.config.dataset
-    names = [find_dataset(dataset).classes[label] for label in neighbours.labels]
+    names = map(choice.run.config.info.class_name, neighbours.labels)
     away = (value_with_unit("latent_distance", each) for each in neighbours.distances)
     captions = [f"{name}, {far}" for name, far in zip(names, away, strict=True)]
     if data.missing(choice):
@@ -207,7 +205,7 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
         missing_data.note(choice, "Their pictures are part of")
         return
     st.markdown("Training images with the nearest latents, with their distances")
-    images = data.dataset(dataset).split("train")[0]
+    images = data.dataset(choice.run.config.dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):
             charts.image(as_picture(images[index]), caption, _NEAREST_SIDE)

@@ -17,7 +17,6 @@ from vae_core.data.catalogue import bytes_to_download
 from vae_core.runs.run import RunError
 from vae_core.runs.store import RunNotCreated
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.long_epoch import long_epoch_sentence
 
 LEAD = (
@@ -114,7 +113,7 @@ def show_costs(config: RunConfig) -> None:
     if said := long_epoch_sentence(config, known.epoch):
         st.warning(said)
     if size := bytes_to_download(config.dataset):
-        title = find_dataset(config.dataset).title
+        title = config.info.title
         st.caption(
             f":material/download: {title} is not on this computer yet. It will be downloaded "
             f"once, {size / 1e6:.0f} MB."

@@ -20,7 +20,6 @@ from vae_core.runs.metrics import kept_epoch_of
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import find_dataset
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.kept_epoch import chosen_by, ended_worse, kept_epoch_sentence
 from vae_core.wording.numbers import number
@@ -189,7 +188,7 @@ def terms(run: Run, status: Status, recorded: History) -> None:
         "on training and validation images.",
         partial(_terms_table, recorded),
     )
-    count = find_dataset(run.config.dataset).sizes["train"]
+    count = run.config.info.sizes["train"]
     st.caption(
         "Solid: validation images; the band is the standard error of the ELBO. Dotted: means over "
         f"the {count:,} training images, while the weights still change."

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from vae_core.data import decode as module
+from vae_core.data import picture as conversions
 from vae_core.data.decode import ImageError, decode
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,10 +67,10 @@ def test_forty_megapixels_take_little_more_than_their_bytes(
 def test_reducing_band_by_band_is_reducing_the_whole(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BAND", 3 * 4099)
+    monkeypatch.setattr(conversions, "_BAND", 3 * 4099)
     pixels = np.random.default_rng(0).integers(0, 256, (37, 4099, len(mode)), np.uint8)
     picture = Image.fromarray(pixels.squeeze(-1) if mode == "L" else pixels, mode)
-    found = module._reduced(picture.size, lambda top, end: picture.crop((0, top, 4099, end)))
+    found = conversions._reduced(picture.size, lambda top, end: picture.crop((0, top, 4099, end)))
     assert found is not None
     np.testing.assert_array_equal(np.asarray(found), np.asarray(picture.reduce(2)))
 

@@ -1,10 +1,13 @@
 """Names that a terminal would obey, and what looks like a file but has no end."""
 
+import io
 import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vae_core.data.archives import iter_files
 from vae_core.data.decode import ImageError
@@ -54,3 +57,36 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
 def test_a_device_without_end_is_not_read() -> None:
     with pytest.raises(ImageError, match=r"zero cannot be opened \(it is a folder, a pipe or a"):
         read_image(Path("/dev/zero"), "zero")
+
+
+@pytest.mark.parametrize("form", ["AVIF", "PPM"])
+def test_more_kinds_of_files_are_read(form: str) -> None:
+    levels = np.linspace(0, 255, 40 * 30).reshape(40, 30).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(levels).save(stream, form)
+    grey = read_image(stream.getvalue(), f"a.{form.lower()}")
+    assert grey.shape == (40, 30)
+    assert np.abs(grey * 255 - levels).max() < 12  # AVIF loses a little
+
+
+def test_a_photograph_of_an_iphone_is_named_as_what_it_is() -> None:
+    with pytest.raises(ImageError, match=r"HEIC or AVIF photograph.* save it as JPEG"):
+        read_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400), "IMG_1.HEIC")
+
+
+def test_every_image_of_an_array_is_a_file_of_its_own(tmp_path: Path) -> None:
+    images = np.random.RandomState(0).randint(0, 256, (3, 9, 8)).astype(np.uint8)
+    np.save(tmp_path / "many.npy", images)
+    np.savez(tmp_path / "one.npz", images[0])
+    np.save(tmp_path / "bad.npy", images[0, 0])
+    found = dict(iter_files([tmp_path]))
+    assert [*map(str, found)] == [
+        f"{tmp_path.name}/{name}"
+        for name in ("bad.npy", *(f"many.npy/images[{i}]" for i in range(3)), "one.npz/images[0]")
+    ]
+    contents = [each for each in found.values() if isinstance(each, bytes)]
+    for content, image in zip(contents, [*images, images[0]], strict=True):
+        assert np.array_equal(np.rint(read_image(content, "a.png") * 255), image)
+    refused = found[f"{tmp_path.name}/bad.npy"]
+    assert isinstance(refused, ImageError)
+    assert "has the shape 8" in str(refused)

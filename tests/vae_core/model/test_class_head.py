@@ -207,7 +207,7 @@ def test_the_number_of_classes_is_that_of_the_data_and_survives_the_file(run: Ru
     assert run.config.model.classes == 10
     assert load_model(run.folder).config == run.config.model
     assert run.config.name.endswith("p(y|z)")
-    with pytest.raises(ConfigError, match="2 to 1,000 classes"):
+    with pytest.raises(ConfigError, match="2 to 10,000 classes"):
         ModelConfig(classes=1)
     with pytest.raises(ConfigError, match="not ten"):
         ModelConfig.from_dict({"classes": "ten"})
