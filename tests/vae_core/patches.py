@@ -10,9 +10,9 @@ from vae_core.settings.data_sets import DatasetInfo
 
 INFO = DatasetInfo(
     "patches",
-    "Patches 8×12",
-    (3, 8, 12),
-    {"train": 400, "validation": 120, "test": 60},
+    "Patches 6×8",
+    (3, 6, 8),
+    {"train": 300, "validation": 100, "test": 40},
     embedded=True,
     classes=("left", "right"),
 )
@@ -27,7 +27,7 @@ class Patches(StoredDataset):
         labels = np.arange(count) % 2
         rows, columns = np.mgrid[:height, :width]
         centre = np.where(labels == 0, 0.25, 0.75) * width + rng.normal(0, 0.7, count)
-        blob = np.exp(-((rows - height / 2) ** 2 + (columns - centre[:, None, None]) ** 2) / 8)
+        blob = np.exp(-((rows - height / 2) ** 2 + (columns - centre[:, None, None]) ** 2) / 4)
         ground, ink = rng.uniform(20, 120, (2, count, 3, 1, 1))
         images = ground + ink * blob[:, None] + rng.normal(0, 4, (count, 3, height, width))
         return images.clip(0, 255).round().astype(np.uint8), labels

@@ -80,7 +80,7 @@ def colour_images() -> torch.Tensor:
 
 def test_the_coders_of_colour_pictures_lose_nothing():
     for image in colour_images().numpy():
-        picture = complexity._colour_picture(image.reshape(24, 12))
+        picture = complexity._colour_picture(image.reshape(18, 8))
         for settings in ({"format": "PNG"}, {"format": "WEBP", "lossless": True}):
             file = io.BytesIO()
             picture.save(file, **settings)

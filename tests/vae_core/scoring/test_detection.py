@@ -1,5 +1,7 @@
 """Foreign images, and how well scores tell them from a model's own."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
@@ -37,9 +39,32 @@ def test_permuted_and_rotated_images_keep_their_ink(digits):
     assert torch.equal(foreign_images("inverted", images) + images, torch.full_like(images, 255))
 
 
-def test_channels_are_kept():
-    images = torch.randint(0, 256, (3, 3, 12, 12), dtype=torch.uint8)
+@pytest.mark.parametrize("size", [(12, 12), (8, 13)])
+def test_channels_and_sizes_are_kept(size):
+    images = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
     assert all(foreign_images(kind, images).shape == images.shape for kind in KINDS)
+
+
+def test_permuted_images_keep_the_colours_of_their_pixels():
+    images = torch.randint(0, 256, (4, 3, 5, 6), dtype=torch.uint8)
+    made = foreign_images("permuted", images)
+    assert not torch.equal(made, images)
+    for before, after in zip(images.flatten(2), made.flatten(2), strict=True):
+        assert sorted(before.T.tolist()) == sorted(after.T.tolist())
+
+
+def test_constant_images_have_colours():
+    images = torch.zeros(20, 3, 5, 6, dtype=torch.uint8)
+    made = foreign_images("constant", images)
+    assert torch.equal(made, made[..., :1, :1].expand_as(made))
+    assert made[..., 0, 0].float().std(1).max() > 0
+
+
+def test_permuted_grey_images_are_the_same_as_in_stored_reports(digits):
+    images = digits.split("test")[0][:6]
+    rng = np.random.default_rng([3, zlib.crc32(b"permuted")])
+    flat = torch.from_numpy(rng.permuted(images.flatten(1).numpy(), axis=1))
+    assert torch.equal(foreign_images("permuted", images, seed=3), flat.view(images.shape))
 
 
 def test_digits_are_prepared_as_files_are():
