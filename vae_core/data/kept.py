@@ -25,8 +25,9 @@ from vae_core.basics.text import printable
 from vae_core.basics.versions import Version, version_of
 from vae_core.data.download import Progress
 from vae_core.data.stored import WHOLE, Layout, Pixels, StoredDataset
+from vae_core.settings.config import explain
 from vae_core.settings.data_sets import DataError, DatasetInfo, ImageShape, Preparation, Split
-from vae_core.settings.fields import MOST_CLASSES
+from vae_core.settings.fields import MOST_CLASSES, checked
 from vae_core.settings.own_data import SIDES
 
 DATASET_FILE = "dataset.json"
@@ -124,12 +125,11 @@ def info_of(record: Any) -> DatasetInfo:
         sizes: dict[Split, int] = {split: _count(record["counts"][split]) for split in SPLITS}
         shape = _shape(record["image_shape"])
         preparation = _preparation(record["preparation"])
+        suggested = _suggested(record["suggested"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"it does not say {error}") from error
     check_name(name)
-    return DatasetInfo(
-        name, title, shape, sizes, True, classes, preparation=preparation, digest=digest
-    )
+    return DatasetInfo(name, title, shape, sizes, True, classes, suggested, 0, preparation, digest)
 
 
 def check_name(name: str) -> None:
@@ -152,6 +152,13 @@ def _preparation(value: Any) -> Preparation:
         if choice not in get_args(hints[key]):
             raise ValueError(f"{key} cannot be {choice!r}")
     return Preparation(**chosen)
+
+
+def _suggested(value: Any) -> dict[str, Any]:
+    chosen = {"likelihood": value["likelihood"], "binarisation": value["binarisation"]}
+    for name, each in chosen.items():
+        checked(explain(name), each)
+    return chosen
 
 
 def _shape(value: Any) -> ImageShape:

@@ -45,6 +45,7 @@ from vae_core.data.splitting import Splitting, split_images
 from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
 from vae_core.settings.fields import MOST_CLASSES
 from vae_core.settings.own_data import AddOptions
+from vae_core.settings.suggested import suggested_settings
 
 FEWEST_IMAGES = 50
 FEW_IMAGES = 500
@@ -149,6 +150,7 @@ class _Maker:
         self.rows: list[_Row] = []
         self.rejected: list[tuple[str, str]] = list(found.lost)
         self._first: dict[bytes, _Row] = {}
+        self._levels = np.zeros(256, np.int64)  # how many pixels have each value
 
     def prepare(self, raw: BinaryIO) -> Iterator[float]:
         """Prepare every image and append its pixels to a file; yield the share that is done."""
@@ -182,6 +184,7 @@ class _Maker:
             return
         raw.write(content)
         self.rows.append(row)
+        self._levels += np.bincount(pixels.ravel(), minlength=256)
 
     @property
     def _where(self) -> str:
@@ -252,6 +255,7 @@ class _Maker:
             "source": f"{self._where} ({source.kind}, {len(self.found.files):,} entries)",
             "added": time.strftime("%Y-%m-%d %H:%M:%S"),
             "preparation": dataclasses.asdict(plan.preparation),
+            "suggested": suggested_settings(self._levels.tolist(), plan.image_shape[0]),
             "reasons": plan.reasons,
             "notes": [*self.found.notes, *notes, *few_images(split)],
             "duplicates": split.duplicates,

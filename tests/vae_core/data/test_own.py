@@ -381,3 +381,21 @@ def test_more_files_than_an_archive_to_score_may_have_are_read(
     archive = write_zip(tmp_path / "pets.zip", class_folders())
     assert sum(add_dataset("pets", archive).sizes.values()) == 60
     assert sources.MOST_FILES >= 100_000
+
+
+@pytest.mark.parametrize(
+    ("shape", "likelihood"),
+    [((12, 10), "discretised-logistic"), ((12, 10, 3), "discretised-logistic-mixture")],
+)
+def test_the_likelihood_that_fits_the_pixels_is_suggested(
+    tmp_path: Path, shape: tuple[int, ...], likelihood: str
+) -> None:
+    add_dataset("pets", write_files(tmp_path / "pets", class_folders(shape=shape)))
+    assert find_dataset("pets").suggested["likelihood"] == likelihood
+
+
+def test_drawings_in_black_and_white_suggest_bernoulli(tmp_path: Path) -> None:
+    pixels = np.where(pictures(60) < 200, 0, 255).astype(np.uint8)
+    files = {f"{index}.png": encoded(picture) for index, picture in enumerate(pixels)}
+    add_dataset("ink", write_files(tmp_path / "ink", files))
+    assert find_dataset("ink").suggested == {"likelihood": "bernoulli", "binarisation": "dynamic"}
