@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -79,11 +79,20 @@ class Examined:
 
 @dataclass(frozen=True)
 class Plan:
-    """How images become a data set, every choice made, with the reasons for suggested ones."""
+    """How images become a data set, every choice made.
+
+    Attributes:
+        why: the reason for each choice that the files suggested, by the name of the setting.
+    """
 
     image_shape: ImageShape
     preparation: Preparation
-    reasons: list[str] = field(default_factory=list)
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> list[str]:
+        """The reasons for the suggested choices."""
+        return list(self.why.values())
 
 
 def examine_steps(source: Source) -> Iterator[Step[Examined]]:
@@ -214,29 +223,26 @@ def _small_copy(entry: Entry) -> Levels | None:
 
 def plan_of(found: Examined, options: AddOptions) -> Plan:
     """Make every choice: as asked for, else as the files suggest, with the reason."""
-    reasons: list[str] = []
+    why: dict[str, str] = {}
     sizes = Counter(each.size for each in found.images)
     channels = 3 if options.colour == "rgb" else 1
     if options.colour == "auto":
-        channels, why = _channels(found.sample)
-        reasons.append(why)
+        channels, why["colour"] = _channels(found.sample)
     way = options.prepare
     if way == "auto":
-        way, why = _way(found.sample, sizes, options.frame)
-        reasons.append(why)
+        way, why["prepare"] = _way(found.sample, sizes, options.frame)
     if way == "ink":
         channels = 1
     frame = options.frame
     if frame is None:
-        frame, why = _frame(found, sizes, way)
-        reasons.append(why)
+        frame, why["size"] = _frame(found, sizes, way)
     invert = options.invert
     if invert == "auto" and way == "photo":
         dark = channels == 1 and _share(_is_dark_drawing(each) for each in found.sample) >= _MOST
         invert = "yes" if dark else "no"
         if dark:
-            reasons.append("Inverted: dark ink on a light ground. --invert no keeps it.")
-    return Plan((channels, *frame), Preparation(way, options.fit, invert), reasons)
+            why["invert"] = "Inverted: dark ink on a light ground. --invert no keeps it."
+    return Plan((channels, *frame), Preparation(way, options.fit, invert), why)
 
 
 def _channels(sample: Sequence[Levels]) -> tuple[int, str]:

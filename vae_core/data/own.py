@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -19,12 +20,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vae_core.basics.files import replace_plain
-from vae_core.basics.paths import datasets_folder, path_of
+from vae_core.basics.paths import datasets_folder
 from vae_core.basics.progress import OnProgress, Step, result_of
 from vae_core.basics.text import printable
 from vae_core.data.arrangement import Place, class_names
 from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.examination import TABLE, Examined, Plan, examine_steps, plan_of
+from vae_core.data.given import GivenFiles, opened_source
 from vae_core.data.kept import (
     DATASET_FILE,
     FORMAT,
@@ -40,7 +42,7 @@ from vae_core.data.kept import (
 )
 from vae_core.data.photo import as_pixels, fitted_photo, in_channels, read_levels
 from vae_core.data.picture import ImageError, Levels
-from vae_core.data.sources import Entry, open_source
+from vae_core.data.sources import Entry
 from vae_core.data.splitting import Splitting, split_images
 from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
 from vae_core.settings.fields import MOST_CLASSES
@@ -53,6 +55,7 @@ FEW_IMAGES = 500
 _MOST_LISTED = 1000  # rejected files in dataset.json
 _STAGING = ".adding-"
 _LEFT_OVER = 86_400  # seconds after which the folder of an interrupted command is removed
+_LONGEST_NAME = 40  # characters of a suggested name
 _EVERY = 200  # images between two states
 _LOOKED = 0.2  # share of the work of the first pass
 
@@ -68,7 +71,7 @@ class _Row:
 
 def add_dataset(
     name: str,
-    source: str | Path,
+    source: str | Path | GivenFiles,
     options: AddOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> DatasetInfo:
@@ -77,8 +80,9 @@ def add_dataset(
     Args:
         name: its name in commands, links and run folders.
         source: a folder of images, a .zip or .tar archive of one, a .npy or .npz array, or a
-            Parquet file. Folders called train, validation and test are the parts; the folders
-            below them, or a CSV file with the columns ``file,label``, are the classes.
+            Parquet file; or files with names of their own. Folders called train, validation and
+            test are the parts; the folders below them, or a CSV file with the columns
+            ``file,label``, are the classes.
         options: size, colour, preparation and split; None takes what the files suggest.
         on_progress: called with the share that is done.
 
@@ -91,7 +95,7 @@ def add_dataset(
 
 
 def add_dataset_steps(
-    name: str, source: str | Path, options: AddOptions | None = None
+    name: str, source: str | Path | GivenFiles, options: AddOptions | None = None
 ) -> Generator[Step[KeptDataset], None, None]:
     """Do what :func:`add_dataset` does, in small steps; the last one has the data set."""
     options = options or AddOptions()
@@ -104,7 +108,7 @@ def add_dataset_steps(
         scratch, made = staging / "scratch", staging / "made"
         scratch.mkdir()
         made.mkdir()
-        opened = open_source(path_of(source), scratch, options.range)
+        opened = opened_source(source, scratch, options.range)
         found: Examined | None = None
         for step in examine_steps(opened):
             found = step.result
@@ -135,6 +139,23 @@ def check_free(name: str) -> None:
         raise DataError(
             f"There is a data set called {name!r} already; remove it first or choose another name."
         )
+
+
+def suggested_name(text: str) -> str:
+    """Return a free name for a data set, made of the name of its source."""
+    stem = re.sub(r"(\.tar)?\.\w{1,8}$", "", text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1])
+    words = re.sub(r"[^\w.-]+", "-", stem)[:_LONGEST_NAME].strip("-._") or "images"
+    return next(
+        each for each in (words, *(f"{words}-{i}" for i in range(2, 10_000))) if _is_free(each)
+    )
+
+
+def _is_free(name: str) -> bool:
+    try:
+        check_free(name)
+    except DataError:
+        return False
+    return True
 
 
 class _Maker:

@@ -29,7 +29,8 @@ MOST_FILES = 300_000
 LIMITS = Limits(MOST_FILES, 20_000_000_000, 20_000_000_000)
 """How much of an archive is read for a data set, streaming."""
 _AT_ONCE = 64_000_000  # bytes of the largest piece that a .tar may ask for at once
-_TAR = (".tar", ".tar.gz", ".tgz")
+TAR = (".tar", ".tar.gz", ".tgz")
+"""Endings of .tar archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class ZipSource(Source):
         """Unpack one file after the other, in memory."""
         try:
             for name, content in archive_files(self.path, self.path.name, LIMITS):
-                yield Entry(name.replace("\\", "/"), _checked_name(name, content))
+                yield Entry(name.replace("\\", "/"), checked_name(name, content))
         except ImageError as error:
             raise DataError(str(error)) from error
 
@@ -133,7 +134,7 @@ class TarSource(Source):
             if member.isdir() or any(map(is_hidden, path.parts)):
                 continue
             shown = printable(str(path))
-            yield Entry(shown, _checked_name(shown, _member(tar, member)))
+            yield Entry(shown, checked_name(shown, _member(tar, member)))
         tar.fileobj.seek(tar.offset)
         if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("its end is missing")
@@ -205,7 +206,7 @@ def _content(path: Path, name: str) -> bytes | ImageError:
         return error
 
 
-def _checked_name(name: str, content: bytes | ImageError) -> bytes | ImageError:
+def checked_name(name: str, content: bytes | ImageError) -> bytes | ImageError:
     """Refuse a file whose name leads out of its archive. Nothing is ever written by such a name."""
     path = PurePosixPath(name.replace("\\", "/"))
     if ".." in path.parts or path.is_absolute() or ":" in (path.parts or ("",))[0]:
@@ -237,7 +238,7 @@ def open_source(path: Path, scratch: Path, value_range: str = "auto") -> Source:
         raise DataError(f"{shown} is neither a folder nor a file; give images.")
     if lower.endswith(".zip"):
         return ZipSource(path)
-    if lower.endswith(_TAR):
+    if lower.endswith(TAR):
         return TarSource(path)
     if lower.endswith((".npy", ".npz")):
         return ArraySource(path, scratch, value_range)

@@ -5,6 +5,7 @@ this package and not the other way round. So ``vae_core/__init__.py`` tells this
 :func:`use_catalogue`, how to get the list.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -103,5 +104,13 @@ def find_dataset(name: str) -> DatasetInfo:
 
 
 def dataset_titles() -> Mapping[str, str]:
-    """Return the title of every data set that exists now, by name."""
-    return {name: info.title for name, info in known_datasets().items()}
+    """Return the title of every data set that exists now, by name; no two are equal.
+
+    Where two data sets have the same title, their names are added.
+    """
+    known = known_datasets()
+    counts = Counter(info.title for info in known.values())
+    return {
+        name: info.title if counts[info.title] == 1 else f"{info.title} ({name})"
+        for name, info in known.items()
+    }

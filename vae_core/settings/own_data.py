@@ -24,34 +24,51 @@ class AddOptions(Checked):
         "the files where all agree.",
     )
     colour: Literal["auto", "grey", "rgb"] = setting(
-        "auto", "Colour", "Grey, or red, green and blue; auto is rgb where files have colours."
+        "auto",
+        "Colour",
+        "Grey, or red, green and blue; auto is rgb where files have colours.",
+        titles={"auto": "Auto", "grey": "Grey", "rgb": "Colour"},
     )
     prepare: Literal["auto", "photo", "ink"] = setting(
         "auto",
         "Preparation",
         "Photo resizes the whole picture; ink cuts to the ink and centres it, as for digits.",
+        titles={"auto": "Auto", "photo": "Photo", "ink": "Ink"},
     )
     fit: Literal["crop", "pad", "stretch"] = setting(
         "crop",
         "Fit",
         "How a photo of another shape is fitted: cropped in the middle, padded, or stretched.",
+        advanced=True,
+        titles={"crop": "Crop", "pad": "Pad", "stretch": "Stretch"},
     )
     invert: Literal["auto", "yes", "no"] = setting(
-        "auto", "Invert", "Swap dark and light; auto does so for dark ink on a light ground."
+        "auto",
+        "Invert",
+        "Swap dark and light; auto does so for dark ink on a light ground.",
+        advanced=True,
+        titles={"auto": "Auto", "yes": "Yes", "no": "No"},
     )
     range: Literal["auto", "1", "255"] = setting(
         "auto",
         "Range",
         "Largest value of an array file; auto takes 1 if no value is larger, else the levels of "
         "8 bits, or of 16 bits where there are more.",
+        advanced=True,
+        titles={"auto": "Auto", "1": "0 to 1", "255": "0 to 255"},
     )
     split: str = setting(
         "80/10/10",
         "Split",
         "Percentages of training, validation and test images, where the source has no such parts.",
+        advanced=True,
     )
     seed: int = setting(
-        0, "Seed", "Seed of the split and of the order of the images.", bounds=(0, 2**31 - 1)
+        0,
+        "Seed",
+        "Seed of the split and of the order of the images.",
+        bounds=(0, 2**31 - 1),
+        advanced=True,
     )
 
     def __post_init__(self) -> None:
