@@ -6,6 +6,7 @@ refresh and a switch of page, and a link can carry it. Streamlit checks bounds i
 """
 
 import dataclasses
+import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ import streamlit as st
 
 from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.data_sets import find_dataset, known_datasets
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 
@@ -54,9 +55,33 @@ def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
     Call it before the form is drawn: in a callback, or on another page before ``st.switch_page``.
     """
     values = config.settings() | changes
+    if values["dataset"] in known_datasets():
+        st.session_state[_suggestions(key)] = _suggestions_of(values["dataset"])
+    else:  # removed since: the form keeps its data set
+        del values["dataset"]
     for name, value in values.items():
         st.session_state[f"{key}_{name}"] = value
-    st.session_state[f"{key}-suggested-for"] = values["dataset"]
+
+
+def choose_dataset(name: str, key: str = "new") -> None:
+    """Choose a data set in the form called ``key``, before ``st.switch_page`` leads to it."""
+    st.session_state[f"{key}_dataset"] = name
+
+
+def grid(
+    settings: Iterable[Setting], key: str, notes: Mapping[str, str], columns: int
+) -> dict[str, Any]:
+    """Draw widgets for settings, side by side, with a note below some of them.
+
+    Args:
+        notes: by the names of settings, in Markdown.
+
+    Returns:
+        The values of the settings.
+    """
+    values: dict[str, Any] = {}
+    _grid(settings, key, columns, values, notes)
+    return values
 
 
 def setting_input(about: Setting, key: str) -> Any:
@@ -75,11 +100,19 @@ def setting_input(about: Setting, key: str) -> Any:
             **common,
         )
     if about.kind is str:
-        return st.text_input(max_chars=80, placeholder=about.placeholder, **common)
+        return st.text_input(
+            value=about.default, max_chars=80, placeholder=about.placeholder, **common
+        )
     return _number_input(about, common)
 
 
-def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str, Any]) -> None:
+def _grid(
+    settings: Iterable[Setting],
+    key: str,
+    columns: int,
+    values: dict[str, Any],
+    notes: Mapping[str, str] = types.MappingProxyType({}),
+) -> None:
     """Draw the settings that apply, row by row, and add their values to ``values``.
 
     A choice with long names has its own row. The settings after it fill the row above.
@@ -95,6 +128,8 @@ def _grid(settings: Iterable[Setting], key: str, columns: int, values: dict[str,
             about = _suggested(about, values["dataset"])
         with st.container() if alone else row.pop(0):
             values[about.name] = setting_input(about, f"{key}_{about.name}")
+            if note := notes.get(about.name):
+                st.caption(note)
         if about.name == "dataset":
             _update_defaults(key, values["dataset"])
             _offer_presets(key, values["dataset"])
@@ -113,15 +148,25 @@ def _suggested(about: Setting, dataset: str) -> Setting:
 
 def _update_defaults(key: str, dataset: str) -> None:
     """When the data set changes, move settings that still have its old defaults to the new."""
-    before = st.session_state.get(f"{key}-suggested-for", dataset)
-    st.session_state[f"{key}-suggested-for"] = dataset
-    if before == dataset:
+    now = _suggestions_of(dataset)
+    before = st.session_state.get(_suggestions(key), now)
+    st.session_state[_suggestions(key)] = now
+    if before == now:
         return
     for about in RUN_SETTINGS:
         name = f"{key}_{about.name}"
-        old, new = (_suggested(about, each).default for each in (before, dataset))
+        old, new = (each.get(about.name, about.default) for each in (before, now))
         if old != new and st.session_state.get(name, old) == old:
             st.session_state[name] = new
+
+
+def _suggestions(key: str) -> str:
+    return f"{key}-suggestions"
+
+
+def _suggestions_of(dataset: str) -> dict[str, Any]:
+    """Copy what a data set suggests; it may be removed before another one is chosen."""
+    return dict(find_dataset(dataset).suggested)
 
 
 def _offer_presets(key: str, dataset: str) -> None:

@@ -1,5 +1,7 @@
 """A panel for a model whose data set is not on this computer: what is missing, and what to do."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.parts import live
@@ -20,7 +22,22 @@ def panel(choice: Choice, needed_for: str) -> None:
     Args:
         needed_for: one or two sentences: what cannot be shown without the data, and what can.
     """
+    if choice.run.config.info.is_own:
+        _own(choice, needed_for)
+        return
     name = choice.run.config.dataset
+    for_dataset(name, needed_for, _offer_another)
+
+
+def for_dataset(
+    name: str, needed_for: str, offer_another: Callable[[], None] = lambda: None
+) -> None:
+    """Say that a built-in data set is missing, and offer a download and a way without internet.
+
+    Args:
+        needed_for: one or two sentences: what cannot be shown without the data.
+        offer_another: draws a button beside the download.
+    """
     with st.container(key="missing-data", border=True, gap="small"):
         st.markdown(f"**{find_dataset(name).title} is not on this computer.** {needed_for}")
         download = _download(name)
@@ -30,8 +47,21 @@ def panel(choice: Choice, needed_for: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if not under_way:
                 _offer(download)
-            _offer_another()
+            offer_another()
         st.caption(without_internet(name))
+
+
+def _own(choice: Choice, needed_for: str) -> None:
+    """Say that the images of the user's own that a model was trained on are gone."""
+    name = errors.plain(choice.run.config.dataset)
+    with st.container(key="missing-data", border=True, gap="small"):
+        st.markdown(
+            f"**The images of the data set {name} that this model was trained on are not on this "
+            f"computer.** {needed_for}"
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _offer_another()
+            navigation.link("data", "Add the same images again", tab="Add images")
 
 
 def without_internet(name: str) -> str:
@@ -54,6 +84,9 @@ def note(choice: Choice, part_of: str) -> None:
         part_of: the beginning of the sentence; the name of the data set follows.
     """
     name = choice.run.config.dataset
+    if choice.run.config.info.is_own:
+        st.caption(f"{part_of} {errors.plain(name)}, whose images are not on this computer.")
+        return
     title, size = find_dataset(name).title, bytes_to_download(name) / 1e6
     st.caption(f"{part_of} {title}, which is not on this computer ({size:.0f} MB).")
     navigation.link("start", f"Download {title} on the Start page", model=choice.key)

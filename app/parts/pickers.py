@@ -1,6 +1,6 @@
 """Widgets that choose a model and an image. They are alike on all pages, and kept in the URL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 
 import streamlit as st
@@ -10,6 +10,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
+from vae_core.settings.data_sets import dataset_titles
 from vae_core.wording.numbers import typeset
 
 _MOST_DIGITS = 20  # of a number in an address
@@ -24,28 +25,45 @@ def pick_model(key: str = "model") -> Choice:
             "No model yet", "Train one on the digits: it takes a few seconds.", "train", "Train"
         )
         st.stop()
-    unknown = _take_from_url(key, choices)
-    # Set in every case: otherwise the box would not show the model chosen on another page, and
-    # would keep the name of a run that no longer exists.
+    about = "A model that came with the program, or one of your runs. The whole page follows it."
+    return choices[_pick("Model", models.labels(choices), first.key, key, about)]
+
+
+def pick_dataset(key: str = "dataset") -> str:
+    """Draw a select box of all data sets, and return the name of the chosen one."""
+    titles = dataset_titles()
+    about = "A data set that came with the program, or one of your own. The whole page follows it."
+    return _pick("Data set", titles, next(iter(titles)), key, about)
+
+
+def _pick(label: str, shown: Mapping[str, str], first: str, key: str, about: str) -> str:
+    """Draw a select box whose choice is kept in the URL, and return the chosen name.
+
+    Args:
+        shown: different labels by name.
+        first: the name that is chosen at first.
+    """
+    unknown = _take_from_url(key, shown)
+    # Set in every case: otherwise the box would not show what was chosen on another page, and
+    # would keep a name that no longer exists.
     current = st.session_state.get(key)
-    st.session_state[key] = current if current in choices else first.key
-    shown = models.labels(choices)
+    st.session_state[key] = current if current in shown else first
     chosen = st.selectbox(
-        "Model",
-        list(choices),
+        label,
+        list(shown),
         format_func=shown.__getitem__,
         key=key,
         persist_state="session",
         on_change=lambda: st.session_state.pop(_unknown(key), None),
-        help="A model that came with the program, or one of your runs. The whole page follows it.",
+        help=about,
     )
     if unknown:
-        unknown = errors.plain(unknown)
-        st.caption(f":orange[There is no model called {unknown}. This page shows another one.]")
+        what, name = label.lower(), errors.plain(unknown)
+        st.caption(f":orange[There is no {what} called {name}. This page shows another one.]")
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     st.session_state[_seen(key)] = chosen
-    return choices[chosen]
+    return chosen
 
 
 def pick_image(images: Images, key: str = "image") -> int:
@@ -100,13 +118,13 @@ def _refuse_outside(key: str, count: int) -> str:
 
 
 def _take_from_url(key: str, choices: Collection[str]) -> str:
-    """Choose the model that the URL names.
+    """Choose what the URL names.
 
     ``bind="query-params"`` is no use here: it would write labels into the URL, and labels change
     and are not unique.
 
     Returns:
-        The name in the URL if no model has it, until the user chooses a model; else "".
+        The name in the URL if nothing has it, until the user makes a choice; else "".
     """
     linked = st.query_params.get(key)
     if linked and linked != st.session_state.get(_seen(key)):

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def missing(choice: Choice) -> bool:
-    """Whether the choice's data set is not on this computer."""
-    return not at_hand(choice.run.config.dataset)
+    """Whether the choice's data set is not on this computer, or has other images now."""
+    kept = choice.run.config.kept_info
+    name = choice.run.config.dataset
+    return not at_hand(name) or (kept is not None and kept.digest != find_dataset(name).digest)
 
 
-@cached(max_entries=4, show_spinner="Loading the images")
 def dataset(name: str) -> "Dataset":
     """Load a data set, once for all sessions. Nothing is downloaded: a page would have to wait.
 
@@ -26,6 +27,12 @@ def dataset(name: str) -> "Dataset":
         DataError: if it is not on this computer. Pages check that first
             (:mod:`app.parts.missing_data`).
     """
+    return _dataset(name, find_dataset(name).digest)
+
+
+@cached(max_entries=4, show_spinner="Loading the images")
+def _dataset(name: str, digest: str) -> "Dataset":
+    """The digest is part of the key: a name may belong to other images later."""
     from vae_core.data.datasets import load_dataset
     from vae_core.settings.data_sets import DataError
 
@@ -34,7 +41,6 @@ def dataset(name: str) -> "Dataset":
     return load_dataset(name)
 
 
-@cached(max_entries=16)
 def images(
     name: str, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
 ) -> "tuple[Tensor, Tensor]":
@@ -43,6 +49,13 @@ def images(
     Returns:
         float32 (N, C, H, W) in [0, 1], each image binarised once, and the labels (N,).
     """
+    return _images(name, find_dataset(name).digest, split, binarisation, seed, limit)
+
+
+@cached(max_entries=16)
+def _images(
+    name: str, digest: str, split: Split, binarisation: str, seed: int, limit: int | None
+) -> "tuple[Tensor, Tensor]":
     from vae_core.data.pixels import evaluation_images
 
     return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]

@@ -22,6 +22,9 @@ class Entry:
 
 PAGES = {
     "start": Entry("Start", "hub", "One image walks through the VAE, every number live."),
+    "data": Entry(
+        "Data", "photo_library", "See the images of every data set; add images of yours.", "Explore"
+    ),
     "train": Entry(
         "Train", "model_training", "Train a model in the background and watch its terms.", "Explore"
     ),
