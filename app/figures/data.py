@@ -29,7 +29,7 @@ def counts_figure(
     if len(classes) > MOST_BARS:
         shown = np.sort(np.argsort(-total, kind="stable")[:MOST_BARS])
         title = f"Images of the {MOST_BARS} largest of {len(classes):,} classes"
-    names = [html.escape(_short(classes[i])) for i in shown]
+    names = [html.escape(_short(classes[i])) for i in shown.tolist()]
     figure = go.Figure()
     for split, values in counts.items():
         label, alpha = _SHADES[split]

@@ -80,6 +80,11 @@ def _visitor() -> str:
     return sessions.current() or "no session"
 
 
+def to_go(seconds: float) -> str:
+    """Say how long work will still take."""
+    return f"about {duration(seconds)} to go"
+
+
 def control(work: Work, text: str, key: str) -> None:
     """Draw the progress of unfinished work, and a button: to stop, to go on, or to try again.
 
@@ -91,7 +96,7 @@ def control(work: Work, text: str, key: str) -> None:
         bar.error(text)
     else:
         left = work.seconds_left if work.working else None
-        bar.progress(work.share, text + ("" if left is None else f", about {duration(left)} to go"))
+        bar.progress(work.share, text + ("" if left is None else f", {to_go(left)}"))
     label, about = _BUTTONS[work.state]
     # Two buttons: a click that arrives twice, around a redraw, must not stop the work and go on.
     change, name = (work.stop, "stop") if work.working else (work.go_on, "go-on")

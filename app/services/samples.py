@@ -68,6 +68,6 @@ def _counts(name: str, digest: str) -> Counts:
     found, most = data.dataset(name), len(find_dataset(name).classes)
     labels = {split: found.split(split)[1].numpy() for split in found.splits}
     return {
-        split: np.bincount(np.where(each < 0, most, each), minlength=most + 1)
+        split: np.bincount(np.where(each < 0, most, each), minlength=most + 1).astype(np.int64)
         for split, each in labels.items()
     }

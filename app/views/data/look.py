@@ -55,7 +55,7 @@ def show() -> None:
 
 
 def _pick_split() -> Split:
-    chosen = st.segmented_control(
+    chosen: Split | None = st.segmented_control(
         "Images", list(SPLITS), format_func=SPLITS.__getitem__, default="train", required=True,
         key="split", help="The part of the data set that the images below are from.",
         **widgets.IN_URL,
