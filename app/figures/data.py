@@ -39,6 +39,7 @@ def counts_figure(
             hovertemplate="%{customdata}: %{y:,} " + label + "<extra></extra>",
         )  # fmt: skip
     figure.update_layout(**style.layout(title, None, "images", height=height), barmode="stack")
+    figure.update_layout(legend={"traceorder": "normal"})
     figure.update_xaxes(
         tickvals=np.arange(len(shown)), ticktext=names, ticks="", automargin=True,
         tickangle=0 if sum(map(len, names)) < 50 else -45,

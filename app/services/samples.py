@@ -16,6 +16,7 @@ SHOWN = 60
 """Images of a sheet."""
 MOST_ROWS = 10
 """Classes that have a row of their own on a sheet."""
+_IN_A_ROW, _SMALL = 10, 3 * 32 * 32  # images of a class, where an image has at most so many values
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,9 @@ def _sheet(name: str, digest: str, split: Split, turn: int) -> tuple[Group, ...]
     order = random.permutation(len(images)) if turn else np.arange(len(images))
     present = [int(each) for each in np.unique(labels)]
     if 1 < len(present) <= MOST_ROWS:
-        chosen = {
-            info.class_name(each): order[labels[order] == each][: SHOWN // len(present)]
-            for each in present
-        }
+        few = SHOWN // len(present)
+        most = max(few, _IN_A_ROW) if images[0].size <= _SMALL else few
+        chosen = {info.class_name(each): order[labels[order] == each][:most] for each in present}
     else:
         chosen = {"": order[:SHOWN]}
     return tuple(

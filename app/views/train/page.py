@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.parts import forms, text, widgets
 from app.services import runs as runs_service
-from app.shell import errors
+from app.shell import errors, navigation
 from app.shell.streamlit_internals import DeltaGenerator
 from app.views.train import estimate, head, run_list
 from app.views.train import panels as run_panels
@@ -28,6 +28,8 @@ UPDATE_EVERY = 1.0  # seconds, while a run trains
 
 @st.fragment
 def new_run() -> None:
+    with st.container(key="train-add-images"):
+        navigation.link("data", "Add images of yours", tab="Add images")
     values = forms.run_form(columns=2)
     costs = st.container(key="run-costs", gap=None)
     config = forms.checked(values)
