@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from vae_core.data.examination import Examined
     from vae_core.data.preview import Previewed
 
-_LONGEST = 80  # characters of a name on disk
+_LONGEST = 60  # characters of a name on disk, of which one may take four bytes
+_VISITOR = "visitor"
 _WRITTEN = 0.3  # share of the examination in which the files are written
 
 
@@ -77,10 +78,12 @@ class Intake:
         Raises:
             DataError: if the disk cannot be written, or the files have been forgotten.
         """
-        while len(self._files) < self.count:
+        while True:
             with self._turn:
                 if self._ended:
                     raise DataError("These files have been removed; give them again.")
+                if len(self._files) == self.count:
+                    return
                 try:
                     self._write(self._uploads[len(self._files)])
                 except OSError as error:
@@ -116,7 +119,7 @@ class Intake:
         with self._turn:
             self._users.add(user)
 
-    def let_go(self, user: str = "visitor") -> None:
+    def let_go(self, user: str = _VISITOR) -> None:
         """Remove the files from memory and disk, once nobody uses them."""
         with self._turn:
             self._users.discard(user)
@@ -128,13 +131,11 @@ class Intake:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
 
-_VISITOR = "visitor"
-
-
 def name_on_disk(name: str) -> str:
     """Make a safe name of a file of the name that a browser sent; the ending is kept."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return re.sub(r"[^\w.-]+", "-", base, flags=re.ASCII)[-_LONGEST:].lstrip(".-") or "file"
+    safe = re.sub(r"[^\w.-]+", "-", base)[-_LONGEST:].lstrip("-")
+    return safe if safe[:1] not in ("", ".") else f"file{safe}".rstrip(".")
 
 
 @cache
@@ -212,12 +213,11 @@ class Adding(Sliced):
     """
 
     def __init__(self, name: str, intake: Intake, options: AddOptions) -> None:
-        self.name, self.made = name, None
+        self.name = name
+        self.made: DatasetInfo | None = None
         self._intake, self._options = intake, options
         self._share = 0.0
         super().__init__(self._steps)
-
-    made: DatasetInfo | None
 
     @property
     def share(self) -> float:

@@ -41,8 +41,7 @@ def test_a_dropped_archive_becomes_a_data_set_to_train_on_and_can_be_removed(
 
     page.get_by_role("button", name="Train on it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Train")
-    chosen = page.locator(".st-key-new_dataset")
-    expect(chosen).to_contain_text("my-pets 16×16")
+    expect(page.get_by_role("combobox", name="Data set")).to_have_value("my-pets 16×16")
     settle(page)
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 

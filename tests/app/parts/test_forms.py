@@ -1,5 +1,6 @@
 """Forms made from the config classes: complete, bounded, validated again, and easy to refill."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -184,3 +185,43 @@ def test_a_preset_fills_the_form_and_can_be_changed(name: PresetName) -> None:
     app.number_input(key="new_latent_size").set_value(7).run()
     assert app.session_state["run"].model.latent_size == 7
     assert app.session_state["run"].model.network == expected.model.network
+
+
+SUGGESTED = {"likelihood": "discretised-logistic", "binarisation": "none"}
+
+
+def test_a_chosen_data_set_that_was_removed_gives_way_to_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grey = dataclasses.replace(INFO, image_shape=(1, 4, 6), suggested=SUGGESTED)
+    monkeypatch.setitem(BUILT_IN, "flags", Flags(grey))
+    app = opened()
+    app.selectbox(key="new_dataset").select("flags").run()
+    assert app.session_state["run"].model.likelihood == "discretised-logistic"
+    monkeypatch.delitem(BUILT_IN, "flags")
+    app.run()
+    assert not app.exception
+    assert app.session_state["run"] == UNTOUCHED
+
+
+def test_two_data_sets_of_one_title_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("flags", "banners"):
+        monkeypatch.setitem(BUILT_IN, name, Flags(dataclasses.replace(INFO, name=name)))
+    app = opened()
+    app.selectbox(key="new_dataset").select("banners").run()
+    assert app.session_state["run"].dataset == "banners"
+    options = app.selectbox(key="new_dataset").options
+    assert {"Flags 6×4 (flags)", "Flags 6×4 (banners)"} <= {*options}
+
+
+def test_a_copy_of_a_run_whose_data_set_was_removed_keeps_that_of_the_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(BUILT_IN, "flags", Flags(INFO))
+    config = RunConfig.from_settings({"dataset": "flags", "latent_size": 7})
+    monkeypatch.delitem(BUILT_IN, "flags")
+    state: dict[str, Any] = {"copy_dataset": "mnist"}
+    monkeypatch.setattr(forms.st, "session_state", state)
+    forms.prefill(config, "copy")
+    assert state["copy_dataset"] == "mnist"
+    assert state["copy_latent_size"] == 7
