@@ -22,6 +22,7 @@ PROGRESS = re.compile(r"Epoch [\d,]+ of 20,000")
 # The element that is drawn last on each page.
 LAST = {
     "": ".st-key-chart-elbo .js-plotly-plot .scatterlayer .trace",
+    "data": ".st-key-data-sheet img",
     "train": ".st-key-run-panels h3",
     "latent": ".st-key-latent-map .js-plotly-plot .main-svg",
     "score": ".st-key-score-pictures img",

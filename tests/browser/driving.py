@@ -96,9 +96,10 @@ def running_app(
 
 
 def isolated(folder: Path) -> dict[str, str]:
-    """Copy the environment, with runs and cache inside ``folder``."""
+    """Copy the environment, with runs, cache and data sets inside ``folder``."""
     places = {"VAE_RUNS_DIR": folder / "runs", "VAE_CACHE_DIR": folder / "cache"}
-    return os.environ | {name: str(place) for name, place in places.items()}
+    own = {"VAE_DATASETS_DIR": str(folder / "datasets")}  # unless the variable is set
+    return own | os.environ | {name: str(place) for name, place in places.items()}
 
 
 @contextmanager

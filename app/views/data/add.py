@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.parts import live, widgets
 from app.services.adding import Adding, Intake, examination, start, under_way
+from app.services.work import Bench, Task
 from app.shell import errors
 from app.shell.streamlit_internals import REFUSAL, forget_uploads, take_refusal
 from app.views.data import choices, preview
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 FILES, FOLDER = WAYS = ("Files", "A folder")
 PRIVACY = (
     "Your files lie in a temporary folder of the computer that this app runs on until you press "
-    "Add. A data set is kept on that computer, and everybody who uses this app sees it."
+    "Add, and are removed when you close this page. A data set is kept on that computer, and "
+    "everybody who uses this app sees it."
 )
 _HELP = (
     "Images (PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, PPM), a .zip, .tar or .tar.gz of them, a .npy "
@@ -175,13 +177,14 @@ def _look(mine: Desk, intake: Intake) -> None:
         _forget_button(mine)
         return
     if state is None or state.result is None:
-        live.panel([task], lambda bench: _again_if(bench.finished(task)), "data-looking")
+        live.panel([task], lambda bench: _draw_again_after(bench, task), "data-looking")
         return
     _choose(mine, intake, state.result)
 
 
-def _again_if(finished: bool) -> None:
-    if finished:
+def _draw_again_after(bench: Bench, task: Task[Any]) -> None:
+    """Draw the page again once the files have been looked at, or cannot be used."""
+    if bench.finished(task) or bench.failure(task) is not None:
         st.rerun()
 
 

@@ -195,13 +195,14 @@ def test_a_chosen_data_set_that_was_removed_gives_way_to_another(
 ) -> None:
     grey = dataclasses.replace(INFO, image_shape=(1, 4, 6), suggested=SUGGESTED)
     monkeypatch.setitem(BUILT_IN, "flags", Flags(grey))
-    app = opened()
-    app.selectbox(key="new_dataset").select("flags").run()
-    assert app.session_state["run"].model.likelihood == "discretised-logistic"
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(forms.st, "session_state", state)
+    forms._update_defaults("new", "digits")
+    forms._update_defaults("new", "flags")
+    assert state["new_likelihood"] == "discretised-logistic"
     monkeypatch.delitem(BUILT_IN, "flags")
-    app.run()
-    assert not app.exception
-    assert app.session_state["run"] == UNTOUCHED
+    forms._update_defaults("new", "digits")
+    assert state["new_likelihood"] == "bernoulli"
 
 
 def test_two_data_sets_of_one_title_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

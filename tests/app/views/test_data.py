@@ -1,6 +1,7 @@
 """The Data page: every data set is shown, own images become one, and removal can be undone."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,11 +195,11 @@ def test_a_data_set_from_elsewhere_cannot_write_on_the_page(tmp_path: Path, kept
     (kept_in / "pets" / DATASET_FILE).write_text(json.dumps(record))
     app = opened(dataset="pets")
     assert "onerror" in texts(app)
-    assert not any(each in texts(app) for each in ("<img src=x", "<i>c", "<b>t", "** [l"))
+    assert not re.search(r"(?<!\\)(<img src=x|<i>c|<b>t|\*\* \[l)", texts(app))
 
 
 def test_images_that_are_damaged_cost_only_their_data_set(tmp_path: Path, kept_in: Path) -> None:
-    pets(tmp_path)
+    add_dataset("pets", write_files(tmp_path / "pets", class_folders(55)))  # seen in no other test
     np.save(kept_in / "pets" / "images.npy", np.zeros((3, 1, 4, 4), np.uint8))
     app = opened(dataset="pets")
     assert "is damaged" in app.error[0].value
