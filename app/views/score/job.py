@@ -1,5 +1,6 @@
 """Score many images step by step, in threads of the server."""
 
+import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -137,6 +138,14 @@ class Job(work.Sliced):
         self.known = known
         self._scored: dict[str, Scored] = {}
         self._within = 0.0  # share of the current image that is done
+
+    def frozen(self) -> "Job":
+        """Return a copy to draw a page from, which no thread changes meanwhile."""
+        frozen = copy.copy(self)  # whether it is done first: a job that is done has all scores
+        frozen.reading = copy.copy(self.reading)
+        frozen.reading.given = list(self.reading.given)
+        frozen._scored = dict(self._scored)
+        return frozen
 
     @property
     def key(self) -> Hashable:

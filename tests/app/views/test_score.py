@@ -88,6 +88,19 @@ def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
     return Job(Reading("source", given, AUTO), by, known or Known())
 
 
+def test_a_frozen_job_stays_as_it_was_while_the_job_goes_on(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(examples.examples(images)), uncalibrated(run))
+    while not job.scored():
+        job.advance(0)
+    frozen = job.frozen()
+    before, read = len(frozen.scored()), len(frozen.readable)
+    job.advance(600)
+    assert job.done
+    assert len(job.scored()) > before
+    assert (len(frozen.scored()), len(frozen.readable)) == (before, read)
+    assert frozen.working
+
+
 # ---- inputs
 
 
