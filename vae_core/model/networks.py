@@ -32,9 +32,7 @@ def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEnco
     return ConvEncoder(config.image_shape, config.channels)
 
 
-def build_decoder(
-    config: ModelConfig, parameters_per_pixel: int = 1
-) -> "MLPDecoder | ConvDecoder | LinearDecoder":
+def build_decoder(config: ModelConfig, parameters_per_pixel: int = 1) -> "Decoder":
     """Build the decoder that ``config.network`` names, with P outputs for each pixel."""
     outputs = parameters_per_pixel * config.pixels
     if config.network == "mlp":
@@ -103,6 +101,10 @@ class Decoder(nn.Module):
     def with_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Decode, and differentiate by each latent: (N, P·D) and (N, d, P·D)."""
         return with_jacobian(self.steps(), z)
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given outputs for every latent, (P·C, H, W)."""
+        raise NotImplementedError
 
 
 class MLPDecoder(Decoder):
