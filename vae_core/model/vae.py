@@ -151,7 +151,8 @@ class VAE(nn.Module):
         """
         with self._around_networks():
             outputs = self.decoder(z.reshape(-1, z.shape[-1])).to(z.dtype)
-        return self._by_pixel(outputs).unflatten(0, z.shape[:-1])
+        outputs = self._by_pixel(outputs)
+        return outputs.view(*z.shape[:-1], *outputs.shape[1:])
 
     def decode_with_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Decode latents (N, d), and differentiate by each latent, without building a graph.
