@@ -88,18 +88,23 @@ def to_go(seconds: float) -> str:
 def control(work: Work, text: str, key: str) -> None:
     """Draw the progress of unfinished work, and a button: to stop, to go on, or to try again.
 
+    Nothing is drawn if the work has ended since the page asked.
+
     Args:
         text: the progress in words; for failed work, a sentence that says why.
     """
+    state = work.state  # once: a thread may change it at any time
+    if state == "done":
+        return
     bar, button = st.columns([8, 2], vertical_alignment="center")
-    if work.state == "failed":
+    if state == "failed":
         bar.error(text)
     else:
-        left = work.seconds_left if work.working else None
+        left = work.seconds_left if state == "working" else None
         bar.progress(work.share, text + ("" if left is None else f", {to_go(left)}"))
-    label, about = _BUTTONS[work.state]
+    label, about = _BUTTONS[state]
     # Two buttons: a click that arrives twice, around a redraw, must not stop the work and go on.
-    change, name = (work.stop, "stop") if work.working else (work.go_on, "go-on")
+    change, name = (work.stop, "stop") if state == "working" else (work.go_on, "go-on")
     with button.container(key=f"{key}-control"):
         st.button(label, on_click=change, key=f"{key}-{name}", width="stretch", help=about)
 
@@ -139,18 +144,19 @@ def panel(tasks: Sequence[Task[Any]], show: Callable[[Bench], None], key: str) -
 
 
 def _progress(queue: Queue, key: str) -> None:
+    current, state = queue.current, queue.state
     failures = "  \n".join(f"{t}: {errors.sentence(e)}" for t, e in queue.failures.items())
-    if queue.state == "failed":
+    if state == "failed":
         control(queue, failures, key)
         return
     if failures:
         st.error(failures)
-    if queue.current is not None:
-        control(queue, _progress_text(queue, queue.current), key)
+    if current is not None:
+        control(queue, _progress_text(queue, current, state), key)
 
 
-def _progress_text(queue: Queue, task: Task[Any]) -> str:
-    if queue.state == "stopped":
+def _progress_text(queue: Queue, task: Task[Any], state: State) -> str:
+    if state == "stopped":
         return f"{task.title}: stopped at {queue.share:.0%}"
     waiting = sum(queue.bench.state(each) == "working" for each in queue.tasks) - 1
-    return task.title + (f" (then {waiting} more)" if waiting else "")
+    return task.title + (f" (then {waiting} more)" if waiting > 0 else "")

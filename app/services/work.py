@@ -305,7 +305,8 @@ class Queue:
     @property
     def state(self) -> State:
         """State of the current task."""
-        return "done" if self.current is None else self.bench.state(self.current)
+        current = self.current
+        return "done" if current is None else self.bench.state(current)
 
     @property
     def working(self) -> bool:
@@ -315,12 +316,14 @@ class Queue:
     @property
     def share(self) -> float:
         """Share of the current task that is done, 0 to 1."""
-        return 1.0 if self.current is None else self.bench.share(self.current)
+        current = self.current
+        return 1.0 if current is None else self.bench.share(current)
 
     @property
     def seconds_left(self) -> float | None:
         """Estimated seconds left of the current task."""
-        return None if self.current is None else self.bench.seconds_left(self.current)
+        current = self.current
+        return None if current is None else self.bench.seconds_left(current)
 
     def advance(self, seconds: float) -> None:
         """Work on the tasks in their order for about ``seconds``."""

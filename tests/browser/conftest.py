@@ -3,10 +3,12 @@
 Without Chromium the tests are skipped. If ``ELBO_ROOM_REQUIRE_BROWSER`` is set, they fail instead.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
@@ -17,6 +19,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.driving import (
     App,
@@ -28,6 +31,7 @@ from tests.browser.driving import (
 )
 
 HERE = Path(__file__).parent
+_MOST_TEXT = 4000  # characters of a page in the report of a failure
 expect.set_options(timeout=60_000)  # milliseconds; long, so that only a hang fails a test
 # Streamlit requests its health check below the path of a page first, then below the root.
 EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
@@ -37,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """Add to the report of a failed test what its page says, and its address."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and isinstance(page, Page):
+        with contextlib.suppress(PlaywrightError):  # the page may be gone
+            text = page.locator("body").inner_text(timeout=5000)
+            report.sections.append(("The page at the end", f"{page.url}\n{text[:_MOST_TEXT]}"))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,8 @@ from vae_core.model.vae import VAE
 
 _STEPS = 4
 _LENGTHS = (1.0, 0.4, 0.1, 0.0)  # lengths of a step of the mean, all of them tried
-_SHIFT = 0.01  # change of a latent for finite differences
 _RIDGE = 1e-5  # relative addition to the diagonal, larger than float32 rounding
-FIT_SETTINGS = {"steps": _STEPS, "lengths": list(_LENGTHS), "shift": _SHIFT}
+FIT_SETTINGS = {"steps": _STEPS, "lengths": list(_LENGTHS)}
 """Settings that the result depends on, to distinguish versions."""
 
 
@@ -53,23 +52,22 @@ def fitted_gaussian(
 
 
 @torch.no_grad()
-def climbed(model: VAE, x: Tensor, starts: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+def climbed(model: VAE, x: Tensor, z: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Climb from each start to a local maximum of log p(x, z), by Gauss–Newton steps.
 
     Args:
-        x: one image, (1, C, H, W) in [0, 1].
-        starts: (S, d).
+        x: the image of each start, (N, C, H, W) in [0, 1].
+        z: starts, (N, d).
 
     Returns:
-        The points that were reached, (S, d), and log p(x, z) there, (S,).
+        The points that were reached, (N, d), and log p(x, z) there, (N,); −inf for NaN.
     """
-    images, z = x.expand(len(starts), *x.shape[1:]), starts
     for _ in range(steps):
-        slope, curvature = _slope_and_curvature(model, images, z[None])
+        slope, curvature = _slope_and_curvature(model, x, z[None])
         scale = _scale_of(curvature)
         way = (scale @ (scale.mT @ slope[..., None]))[..., 0]
-        z = _line_search(model, images, z, way, torch.zeros_like(z)[None])
-    return z, model.log_joint(x, z[:, None])[:, 0].nan_to_num(nan=-torch.inf)
+        z = _line_search(model, x, z, way, torch.zeros_like(z)[None])
+    return z, model.log_joint(x, z[None])[0].nan_to_num(nan=-torch.inf)
 
 
 def _line_search(model: VAE, x: Tensor, mean: Tensor, way: Tensor, spread: Tensor) -> Tensor:
@@ -89,7 +87,7 @@ def _slope_and_curvature(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tens
     rows = max(1, rows_at_once(model) // (size + 1))
     slopes, curvatures, prior_curvatures = [], [], []
     for latents, pixels in zip(z.flatten(0, 1).split(rows), images.split(rows), strict=True):
-        outputs, columns = _outputs_and_columns(model, latents)
+        outputs, columns = model.decode_with_jacobian(latents)
         slope, curvature = model.likelihood.pull_back(pixels, outputs, columns)
         prior_slope, prior_bend = model.prior.gradient_and_curvature(latents)
         slopes.append(slope + prior_slope)
@@ -100,17 +98,6 @@ def _slope_and_curvature(model: VAE, x: Tensor, z: Tensor) -> tuple[Tensor, Tens
         return torch.cat(parts).unflatten(0, (draws, count)).mean(0)
 
     return averaged(slopes), averaged(curvatures) + averaged(prior_curvatures)
-
-
-def _outputs_and_columns(model: VAE, z: Tensor) -> tuple[Tensor, Tensor]:
-    """The decoder's outputs for latents z (N, d), (N, D[, P]), and the columns ∂l/∂z_i of J,
-    (N, d, D[, P]).
-
-    Computed by finite differences, which are exact enough for a proposal and need only the decoder.
-    """
-    moved = z[:, None] + _SHIFT * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-    outputs = model.decode(torch.cat([z[:, None], moved], 1))  # (N, 1 + d, D[, P])
-    return outputs[:, 0], (outputs[:, 1:] - outputs[:, :1]) / _SHIFT
 
 
 def _scale_of(precision: Tensor) -> Tensor:

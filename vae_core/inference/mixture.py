@@ -20,7 +20,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from torch import Tensor
 from vae_core.model.noise import LOG_2PI, standard_normal_log_prob
 from vae_core.model.posteriors import Path, Proposal
 
+M = TypeVar("M", bound="Mixture")
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _FLOATS_AT_ONCE = 300_000  # of the densities of all components at the draws
 
@@ -176,7 +177,7 @@ class GaussianMixture(Mixture):
         return factor * radius.square()
 
 
-def joined(parts: Sequence[Mixture]) -> Mixture:
+def joined(parts: Sequence[M]) -> M:
     """Join mixtures of the same class for one image each to one mixture for all of them."""
     most = max(len(part.mean) for part in parts)
     names = [f.name for f in fields(parts[0]) if f.name != "is_fitted"]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_core.inference.gauss_newton import climbed
+from vae_core.inference.starts import Points, far_apart
 from vae_core.model.batches import FLOATS_AT_ONCE
 from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
@@ -41,7 +42,7 @@ class DecodedLatents:
 
     Attributes:
         points: (G, d).
-        outputs: the decoder's outputs, (G, 1, D) or (G, 1, D, P).
+        outputs: the decoder's outputs, (G, D) or (G, D, P).
     """
 
     points: Tensor
@@ -54,76 +55,92 @@ class DecodedLatents:
         count = min(max(FLOATS_AT_ONCE // model.decoder.row_floats, fewest), most)
         generator = torch.Generator(model.device).manual_seed(seed & 0xFFFFFFFF)
         points = model.prior.sample((count,), generator).to(next(model.parameters()))
-        return cls(points, model.decode(points[:, None]))
+        return cls(points, model.decode(points))
 
     def log_joint(self, model: VAE, x: Tensor) -> Tensor:
-        """log p(x, z) of one image x (1, C, H, W) at all points, (G,); −inf for NaN."""
-        log_px_z = model.likelihood(x.flatten(1), self.outputs)[:, 0]
-        return (log_px_z + model.log_prior(self.points)).nan_to_num(nan=-torch.inf)
+        """log p(x, z) of images x (B, C, H, W) at all points, (G, B); −inf for NaN."""
+        log_px_z = model.likelihood.at_shared(x.flatten(1), self.outputs)
+        return (log_px_z + model.log_prior(self.points)[:, None]).nan_to_num(nan=-torch.inf)
 
-    def best(self, heights: Tensor, prior_scale: Tensor) -> Tensor:
-        """Starts of a search: the highest points that are apart from each other, (S, d)."""
+    def best(self, heights: Tensor, prior_scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Choose starts of a search: the highest points that are apart from each other.
+
+        Args:
+            heights: log p(x, z), (G, B).
+
+        Returns:
+            For each image a table of points, the highest first, (B, S, d), and a mask of those that
+            were chosen, (B, S). The first always is.
+        """
         size = self.points.shape[1]
         most = min(max(_LATENTS // size, 1), _MOST_STARTS)
-        ordered = self.points[heights.argsort(descending=True)[: 4 * most]]
-        return _spread(ordered, ordered / prior_scale, _STARTS_APART * math.sqrt(size), most)
+        ordered = self.points[heights.argsort(0, descending=True)[: 4 * most].T]  # (B, S, d)
+        everything = torch.ones(ordered.shape[:2], dtype=torch.bool, device=ordered.device)
+        distance = _STARTS_APART * math.sqrt(size)
+        return ordered, far_apart(ordered / prior_scale, everything, distance, most)
 
 
-def other_modes(model: VAE, x: Tensor, known: GaussianPosterior, starts: Tensor) -> Tensor:
+def other_modes(model: VAE, x: Tensor, known: GaussianPosterior, starts: Points) -> Points:
     """Find modes of p(z|x) outside the Gaussian that was fitted to the known one.
 
     Args:
-        x: one image, (1, C, H, W).
-        known: the Gaussian, for one image.
-        starts: (S, d).
+        x: images, (B, C, H, W).
+        known: the Gaussian of each image.
 
     Returns:
-        At most two modes, the highest first, (M, d).
+        At most two modes for each image, the highest first.
     """
-    height = model.log_joint(x, known.mean[None])[0, 0]
-    z, heights = starts, starts[:, 0]
+    height = model.log_joint(x, known.mean[None])[0]
+    found, heights = starts, height[starts.image]
     for step in reversed(range(_QUICK_STEPS + _STEPS)):
-        quick = step >= _STEPS
-        z, heights = _quick_step(model, x, z, known) if quick else climbed(model, x, z, 1)
-        apart = torch.linalg.vector_norm(_away(known, z), dim=1) > _APART
-        kept = apart & (heights > height - _LOW * 2**step)
-        z, heights = z[kept], heights[kept]
-        if not len(z):
-            return z
-    order = heights.argsort(descending=True)
-    return _spread(z[order], _away(known, z)[order], _APART, _MOST_MODES)
+        images = x[found.image]
+        if step >= _STEPS:
+            z, heights = _quick_step(model, images, found.z, known.scale_tril[found.image])
+        else:
+            z, heights = climbed(model, images, found.z, 1)
+        found = Points(z, found.image)
+        apart = torch.linalg.vector_norm(_away(known, found), dim=1) > _APART
+        kept = apart & (heights > height[found.image] - _LOW * 2**step)
+        found, heights = Points(z[kept], found.image[kept]), heights[kept]
+        if not len(found):
+            return found
+    return _highest(found, heights, known)
 
 
-def _quick_step(
-    model: VAE, x: Tensor, z: Tensor, known: GaussianPosterior
-) -> tuple[Tensor, Tensor]:
-    """Step along the gradient at z (S, d), scaled by the covariance of the known Gaussian.
+def _highest(found: Points, heights: Tensor, known: GaussianPosterior) -> Points:
+    """Choose the highest points of each image that are apart, in the scale of its Gaussian."""
+    images = len(known.mean)
+    of_height, valid = found.table(heights, images)
+    order = of_height.masked_fill(~valid, -torch.inf).argsort(1, descending=True)
+    rows = torch.arange(images, device=order.device)[:, None]
+    places, z = (
+        found.table(values, images)[0][rows, order] for values in (_away(known, found), found.z)
+    )
+    return Points.of(z, far_apart(places, valid[rows, order], _APART, _MOST_MODES))
+
+
+def _quick_step(model: VAE, x: Tensor, z: Tensor, lower: Tensor) -> tuple[Tensor, Tensor]:
+    """Step along the gradient, scaled by the covariance LLᵀ of the known Gaussian.
 
     It takes a tenth of the time of a Newton step.
+
+    Args:
+        x: the image of each point, (N, C, H, W).
+        z: (N, d).
+        lower: L, (N, d, d).
     """
-    images = x.expand(len(z), *x.shape[1:])
     with torch.enable_grad():
         at = z.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(model.log_joint(images, at[None]).sum(), at)
-    lower = known.scale_tril[0]
-    way = slope @ lower @ lower.T
-    points = z + z.new_tensor(_LENGTHS)[:, None, None] * way  # (lengths, S, d)
-    heights, best = model.log_joint(images, points).nan_to_num(nan=-torch.inf).max(0)
+        (slope,) = torch.autograd.grad(model.log_joint(x, at[None]).sum(), at)
+    way = (lower @ (lower.mT @ slope[..., None]))[..., 0]
+    points = z + z.new_tensor(_LENGTHS)[:, None, None] * way  # (lengths, N, d)
+    heights, best = model.log_joint(x, points).nan_to_num(nan=-torch.inf).max(0)
     return points[best, torch.arange(len(z), device=z.device)], heights
 
 
-def _away(known: GaussianPosterior, z: Tensor) -> Tensor:
-    """L⁻¹ (z − μ) for points (S, d): (S, d)."""
-    centred = (z - known.mean).T
-    return torch.linalg.solve_triangular(known.scale_tril[0], centred, upper=False).T
-
-
-def _spread(points: Tensor, places: Tensor, distance: float, most: int) -> Tensor:
-    """Take points (N, d) in order, except those whose place is close to one taken before."""
-    taken: list[int] = []
-    for i in range(len(points)):
-        if all(torch.linalg.vector_norm(places[i] - places[j]) > distance for j in taken):
-            taken.append(i)
-        if len(taken) == most:
-            break
-    return points[taken]
+def _away(known: GaussianPosterior, points: Points) -> Tensor:
+    """L⁻¹ (z − μ) of each point by the Gaussian of its image, (N, d)."""
+    centred = (points.z - known.mean[points.image])[..., None]
+    return torch.linalg.solve_triangular(known.scale_tril[points.image], centred, upper=False)[
+        ..., 0
+    ]

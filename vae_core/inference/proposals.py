@@ -16,7 +16,7 @@ is unbiased. Shapes: images x are (B, C, H, W), latents (n, B, d).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ from vae_core.inference.importance import (
 from vae_core.inference.kernels import KERNEL_SETTINGS, Lattice, kernel_mixture
 from vae_core.inference.mixture import GaussianMixture, KernelMixture, Mixture, joined
 from vae_core.inference.modes import SEARCH_SETTINGS, DecodedLatents, other_modes
+from vae_core.inference.starts import Points
+from vae_core.model.batches import rows_at_once
 from vae_core.model.posteriors import GaussianPosterior, Posterior
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import ProposalName
@@ -46,7 +48,8 @@ _TRIALS, _ROUNDS = 32, 2  # draws for each component, to find the shares
 _MOMENT_DRAWS = 64  # of a flow, for the Gaussian in its place
 _STRETCH, _ENCODER_STRETCH = 0.12, 0.07
 _PRIOR_SHARE, _EVEN_SHARE = 0.05, 0.12
-_AT_ONCE = 20
+_AT_ONCE = 64  # images of a block, at most
+_ROWS_AN_IMAGE = 48  # latents of an image that are decoded at once, about
 _APART = 0x9E3779B9  # makes the generators here differ from those of the estimate
 
 SETTINGS = {
@@ -87,7 +90,8 @@ def refine(model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None 
     Args:
         x: images, (B, C, H, W) in [0, 1]. The result takes a few times d² floats of memory per
             image.
-        seed: the draws depend only on the seed and the image.
+        seed: the draws depend only on the seed and the image. Other images of the batch change a
+            proposal by rounding only.
         posterior: the encoder's q(z|x) of these images, if already computed.
 
     Raises:
@@ -98,14 +102,18 @@ def refine(model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None 
     check_fits(posterior, x)
     if not len(x):
         return _no_images(model, x)
-    fit = (
-        _kernels(model) if model.config.latent_size <= _FEW_DIMENSIONS else _gaussians(model, seed)
-    )
+    few = model.config.latent_size <= _FEW_DIMENSIONS
+    fit = _kernels(model) if few else _gaussians(model, seed)
     parts = []
-    for image in x.split(1):  # alone: rounding depends on the batch, and a fit would magnify it
-        encoder = posterior if posterior and len(x) == 1 else model.posterior(image)
-        parts.append(fit(image, encoder))
+    for start in range(0, len(x), _images_at_once(model)):
+        block = slice(start, start + _images_at_once(model))
+        encoder = model.posterior(x[block]) if posterior is None else posterior.rows(block)
+        parts.append(fit(x[block], encoder))
     return joined(parts)
+
+
+def _images_at_once(model: VAE) -> int:
+    return max(1, min(_AT_ONCE, rows_at_once(model) // _ROWS_AN_IMAGE))
 
 
 @torch.no_grad()
@@ -187,14 +195,14 @@ ESTIMATES_TO: Mapping[ProposalName, Callable[..., ReachedDensity]] = {
 
 
 _Fit = Callable[[Tensor, Posterior], Mixture]
-"""Function of an image (1, C, H, W) and the encoder's q(z|x)."""
+"""Function of images (B, C, H, W) and the encoder's q(z|x) of each."""
 
 
 def _kernels(model: VAE) -> _Fit:
     lattice = Lattice.of(model)
 
     def fit(x: Tensor, encoder: Posterior) -> Mixture:
-        centre = encoder.path(x.new_zeros(1, 1, model.config.latent_size)).z[0]
+        centre = encoder.path(x.new_zeros(1, len(x), model.config.latent_size)).z[0]
         return kernel_mixture(model, x, lattice, centre)
 
     return fit
@@ -206,45 +214,46 @@ def _gaussians(model: VAE, seed: int) -> _Fit:
     def fit(x: Tensor, encoder: Posterior) -> Mixture:
         noise = _Noise(model, x, seed)
         first, starts = _first_fit(model, x, encoder, pool, noise)
-        fitted = [first, *_other_fits(model, x, first, starts, noise)]
-        fitted = [each for each in fitted if each.scale_tril.isfinite().all()]
-        components = [*fitted, _as_gaussian(encoder, noise)]
-        return _with_shares(model, x, components, len(fitted) > 0, noise)
+        found = _Components.of(first, *_other_fits(model, x, first, starts, noise))
+        return _with_shares(model, x, found.and_last(_as_gaussian(encoder, noise)), noise)
 
     return fit
 
 
 def _first_fit(
     model: VAE, x: Tensor, encoder: Posterior, pool: DecodedLatents, noise: "_Noise"
-) -> tuple[GaussianPosterior, Tensor]:
+) -> tuple[GaussianPosterior, Points]:
     """Fit a Gaussian from the encoder's draws, or from the best draw of the prior if it is higher.
 
     In few dimensions, many draws from the prior find the highest mode of an image that the encoder
     misjudges.
 
     Returns:
-        The Gaussian, and other starts for a search, (S, d).
+        The Gaussian of each image, and other starts for a search.
     """
-    draws = encoder.path(noise.mirrored(_DRAWS)).z
+    draws = encoder.path(noise.mirrored(_DRAWS)).z  # (n, B, d)
     heights = pool.log_joint(model, x)
-    others = pool.best(heights, model.prior.moments()[1])
-    by_encoder = model.log_joint(x, draws)[:, 0].nan_to_num(nan=-torch.inf).amax()
-    if heights.amax() > by_encoder:
-        start, others = others[0].expand_as(draws), torch.cat([draws.mean(0), others[1:]])
-    else:
-        start = draws
-    return fitted_gaussian(model, x, start, lambda: noise.mirrored(_DRAWS)), others
+    others, chosen = pool.best(heights, model.prior.moments()[1])
+    by_encoder = model.log_joint(x, draws).nan_to_num(nan=-torch.inf).amax(0)
+    by_prior = (heights.amax(0) > by_encoder)[:, None]
+    start = torch.where(by_prior, others[:, 0], draws)
+    others[:, 0] = torch.where(by_prior, draws.mean(0), others[:, 0])
+    fitted = fitted_gaussian(model, x, start, lambda: noise.mirrored(_DRAWS))
+    return fitted, Points.of(others, chosen)
 
 
 def _other_fits(
-    model: VAE, x: Tensor, first: GaussianPosterior, starts: Tensor, noise: "_Noise"
-) -> list[GaussianPosterior]:
-    """Fit a Gaussian to each other mode that the search finds."""
+    model: VAE, x: Tensor, first: GaussianPosterior, starts: Points, noise: "_Noise"
+) -> tuple[GaussianPosterior, Points]:
+    """Fit a Gaussian to each other mode that the search finds; return them and the modes."""
     modes = other_modes(model, x, first, starts)
-    return [
-        fitted_gaussian(model, x, mode.expand(_DRAWS, 1, -1), lambda: noise.mirrored(_DRAWS))
-        for mode in modes
-    ]
+    if not len(modes):
+        return first.rows(modes.image), modes
+    draws = modes.z.expand(_DRAWS, -1, -1)
+    fitted = fitted_gaussian(
+        model, x[modes.image], draws, lambda: noise.mirrored(_DRAWS, modes.image.tolist())
+    )
+    return fitted, modes
 
 
 def _as_gaussian(encoder: Posterior, noise: "_Noise") -> GaussianPosterior:
@@ -255,29 +264,90 @@ def _as_gaussian(encoder: Posterior, noise: "_Noise") -> GaussianPosterior:
     gaussian = encoder.as_gaussian()
     if gaussian is not None:
         return gaussian
-    z = encoder.path(noise(_MOMENT_DRAWS)).z[:, 0]
-    covariance = z.T.cov().view(z.shape[1], z.shape[1])
-    diagonal = covariance.diagonal().clamp_min(1e-12).diag()
-    few = z.shape[1] / (z.shape[1] + len(z))  # with few draws, correlations are not known
+    z = encoder.path(noise(_MOMENT_DRAWS)).z.transpose(0, 1)  # (B, n, d)
+    mean = z.mean(1)
+    away = z - mean[:, None]
+    covariance = away.mT @ away / (z.shape[1] - 1)
+    diagonal = covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12).diag_embed()
+    few = z.shape[2] / (z.shape[2] + z.shape[1])  # with few draws, correlations are not known
     lower = torch.linalg.cholesky_ex(torch.lerp(covariance, diagonal, few)).L
-    log_scale = lower.diagonal().log()
-    return GaussianPosterior(z.mean(0)[None], log_scale[None], lower.tril(-1)[None])
+    log_scale = lower.diagonal(dim1=-2, dim2=-1).log()
+    return GaussianPosterior(mean, log_scale, lower.tril(-1))
 
 
-def _with_shares(
-    model: VAE, x: Tensor, components: Sequence[GaussianPosterior], is_fitted: bool, noise: "_Noise"
-) -> GaussianMixture:
-    """Make a mixture of the components and the prior, with shares by evidence from trial draws.
+@dataclass(frozen=True)
+class _Components:
+    """Gaussians of B images, J for each at most.
 
-    The estimate does not use these draws. A step of the EM algorithm moves the shares towards the
-    components from which the weight comes. Part of each share is fixed, because the draws are few.
+    Attributes:
+        mean: (J, B, d).
+        lower: L, (J, B, d, d).
+        has: mask of the components that an image has, (J, B).
     """
-    mixture = _even_mixture(model, components, is_fitted)
-    count = len(components)
-    path = mixture.path(noise.of_size(_TRIALS * count, x.shape[0], model.config.latent_size + 1))
+
+    mean: Tensor
+    lower: Tensor
+    has: Tensor
+
+    @classmethod
+    def of(
+        cls, first: GaussianPosterior, others: GaussianPosterior, modes: Points
+    ) -> "_Components":
+        """Put a first Gaussian of each image and those of some modes together.
+
+        Those whose fit failed are left out.
+        """
+        images = len(first.mean)
+        more, has = modes.table(others.mean, images)
+        lowers, _ = modes.table(others.scale_tril, images)
+        mean = torch.cat([first.mean[None], more.transpose(0, 1)])
+        lower = torch.cat([first.scale_tril[None], lowers.transpose(0, 1)])
+        has = torch.cat([torch.ones_like(first.mean[:, 0], dtype=torch.bool)[None], has.T])
+        return cls(mean, lower, has & lower.isfinite().flatten(2).all(-1))
+
+    def and_last(self, last: GaussianPosterior) -> "_Components":
+        """These components and one more of every image."""
+        everywhere = torch.ones_like(self.has[:1])
+        return _Components(
+            torch.cat([self.mean, last.mean[None]]),
+            torch.cat([self.lower, last.scale_tril[None]]),
+            torch.cat([self.has, everywhere]),
+        )
+
+    def packed(self, images: Tensor, count: int) -> "_Components":
+        """Only some images, with ``count`` components each; return those without gaps."""
+        order = self.has[:, images].int().sort(dim=0, descending=True, stable=True).indices[:count]
+        return _Components(*(each[order, images] for each in (self.mean, self.lower, self.has)))
+
+
+def _with_shares(model: VAE, x: Tensor, found: _Components, noise: "_Noise") -> GaussianMixture:
+    """Make a mixture of the components and the prior for each image.
+
+    The shares follow evidence from trial draws, which the estimate does not use. Images with the
+    same number of components are treated together.
+    """
+    counts = found.has.sum(0)
+    parts, places = [], []
+    for count in counts.unique().tolist():
+        images = (counts == count).nonzero()[:, 0]
+        mixture = _even_mixture(model, found.packed(images, count))
+        parts.append(_by_evidence(model, x[images], mixture, noise, images.tolist()))
+        places.append(images)
+    return joined(parts).rows(torch.cat(places).argsort())
+
+
+def _by_evidence(
+    model: VAE, x: Tensor, mixture: GaussianMixture, noise: "_Noise", images: list[int]
+) -> GaussianMixture:
+    """Move the shares towards the components from which the weight comes, by the EM algorithm.
+
+    Part of each share is fixed, because the draws are few.
+    """
+    count = len(mixture.mean) - 1
+    path = mixture.path(noise.of_size(_TRIALS * count, mixture.mean.shape[-1] + 1, images))
     log_w = model.log_joint(x, path.z) - path.log_q
-    weights = log_w.nan_to_num(nan=-torch.inf).softmax(0)  # (n, 1)
-    densities = mixture.component_log_prob(path.z)[:count]  # (J, n, 1)
+    weights = log_w.nan_to_num(nan=-torch.inf).softmax(0)  # (n, B)
+    densities = mixture.component_log_prob(path.z)[:count]  # (J, n, B)
     share = mixture.share[:count] / (1 - _PRIOR_SHARE)
     for _ in range(_ROUNDS):
         responsibility = (densities + share.log()[:, None]).softmax(0)
@@ -285,26 +355,23 @@ def _with_shares(
     share = torch.lerp(
         share.nan_to_num(nan=1 / count), torch.full_like(share, 1 / count), _EVEN_SHARE
     )
-    prior = share.new_full((1, 1), _PRIOR_SHARE)
+    prior = share.new_full((1, len(x)), _PRIOR_SHARE)
     return replace(mixture, share=torch.cat([(1 - _PRIOR_SHARE) * share, prior]))
 
 
-def _even_mixture(
-    model: VAE, components: Sequence[GaussianPosterior], is_fitted: bool
-) -> GaussianMixture:
+def _even_mixture(model: VAE, found: _Components) -> GaussianMixture:
     """Mixture of the components with equal shares, and of a Gaussian in place of the prior."""
-    mean = torch.stack([each.mean for each in components])  # (J, 1, d)
-    lower = torch.stack([each.scale_tril for each in components])
-    centre, scale = (each.to(mean)[None, None] for each in model.prior.moments())
-    share = mean.new_full((len(mean) + 1, 1), (1 - _PRIOR_SHARE) / len(mean))
+    count, images, _ = found.mean.shape
+    centre, scale = (each.to(found.mean) for each in model.prior.moments())
+    share = found.mean.new_full((count + 1, images), (1 - _PRIOR_SHARE) / count)
     share[-1] = _PRIOR_SHARE
-    stretch = mean.new_full((len(mean) + 1, 1), _STRETCH)
-    stretch[-2:] = mean.new_tensor([[_ENCODER_STRETCH], [0.0]])
+    stretch = torch.full_like(share, _STRETCH)
+    stretch[-2:] = stretch.new_tensor([[_ENCODER_STRETCH], [0.0]])
     return GaussianMixture(
-        mean=torch.cat([mean, centre]),
+        mean=torch.cat([found.mean, centre.expand_as(found.mean[:1])]),
         share=share,
-        is_fitted=torch.tensor([is_fitted], device=mean.device),
-        scale_tril=torch.cat([lower, scale.diag_embed()]),
+        is_fitted=torch.full_like(share[0], count > 1, dtype=torch.bool),
+        scale_tril=torch.cat([found.lower, scale.diag_embed().expand_as(found.lower[:1])]),
         stretch=stretch,
     )
 
@@ -317,20 +384,25 @@ def _no_images(model: VAE, x: Tensor) -> Mixture:
 
 
 class _Noise:
-    """Random numbers for the fit of one image, from its own generator."""
+    """Random numbers for the fits of images, of each image from its own generator."""
 
     def __init__(self, model: VAE, x: Tensor, seed: int) -> None:
-        self._generator = generator_of(x[0], seed ^ _APART, model.device)
+        self._generators = [generator_of(image, seed ^ _APART, model.device) for image in x]
         self._like = x.new_empty(model.config.latent_size)
 
     def __call__(self, n: int) -> Tensor:
-        """ε ~ N(0, I), (n, 1, d)."""
-        return self.of_size(n, 1, len(self._like))
+        """ε ~ N(0, I), (n, B, d)."""
+        return self.of_size(n, len(self._like))
 
-    def of_size(self, *size: int) -> Tensor:
-        return self._like.new_empty(*size).normal_(generator=self._generator)
+    def of_size(self, n: int, size: int, images: Sequence[int] | None = None) -> Tensor:
+        """ε ~ N(0, I), (n, B, size), for each of ``images``; for all of them if None."""
+        chosen = range(len(self._generators)) if images is None else images
+        noise = self._like.new_empty(len(chosen), n, size)
+        for row, image in zip(noise, chosen, strict=True):
+            row.normal_(generator=self._generators[image])
+        return noise.transpose(0, 1)
 
-    def mirrored(self, n: int) -> Tensor:
-        """ε and −ε, (n, 1, d), for an even n."""
-        half = self(n // 2)
+    def mirrored(self, n: int, images: Sequence[int] | None = None) -> Tensor:
+        """ε and −ε, (n, B, d), for an even n."""
+        half = self.of_size(n // 2, len(self._like), images)
         return torch.cat([half, -half])

@@ -7,17 +7,20 @@ of activations that the decoder stores at the same time for one latent.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vae_core.model.derivatives import Pushing, Step, all_pushed, with_jacobian
 from vae_core.settings.config import ModelConfig
 from vae_core.settings.data_sets import ImageShape
 
 _SMALLEST_SIDE = 7
 _CLASS_UNITS = 256
+_SILU = nn.SiLU()
 
 
 def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
@@ -29,9 +32,7 @@ def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEnco
     return ConvEncoder(config.image_shape, config.channels)
 
 
-def build_decoder(
-    config: ModelConfig, parameters_per_pixel: int = 1
-) -> "MLPDecoder | ConvDecoder | LinearDecoder":
+def build_decoder(config: ModelConfig, parameters_per_pixel: int = 1) -> "Decoder":
     """Build the decoder that ``config.network`` names, with P outputs for each pixel."""
     outputs = parameters_per_pixel * config.pixels
     if config.network == "mlp":
@@ -79,7 +80,34 @@ class MLPEncoder(nn.Module):
         return self.body(x.flatten(1))
 
 
-class MLPDecoder(nn.Module):
+class Decoder(nn.Module):
+    """Map from latents (N, d) to the outputs for all pixels, (N, P·D).
+
+    Attributes:
+        row_floats: number of activations that are stored at the same time for one latent.
+    """
+
+    row_floats: int
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the layers, and functions that change shapes, from latents to outputs."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor) -> Tensor:
+        for step in self.steps():
+            z = step(z)
+        return z
+
+    def with_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode, and differentiate by each latent: (N, P·D) and (N, d, P·D)."""
+        return with_jacobian(self.steps(), z)
+
+    def set_output_bias(self, outputs: Tensor) -> None:
+        """Start from the given outputs for every latent, (P·C, H, W)."""
+        raise NotImplementedError
+
+
+class MLPDecoder(Decoder):
     """Fully connected decoder from latents to the outputs for all pixels."""
 
     def __init__(self, latent_size: int, hidden: Sequence[int], outputs: int) -> None:
@@ -88,8 +116,8 @@ class MLPDecoder(nn.Module):
         self.logits = _xavier(nn.Linear(hidden[-1], outputs))
         self.row_floats = sum(hidden) + outputs
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
-        return self.logits(self.body(z))
+    def steps(self) -> Iterator[Step]:
+        yield from (self.body, self.logits)
 
     def set_output_bias(self, outputs: Tensor) -> None:
         """Start from the given outputs for every latent, (P·C, H, W)."""
@@ -108,7 +136,7 @@ class LinearEncoder(nn.Module):
         return x.flatten(1)
 
 
-class LinearDecoder(nn.Module):
+class LinearDecoder(Decoder):
     """l = Wz + b; with the Gaussian likelihood, probabilistic PCA (Tipping & Bishop 1999)."""
 
     def __init__(self, latent_size: int, outputs: int) -> None:
@@ -116,8 +144,8 @@ class LinearDecoder(nn.Module):
         self.linear = _xavier(nn.Linear(latent_size, outputs))
         self.row_floats = outputs
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
-        return self.linear(z)
+    def steps(self) -> Iterator[Step]:
+        yield self.linear
 
     def set_output_bias(self, outputs: Tensor) -> None:
         """Start from the given outputs for every latent, (P·C, H, W)."""
@@ -125,7 +153,7 @@ class LinearDecoder(nn.Module):
             self.linear.bias.copy_(outputs.flatten())
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Pushing):
     """x + g · conv(silu(conv(silu(x)))); g starts at zero, so a new block is the identity."""
 
     def __init__(self, channels: int) -> None:
@@ -136,6 +164,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.gain * self.second(F.silu(self.first(F.silu(x))))
+
+    def push(self, x: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        change, along = all_pushed((_SILU, self.first, _SILU, self.second), x, tangents)
+        return x + self.gain * change, tangents + self.gain * along
 
 
 def _pyramid(height: int, width: int) -> list[tuple[int, int]]:
@@ -168,7 +200,18 @@ class ConvEncoder(nn.Module):
         return F.silu(self.to_features(h))
 
 
-class ConvDecoder(nn.Module):
+@dataclass(frozen=True)
+class _Crop:
+    """Keep the first rows and columns of a map."""
+
+    rows: int
+    columns: int
+
+    def __call__(self, h: Tensor) -> Tensor:
+        return h[..., : self.rows, : self.columns]
+
+
+class ConvDecoder(Decoder):
     """Mirror of the encoder: latents become a small map, which doubles up to the image size."""
 
     def __init__(self, latent_size: int, output_shape: ImageShape, channels: int) -> None:
@@ -196,11 +239,21 @@ class ConvDecoder(nn.Module):
         self.pixel_bias = nn.Parameter(torch.zeros(output_shape))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, z: Tensor) -> Tensor:  # (N, d) -> (N, P·D)
-        h = self.from_latent(z).unflatten(1, (-1, *self.sizes[0]))
+    def steps(self) -> Iterator[Step]:
+        yield self.from_latent
+        yield lambda h: h.unflatten(1, (-1, *self.sizes[0]))
         for stage, (rows, columns) in zip(self.stages, self.sizes[1:], strict=True):
-            h = stage(h)[..., :rows, :columns]  # an odd side was rounded up on the way down
-        return (self.logits(F.silu(h)) + self.pixel_bias).flatten(1)
+            yield stage
+            yield _Crop(rows, columns)  # an odd side was rounded up on the way down
+        yield from (_SILU, self.logits)
+        yield lambda h: h.flatten(1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z) + self.pixel_bias.flatten()
+
+    def with_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, columns = super().with_jacobian(z)
+        return outputs + self.pixel_bias.flatten(), columns
 
     def set_output_bias(self, outputs: Tensor) -> None:
         """Start from the given outputs for every latent, (P·C, H, W)."""

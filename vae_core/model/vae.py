@@ -151,10 +151,26 @@ class VAE(nn.Module):
         """
         with self._around_networks():
             outputs = self.decoder(z.reshape(-1, z.shape[-1])).to(z.dtype)
+        outputs = self._by_pixel(outputs)
+        return outputs.view(*z.shape[:-1], *outputs.shape[1:])
+
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode latents (N, d), and differentiate by each latent, without building a graph.
+
+        Returns:
+            The outputs, (N, D) or (N, D, P), and the columns ∂l/∂z_i, (N, d, D) or (N, d, D, P).
+        """
+        with self._around_networks():
+            outputs, columns = (each.to(z.dtype) for each in self.decoder.with_jacobian(z))
+        by_pixel = self._by_pixel(columns.flatten(0, 1)).unflatten(0, z.shape)
+        return self._by_pixel(outputs), by_pixel
+
+    def _by_pixel(self, outputs: Tensor) -> Tensor:
+        """Outputs (N, P·D), parameter by parameter, as (N, D), or (N, D, P) for P > 1."""
         parameters = self.likelihood.parameters_per_pixel
         if parameters == 1:
-            return outputs.view(*z.shape[:-1], self.config.pixels)
-        return outputs.view(*z.shape[:-1], parameters, self.config.pixels).movedim(-2, -1)
+            return outputs
+        return outputs.unflatten(1, (parameters, -1)).movedim(-2, -1)
 
     def start_from(self, mean: Tensor) -> None:
         """Set the decoder's output bias, so that a new model predicts ``mean`` (C, H, W)."""

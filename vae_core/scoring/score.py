@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from vae_core.basics.progress import Step
@@ -124,24 +125,29 @@ class Convergence:
     se: tuple[float, ...]
 
 
-def convergence_steps(images: ImageContext) -> Iterator[Step[Convergence]]:
-    """Estimate log p(x) of one image in small steps; the context keeps the final estimate.
+def convergence_steps(images: ImageContext) -> Iterator[Step[list[Convergence]]]:
+    """Estimate log p(x) of a few images in small steps; the context keeps the final estimates.
 
     The caller can do other work between two steps, or stop early.
 
     Yields:
-        The share of the work that is done; the last step has the estimates for growing numbers of
-        samples.
+        The share of the work that is done; the last step has the estimates of each image for
+        growing numbers of samples.
     """
     stops = _stops(images.importance_samples)
-    course: list[tuple[int, float, float]] = []
+    course: list[tuple[int, Tensor, Tensor]] = []
     for running in images.estimate_steps(stops):
         if running.samples in stops:
             so_far = running.estimate()
-            course.append((running.samples, so_far.log_px.item(), so_far.se.item()))
+            course.append((running.samples, so_far.log_px, so_far.se))
         if running.share < 1:
             yield Step(running.share)
-    yield Step(1.0, Convergence(*zip(*course, strict=True)))
+    samples, *columns = zip(*course, strict=True)
+    log_px, se = (torch.stack(column, 1).tolist() for column in columns)  # a row for each image
+    yield Step(
+        1.0,
+        [Convergence(samples, tuple(a), tuple(b)) for a, b in zip(log_px, se, strict=True)],
+    )
 
 
 def _stops(most: int) -> set[int]:

@@ -1,9 +1,11 @@
 """Score many images step by step, in threads of the server."""
 
+import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import torch
 from torch import Tensor
 
 from app.services import models, results, work
@@ -13,6 +15,7 @@ from app.views.score.inputs import Given, Upload
 from vae_core.basics.progress import Step, mapped
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import PrepareOptions
+from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_steps
@@ -21,6 +24,8 @@ from vae_core.settings.choices import Binarisation
 
 SEED = 0
 _REMEMBERED = 5000
+_MOST_AT_ONCE, _TIMES = 32, 6  # images to score together, for steps of some tenths of a second
+_ROWS_OF_A_FIT = 1000  # latents that the fit of an image decodes, about
 _serials = count()
 
 
@@ -75,11 +80,20 @@ class Scorer:
         """Whether the pixels are drawn at random, so that another seed gives another image."""
         return self.binarisation == "dynamic"
 
-    def steps(self, pixels: Tensor) -> Iterator[Step[Scored]]:
-        """Make the report of pixels (C, H, W) in small steps."""
-        x = model_input(pixels, self.binarisation, SEED)
+    def steps(self, pixels: Sequence[Tensor]) -> Iterator[Step[list[Scored]]]:
+        """Make the reports of several images, each (C, H, W), together in small steps."""
+        x = torch.cat([model_input(each, self.binarisation, SEED) for each in pixels])
         steps = report_steps(self.model, x, self.importance_samples, self.judge, SEED)
-        return mapped(steps, lambda found: Scored(*found, x))
+        return mapped(
+            steps,
+            lambda found: [Scored(*each, one) for each, one in zip(found, x.split(1), strict=True)],
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Number of images to score together: a few for a large model or K, else more."""
+        rows = self.importance_samples + _ROWS_OF_A_FIT
+        return max(1, min(_MOST_AT_ONCE, _TIMES * rows_at_once(self.model) // rows))
 
 
 class Known(work.Known[Scored]):
@@ -136,7 +150,15 @@ class Job(work.Sliced):
         self.phase = "Reading"
         self.known = known
         self._scored: dict[str, Scored] = {}
-        self._within = 0.0  # share of the current image that is done
+        self._within = 0.0  # images under way, times the share of their work that is done
+
+    def frozen(self) -> "Job":
+        """Return a copy to draw a page from, which no thread changes meanwhile."""
+        frozen = copy.copy(self)  # whether it is done first: a job that is done has all scores
+        frozen.reading = copy.copy(self.reading)
+        frozen.reading.given = list(self.reading.given)
+        frozen._scored = dict(self._scored)
+        return frozen
 
     @property
     def key(self) -> Hashable:
@@ -170,19 +192,29 @@ class Job(work.Sliced):
     def _steps(self) -> Iterator[None]:
         yield from self.reading.steps()
         self.phase, self._spent = "Scoring", 0.0
-        for each in self.readable:
-            yield from self._score(each)
+        waiting, count = self.readable, 1
+        while waiting:
+            yield from self._score(waiting[:count])
+            waiting = waiting[count:]
+            count = min(2 * count, self.scorer.at_once)  # the first score comes soon
 
-    def _score(self, each: Given) -> Iterator[None]:
-        assert each.pixels is not None
-        key = each.digest, self.scorer.key
-        scored = self.known.get(key)
-        if scored is None:
-            for step in self.scorer.steps(each.pixels):
-                self._within, scored = step.share, step.result
-                yield
-            assert scored is not None
-            self.known.put(key, scored)
-        self._scored[each.label] = scored
+    def _score(self, images: Sequence[Given]) -> Iterator[None]:
+        found = {each.label: self.known.get((each.digest, self.scorer.key)) for each in images}
+        missing = [each for each in images if found[each.label] is None]
+        if missing:
+            yield from self._measure(missing, found)
+        self._scored |= {label: scored for label, scored in found.items() if scored is not None}
         self._within = 0.0
         yield
+
+    def _measure(self, images: Sequence[Given], found: dict[str, Scored | None]) -> Iterator[None]:
+        """Score images that are not known yet, and add them to ``found``."""
+        pixels = [each.pixels for each in images if each.pixels is not None]
+        scored: list[Scored] | None = None
+        for step in self.scorer.steps(pixels):
+            self._within, scored = step.share * len(images), step.result
+            yield
+        assert scored is not None
+        for each, score in zip(images, scored, strict=True):
+            self.known.put((each.digest, self.scorer.key), score)
+            found[each.label] = score

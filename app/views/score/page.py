@@ -70,7 +70,7 @@ def results(mine: Desk, job: "Job", choice: Choice) -> None:
     with st.container():  # always present, so that nothing below it moves
         progress(job)
         batches.offer(mine, job)
-    panels.panels(mine, mine.on_screen(job), choice)
+    panels.panels(mine, mine.on_screen(job).frozen(), choice)
 
 
 widgets.header(

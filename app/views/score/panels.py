@@ -37,7 +37,7 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        ranking(job, chosen, choice)
+        ranking(job, chosen, choice, awaited=bool(unknown))
         if job.scorer.judge.calibration is not None:
             distribution(job, job.scorer.judge.calibration, chosen)
     given, scored = found[chosen]

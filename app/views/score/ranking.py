@@ -20,17 +20,22 @@ _TABLE = 320  # pixels: the header and seven rows, for seven examples
 # ---- all images
 
 
-def ranking(job: Job, chosen: str, choice: Choice) -> None:
+def ranking(job: Job, chosen: str, choice: Choice, awaited: bool) -> None:
     """Draw the table of all images scored so far. Clicking a row chooses its image.
 
     During the work, the table shows the first images in the order in which they were given, so that
     no row moves under a click.
+
+    Args:
+        awaited: whether another image than the chosen one was asked for and has no score yet.
     """
     listed = job.scored()[:_MOST_WHILE_WORKING] if job.working else job.ranked()
     rows = [given.label for given, _ in listed]
     # The key depends on the rows, so a new stroke changes only the numbers. While rows are added,
-    # the table stays the same and accepts clicks.
-    key = f"score-table-{hash(rows[0] if job.working else tuple(rows))}-{job.working}"
+    # the table stays the same and accepts clicks. It changes when the awaited image is there: the
+    # browser may still send the row that was selected instead, as if it had been clicked.
+    same = rows[0] if job.working else tuple(rows)
+    key = f"score-table-{hash(same)}-{job.working}-{awaited}"
     places = [rows.index(chosen)] if chosen in rows else []
     selected: Any = {"rows": places, "columns": [], "cells": []}
     if st.session_state.get(key, {}).get("selection") != selected:

@@ -108,3 +108,18 @@ def test_a_second_press_of_stop_does_not_go_on() -> None:
 
         drawn.append(AppTest.from_function(page, args=(work,)).run().button[0].key)
     assert drawn == ["steps-stop", "steps-go-on"]
+
+
+def test_work_that_ends_while_its_page_is_drawn_has_no_progress_and_no_button() -> None:
+    work = Steps(made=10)
+    work.state = "done"
+
+    def page(work) -> None:
+        from app.parts import live
+
+        live.control(work, "9 of 10", "steps")
+
+    run = AppTest.from_function(page, args=(work,)).run()
+    assert not run.exception
+    assert not run.button
+    assert not run.get("progress")

@@ -88,6 +88,19 @@ def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
     return Job(Reading("source", given, AUTO), by, known or Known())
 
 
+def test_a_frozen_job_stays_as_it_was_while_the_job_goes_on(run: Run, images: torch.Tensor) -> None:
+    job = job_on(list(examples.examples(images)), uncalibrated(run))
+    while not job.scored():
+        job.advance(0)
+    frozen = job.frozen()
+    before, read = len(frozen.scored()), len(frozen.readable)
+    job.advance(600)
+    assert job.done
+    assert len(job.scored()) > before
+    assert (len(frozen.scored()), len(frozen.readable)) == (before, read)
+    assert frozen.working
+
+
 # ---- inputs
 
 
@@ -307,12 +320,13 @@ def report_of(lines: str) -> Report:
 
 
 def assert_same(one: Report, other: Report) -> None:
+    """Alike to 1e-5 nats: images that are scored together change each other's rounding."""
     a, b = one.score, other.score
-    assert a.log_px == pytest.approx(b.log_px, abs=1e-9)
-    assert a.se == pytest.approx(b.se, abs=1e-9, nan_ok=True)
+    assert a.log_px == pytest.approx(b.log_px, abs=1e-5)
+    assert a.se == pytest.approx(b.se, abs=1e-5, nan_ok=True)
     assert a.percentile == b.percentile
     assert a.importance_samples == b.importance_samples
-    assert one.regret == pytest.approx(other.regret, abs=1e-6)
+    assert one.regret == pytest.approx(other.regret, abs=1e-4)
     assert report_sentence(one) == report_sentence(other)
 
 

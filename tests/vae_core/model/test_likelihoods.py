@@ -11,7 +11,9 @@ from vae_core.model.likelihoods.base import Likelihood
 from vae_core.model.likelihoods.bernoulli import Bernoulli
 from vae_core.model.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from vae_core.model.likelihoods.gaussian import Gaussian
+from vae_core.model.vae import VAE
 from vae_core.settings.choices import LIKELIHOODS, LikelihoodName
+from vae_core.settings.config import ModelConfig
 
 GREY: tuple[LikelihoodName, ...] = ("continuous-bernoulli", "gaussian")
 ONE_PARAMETER: tuple[LikelihoodName, ...] = ("bernoulli", *GREY)
@@ -162,3 +164,15 @@ def test_the_bernoulli_does_not_cancel_at_large_logits():
     logits[..., 0] = 2.0
     exact = Bernoulli().by_pixel(x.double(), logits.double()).sum(-1)
     torch.testing.assert_close(Bernoulli()(x, logits).double(), exact, rtol=2e-7, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_many_images_at_the_same_latents_are_as_each_alone(name, generator):
+    torch.manual_seed(0)
+    model = VAE(ModelConfig(latent_size=2, hidden_size=8, image_shape=(1, 5, 6), likelihood=name))
+    model = model.double().requires_grad_(False)
+    x = torch.rand(4, 30, generator=generator, dtype=torch.float64).round()
+    outputs = model.decode(20 * torch.randn(7, 2, generator=generator, dtype=torch.float64))
+    together = model.likelihood.at_shared(x, outputs)
+    alone = [model.likelihood(image[None], outputs[:, None])[:, 0] for image in x]
+    torch.testing.assert_close(together, torch.stack(alone, 1))

@@ -67,14 +67,14 @@ def counted(model: VAE, judging: Calibration, monkeypatch: pytest.MonkeyPatch) -
     hook.remove()
 
 
-def test_a_report_encodes_an_image_twice_and_refines_it_once(model, judging, counted, test_digits):
+def test_a_report_encodes_and_refines_an_image_once(model, judging, counted, test_digits):
     report_images(model, test_digits[:6], OTHER_K, judging)
-    assert counted == Counted(encoded=2 * 6, refined=6)
+    assert counted == Counted(encoded=6, refined=6)
 
 
 def test_so_does_a_report_without_a_calibration(model, counted, test_digits):
     report_images(model, test_digits[:6], OTHER_K)
-    assert counted == Counted(encoded=2 * 6, refined=6)
+    assert counted == Counted(encoded=6, refined=6)
 
 
 def test_an_image_alone_is_encoded_once(model, judging, counted, test_digits):
@@ -82,18 +82,18 @@ def test_an_image_alone_is_encoded_once(model, judging, counted, test_digits):
     assert counted == Counted(encoded=1, refined=1)
 
 
-def test_measuring_as_held_out_images_encodes_twice_and_refines_once(
+def test_measuring_as_held_out_images_encodes_and_refines_once(
     model, judging, counted, test_digits
 ):
     judging.measure(model, test_digits[:6])
-    assert counted == Counted(encoded=2 * 6, refined=6)
+    assert counted == Counted(encoded=6, refined=6)
 
 
 def test_calibrating_refines_each_held_out_image_once(model, counted, digits):
     result_of(calibration_steps(model, digits, "dynamic", images=10))
     assert counted.refined == 10
     training = len(digits.split("train")[0])
-    assert counted.encoded == 2 * training + 2 * 10, "draws and means of training images"
+    assert counted.encoded == 2 * training + 10, "draws and means of training images"
 
 
 def test_every_redraw_is_refined_once(model, judging, counted, digits):
@@ -107,8 +107,7 @@ def test_another_seed_takes_another_refinement_and_no_other_encoding(
     model, judging, counted, test_digits
 ):
     report_images(model, test_digits[:6], OTHER_K, judging, seed=4)
-    assert counted.refined == 2 * 6
-    assert counted.encoded == 3 * 6, "all together, and alone for each refinement"
+    assert counted == Counted(encoded=6, refined=2 * 6)
 
 
 def test_nothing_is_computed_before_it_is_asked_for(model, judging, counted, test_digits):

@@ -55,7 +55,7 @@ def test_figures_are_compared_as_the_held_out_ones_were_made(
 
 def test_steps_lead_to_the_same_report(finished_model, calibration, test_digits):
     x = test_digits[3:4]
-    shares, (report, course) = run_to_the_end(report_steps(finished_model, x, 2500, calibration))
+    shares, ((report, course),) = run_to_the_end(report_steps(finished_model, x, 2500, calibration))
     (expected,) = report_images(finished_model, x, 2500, calibration)
     assert report.judgement == expected.judgement
     assert report.neighbours == expected.neighbours

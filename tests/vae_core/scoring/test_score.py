@@ -130,7 +130,7 @@ def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
 
 def test_steps_lead_to_the_same_score(trained, test_digits):
     images = ImageContext(trained("full"), test_digits[3:4], 2500)
-    shares, course = run_to_the_end(convergence_steps(images))
+    shares, (course,) = run_to_the_end(convergence_steps(images))
     found = images.estimate()
     (expected,) = score_images(trained("full"), test_digits[3:4], 2500)
     assert math.isclose(found.log_px.item(), expected.log_px, abs_tol=1e-9)
@@ -144,7 +144,7 @@ def test_steps_lead_to_the_same_score(trained, test_digits):
 @pytest.mark.parametrize("samples", [1, 7, 10, 100, 1000])
 def test_the_course_ends_at_k_and_has_evenly_spread_stops(samples, trained, test_digits):
     images = ImageContext(trained("full"), test_digits[:1], samples)
-    _, course = run_to_the_end(convergence_steps(images))
+    _, (course,) = run_to_the_end(convergence_steps(images))
     assert course.samples[0] == min(10, samples)
     assert course.samples[-1] == samples
     assert list(course.samples) == sorted(set(course.samples))

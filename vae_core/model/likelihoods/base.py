@@ -39,6 +39,14 @@ class Likelihood(nn.Module, ABC):
         """log p(x|z), (n, B), accumulated in float32 or better."""
         return self.by_pixel(x, outputs).sum(-1)
 
+    def at_shared(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """log p(x|z) of every image x (B, D) at the same G latents, (G, B).
+
+        Args:
+            outputs: the decoder's outputs there, (G, D) or (G, D, P).
+        """
+        return torch.cat([self(image, outputs[:, None]) for image in x.split(1)], 1)
+
     @abstractmethod
     def mean(self, outputs: Tensor) -> Tensor:
         """E[x_i] given l_i, (n, B, D)."""

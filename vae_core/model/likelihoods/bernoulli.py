@@ -32,15 +32,20 @@ class BernoulliLogProb(torch.autograd.Function):
         log_prob = times((x - 1)[:, None], size)[..., 0]
         torch.sub(logits, size, out=size)  # min(l, 0)
         log_prob.add_(times(x[:, None], size)[..., 0])
-        torch.abs(logits, out=size).clamp_max_(_CERTAIN).sigmoid_()
-        factors = size.unflatten(-1, (-1, _group_size(size.shape[-1])))
-        return log_prob.add_(factors.prod(-1).log_().sum(-1))
+        return log_prob.add_(_log_sigmoid_of_size(logits, size))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
         x, logits = ctx.saved_tensors
         return None, torch.sub(x, logits.sigmoid()).mul_(grad_outputs[0][..., None])
+
+
+def _log_sigmoid_of_size(logits: Tensor, out: Tensor) -> Tensor:
+    """Σ_i log σ(|l_i|) of logits (…, D): (…); ``out`` is overwritten."""
+    torch.abs(logits, out=out).clamp_max_(_CERTAIN).sigmoid_()
+    factors = out.unflatten(-1, (-1, _group_size(out.shape[-1])))
+    return factors.prod(-1).log_().sum(-1)
 
 
 @lru_cache
@@ -62,6 +67,12 @@ class Bernoulli(Likelihood):
 
     def forward(self, x: Tensor, outputs: Tensor) -> Tensor:
         return cast(Tensor, BernoulliLogProb.apply(x, outputs))
+
+    def at_shared(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """As the gradient-free part of :class:`BernoulliLogProb`, by two matrix products."""
+        size = outputs.clamp_min(0)
+        log_px_z = size @ (x - 1).T + torch.sub(outputs, size) @ x.T
+        return log_px_z + _log_sigmoid_of_size(outputs, size)[:, None]
 
     def mean(self, outputs: Tensor) -> Tensor:
         return torch.sigmoid(outputs)
