@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.services import data
 from app.services.byte_cache import cached
+from vae_core.data.kept import SPLITS
 from vae_core.settings.data_sets import Split, find_dataset
 
 Counts = Mapping[Split, NDArray[np.int64]]
@@ -66,8 +67,8 @@ def _sheet(name: str, digest: str, split: Split, turn: int) -> tuple[Group, ...]
 @cached(max_entries=32)
 def _counts(name: str, digest: str) -> Counts:
     found, most = data.dataset(name), len(find_dataset(name).classes)
-    labels = {split: found.split(split)[1].numpy() for split in found.splits}
-    return {
-        split: np.bincount(np.where(each < 0, most, each), minlength=most + 1).astype(np.int64)
-        for split, each in labels.items()
-    }
+    counts: dict[Split, NDArray[np.int64]] = {}
+    for split in SPLITS:
+        labels = found.split(split)[1].numpy()
+        counts[split] = np.bincount(np.where(labels < 0, most, labels), minlength=most + 1)
+    return counts

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,8 +59,10 @@ def later(app: AppTest, reached: Callable[[AppTest], object]) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    shown = [each.value for kind in ("markdown", "caption", "error", "warning")
-             for each in app.get(kind)]  # fmt: skip
+    found: Any = [
+        each for kind in ("markdown", "caption", "error", "warning") for each in app.get(kind)
+    ]
+    shown = [each.value for each in found]
     return "\n".join([*shown, *(str(each.proto) for each in app.get("html"))])
 
 
@@ -197,7 +200,7 @@ def test_a_data_set_from_elsewhere_cannot_write_on_the_page(tmp_path: Path, kept
     assert "onerror" in texts(app)
     html = "".join(str(each.proto) for each in app.get("html"))
     assert not any(each in html for each in ("<img src=x", "<i>c", "<b>t"))
-    assert not any(re.search(r"(?<!\\)[<*]", each.value) for each in app.get("markdown"))
+    assert not any(re.search(r"(?<!\\)[<*]", each.value) for each in app.markdown)
 
 
 def test_images_that_are_damaged_cost_only_their_data_set(tmp_path: Path, kept_in: Path) -> None:
