@@ -34,7 +34,7 @@ def break_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_given: object) -> None:
         raise error
 
-    monkeypatch.setattr(execution, "load_dataset", broken)
+    monkeypatch.setattr(execution, "dataset_of", broken)
 
 
 @pytest.mark.parametrize(
