@@ -303,7 +303,7 @@ def read_config(folder: Path) -> RunConfig:
             raise damaged(folder, CONFIG_FILE, error) from error
         shown = printable(str(folder))
         raise RunError(f"{shown} is not a run: it has no {CONFIG_FILE}.") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise damaged(folder, CONFIG_FILE, error) from error
     try:
         kept = kept_info(folder)

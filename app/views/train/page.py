@@ -28,8 +28,6 @@ UPDATE_EVERY = 1.0  # seconds, while a run trains
 
 @st.fragment
 def new_run() -> None:
-    with st.container(key="train-add-images"):
-        navigation.link("data", "Add images of yours", tab="Add images")
     values = forms.run_form(columns=2)
     costs = st.container(key="run-costs", gap=None)
     config = forms.checked(values)
@@ -42,6 +40,7 @@ def new_run() -> None:
         key="start",
         help="Adds the run to the queue. It is trained in its own process.",
     )
+    navigation.link("data", "Add images of yours", tab="Add images")
     if pressed and config is not None and not pressed_twice(config):
         known = estimated(config)
         if known is None or known.large is None:

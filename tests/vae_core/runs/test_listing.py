@@ -49,6 +49,7 @@ def test_only_the_run_that_changed_is_read_again(store: RunStore, reads: Reads) 
     run.update(state="stopped")
     assert set(reads.during(lambda: list(store.listed()))) == {
         "run-07/config.json",
+        "run-07/dataset.json",  # looked for: a run by images of one's own has it
         "run-07/status.json",
     }
     states = {each.folder.name: each.status.state for each in store.listed() if each.status}
@@ -63,6 +64,7 @@ def test_a_file_that_was_written_just_now_is_read_again(
     list(store.listed())
     assert set(reads.during(lambda: list(store.listed()))) == {
         "run-07/config.json",
+        "run-07/dataset.json",  # looked for: a run by images of one's own has it
         "run-07/status.json",
     }
 
