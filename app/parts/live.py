@@ -48,11 +48,17 @@ def watch(work: Work, draw: Callable[[], None], name: str) -> None:
     Args:
         name: place of the work on its page.
     """
-    if work.working:
-        scheduler().want(_visitor(), name, work, getattr(_script, "visit", None))
-        if work.share == 0:
-            scheduler().wait(work, PATIENCE)
-    follow(work, draw)
+    visitor, visit = _visitor(), getattr(_script, "visit", None)
+
+    def want_and_draw() -> None:
+        if work.working:  # at every tick, so that work is never waited for that nobody does
+            scheduler().want(visitor, name, work, visit)
+        draw()
+
+    if work.working and work.share == 0:
+        scheduler().want(visitor, name, work, visit)
+        scheduler().wait(work, PATIENCE)
+    follow(work, want_and_draw)
 
 
 def follow(work: Work, draw: Callable[[], None]) -> None:

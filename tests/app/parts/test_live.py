@@ -1,13 +1,13 @@
 """Long work on a page: what is waited for before it is drawn, and what is not."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.parts import live
-from app.services.scheduler import scheduler
+from app.services.scheduler import Scheduler, scheduler
 from app.services.work import State
 
 PATIENCE = 60.0  # seconds; reached only when something is broken
@@ -92,6 +92,27 @@ def test_finished_work_is_only_drawn(work: Steps) -> None:
     shown(work)
     assert work.drawn == [10]
     assert not work.begun.is_set()
+
+
+def test_a_tick_asks_again_for_work_that_was_forgotten(
+    work: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks: list[Callable[[], None]] = []
+
+    def fragment(tick: Callable[[], None], run_every: float | None) -> Callable[[], None]:
+        assert run_every
+        ticks.append(tick)
+        return tick
+
+    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    monkeypatch.setattr(live.st, "fragment", fragment)
+    work.may_end.set()
+    monkeypatch.setattr(Scheduler, "want", lambda *_: None)  # as for an earlier script of the page
+    shown(work)
+    assert not work.begun.wait(0.1)
+    monkeypatch.undo()
+    ticks[-1]()
+    assert work.begun.wait(PATIENCE)
 
 
 def test_a_second_press_of_stop_does_not_go_on() -> None:
