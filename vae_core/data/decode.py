@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import TypeVar
@@ -33,13 +34,14 @@ T = TypeVar("T")
 
 _AVIF = ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()  # not in old versions of Pillow
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", *_AVIF)
+"""Formats that Pillow reads by itself; HEIC is read too."""
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 4
 _BIG = 4_000_000  # pixels; pictures with more are decoded one at a time
 _MOST_A_BYTE = 10_000  # pixels of a big WebP for each byte; a photograph has less than a hundred
 
-_KNOWN = "PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, PGM or PPM"
+_KNOWN = "PNG, JPEG, WebP, HEIC, AVIF, BMP, TIFF, GIF, PGM or PPM"
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8")
 _TIFF = (b"II*\0", b"MM\0*")
 _turn_of_big = threading.Lock()
@@ -91,7 +93,7 @@ def _decoded(
             raise ImageError(_empty_webp(size, name))
         with (
             _turn_of_big if size[0] * size[1] > _BIG else nullcontext(),
-            Image.open(io.BytesIO(content), formats=FORMATS) as image,
+            _opened(content) as image,
         ):
             _check_size(image.size, name)
             _read_reduced(image)
@@ -178,7 +180,7 @@ def _size(content: bytes) -> tuple[int, int]:
     Pillow takes memory for all pixels of a WebP as soon as it opens the file.
     """
     if not _is_webp(content):
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with _opened(content) as image:
             return image.size
     kind, header = content[12:16], content[20:30].ljust(10, b"\0")
     if kind == b"VP8X":
@@ -188,6 +190,22 @@ def _size(content: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     width, height = (int.from_bytes(header[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     return width or MIN_SIDE, height or MIN_SIDE  # damaged if 0, which the decoder finds
+
+
+def _opened(content: bytes) -> Image.Image:
+    formats = FORMATS
+    if content[4:8] == b"ftyp":  # HEIC, AVIF or a video
+        _learn_heic()
+        formats = (*FORMATS, "HEIF")
+    return Image.open(io.BytesIO(content), formats=formats)
+
+
+@cache
+def _learn_heic() -> None:
+    """Tell Pillow how to read HEIC, when the first such file comes."""
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
 
 
 def _read_reduced(image: Image.Image) -> None:
@@ -232,7 +250,7 @@ def _not_an_image(content: bytes, name: str) -> str:
         return _damaged(name)
     if content[4:8] == b"ftyp":
         return (
-            f"{name} is a HEIC or AVIF photograph, or a video, of a kind that cannot be read here; "
+            f"{name} is a video, or a HEIC or AVIF photograph of a kind that cannot be read here; "
             "save it as JPEG."
         )
     if content.startswith(_TIFF):

@@ -25,13 +25,13 @@ PRIVACY = (
     "everybody who uses this app sees it."
 )
 _HELP = (
-    "Images (PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, PPM), a .zip, .tar or .tar.gz of them, a .npy "
-    "or .npz array, or a .parquet file. A CSV file beside images, with the columns file and label, "
-    "names their classes."
+    "Images (PNG, JPEG, WebP, HEIC, AVIF, BMP, TIFF, GIF, PPM), a .zip, .tar or .tar.gz of them, a "
+    ".npy or .npz array, or a .parquet file. A CSV file beside images, with the columns file and "
+    "label, names their classes."
 )
 _TYPES = [
-    "png", "jpg", "jpeg", "webp", "avif", "bmp", "tif", "tiff", "gif", "ppm", "pgm", "pnm",
-    "zip", "tar", "tgz", "gz", "npy", "npz", "parquet", "csv",
+    "png", "jpg", "jpeg", "webp", "heic", "heif", "avif", "bmp", "tif", "tiff", "gif", "ppm", "pgm",
+    "pnm", "zip", "tar", "tgz", "gz", "npy", "npz", "parquet", "csv",
 ]  # fmt: skip
 
 

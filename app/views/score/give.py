@@ -103,8 +103,8 @@ def _uploader(mine: Desk) -> None:
         accept_multiple_files=True,
         key=mine.key("files"),
         on_change=mine.take_files,
-        help="PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF or PPM, or a .zip of them. Every image gets a "
-        "score.",
+        help="PNG, JPEG, WebP, HEIC, AVIF, BMP, TIFF, GIF or PPM, or a .zip of them. Every image "
+        "gets a score.",
     )
     if not files:
         mine.keep_files()

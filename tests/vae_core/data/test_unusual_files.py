@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from vae_core.data.archives import iter_files
 from vae_core.data.decode import ImageError
@@ -59,18 +60,47 @@ def test_a_device_without_end_is_not_read() -> None:
         read_image(Path("/dev/zero"), "zero")
 
 
-@pytest.mark.parametrize("form", ["AVIF", "PPM"])
-def test_more_kinds_of_files_are_read(form: str) -> None:
-    levels = np.linspace(0, 255, 40 * 30).reshape(40, 30).astype(np.uint8)
+LEVELS = np.linspace(0, 255, 40 * 30).reshape(40, 30).astype(np.uint8)
+
+
+def saved(form: str, **options: object) -> bytes:
+    register_heif_opener()
     stream = io.BytesIO()
-    Image.fromarray(levels).save(stream, form)
-    grey = read_image(stream.getvalue(), f"a.{form.lower()}")
+    Image.fromarray(LEVELS).save(stream, form, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF", "PPM"])
+def test_more_kinds_of_files_are_read(form: str) -> None:
+    grey = read_image(saved(form), f"a.{form.lower()}")
     assert grey.shape == (40, 30)
-    assert np.abs(grey * 255 - levels).max() < 12  # AVIF loses a little
+    assert np.abs(grey * 255 - LEVELS).max() < 12  # AVIF and HEIC lose a little
 
 
-def test_a_photograph_of_an_iphone_is_named_as_what_it_is() -> None:
-    with pytest.raises(ImageError, match=r"HEIC or AVIF photograph.* save it as JPEG"):
+def test_a_photograph_of_an_iphone_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the orientation: turned by a quarter
+    grey = read_image(saved("HEIF", exif=exif.tobytes()), "IMG_1.HEIC")
+    assert grey.shape == (30, 40)
+    assert np.abs(grey * 255 - np.rot90(LEVELS, -1)).max() < 12
+
+
+@pytest.mark.parametrize("cut", [20, 200, -30])
+def test_a_heic_file_that_was_cut_off_is_a_sentence(cut: int) -> None:
+    with pytest.raises(ImageError, match=r"IMG_1\.HEIC is (damaged|a video, or a HEIC)"):
+        read_image(saved("HEIF")[:cut], "IMG_1.HEIC")
+
+
+def test_a_heic_file_that_states_too_many_pixels_is_refused() -> None:
+    content = saved("HEIF")
+    where = content.index(b"ispe") + 8
+    giant = content[:where] + (60_000).to_bytes(4, "big") * 2 + content[where + 8 :]
+    with pytest.raises(ImageError, match=r"IMG_1\.HEIC (has 60,000×60,000 pixels|is )"):
+        read_image(giant, "IMG_1.HEIC")
+
+
+def test_what_is_in_the_container_of_heic_and_cannot_be_read_is_named() -> None:
+    with pytest.raises(ImageError, match=r"a HEIC or AVIF photograph .* save it as JPEG"):
         read_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400), "IMG_1.HEIC")
 
 
