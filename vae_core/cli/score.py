@@ -21,7 +21,7 @@ from vae_core.cli.shared import (
 )
 from vae_core.runs.run import Run
 from vae_core.settings.choices import DENSITY, pixels_as
-from vae_core.settings.options import ScoreOptions
+from vae_core.settings.options import FALSE_ALARMS, ScoreOptions
 from vae_core.wording.numbers import ERROR_NOT_KNOWN
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def score(given: argparse.Namespace) -> int:
     tally = _Tally()
     rows = tally.count(_rows(results, table))
     try:
-        _print_rows(rows, _protocol(given, run, judge), given)
+        _print_rows(rows, _protocol(given, run, judge), judge, given)
     except KeyboardInterrupt:
         if table is None:
             raise
@@ -99,17 +99,23 @@ def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
     get no verdict and no calibration is made.
     """
     from vae_core.data.download import DownloadError
+    from vae_core.scoring.false_alarms import check_rate
     from vae_core.scoring.judge import Judge
     from vae_core.settings.data_sets import DataError
+    from vae_core.wording.verdict import rate_sentence
 
     binarisation = binarisation_of(options.binarisation, run)
     if binarisation != run.config.train.binarisation:
         return Judge(binarisation)
     try:
-        return Judge.of(current_calibration(run, model), binarisation)
+        calibration = current_calibration(run, model)
     except (DataError, DownloadError) as error:
         say(f"No calibration could be made, so scores have no verdict: {error}")
         return Judge(binarisation)
+    if options.false_alarms != FALSE_ALARMS:
+        check_rate(options.false_alarms, calibration.images)
+        say(rate_sentence(options.false_alarms, calibration.images))
+    return Judge.of(calibration, binarisation, options.false_alarms)
 
 
 def _protocol(given: argparse.Namespace, run: Run, judge: "Judge") -> dict[str, Any]:
@@ -119,6 +125,7 @@ def _protocol(given: argparse.Namespace, run: Run, judge: "Judge") -> dict[str, 
         "likelihood": likelihood,
         "pixels": pixels_as(judge.binarisation, likelihood),
         "importance_samples": given.importance_samples,
+        "false_alarms": judge.false_alarms if judge.calibration else None,
         "seed": given.seed,
     }
 
@@ -148,11 +155,23 @@ def _table(
     return table
 
 
+def _rate(judge: "Judge") -> dict[str, Any]:
+    """The bounds of the real false-alarm rate; none without a verdict."""
+    from vae_core.scoring.false_alarms import rate_between
+
+    if judge.calibration is None:
+        return {}
+    return {"false_alarms_between": rate_between(judge.false_alarms, judge.calibration.images)}
+
+
 def _print_rows(
-    rows: Iterable[dict[str, Any]], protocol: dict[str, Any], given: argparse.Namespace
+    rows: Iterable[dict[str, Any]],
+    protocol: dict[str, Any],
+    judge: "Judge",
+    given: argparse.Namespace,
 ) -> None:
     if given.json:
-        print_json_rows({"run": str(given.run), **protocol}, "images", rows)
+        print_json_rows({"run": str(given.run), **protocol, **_rate(judge)}, "images", rows)
     else:
         for row in rows:
             tell(_score_line(row, protocol["pixels"]))

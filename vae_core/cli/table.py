@@ -22,7 +22,7 @@ from vae_core.basics.text import printable, without_formula
 
 T = TypeVar("T")
 _DIGEST = "sha256"
-_NEW = (_DIGEST, "likelihood", "pixels")
+_NEW = (_DIGEST, "likelihood", "pixels", "false_alarms")
 """Columns that the tables of version 0.1.0 do not have."""
 
 

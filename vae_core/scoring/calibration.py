@@ -113,6 +113,11 @@ class Calibration:
         return self.protocol["binarisation"]
 
     @property
+    def images(self) -> int:
+        """N, the number of held-out images."""
+        return len(self.held_out.table)
+
+    @property
     def reference(self) -> Reference:
         """The held-out figures, which images are judged against."""
         return Reference(self.held_out.table)

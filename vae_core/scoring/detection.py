@@ -23,7 +23,7 @@ from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
-from vae_core.scoring.typicality import UNLIKE
+from vae_core.settings.options import FALSE_ALARMS
 
 IMAGES = 500
 FEWEST_IMAGES = 50
@@ -162,7 +162,7 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
         name: _scores(table, reference.tails(table), p_values[name])
         for name, table in figures.items()
     }
-    unlike = {name: float((p <= UNLIKE).double().mean()) for name, p in p_values.items()}
+    unlike = {name: float((p <= FALSE_ALARMS).double().mean()) for name, p in p_values.items()}
     kinds = {
         name: Detection(
             len(table),
@@ -173,7 +173,7 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
         if name != "own"
     }
     own, about = len(figures["own"]), dict(calibration.protocol)
-    return DetectionReport(own, unlike["own"], UNLIKE, kinds, seed, about)
+    return DetectionReport(own, unlike["own"], FALSE_ALARMS, kinds, seed, about)
 
 
 def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.context import ImageContext
 from vae_core.scoring.place import Place
 from vae_core.settings.choices import Binarisation
+from vae_core.settings.options import FALSE_ALARMS
 
 
 @dataclass(frozen=True)
@@ -19,19 +20,26 @@ class Judge:
         binarisation: how the pixels of the images become binary.
         calibration: held-out images of the same binarisation. If None, images get figures but no
             verdict.
+        false_alarms: α, the share of images of the data that may be called unlike it.
     """
 
     binarisation: Binarisation = "dynamic"
     calibration: Calibration | None = None
+    false_alarms: float = FALSE_ALARMS
 
     @classmethod
-    def of(cls, calibration: Calibration | None, binarisation: Binarisation) -> "Judge":
+    def of(
+        cls,
+        calibration: Calibration | None,
+        binarisation: Binarisation,
+        false_alarms: float = FALSE_ALARMS,
+    ) -> "Judge":
         """Make the judge for a binarisation.
 
         A calibration with another binarisation is dropped, because the scores cannot be compared.
         """
         fits = calibration is not None and calibration.binarisation == binarisation
-        return cls(binarisation, calibration if fits else None)
+        return cls(binarisation, calibration if fits else None, false_alarms)
 
     def context(self, model: VAE, x: Tensor, importance_samples: int, seed: int) -> ImageContext:
         """Make the context of images x (B, C, H, W), with log p̂(x) by the given K and seed.

@@ -1,7 +1,7 @@
 """The score report of an image: log p̂(x), all other figures, and a verdict."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -40,6 +40,12 @@ class Report:
     neighbours: Neighbours | None = None
     classes: ClassProbabilities | None = None
     judgement: Judgement | None = None
+
+    def at(self, false_alarms: float) -> "Report":
+        """The same report with the verdict at another false-alarm rate."""
+        if self.judgement is None or self.judgement.false_alarms == false_alarms:
+            return self
+        return replace(self, judgement=replace(self.judgement, false_alarms=false_alarms))
 
     @property
     def complexity_corrected(self) -> float:
@@ -114,7 +120,7 @@ def _reports(images: ImageContext, judge: Judge) -> list[Report]:
             zip(
                 scores_of(images, judge),
                 images.code_bits.tolist(),
-                _placed(images, judge.calibration),
+                _placed(images, judge),
                 strict=True,
             )
         )
@@ -125,14 +131,15 @@ def _at(index: int, columns: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: column[index].item() for name, column in columns.items()}
 
 
-def _placed(images: ImageContext, calibration: Calibration | None) -> list[dict[str, Any]]:
+def _placed(images: ImageContext, judge: Judge) -> list[dict[str, Any]]:
     """Compare images with training and held-out images; return fields of their reports."""
+    calibration = judge.calibration
     if calibration is None:
         return [{}] * len(images.x)
     figures = table(calibration.comparable(images))
     columns = {
         "neighbours": calibration.latents.nearest(images.whitened),
         "classes": calibration.classes(images),
-        "judgement": calibration.reference.judge(figures),
+        "judgement": calibration.reference.judge(figures, judge.false_alarms),
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

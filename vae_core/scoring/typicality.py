@@ -17,24 +17,26 @@ import torch
 from torch import Tensor
 
 from vae_core.scoring.figures.table import FIGURES
+from vae_core.settings.options import FALSE_ALARMS
 
 Verdict = Literal["typical", "unusual", "unlike the training data"]
 
-UNUSUAL, UNLIKE = 0.1, 0.04
-"""False-alarm rates: the share of images of the data called unusual or worse, and called unlike it.
+UNUSUAL_TIMES = 2.5
+"""An image is called unusual up to so many times the false-alarm rate."""
 
-The second rate is 4 in 100, averaged over calibrations. A single calibration has 500 held-out
-images, themselves a sample: its rate is 4 ± 1 in 100, and above 5 in one of eight calibrations.
-"""
-
-_ROUNDING = 1e-9  # tolerance for a sum over figures
+_ROUNDING = 1e-9  # tolerance for a sum over figures, and for a rate
 
 
-def verdict_of(p_value: float) -> Verdict:
-    """Return the verdict for a p-value."""
-    if p_value <= UNLIKE:
+def verdict_of(p_value: float, false_alarms: float = FALSE_ALARMS) -> Verdict:
+    """Return the verdict for a p-value.
+
+    Args:
+        false_alarms: α, the share of images of the data that may be called unlike it.
+    """
+    if p_value <= false_alarms + _ROUNDING:
         return "unlike the training data"
-    return "unusual" if p_value <= UNUSUAL else "typical"
+    unusual = UNUSUAL_TIMES * false_alarms + _ROUNDING
+    return "unusual" if p_value <= unusual else "typical"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Judgement:
         tails: for each figure, the share of images that are as extreme, 0 to 1, including the
             image itself.
         images: number of held-out images.
+        false_alarms: α of the verdict.
     """
 
     p_value: float
@@ -56,11 +59,12 @@ class Judgement:
     percentiles: Mapping[str, float]
     tails: Mapping[str, float]
     images: int
+    false_alarms: float = FALSE_ALARMS
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict for the p-value, at the rates :data:`UNUSUAL` and :data:`UNLIKE`."""
-        return verdict_of(self.p_value)
+        """The verdict for the p-value, at the chosen false-alarm rate."""
+        return verdict_of(self.p_value, self.false_alarms)
 
     @property
     def decided_by(self) -> str:
@@ -74,11 +78,14 @@ class Reference:
 
     figures: Tensor
 
-    def judge(self, figures: Tensor) -> list[Judgement]:
+    def judge(self, figures: Tensor, false_alarms: float = FALSE_ALARMS) -> list[Judgement]:
         """Compare the figures of B images, (B, F), with those of the held-out images."""
         tails, p_values = self.tails(figures), self.p_values(figures)
+        images = len(self.figures)
         return [
-            Judgement(p, _by_figure(values), _by_figure(below), _by_figure(tail), len(self.figures))
+            Judgement(
+                p, _by_figure(values), _by_figure(below), _by_figure(tail), images, false_alarms
+            )
             for p, values, below, tail in zip(
                 p_values.tolist(), figures, self._percentiles(figures), tails, strict=True
             )

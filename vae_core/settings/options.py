@@ -16,6 +16,8 @@ Preparation = Literal["auto", "yes", "no"]
 BinarisationOption = Literal["as trained", "dynamic", "threshold", "none"]
 
 MAX_IMPORTANCE_SAMPLES = 1_000_000
+FALSE_ALARMS = 0.04
+"""The usual false-alarm rate of a verdict."""
 _SAMPLES = (1, MAX_IMPORTANCE_SAMPLES)
 _SEEDS = (0, 2**31 - 1)
 _COUNTS = (1, 10**9)
@@ -64,6 +66,13 @@ class ScoreOptions(Checked):
         "Crop", "Cuts to the ink and gives it the size it has in the training images."
     )
     centre: Preparation = _step("Centre", "Moves the ink to where it is in the training images.")
+    false_alarms: float = setting(
+        FALSE_ALARMS,
+        "False alarms",
+        "Share of images of the data that the verdict may call unlike it, 0.001 to 0.2. A smaller "
+        "share needs more held-out images.",
+        bounds=(0.001, 0.2),
+    )
     seed: int = _seed()
 
 

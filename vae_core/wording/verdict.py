@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from vae_core.scoring.false_alarms import rate_between, smallest_rate
 from vae_core.scoring.figures.table import FIGURES
 
 if TYPE_CHECKING:
@@ -27,6 +28,26 @@ def judgement_sentence(judgement: "Judgement") -> str:
         f"{share_of(share, judgement.images)} held-out images "
         f"(p = {judgement.p_value:.2g} over all figures)."
     )
+
+
+def rate_sentence(false_alarms: float, images: int) -> str:
+    """Say what a false-alarm rate means with N held-out images, and between which bounds it is."""
+    rate, between = _percent(false_alarms), rate_between(false_alarms, images)
+    if between is None:
+        return (
+            f"{images:,} held-out images are too few for {rate} false alarms: no image is called "
+            f"unlike the training data. Choose {_percent(smallest_rate(images))} or more."
+        )
+    low, high = map(_percent, between)
+    return (
+        f"Of 100 images like the training data, {false_alarms * 100:.3g} are called unlike it on "
+        f"average; with these {images:,} held-out images it is between {low} and {high} "
+        "(95 % sure)."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def share_of(share: float, images: int) -> str:

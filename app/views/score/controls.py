@@ -12,17 +12,19 @@ from app.shell import errors
 from app.views.score import give
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
-from vae_core.settings.options import AS_TRAINED, ScoreOptions
+from vae_core.settings.options import AS_TRAINED, FALSE_ALARMS, ScoreOptions
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 _OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
+RATES = ("0.1", "0.2", "0.5", "1", "2", "4", "5", "10", "20")
+"""False-alarm rates to choose from, in percent."""
 STEPS = ("invert", "contrast", "crop", "centre")
 
 
-def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
-    """Draw the controls and return model, samples, preparation steps and binarisation."""
+def controls() -> tuple[Choice, int, float, dict[str, Any], Binarisation]:
+    """Draw the controls; return model, K, false-alarm rate, preparation steps and binarisation."""
     _report_unknown_settings()
-    left, middle, right = st.columns([4, 4, 2], gap="medium", vertical_alignment="bottom")
+    left, middle, rates, right = st.columns([4, 3, 3, 2], gap="medium", vertical_alignment="bottom")
     with left:
         choice = pickers.pick_model()
     samples = middle.select_slider(
@@ -33,16 +35,26 @@ def controls() -> tuple[Choice, int, dict[str, Any], Binarisation]:
         help=_OPTIONS["importance_samples"].help,
         **IN_URL,
     )
+    rate = rates.select_slider(
+        "False alarms (%)",
+        RATES,
+        value=f"{100 * FALSE_ALARMS:g}",
+        key="false_alarms",
+        help="How many of 100 images like the training data may be called unlike it. Fewer false "
+        "alarms also mean that fewer foreign images are noticed.",
+        **IN_URL,
+    )
     changed = any(name in st.query_params for name in (*STEPS, "binarisation"))
     label = "Preparation (changed)" if changed else "Preparation"
     with right, widgets.more(label, "prepare"):
-        return choice, samples, *preparation(choice)
+        return choice, samples, float(rate) / 100, *preparation(choice)
 
 
 def _report_unknown_settings() -> None:
     """Say which settings of a link do not exist. Their widgets use the defaults instead."""
     known: dict[str, Collection[str]] = {
         "K": tuple(map(str, SAMPLES)),
+        "false_alarms": RATES,
         "way": give.WAYS,
         **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }

@@ -14,7 +14,7 @@ from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
 from vae_core.scoring.files import FileScore
 from vae_core.settings.choices import Binarisation, pixels_as
-from vae_core.settings.options import ScoreOptions
+from vae_core.settings.options import FALSE_ALARMS, ScoreOptions
 from vae_core.wording.command import command
 
 
@@ -29,8 +29,14 @@ def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
     pixels = pixels_as(job.scorer.binarisation, likelihood)
     how = {"importance_samples": job.scorer.importance_samples, **protocol}
     how |= {"likelihood": likelihood, "pixels": pixels}
+    how |= {"false_alarms": _rate(job.scorer)}
     names = ("file", "ok", "error", *COLUMNS, *how)
     return {name: [as_cell((row | how).get(name)) for row in rows] for name in names}
+
+
+def _rate(scorer: Scorer) -> float | None:
+    """False-alarm rate of the verdicts; None without any."""
+    return scorer.judge.false_alarms if scorer.judge.calibration else None
 
 
 def protocol(
@@ -76,13 +82,19 @@ def code(
     ]
     if made_as is None:
         lines += ["", "# The same on the command line, for any number of files:"]
-        lines += [f"# {_command(folder, binarisation, importance_samples, given, options)}"]
+        rate = _rate(scorer) or FALSE_ALARMS
+        lines += [f"# {_command(folder, binarisation, importance_samples, rate, given, options)}"]
     return "\n".join(lines)
 
 
 def _calibration_argument(scorer: Scorer) -> str:
     """Code of the calibration argument, the last one of the call."""
-    return "" if scorer.judge.calibration is None else ", calibration_of(run)"
+    judge = scorer.judge
+    if judge.calibration is None:
+        return ""
+    if judge.false_alarms == FALSE_ALARMS:
+        return ", calibration_of(run)"
+    return f', Judge("{judge.binarisation}", calibration_of(run), {judge.false_alarms:g})'
 
 
 def _imports(made_as: Example | None, calibrated: str) -> list[str]:
@@ -96,6 +108,8 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
     if calibrated:
         lines.append("from vae_core.runs.records import calibration_of")
         lines.append("from vae_core.runs.run import Run")
+    if "Judge(" in calibrated:
+        lines.append("from vae_core.scoring.judge import Judge")
     return [*lines, "from vae_core.data.pixels import model_input"]
 
 
@@ -118,11 +132,15 @@ def _command(
     folder: Path,
     binarisation: Binarisation,
     importance_samples: int,
+    false_alarms: float,
     given: Given,
     options: PrepareOptions,
 ) -> str:
     chosen = ScoreOptions(
-        importance_samples=importance_samples, binarisation=binarisation, **asdict(options)
+        importance_samples=importance_samples,
+        binarisation=binarisation,
+        false_alarms=false_alarms,
+        **asdict(options),
     )
     return command("score", [shown_path(folder), _file_name(given)], chosen)
 

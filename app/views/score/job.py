@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import torch
@@ -21,6 +21,7 @@ from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_steps
 from vae_core.scoring.score import Convergence, Score
 from vae_core.settings.choices import Binarisation
+from vae_core.settings.options import FALSE_ALARMS
 
 SEED = 0
 _REMEMBERED = 5000
@@ -45,6 +46,11 @@ class Scored:
     def score(self) -> Score:
         """log p̂(x) and its diagnostics."""
         return self.report.score
+
+    def at(self, false_alarms: float) -> "Scored":
+        """The same score with the verdict at another false-alarm rate."""
+        report = self.report.at(false_alarms)
+        return self if report is self.report else replace(self, report=report)
 
 
 @dataclass(frozen=True)
@@ -152,12 +158,18 @@ class Job(work.Sliced):
         self._scored: dict[str, Scored] = {}
         self._within = 0.0  # images under way, times the share of their work that is done
 
-    def frozen(self) -> "Job":
-        """Return a copy to draw a page from, which no thread changes meanwhile."""
+    def frozen(self, false_alarms: float = FALSE_ALARMS) -> "Job":
+        """Return a copy to draw a page from, which no thread changes meanwhile.
+
+        Args:
+            false_alarms: α of all verdicts in it.
+        """
         frozen = copy.copy(self)  # whether it is done first: a job that is done has all scores
         frozen.reading = copy.copy(self.reading)
         frozen.reading.given = list(self.reading.given)
-        frozen._scored = dict(self._scored)
+        frozen._scored = {k: each.at(false_alarms) for k, each in dict(self._scored).items()}
+        judge = replace(self.scorer.judge, false_alarms=false_alarms)
+        frozen.scorer = replace(self.scorer, judge=judge)
         return frozen
 
     @property

@@ -63,21 +63,21 @@ def progress(job: "Job") -> None:
     live.control(job, text, "score")
 
 
-def results(mine: Desk, job: "Job", choice: Choice) -> None:
+def results(mine: Desk, job: "Job", choice: Choice, false_alarms: float) -> None:
     """Draw everything about the scores made so far."""
     from app.views.score import batches, panels
 
     with st.container():  # always present, so that nothing below it moves
         progress(job)
         batches.offer(mine, job)
-    panels.panels(mine, mine.on_screen(job).frozen(), choice)
+    panels.panels(mine, mine.on_screen(job).frozen(false_alarms), choice)
 
 
 widgets.header(
     "Score images",
     "How probable is an image under a model, and how usual is that for images of its kind?",
 )
-choice, samples, steps, binarisation = controls()
+choice, samples, false_alarms, steps, binarisation = controls()
 mine = desk()
 if "batch" in st.query_params:
     from app.views.score import batches
@@ -90,6 +90,6 @@ if not mine.uploads and data.missing(choice):
     st.stop()
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
-live.watch(job, lambda: results(mine, job, choice), "score")
-give.follow(beside, job, mine.on_screen(job), choice)
+live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")
+give.follow(beside, job, mine.on_screen(job).frozen(false_alarms), choice)
 detection.section(choice)

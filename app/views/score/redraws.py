@@ -39,7 +39,8 @@ def _panel(given: Given, job: Job) -> None:
 
 
 def _task(given: Given, job: Job) -> Task[Redraws]:
-    key: tuple[Hashable, ...] = ("redraws", given.digest, job.scorer.key)
+    by = job.scorer
+    key: tuple[Hashable, ...] = ("redraws", given.digest, by.key, by.judge.false_alarms)
     return Task(key, f"Scoring {DRAWS} draws", lambda: _redraws(given, job), lambda s: s.share)
 
 

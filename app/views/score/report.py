@@ -21,7 +21,7 @@ from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement, Verdict
 from vae_core.settings.choices import DENSITY, pixels_as
 from vae_core.wording.numbers import estimate, number, typeset
-from vae_core.wording.verdict import report_sentence, value_with_unit
+from vae_core.wording.verdict import rate_sentence, report_sentence, value_with_unit
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -55,12 +55,14 @@ def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
     st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
     calibration = job.scorer.judge.calibration
     compared = f" · percentile at K = {calibration.importance_samples:,}" if calibration else ""
+    rate = rate_sentence(job.scorer.judge.false_alarms, calibration.images) if calibration else ""
     st.caption(
         "Do not judge an image by log p̂(x) alone: plain images often score higher than every real "
         "image. The percentile says how usual the score is for images like the training data. "
         "Both very low and very high percentiles are atypical."
         f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
-        f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}{compared}"
+        f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}"
+        f"{compared}  \n{rate}"
     )
 
 

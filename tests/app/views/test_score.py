@@ -30,6 +30,7 @@ from vae_core.runs.run import Run
 from vae_core.runs.store import create_run
 from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report
+from vae_core.scoring.typicality import verdict_of
 from vae_core.settings.config import RunConfig
 from vae_core.wording.verdict import report_sentence
 
@@ -99,6 +100,27 @@ def test_a_frozen_job_stays_as_it_was_while_the_job_goes_on(run: Run, images: to
     assert len(job.scored()) > before
     assert (len(frozen.scored()), len(frozen.readable)) == (before, read)
     assert frozen.working
+
+
+@pytest.mark.slow
+def test_verdicts_follow_the_false_alarm_rate_and_nothing_is_scored_again(
+    run: Run, images: torch.Tensor
+) -> None:
+    job = job_on(list(examples.examples(images)), scorer(run))
+    job.advance(600)
+    strict, lax = (job.frozen(rate).scored() for rate in (0.01, 0.2))
+    for (given, one), (_, other) in zip(strict, lax, strict=True):
+        assert one.score is other.score
+        assert one.report.judgement is not None
+        p_value = one.report.judgement.p_value
+        assert one.report.verdict == verdict_of(p_value, 0.01), given.label
+        assert other.report.verdict == verdict_of(p_value, 0.2), given.label
+    assert [each.report.verdict for _, each in strict] != [each.report.verdict for _, each in lax]
+    table = export.columns(job.frozen(0.2), {})
+    assert set(table["false_alarms"]) == {"0.2"}
+    code = lines_of(run, job.frozen(0.01), lax[0][0])
+    assert 'Judge("dynamic", calibration_of(run), 0.01)' in code
+    assert report_of(code).verdict == strict[0][1].report.verdict
 
 
 # ---- inputs

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae_core.scoring.figures.table import FIGURES
-from vae_core.scoring.typicality import UNLIKE, UNUSUAL, Reference, verdict_of
+from vae_core.scoring.typicality import Reference, verdict_of
 
 
 def drawn(count: int, seed: int = 0) -> torch.Tensor:
@@ -61,7 +61,7 @@ def test_tails_are_counted_with_the_image_itself():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", [UNLIKE, UNUSUAL, 0.3])
+@pytest.mark.parametrize("level", [0.04, 0.1, 0.3])
 def test_images_of_the_data_are_flagged_as_often_as_the_level_says(level):
     """Over calibrations, whatever the figures' dependence and ties."""
     flagged = []
@@ -103,11 +103,20 @@ def test_order_and_company_do_not_matter():
 def test_words_follow_the_p_value():
     levels = {
         0.5: "typical",
-        UNUSUAL: "unusual",
+        0.1: "unusual",
         0.05: "unusual",
-        UNLIKE: "unlike the training data",
+        0.04: "unlike the training data",
     }
     assert {p: verdict_of(p) for p in levels} == levels
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.05, 0.2])
+def test_words_follow_the_false_alarm_rate(rate):
+    assert verdict_of(rate, rate) == "unlike the training data"
+    assert verdict_of(2.5 * rate, rate) == "unusual"
+    assert verdict_of(2.6 * rate, rate) == "typical"
+    judgement = REFERENCE.judge(drawn(1, 3), rate)[0]
+    assert judgement.verdict == verdict_of(judgement.p_value, rate)
 
 
 def test_no_images_have_no_verdict():
