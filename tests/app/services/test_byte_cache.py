@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -177,6 +178,7 @@ def words(decorator: ast.expr) -> set[str]:
 @pytest.mark.slow
 def test_what_a_page_caches_leaves_with_its_session() -> None:
     session = "test session id"  # of all pages that AppTest draws
+    st.cache_resource.clear()  # what other tests of this process left, whoever used it
     byte_cache.BUDGET.forget({session})
     before = byte_cache.BUDGET.total
     page = AppTest.from_file(str(ROOT / "app/main.py"), default_timeout=120).run()
