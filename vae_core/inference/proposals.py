@@ -85,7 +85,7 @@ def refine(model: VAE, x: Tensor, seed: int = 0, *, posterior: Posterior | None 
 
     For d ≤ 2 the proposal is close to p(z|x) itself. For more dimensions it has the modes that the
     search found; the estimate may lack others, and the diagnostics do not show this. A 2×200 MLP
-    with d = 50 takes about 20 ms per image on a CPU core, a residual convolutional net 0.4 s.
+    with d = 50 takes about 30 ms per image on a CPU core, a residual convolutional net 0.8 s.
 
     Args:
         x: images, (B, C, H, W) in [0, 1]. The result takes a few times d² floats of memory per
