@@ -1,6 +1,6 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
 # make test        run every test (ARGS="-k latent" for some)
-# make test-fast   the tests that take no browser and less than a second each: 128 s of processor time
+# make test-fast   the tests that take no browser and less than a second each: 235 s of processor time
 # make check       lint, formatting, types, imports
 # make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
