@@ -1,6 +1,8 @@
 # make app         start ELBO Room (PORT=8501, or the next free one)
-# make test        run every test (ARGS="-k latent" for some)
-# make test-fast   the tests that take no browser and less than a second each: 235 s of processor time
+# make test        the tests of a change: all but long proofs, and a tour of the app in a browser
+#                  (ARGS="-k latent" for some)
+# make test-all    every test: the long proofs too, and all that a user does in a browser
+# make test-fast   the tests that take no browser and less than a second each
 # make check       lint, formatting, types, imports
 # make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
@@ -11,6 +13,9 @@ PORT ?= $(or $(STREAMLIT_SERVER_PORT),8501)
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# Without a browser two processes keep two cores busy. A browser alone keeps them busy.
+PLAIN_TESTS := $(BIN)/python -m pytest -n 2 --ignore tests/browser
+BROWSER_TESTS := $(BIN)/python -m pytest tests/browser
 
 # On Linux the package index has PyTorch with 3 GB of CUDA libraries. Without an NVIDIA driver the
 # build for processors does the same; PyTorch's own index has it.
@@ -19,18 +24,22 @@ WSL := /usr/lib/wsl/lib
 TORCH ?= $(if $(filter Linux,$(shell uname -s)),$(if $(shell \
   PATH="$$PATH:$(WSL)" command -v nvidia-smi),index,cpu),index)
 
-.PHONY: app test test-fast check benchmarks torch-for-processors
+.PHONY: app test test-all test-fast check benchmarks torch-for-processors
 .DELETE_ON_ERROR:
 
 app: $(VENV)/installed
 	@exec $(BIN)/python -m app --port $(PORT)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest tests/browser $(ARGS) || [ $$? -eq 5 ]
+	$(PLAIN_TESTS) --dist loadfile -m "not thorough" $(ARGS) || [ $$? -eq 5 ]
+	$(BROWSER_TESTS) -m tour $(ARGS) || [ $$? -eq 5 ]
+
+test-all: $(VENV)/installed-test
+	$(PLAIN_TESTS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(BROWSER_TESTS) $(ARGS) || [ $$? -eq 5 ]
 
 test-fast: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/browser $(ARGS)
+	$(PLAIN_TESTS) --dist worksteal -m "not slow and not thorough" $(ARGS)
 
 check: $(VENV)/installed-test
 	$(BIN)/python -m ruff check

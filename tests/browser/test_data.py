@@ -18,6 +18,7 @@ def app(browser: Browser, tmp_path: Path) -> Iterator[App]:
         yield app
 
 
+@pytest.mark.tour
 def test_a_dropped_archive_becomes_a_data_set_to_train_on_and_can_be_removed(
     app: App, page: Page, tmp_path: Path
 ) -> None:

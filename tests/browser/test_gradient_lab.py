@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.driving import (
@@ -45,6 +46,7 @@ def curves(page: Page, chart: str) -> Locator:
     return page.locator(f".st-key-chart-gradient-{chart} path.js-line")
 
 
+@pytest.mark.tour
 def test_it_measures_by_itself_and_says_what_is_seen(app_server: App, page: Page) -> None:
     lab(page, app_server)
     measured(page)

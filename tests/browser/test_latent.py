@@ -120,6 +120,7 @@ def lonely(page: Page) -> list[int]:
 # ---- the map
 
 
+@pytest.mark.tour
 def test_a_click_chooses_an_image_and_the_link_brings_it_back(app: App, page: Page) -> None:
     go(page, app)
     before = figures(page).inner_text()

@@ -58,6 +58,7 @@ def stop(page: Page, panel: str) -> Locator:
     return page.locator(f".st-key-{panel}-control button").filter(visible=True).first
 
 
+@pytest.mark.tour
 def test_families_are_laid_over_the_true_posterior(app_server: App, page: Page) -> None:
     go(page, app_server)
     expect_rows(page, "Mean-field", "Full covariance", "Spline", "log p(x)")

@@ -132,6 +132,7 @@ def test_a_broken_file_of_ones_own_is_not_taken_for_that_of_others(models: App, 
     expect(page.get_by_text("is not among these images")).to_have_count(0)
 
 
+@pytest.mark.tour
 def test_three_uploads_one_of_them_broken_give_two_scores_and_one_plain_error(
     models: App, page: Page
 ) -> None:

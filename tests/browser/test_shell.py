@@ -25,6 +25,7 @@ def address(app: App, name: str) -> str:
     return app.url if name == "start" else f"{app.url}/{name}"
 
 
+@pytest.mark.tour
 @pytest.mark.parametrize("name", NAMES[::-1])
 def test_every_page_opens_by_its_address_inside_the_shell(
     app_server: App, page: Page, name: str
@@ -80,6 +81,7 @@ def test_without_redirects_a_former_address_shows_its_page(tmp_path: Path, page:
         page.goto("about:blank")  # before the server ends
 
 
+@pytest.mark.tour
 def test_the_navigation_leads_to_every_page(app_server: App, page: Page) -> None:
     visit(page, app_server.url)
     for entry in [*PAGES.values()][::-1]:
@@ -98,6 +100,7 @@ def test_nothing_is_fetched_from_elsewhere(app_server: App, page: Page) -> None:
     assert not outside
 
 
+@pytest.mark.tour
 def test_presentation_mode_lives_in_the_address_and_escape_leaves_it(
     app_server: App, page: Page
 ) -> None:

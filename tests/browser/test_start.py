@@ -53,6 +53,7 @@ def answer(page: Page) -> str:
     return page.locator(".st-key-stage-said").inner_text()
 
 
+@pytest.mark.tour
 def test_a_first_visitor_reads_what_this_is_and_sees_an_image_walk_through(
     app_server: App, page: Page
 ) -> None:

@@ -81,6 +81,7 @@ def kill(pid: int | None) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.tour
 def test_a_run_is_started_watched_refreshed_and_finished(app_server: App, page: Page) -> None:
     form(app_server, page, epochs=250)
     expect(page.locator(".st-key-run-costs")).to_contain_text("parameters")

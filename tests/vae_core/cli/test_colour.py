@@ -96,12 +96,14 @@ def test_an_image_is_scored_with_its_map(run, picture, capsys):
     assert total == pytest.approx(row["expected_log_likelihood"], rel=0.05)
 
 
+@pytest.mark.thorough
 def test_foreign_images_are_told_apart(runs, capsys):
     assert main(["detect", str(runs["colour"]), "--limit", "5", "--json"]) == 0
     kinds = output(capsys)["kinds"]
     assert kinds["noise"]["scores"]["combined"]["auroc"] > 0.95
 
 
+@pytest.mark.thorough
 def test_the_gap_is_split(run, capsys):
     assert main(["gap", str(run), "--limit", "1", "--json"]) == 0
     figures = output(capsys)
@@ -118,6 +120,7 @@ def test_samples_are_drawn_in_the_models_colours(runs, tmp_path):
     assert np.ptp(picture, axis=-1).max() > 5
 
 
+@pytest.mark.thorough
 def test_an_interrupted_training_continues_to_the_same_weights(tmp_path, runs, monkeypatch):
     from vae_core.training.trainer import Training
 

@@ -148,6 +148,7 @@ def test_a_limit_takes_the_first_images_of_the_same_draw(run, capsys):
     assert first_score("1") == first_score("1") != first_score("2")
 
 
+@pytest.mark.thorough
 def test_an_interrupted_run_goes_on_with_the_same_command(tmp_path, capsys):
     folder = tmp_path / "run"
     command = [*TRAIN, "--epochs", "500", "--run", str(folder), "--json"]
@@ -297,6 +298,7 @@ def test_the_same_command_scores_a_file_that_was_mended(run, pictures, tmp_path,
     assert main(command) == 0
 
 
+@pytest.mark.thorough
 def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp_path):
     folder, path = tmp_path / "many", tmp_path / "scores.csv"
     folder.mkdir()
@@ -317,6 +319,7 @@ def test_a_killed_program_leaves_rows_and_the_next_one_the_rest(run, digits, tmp
     assert [Path(row["file"]).stem for row in rows] == [f"{index:03}" for index in range(150)]
 
 
+@pytest.mark.thorough
 def test_detection_is_a_table_and_one_json_object(calibrated, pictures, capsys):
     command = ["detect", str(calibrated), "--limit", "25", "--folder", str(pictures)]
     assert main([*command, "--json"]) == 0
@@ -355,6 +358,7 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
     assert "Not saved in the run's folder" in printed.err
 
 
+@pytest.mark.thorough
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)

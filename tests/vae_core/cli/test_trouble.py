@@ -126,6 +126,7 @@ def test_ctrl_c_is_one_sentence_and_status_130(command, run, pictures, monkeypat
     assert not list(run.glob("detection*"))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_ctrl_c_leaves_the_finished_rows_and_says_how_to_go_on(calibrated, pictures, tmp_path):
     path = tmp_path / "scores.csv"
@@ -320,6 +321,7 @@ def test_a_folder_for_a_table_is_refused_in_a_sentence(run, pictures, tmp_path, 
     assert "Errno" not in said
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_class_head_is_named_beside_the_regression(tmp_path, capsys):
     folder = tmp_path / "run"

@@ -16,7 +16,7 @@ from vae_core.runs.records import calibration_of
 from vae_core.runs.store import find_run
 from vae_core.scoring.report import Report, report_images
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 EACH = 4
 SHAPE = (1, 28, 28)

@@ -79,6 +79,7 @@ def test_the_inverse_weights_are_unbiased_backwards(generator):
     assert abs(-mean - truth.log_px(x).item()) < 4 * se
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_bounds_and_importance_sampling_bracket_the_exact_value():
     truth = linear_gaussian(4, 12)
@@ -95,6 +96,7 @@ def test_bounds_and_importance_sampling_bracket_the_exact_value():
     assert (importance.elbo < exact).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits-full-d2", "digits-mean-field-d16"])
 def test_the_sandwich_of_a_trained_model_is_narrow_and_holds_importance_sampling(name, generator):

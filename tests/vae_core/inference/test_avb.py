@@ -29,6 +29,7 @@ def states() -> list[AvbState]:
     return list(avb(linear_model(TRUTH, "full"), X, settings))
 
 
+@pytest.mark.thorough
 def test_its_draws_have_the_mean_and_covariance_of_a_gaussian_posterior(states):
     exact, z = TRUTH.posterior(X), states[-1].z
     covariance = (exact.scale_tril @ exact.scale_tril.mT)[0]
@@ -37,6 +38,7 @@ def test_its_draws_have_the_mean_and_covariance_of_a_gaussian_posterior(states):
     assert ((z.T.cov() - covariance) / (sd[:, None] * sd)).abs().max() < 0.25
 
 
+@pytest.mark.thorough
 def test_its_estimate_of_the_elbo_is_near_the_true_one(states):
     """A Gaussian posterior can be reached, so the ELBO is log p(x)."""
     assert abs(states[-1].elbo - TRUTH.log_px(X).item()) < 0.1
@@ -44,6 +46,7 @@ def test_its_estimate_of_the_elbo_is_near_the_true_one(states):
     assert abs(states[-1].accuracy - 0.5) < 0.1
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_it_bends_where_a_gaussian_cannot():
     x = torch.zeros(1, 1, 1, 1).double()

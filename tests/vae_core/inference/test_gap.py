@@ -89,6 +89,7 @@ def test_the_gaps_add_up_to_the_whole(digit_gap):
     torch.testing.assert_close(digit_gap.approximation + digit_gap.amortisation, whole)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_richer_family_has_a_smaller_approximation_gap():
     x, brisk = ONE_PIXEL[:2], Schedule(rate=0.02, most_steps=500)
@@ -102,6 +103,7 @@ def test_a_richer_family_has_a_smaller_approximation_gap():
         assert (each.approximation > -3 * each.approximation_se).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_approximation_gap_of_a_linear_model_is_the_known_one():
     truth = linear_gaussian(d=3, pixels=6)

@@ -220,6 +220,7 @@ def test_no_images_give_no_scores(trained):
     assert log_density(trained("full"), torch.zeros(0, 1, 8, 8), 10).log_px.shape == (0,)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads Linux's own accounts")
 @pytest.mark.parametrize(("images", "samples"), [(1200, 300), (1, 300_000)])

@@ -8,7 +8,7 @@ from tests.vae_core.linear import linear_gaussian, simulated
 from vae_core.inference.methods import METHODS, State, available, infer
 from vae_core.model.linear_gaussian import LinearGaussian
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 TRUTH = linear_gaussian(d=2, pixels=4)
 X, _ = simulated(TRUTH, 1)

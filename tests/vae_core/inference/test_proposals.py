@@ -64,6 +64,7 @@ def test_it_agrees_with_quadrature(family, trained, test_digits):
     assert (away <= 0.05).all()
 
 
+@pytest.mark.thorough
 def test_p_of_x_is_estimated_without_bias(trained, test_digits):
     """Whatever the fit: each of ten fits gives 30 estimates."""
     model, x = trained("mean-field"), test_digits[:12]
@@ -132,6 +133,7 @@ def test_the_draws_of_the_estimate_are_not_those_of_the_fit(test_digits, monkeyp
     assert len(seeds) == len(set(seeds)) == 10
 
 
+@pytest.mark.thorough
 def test_the_mode_that_the_encoder_did_not_look_at_is_found(digits):
     """Digits turned to their negative, for a model that knows none: exact by quadrature."""
     model = load_model(pretrained_folder() / "digits-full-d2")

@@ -28,6 +28,7 @@ def test_it_agrees_with_a_plain_fine_grid(name, test_digits):
     assert ((exact.log_px - plain).abs() <= 1e-3).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_annealing_which_knows_no_grid_agrees(test_digits):
     model, x = load_model(pretrained_folder() / "digits-full-d2"), test_digits[:4]
@@ -186,6 +187,7 @@ def on_plain_grid(model: VAE, x: torch.Tensor, lines: int) -> torch.Tensor:
     return torch.stack(sums).logsumexp(0) + d * math.log(14 / (lines - 1))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(("d", "factors", "lines"), [(1, (6, 12, 20, 30), 50_001),
                                                      (2, (3, 6, 10, 15), 501)])  # fmt: skip

@@ -120,6 +120,7 @@ def unbiased(log_ratio: Tensor) -> bool:
     return bool(abs(ratio.mean() - 1) < 4.5 * ratio.std() / math.sqrt(len(ratio)))
 
 
+@pytest.mark.thorough
 def test_every_estimate_of_px_is_unbiased_under_another_prior(model: VAE, generator):
     """Draws from q and from a refined proposal, and annealing in both directions."""
     with torch.no_grad():
@@ -145,6 +146,7 @@ def test_fitted_posteriors_stay_below_log_px_under_another_prior(model: VAE, gen
         assert (fitted.elbo <= exact + 3 * fitted.se).all()
 
 
+@pytest.mark.thorough
 def test_hmc_draws_from_the_posterior_under_another_prior(generator):
     torch.manual_seed(0)
     model = VAE(ModelConfig(latent_size=1, hidden_size=12, image_shape=(1, 4, 4))).double()

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,10 @@ MEGABYTE = 10**6
 IMAGES = 100  # of each model are scored again
 
 
+def _marked(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.thorough) if "conv" in name else name
+
+
 def test_every_recipe_has_its_model_and_all_are_small():
     assert set(NAMES) == set(RECIPES)
     files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
@@ -32,7 +37,7 @@ def test_every_recipe_has_its_model_and_all_are_small():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [_marked(name) for name in NAMES])
 def test_the_card_tells_figures_that_can_be_measured_again(name, request):
     run = find_run(f"pretrained/{name}")
     if run.config.dataset == "mnist":

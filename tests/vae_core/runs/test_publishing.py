@@ -92,6 +92,7 @@ def test_latents_of_all_test_images_are_kept(run: Run, tmp_path: Path, digits: D
     assert np.abs(means - expected).max() < 0.008  # half a hundredth, and float16
 
 
+@pytest.mark.thorough
 def test_a_link_to_the_folder_stays_one(run: Run, tmp_path: Path):
     real, link = tmp_path / "real", tmp_path / "link"
     publish(run, real, "the first", IMAGES)
@@ -103,6 +104,7 @@ def test_a_link_to_the_folder_stays_one(run: Run, tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real", "run"]
 
 
+@pytest.mark.thorough
 def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

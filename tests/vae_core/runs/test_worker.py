@@ -81,6 +81,7 @@ def test_a_queued_run_is_trained_in_a_process_of_its_own(store):
         assert (run.folder / name).is_file()
 
 
+@pytest.mark.thorough
 def test_a_killed_process_is_taken_up_again_with_no_epoch_twice_and_no_gap(store):
     run = start(store, **{**LONG, "epochs": 80})
     wait_for_epochs(run, 3)

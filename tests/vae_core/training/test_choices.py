@@ -42,11 +42,13 @@ def test_the_score_function_alone_drowns_in_its_noise(digits):
     assert -27.5 < found[-1] < -26
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("gradient", ["pathwise", "dreg"])
 def test_the_iwae_bound_trains(gradient, digits):
     assert elbos(digits, gradient=gradient, iwae_samples=5, epochs=LEARNS)[-1] > -25.5
 
 
+@pytest.mark.thorough
 def test_a_heavier_kl_carries_fewer_nats(digits):
     kl = []
     for beta in (0.5, 4.0):
@@ -107,6 +109,7 @@ def test_a_linear_gaussian_vae_learns_probabilistic_pca(digits):
 # ---- a decoder that is kept
 
 
+@pytest.mark.thorough
 def test_a_kept_decoder_stays_bit_for_bit(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "store"))
     first = create_run(
