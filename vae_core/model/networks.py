@@ -23,28 +23,6 @@ _CLASS_UNITS = 256
 _SILU = nn.SiLU()
 
 
-def build_encoder(config: ModelConfig) -> "MLPEncoder | ConvEncoder | LinearEncoder":
-    """Build the encoder that ``config.network`` names."""
-    if config.network == "mlp":
-        return MLPEncoder(config.pixels, [config.hidden_size] * config.hidden_layers)
-    if config.network == "linear":
-        return LinearEncoder(config.pixels)
-    return ConvEncoder(config.image_shape, config.channels)
-
-
-def build_decoder(config: ModelConfig, parameters_per_pixel: int = 1) -> "Decoder":
-    """Build the decoder that ``config.network`` names, with P outputs for each pixel."""
-    outputs = parameters_per_pixel * config.pixels
-    if config.network == "mlp":
-        hidden = [config.hidden_size] * config.hidden_layers
-        return MLPDecoder(config.latent_size, hidden, outputs)
-    if config.network == "linear":
-        return LinearDecoder(config.latent_size, outputs)
-    colours, height, width = config.image_shape
-    shape = (parameters_per_pixel * colours, height, width)
-    return ConvDecoder(config.latent_size, shape, config.channels)
-
-
 def build_class_head(config: ModelConfig) -> nn.Sequential | None:
     """Build the net from latents (…, d) to logits of p(y|z), (…, classes); None without classes."""
     if config.class_head == "none":

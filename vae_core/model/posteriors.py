@@ -228,6 +228,14 @@ class MeanField(nn.Module):
         mean, log_scale = self.mean_and_log_scale(h).chunk(2, dim=-1)
         return GaussianPosterior(mean, log_scale)
 
+    def start_from(self, codes: slice, log_scale: Tensor) -> None:
+        """Make q(z|x) a Gaussian around the features ``codes``, with log σ (d) for every image."""
+        d, layer = len(log_scale), self.mean_and_log_scale
+        with torch.no_grad():
+            layer.weight.zero_()
+            layer.weight[:d, codes] = torch.eye(d).to(layer.weight)
+            layer.bias.copy_(torch.cat([torch.zeros_like(log_scale), log_scale]))
+
 
 class FullCovariance(nn.Module):
     """Map features to a Gaussian with full covariance LLᵀ."""
@@ -253,6 +261,11 @@ class FullCovariance(nn.Module):
         # In units of σ: for a narrow q, the d(d−1)/2 entries need not all be small
         lower = lower * gaussian.log_scale.exp()[..., None]
         return GaussianPosterior(gaussian.mean, gaussian.log_scale, lower)
+
+    def start_from(self, codes: slice, log_scale: Tensor) -> None:
+        """Make q(z|x) a Gaussian around the features ``codes``, with log σ (d) for every image."""
+        self.diagonal.start_from(codes, log_scale)
+        nn.init.zeros_(self.off_diagonal.weight)
 
 
 class Flow(nn.Module):

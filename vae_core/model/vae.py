@@ -6,6 +6,7 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from torch import Tensor, nn
 
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.named import load
+from vae_core.model.corrected_linear import CorrectedLinearDecoder, CorrectedLinearEncoder
+from vae_core.model.encoder_decoder import build_decoder, build_encoder
 from vae_core.model.likelihoods.base import Likelihood
-from vae_core.model.networks import build_class_head, build_decoder, build_encoder
-from vae_core.model.posteriors import Posterior, build_posterior
+from vae_core.model.networks import build_class_head
+from vae_core.model.posteriors import FullCovariance, MeanField, Posterior, build_posterior
+from vae_core.model.principal import principal_components
 from vae_core.model.priors import Prior, build_prior
 from vae_core.settings.choices import LIKELIHOODS
 from vae_core.settings.config import ModelConfig
@@ -48,7 +52,7 @@ class VAE(nn.Module):
         self.encoder = build_encoder(config)
         self.to_posterior = build_posterior(self.encoder.features, config)
         likelihood: Likelihood = load(LIKELIHOODS[config.likelihood].builder).of(config)
-        self.decoder = build_decoder(config, likelihood.parameters_per_pixel)
+        self.decoder = build_decoder(config, likelihood)
         self.likelihood = likelihood
         self.class_head = build_class_head(config)
         self.prior: Prior = build_prior(config)
@@ -174,10 +178,34 @@ class VAE(nn.Module):
 
     def start_from(self, mean: Tensor) -> None:
         """Set the decoder's output bias, so that a new model predicts ``mean`` (C, H, W)."""
-        outputs = self.likelihood.initial_outputs(mean)
+        self._start_at(self.likelihood.initial_outputs(mean))
+
+    def _start_at(self, outputs: Tensor) -> None:
         if self.likelihood.parameters_per_pixel > 1:
             outputs = outputs.movedim(-1, 0).flatten(0, 1)  # parameter by parameter
         self.decoder.set_output_bias(outputs)
+
+    @property
+    def has_linear_part(self) -> bool:
+        """Whether the networks correct a linear map, which can start from principal components."""
+        return isinstance(self.encoder, CorrectedLinearEncoder)
+
+    def start_from_components(self, images: Tensor, seed: int = 0) -> None:
+        """Start as probabilistic PCA of images (N, C, H, W) in [0, 1].
+
+        Only for models with a linear part. With a flow, q(z|x) starts at random: the steps of a
+        flow move what its base finds.
+        """
+        encoder, decoder = self.encoder, self.decoder
+        assert isinstance(encoder, CorrectedLinearEncoder)
+        assert isinstance(decoder, CorrectedLinearDecoder)
+        found = principal_components(images, self.config.latent_size, seed)
+        encoder.start_from(found)
+        if isinstance(self.to_posterior, MeanField | FullCovariance):
+            self.to_posterior.start_from(encoder.codes, found.log_scale)
+        as_locations = partial(self.likelihood.location_change, found.mean, found.left)
+        decoder.start_from(found, as_locations)
+        self._start_at(self.likelihood.start_from(found.mean, found.left))
 
     @contextlib.contextmanager
     def networks_within(self, context: NetworkContext) -> Iterator[None]:

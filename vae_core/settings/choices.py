@@ -14,7 +14,7 @@ from vae_core.settings.fields import ConfigError
 PriorName = str
 PosteriorName = str
 LikelihoodName = str
-NetworkName = Literal["mlp", "conv", "linear"]
+NetworkName = Literal["mlp", "conv", "corrected-linear", "linear"]
 GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]

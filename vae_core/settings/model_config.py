@@ -48,11 +48,14 @@ class ModelConfig(Checked):
     network: NetworkName = setting(
         "mlp",
         "Network",
-        "The encoder and the decoder: fully connected layers (fast) or convolutions (better); "
-        "linear with the Gaussian likelihood is probabilistic PCA.",
+        "The encoder and the decoder: fully connected layers (fast) or convolutions (better). "
+        "corrected-linear starts as the principal components of the training images, which "
+        "convolutions correct: good for photographs. linear with the Gaussian likelihood is "
+        "probabilistic PCA.",
         titles={
             "mlp": "Fully connected (MLP)",
             "conv": "Residual convolutional",
+            "corrected-linear": "Linear, corrected by convolutions",
             "linear": "Linear",
         },
     )
@@ -78,7 +81,7 @@ class ModelConfig(Checked):
         "Channels of the convolutional net at full resolution; doubled at each halving.",
         bounds=(1, 512),
         advanced=True,
-        only_if=("network", ("conv",)),
+        only_if=("network", ("conv", "corrected-linear")),
     )
     flow_hidden_size: int = setting(
         128,

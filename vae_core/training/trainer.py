@@ -29,6 +29,7 @@ from vae_core.training.adam import Adam
 from vae_core.training.cuda_graphs import Replayed, cuda_graphs
 from vae_core.training.objective import check_labels, training_loss
 from vae_core.training.precision import Precision, resolve_precision, training_precision
+from vae_core.training.start import start_from_data
 from vae_core.training.validation import evaluate_epoch, importance_estimate
 
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
@@ -129,8 +130,7 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.model = VAE(config.model).to(self.device)
-        mean = self.images.float().mean(0) / 255  # what a decoder that knows nothing else says
-        self.model.start_from(mean)
+        start_from_data(self.model, self.images, settings.seed)
         if decoder_of is not None:
             keep_decoder(self.model, decoder_of)
         self.precision: Precision = resolve_precision(

@@ -12,6 +12,7 @@ from vae_core.settings.config import ModelConfig
 NETWORKS = {
     "mlp": {"network": "mlp", "hidden_size": 20, "hidden_layers": 2},
     "conv": {"network": "conv", "channels": 3, "image_shape": (1, 9, 14)},
+    "corrected-linear": {"network": "corrected-linear", "channels": 3, "image_shape": (1, 9, 14)},
     "linear": {"network": "linear"},
 }
 

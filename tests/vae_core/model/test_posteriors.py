@@ -158,7 +158,7 @@ def test_images_do_not_influence_each_other(family, generator):
     torch.testing.assert_close(part.log_q, whole.log_q[:, 2:3])
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "corrected-linear"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_weight_gets_a_finite_gradient(family, network, test_digits):
     torch.manual_seed(0)
@@ -174,7 +174,7 @@ def test_every_weight_gets_a_finite_gradient(family, network, test_digits):
         assert parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "corrected-linear"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_saved_model_is_the_same_model(family, network, test_digits, tmp_path):
     config = ModelConfig(
@@ -212,7 +212,7 @@ def test_a_damaged_model_file_is_told_from_an_old_one(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (1, 13, 9), (3, 17, 31), (1, 5, 40)])
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "corrected-linear"])
 def test_networks_take_any_image_size(network, shape):
     model = VAE(ModelConfig(network=network, channels=2, hidden_size=16, image_shape=shape))
     x = torch.rand(2, *shape)

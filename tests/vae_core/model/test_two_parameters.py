@@ -38,7 +38,7 @@ class OwnScale(Likelihood):
         return torch.stack([mean, torch.full_like(mean, -1.5)], -1)
 
 
-@pytest.fixture(params=["mlp", "conv", "linear"])
+@pytest.fixture(params=["mlp", "conv", "corrected-linear", "linear"])
 def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VAE:
     entry = LikelihoodChoice("Own scale", f"{__name__}:OwnScale", "grey", "grey", "", "", "")
     monkeypatch.setitem(choices.LIKELIHOODS, "own-scale", entry)  # type: ignore[arg-type]

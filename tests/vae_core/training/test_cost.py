@@ -20,6 +20,7 @@ SETTINGS = [
     {"posterior": "planar", "flow_steps": 5},
     {"posterior": "iaf", "flow_steps": 3, "latent_size": 3},
     {"network": "conv", "channels": 4},
+    {"network": "corrected-linear", "channels": 4},
     {"dataset": "mnist", "network": "conv", "channels": 4, "posterior": "iaf"},
 ]
 

@@ -14,16 +14,20 @@ from torch import Tensor, nn
 
 from vae_core.settings.config import ModelConfig
 
+_SMALL = 0.01  # change of a pixel in [0, 1] over which slopes are taken
+
 
 class Likelihood(nn.Module, ABC):
     """p(x|z) = ∏_i p(x_i; l_i(z)).
 
     Attributes:
         parameters_per_pixel: P, the number of decoder outputs for each pixel.
+        location: those of the P outputs that say where the pixel's distribution lies.
         support: smallest and largest value that a pixel can have.
     """
 
     parameters_per_pixel: int = 1
+    location: slice = slice(0, 1)
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     @classmethod
@@ -62,6 +66,27 @@ class Likelihood(nn.Module, ABC):
         Means for which no finite outputs exist are moved to the nearest that has some. For a mean
         (…) the result is (…), or (…, P) if a pixel has P > 1 parameters.
         """
+
+    def start_from(self, mean: Tensor, left: Tensor) -> Tensor:
+        """Compute outputs as :meth:`initial_outputs`, for a mean (C, H, W) and a spread around it.
+
+        Own parameters of the likelihood are set for that spread.
+
+        Args:
+            left: the covariance between channels, (C, C), of pixels around their mean.
+        """
+        return self.initial_outputs(mean)
+
+    def location_change(self, mean: Tensor, left: Tensor, directions: Tensor) -> Tensor:
+        """Convert directions of the expected pixels (d, C, H, W) to directions of the locations.
+
+        Args:
+            mean: the expected pixels from which they lead, (C, H, W).
+            left: as for :meth:`start_from`.
+        """
+        low, high = (self.initial_outputs(mean + step) for step in (-_SMALL, _SMALL))
+        slope = (high - low) / (2 * _SMALL)
+        return directions * (slope if slope.ndim == mean.ndim else slope[..., 0])
 
     def slope_and_curvature(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """First derivative of log p(x|l) with respect to l, and minus the second derivative.

@@ -43,6 +43,13 @@ class DiscretisedLogistic(Likelihood):
 
         return outputs(place_with_mean(mean, lambda at: self.mean(outputs(at))))
 
+    def start_from(self, mean: Tensor, left: Tensor) -> Tensor:
+        log_scale = logistic.log_scale_of(4 * left.diagonal())[:, None, None].expand_as(mean)
+        return torch.stack([self.initial_outputs(mean)[..., 0], log_scale], -1)
+
+    def location_change(self, mean: Tensor, left: Tensor, directions: Tensor) -> Tensor:
+        return 2 * directions
+
     def slope_and_curvature(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """The curvature is the Gauss–Newton matrix, whose mean is the Fisher information."""
         values, free = logistic.values_of(x), within_limits(outputs[..., 1])

@@ -33,3 +33,8 @@ class Gaussian(Likelihood):
 
     def initial_outputs(self, mean: Tensor) -> Tensor:
         return mean
+
+    def start_from(self, mean: Tensor, left: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.log_scale.copy_(left.diagonal().mean().log() / 2)
+        return self.initial_outputs(mean)

@@ -9,6 +9,8 @@ a = (lower edge − m)/s, b = (upper edge − m)/s and δ = b − a = 2/(255 s),
 All tensors broadcast against each other. Values v are floats without a fraction.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,6 +38,11 @@ def pixels_of(values: Tensor) -> Tensor:
 def signed(values: Tensor) -> Tensor:
     """Convert values 0 to 255 to the axis −1 to 1."""
     return values / _HALF - 1
+
+
+def log_scale_of(variance: Tensor) -> Tensor:
+    """log s of a logistic distribution with a variance: s² π²/3."""
+    return (3 * variance).log() / 2 - math.log(math.pi)
 
 
 def log_mass(values: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ from vae_core.settings.config import ModelConfig
 
 _FIRST_LOG_SCALE = math.log(0.15)  # of a new model, whose components lie over this range
 _FIRST_RANGE = 0.5
+_FIRST_SCALES = (-1.0, 0.6)  # log s of the components beside that of one logistic distribution
+_STRONGEST_LINK = 0.97
+_ROUNDING = (1 / 255) ** 2 / 12  # the variance of rounding to 8 bits
 
 
 class _Parts(NamedTuple):
@@ -52,6 +55,7 @@ class DiscretisedLogisticMixture(Likelihood):
         self.channels, self.components = channels, components
         self.pairs = [(c, earlier) for c in range(channels) for earlier in range(c)]
         self.parameters_per_pixel = components * (3 + channels // 2)
+        self.location = slice(components, 2 * components)
 
     @classmethod
     def of(cls, config: ModelConfig) -> Self:
@@ -110,6 +114,22 @@ class DiscretisedLogisticMixture(Likelihood):
         means = place_with_mean(mean, mean_at)[..., None] + spread
         others = means.new_zeros(*mean.shape, self.components * (self.channels // 2))
         return torch.cat([torch.zeros_like(means), means, log_scale.expand_as(means), others], -1)
+
+    def start_from(self, mean: Tensor, left: Tensor) -> Tensor:
+        by_earlier, log_scale = _regressions(left)
+        shape = (*mean.shape, self.components)
+        means = (2 * mean - 1) - torch.einsum("cd,d...->c...", by_earlier, 2 * mean - 1)
+        offsets = torch.linspace(*_FIRST_SCALES, self.components).to(mean)
+        log_scales = log_scale[:, None, None, None] + offsets
+        links = mean.new_zeros(*shape[:-1], self.components * (self.channels // 2))
+        for index, (own, earlier) in enumerate(self.pairs):
+            links[index] = by_earlier[own, earlier].atanh()
+        parts = (mean.new_zeros(shape), means[..., None].expand(shape), log_scales.expand(shape))
+        return torch.cat([*parts, links], -1)
+
+    def location_change(self, mean: Tensor, left: Tensor, directions: Tensor) -> Tensor:
+        by_earlier, _ = _regressions(left)
+        return 2 * (directions - torch.einsum("cd,kd...->kc...", by_earlier, directions))
 
     # ---- curvature
 
@@ -213,6 +233,23 @@ class DiscretisedLogisticMixture(Likelihood):
         parts, values = self._parts(outputs), self._values(x)
         at = torch.stack(values, -2)[..., None]
         return logistic.log_mass(at, *self._moments(parts, values)), parts.logits.log_softmax(-1)
+
+
+def _regressions(left: Tensor) -> tuple[Tensor, Tensor]:
+    """Regress each channel on the earlier ones, for a covariance (C, C) of pixels in [0, 1].
+
+    Returns:
+        The coefficients of the earlier channels, (C, C), within what a link can be; and log s of
+        what they leave, (C), on the axis −1 to 1.
+    """
+    by_earlier, variances = torch.zeros_like(left), left.diagonal().clone()
+    some = _ROUNDING * torch.eye(len(left)).to(left)
+    for c in range(1, len(left)):
+        known, shared = (left + some)[:c, :c], left[:c, c]
+        by = torch.linalg.solve(known, shared).clamp(-_STRONGEST_LINK, _STRONGEST_LINK)
+        by_earlier[c, :c] = by
+        variances[c] += by @ known @ by - 2 * by @ shared
+    return by_earlier, logistic.log_scale_of(4 * variances.clamp_min(_ROUNDING))
 
 
 def _taken(each: Tensor, component: Tensor) -> Tensor:
