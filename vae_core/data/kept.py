@@ -156,6 +156,7 @@ def _preparation(value: Any) -> Preparation:
 
 def _suggested(value: Any) -> dict[str, Any]:
     chosen = {"likelihood": value["likelihood"], "binarisation": value["binarisation"]}
+    chosen |= {name: value[name] for name in ("network", "latent_size", "epochs") if name in value}
     for name, each in chosen.items():
         checked(explain(name), each)
     return chosen

@@ -276,7 +276,9 @@ class _Maker:
             "source": f"{self._where} ({source.kind}, {len(self.found.files):,} entries)",
             "added": time.strftime("%Y-%m-%d %H:%M:%S"),
             "preparation": dataclasses.asdict(plan.preparation),
-            "suggested": suggested_settings(self._levels.tolist(), plan.image_shape[0]),
+            "suggested": suggested_settings(
+                self._levels.tolist(), plan.image_shape[0], split.sizes["train"]
+            ),
             "reasons": plan.reasons,
             "notes": [*self.found.notes, *notes, *few_images(split)],
             "duplicates": split.duplicates,

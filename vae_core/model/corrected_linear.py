@@ -15,7 +15,6 @@ from vae_core.model.networks import ConvDecoder, ConvEncoder, Decoder
 from vae_core.model.principal import PrincipalComponents
 from vae_core.settings.config import ModelConfig
 
-
 _SLOWER = 0.1  # how fast Adam moves these weights, beside others: they start near their best
 
 

@@ -275,6 +275,9 @@ class RunConfig(Checked):
         suggested = find_dataset(dataset).suggested
         if "likelihood" in suggested and train.get("binarisation", "none") == "none":
             model.setdefault("likelihood", suggested["likelihood"])
+        if "likelihood" in suggested:  # a data set of one's own, which no default knows
+            for part, names in ((model, ("network", "latent_size")), (train, ("epochs",))):
+                part |= {n: suggested[n] for n in names if n in suggested} | part
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
         return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)

@@ -1,5 +1,6 @@
-"""The likelihood that fits a data set, from the values of its pixels, and the reason in words."""
+"""Settings that fit a data set, from the values of its pixels and its size, and the reason."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ from vae_core.settings.data_sets import find_dataset
 
 _DARK, _LIGHT = 32, 224  # values below, and from there on, are nearly black and nearly white
 _MOST_BETWEEN = 0.15  # larger shares of shades are more than the edges of strokes
+_LATENT_SIZES = (2, 64)
+_EPOCHS = (10, 200)
+_LEAST_IMAGES_SEEN = 80_000  # in all epochs: some hundred steps
 _REASONS: Mapping[LikelihoodName, str] = {
     "bernoulli": "nearly all pixels are black or white",
     "discretised-logistic": "the images have shades of grey",
@@ -35,11 +39,22 @@ def suggested_likelihood(counts: Sequence[int], channels: int) -> LikelihoodName
     return "discretised-logistic-mixture" if channels > 1 else "discretised-logistic"
 
 
-def suggested_settings(counts: Sequence[int], channels: int) -> dict[str, Any]:
-    """Return the same as settings, for ``DatasetInfo.suggested``."""
+def suggested_settings(counts: Sequence[int], channels: int, images: int) -> dict[str, Any]:
+    """Return settings that train a useful model, for ``DatasetInfo.suggested``.
+
+    Args:
+        images: how many training images there are. Few can place few latent dimensions.
+    """
     name = suggested_likelihood(counts, channels)
-    binary = name == "bernoulli"
-    return {"likelihood": name, "binarisation": "dynamic" if binary else "none"}
+    low, high = _LATENT_SIZES
+    epochs = math.ceil(_LEAST_IMAGES_SEEN / max(images, 1))
+    found = {
+        "likelihood": name,
+        "binarisation": "dynamic" if name == "bernoulli" else "none",
+        "latent_size": min(max(2 ** math.floor(math.log2(max(images / 16, 1))), low), high),
+        "epochs": min(max(epochs, _EPOCHS[0]), _EPOCHS[1]),
+    }
+    return found if name == "bernoulli" else found | {"network": "corrected-linear"}
 
 
 def likelihood_sentence(config: RunConfig) -> str | None:
@@ -51,3 +66,15 @@ def likelihood_sentence(config: RunConfig) -> str | None:
     if find_dataset(config.dataset).suggested.get("likelihood") != name:
         return None
     return f"The likelihood is {name}, because {_REASONS[name]}."
+
+
+def size_sentence(config: RunConfig) -> str | None:
+    """Say which sizes the data set suggests; None if the run has others, or none are suggested."""
+    info, model = find_dataset(config.dataset), config.model
+    wanted = [info.suggested.get(name) for name in ("latent_size", "epochs")]
+    if wanted != [model.latent_size, config.train.epochs]:
+        return None
+    return (
+        f"Latent size {model.latent_size} and {config.train.epochs} epochs are suggested for "
+        f"{info.sizes['train']:,} training images."
+    )

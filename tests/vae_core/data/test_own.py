@@ -398,4 +398,6 @@ def test_drawings_in_black_and_white_suggest_bernoulli(tmp_path: Path) -> None:
     pixels = np.where(pictures(60) < 200, 0, 255).astype(np.uint8)
     files = {f"{index}.png": encoded(picture) for index, picture in enumerate(pixels)}
     add_dataset("ink", write_files(tmp_path / "ink", files))
-    assert find_dataset("ink").suggested == {"likelihood": "bernoulli", "binarisation": "dynamic"}
+    assert find_dataset("ink").suggested == {
+        "likelihood": "bernoulli", "binarisation": "dynamic", "latent_size": 2, "epochs": 200,
+    }  # fmt: skip

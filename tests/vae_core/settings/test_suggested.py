@@ -11,6 +11,7 @@ from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import DatasetInfo, known_datasets
 from vae_core.settings.suggested import (
     likelihood_sentence,
+    size_sentence,
     suggested_likelihood,
     suggested_settings,
 )
@@ -48,7 +49,7 @@ def add(patch: pytest.MonkeyPatch, **suggested: object) -> DatasetInfo:
 
 def test_a_run_takes_the_likelihood_that_its_data_set_suggests(monkeypatch):
     images = Patches(INFO).load()[0]
-    found = suggested_settings(np.bincount(images.ravel(), minlength=256).tolist(), 3)
+    found = suggested_settings(np.bincount(images.ravel(), minlength=256).tolist(), 3, 1600)
     add(monkeypatch, **found)
     config = RunConfig.from_settings({"dataset": "patches"})
     assert config.model.likelihood == "discretised-logistic-mixture"
@@ -56,6 +57,26 @@ def test_a_run_takes_the_likelihood_that_its_data_set_suggests(monkeypatch):
     assert likelihood_sentence(config) == (
         "The likelihood is discretised-logistic-mixture, because the images are in colour."
     )
+    assert config.model.network == "corrected-linear"
+    assert (config.model.latent_size, config.train.epochs) == (64, 50)
+    assert size_sentence(config) == (
+        f"Latent size 64 and 50 epochs are suggested for {INFO.sizes['train']:,} training images."
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "latent_size", "epochs"),
+    [(1, 2, 200), (40, 2, 200), (240, 8, 200), (1000, 32, 80), (44_444, 64, 10)],
+)
+def test_few_images_suggest_few_dimensions_and_many_epochs(images, latent_size, epochs):
+    found = suggested_settings(counts(between=100), 1, images)
+    assert (found["latent_size"], found["epochs"]) == (latent_size, epochs)
+
+
+def test_other_sizes_are_not_called_suggested(monkeypatch):
+    add(monkeypatch, **suggested_settings(counts(between=100), 1, 1600))
+    assert size_sentence(RunConfig.from_settings({"dataset": "patches", "epochs": 3})) is None
+    assert size_sentence(RunConfig.from_settings({"dataset": "digits"})) is None
 
 
 def test_what_is_chosen_goes_before_what_is_suggested(monkeypatch):
