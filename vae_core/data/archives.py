@@ -21,6 +21,7 @@ from PIL import Image
 
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
+from vae_core.data.frames import Frames, every_frame
 from vae_core.settings.data_sets import DataError
 
 MAX_ENTRIES = 10_000
@@ -55,16 +56,24 @@ class Limits:
     unpacked_bytes: int
 
 
-def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
+def iter_files(paths: Iterable[Path | str], frames: Frames = "first") -> Iterator[Entry]:
     """Iterate over files, over all files in folders and .zip archives, and over images in arrays.
 
     Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
     only when it is reached.
 
+    Args:
+        frames: ``all`` gives every frame of an animated or multi-page file as a file of its own.
+
     Yields:
         The name of a file, safe to print on a terminal, with its path inside a folder or an
         archive; and its bytes or the error.
     """
+    found = _every_file(paths)
+    return every_frame(found) if frames == "all" else found
+
+
+def _every_file(paths: Iterable[Path | str]) -> Iterator[Entry]:
     for path in map(Path, paths):
         if not path.is_dir():
             yield from _iter_file(path, str(path))

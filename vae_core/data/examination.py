@@ -45,12 +45,14 @@ class Seen:
         size: height and width; None if it is no image.
         refused: why it is no image; empty if it may be one.
         place: its class and part.
+        file: the file that it is a frame of; empty if it is none.
     """
 
     name: str
     size: tuple[int, int] | None = None
     refused: str = ""
     place: Place = Place()
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def examine_steps(source: Source) -> Iterator[Step[Examined]]:
 def _seen(entry: Entry) -> Seen:
     name = printable(entry.name)
     content = entry.content
-    seen = Seen(name, place=Place(clean_label(entry.label), split_named(entry.split)))
+    place = Place(clean_label(entry.label), split_named(entry.split))
+    seen = Seen(name, place=place, file=printable(entry.file))
     if isinstance(content, ImageError):
         seen.refused = str(content)
     elif isinstance(content, bytes):
@@ -165,7 +168,7 @@ def _arrange(source: Source, images: list[Seen], table: Table | None) -> list[tu
             for each in images:
                 each.place = Place(each.place.label)
         return []
-    places, lost = arrange([each.name for each in images], table)
+    places, lost = arrange([each.file or each.name for each in images], table)
     for each, place in zip(images, places, strict=True):
         each.place = place
     return [*lost, *(table.refused if table else ())]

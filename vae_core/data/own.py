@@ -108,7 +108,7 @@ def add_dataset_steps(
         scratch, made = staging / "scratch", staging / "made"
         scratch.mkdir()
         made.mkdir()
-        opened = opened_source(source, scratch, options.range)
+        opened = opened_source(source, scratch, options.range, options.frames)
         found: Examined | None = None
         for step in examine_steps(opened):
             found = step.result

@@ -49,6 +49,14 @@ class AddOptions(Checked):
         advanced=True,
         titles={"auto": "Auto", "yes": "Yes", "no": "No"},
     )
+    frames: Literal["first", "all"] = setting(
+        "first",
+        "Frames",
+        "What is taken of animated and multi-page files (GIF, TIFF, WebP, PNG): the first frame, "
+        "or every frame as an image of its own.",
+        advanced=True,
+        titles={"first": "The first", "all": "All"},
+    )
     range: Literal["auto", "1", "255"] = setting(
         "auto",
         "Range",

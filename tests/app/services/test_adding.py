@@ -41,7 +41,7 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
 
 
 def looked(intake: Intake) -> list[Path]:
-    finish(adding.examination(intake, "auto").start())
+    finish(adding.examination(intake, adding.Reading()).start())
     return [path for _, path in intake.given().files]
 
 
@@ -60,7 +60,7 @@ def test_the_files_of_a_visitor_are_removed_when_the_session_ends(intake: Intake
     adding._forget({"me"})
     assert not path.exists()
     with pytest.raises(DataError, match="give them again"):
-        finish(adding.examination(intake, "auto").start())
+        finish(adding.examination(intake, adding.Reading()).start())
 
 
 def test_work_that_began_ends_well_although_the_visitor_left(intake: Intake) -> None:
