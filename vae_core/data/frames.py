@@ -1,7 +1,7 @@
 """Frames of animated and multi-page image files, each as an image file of its own.
 
-A page of a TIFF, a frame of a GIF, WebP, PNG or AVIF animation and a picture of a HEIC collection are
-frames. A frame is decoded when it is asked for, so one frame and the file are in memory at a time.
+A page of a TIFF, a frame of a GIF, WebP, PNG or AVIF animation and a picture of a HEIC collection
+are frames. A frame is decoded when it is asked for, so memory holds one frame and the file.
 """
 
 import io

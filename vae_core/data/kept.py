@@ -155,7 +155,8 @@ def _preparation(value: Any) -> Preparation:
 
 
 def _suggested(value: Any) -> dict[str, Any]:
-    chosen = {"likelihood": value["likelihood"], "binarisation": value["binarisation"]}
+    names = ["likelihood", "binarisation", *(["augment"] if "augment" in value else [])]
+    chosen = {name: value[name] for name in names}
     for name, each in chosen.items():
         checked(explain(name), each)
     return chosen

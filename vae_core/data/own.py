@@ -276,7 +276,7 @@ class _Maker:
             "source": f"{self._where} ({source.kind}, {len(self.found.files):,} entries)",
             "added": time.strftime("%Y-%m-%d %H:%M:%S"),
             "preparation": dataclasses.asdict(plan.preparation),
-            "suggested": suggested_settings(self._levels.tolist(), plan.image_shape[0]),
+            "suggested": self._suggested(),
             "reasons": plan.reasons,
             "notes": [*self.found.notes, *notes, *few_images(split)],
             "duplicates": split.duplicates,
@@ -286,6 +286,12 @@ class _Maker:
             ],
             "rejected_count": len(self.rejected),
         }
+
+    def _suggested(self) -> dict[str, Any]:
+        """The settings that a training on the data set begins with."""
+        found = suggested_settings(self._levels.tolist(), self.plan.image_shape[0])
+        augment = self.plan.augment
+        return found | ({"augment": augment} if augment != "none" else {})
 
 
 def few_images(split: Splitting) -> list[str]:

@@ -166,9 +166,7 @@ class FramesSource(Source):
                 continue
             for index, content in frames_of(entry.content, entry.name):
                 frames += isinstance(content, bytes)
-                yield Entry(
-                    f"{entry.name}[{index}]", content, entry.label, entry.split, entry.name
-                )
+                yield Entry(f"{entry.name}[{index}]", content, entry.label, entry.split, entry.name)
         counted = [frames_sentence(files, frames, self._taken)] if files else []
         self.notes = [*self._inner.notes, *counted]
 

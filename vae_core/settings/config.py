@@ -11,6 +11,7 @@ from typing import Any, Literal
 from vae_core.settings.choices import (
     BINARY,
     FLOWS,
+    Augmentation,
     Binarisation,
     GradientName,
     PrecisionName,
@@ -145,6 +146,14 @@ class TrainConfig(Checked):
             "none": "None: grey values (not a likelihood)",
         },
     )
+    augment: Augmentation = setting(
+        "none",
+        "Augmentation",
+        "Training images are mirrored left to right by chance (flip), or moved by up to a "
+        "sixteenth of their sides (shift); validation and test images never are.",
+        advanced=True,
+        titles={"none": "None", "flip": "Flip", "shift": "Shift", "flip-shift": "Flip and shift"},
+    )
     importance_every: int = setting(
         5,
         "Epochs between log p(x) estimates",
@@ -258,7 +267,7 @@ class RunConfig(Checked):
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from one flat mapping of setting names to values.
 
-        Without a likelihood in it, the data set decides, if it suggests one.
+        Without a likelihood or an augmentation in it, the data set decides, if it suggests one.
 
         Raises:
             ConfigError: if a name is unknown or a value cannot be used.
@@ -275,6 +284,8 @@ class RunConfig(Checked):
         suggested = find_dataset(dataset).suggested
         if "likelihood" in suggested and train.get("binarisation", "none") == "none":
             model.setdefault("likelihood", suggested["likelihood"])
+        if "augment" in suggested:
+            train.setdefault("augment", suggested["augment"])
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
         return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vae_core.settings.choices import LikelihoodName
+from vae_core.settings.choices import AUGMENTED, LikelihoodName
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 
@@ -40,6 +40,15 @@ def suggested_settings(counts: Sequence[int], channels: int) -> dict[str, Any]:
     name = suggested_likelihood(counts, channels)
     binary = name == "bernoulli"
     return {"likelihood": name, "binarisation": "dynamic" if binary else "none"}
+
+
+def augmentation_sentence(config: RunConfig) -> str | None:
+    """State what happens to the training images of a run, and why; None if nothing does."""
+    chosen = config.train.augment
+    if chosen == "none":
+        return None
+    by_data = config.info.suggested.get("augment") == chosen
+    return f"Training images are {AUGMENTED[chosen]}{', as the data set suggests' * by_data}."
 
 
 def likelihood_sentence(config: RunConfig) -> str | None:

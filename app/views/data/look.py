@@ -14,7 +14,12 @@ from vae_core.data.history import History, history_of
 from vae_core.data.kept import KeptDataset
 from vae_core.settings.config import explain
 from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
-from vae_core.wording.own_data import image_sentence, preparation_sentence, without_option
+from vae_core.wording.own_data import (
+    image_sentence,
+    preparation_sentence,
+    training_sentence,
+    without_option,
+)
 
 SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
 NEEDED_FOR = "Download it once to see its images and to train on it."
@@ -117,6 +122,8 @@ def _facts(info: DatasetInfo, history: History | None) -> None:
         facts["Likelihood"] = (
             f"{explain('likelihood').titles.get(likelihood, likelihood)}, suggested"
         )
+    if info.is_own:
+        facts["Training"] = training_sentence(info)
     rows = "".join(
         f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in facts.items()
     )
