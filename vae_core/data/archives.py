@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -116,8 +117,20 @@ def archive_files(
     Raises:
         ImageError: if the archive is broken, empty or too large.
     """
-    name = short_name(filename)
     limits = limits or Limits(MAX_ENTRIES, MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES)
+    with listed_safely(data, filename, limits) as archive:
+        for entry in _entries(archive, short_name(filename), limits):
+            yield printable(entry.filename), _unpacked(archive, entry)
+
+
+@contextmanager
+def listed_safely(data: bytes | Path, filename: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
+    """Open a .zip archive whose list of entries is not too long to be read.
+
+    Raises:
+        ImageError: if the archive is broken or too large, or is found to be so while it is read.
+    """
+    name = short_name(filename)
     try:
         size = size_of(data)
         if size > limits.archive_bytes:
@@ -127,9 +140,7 @@ def archive_files(
             )
         with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
             _check_length(*_length_of_list(file, size), name, limits)
-            archive = zipfile.ZipFile(file)
-            for entry in _entries(archive, name, limits):
-                yield printable(entry.filename), _unpacked(archive, entry)
+            yield zipfile.ZipFile(file)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be opened ({reason}); check its path.") from error

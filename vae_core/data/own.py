@@ -7,7 +7,6 @@ image is in memory; prepared images are written to disk as they come.
 import contextlib
 import dataclasses
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -19,16 +18,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vae_core.basics.files import replace_plain
-from vae_core.basics.paths import datasets_folder
+from vae_core.basics.paths import datasets_folder, path_of
 from vae_core.basics.progress import OnProgress, Step, result_of
 from vae_core.basics.text import printable
 from vae_core.data.arrangement import Place, class_names
 from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.examination import TABLE, Examined, Plan, examine_steps, plan_of
+from vae_core.data.exchange import Exported, exported, restore_steps
 from vae_core.data.given import GivenFiles, opened_source
 from vae_core.data.kept import (
-    DATASET_FILE,
     FORMAT,
     IMAGES_FILE,
     LABELS_FILE,
@@ -37,14 +35,17 @@ from vae_core.data.kept import (
     check_name,
     digest_of,
     folder_of,
+    had_name,
     kept_datasets,
     same_name,
+    write_header,
+    write_record,
 )
 from vae_core.data.photo import as_pixels, fitted_photo, in_channels, read_levels
 from vae_core.data.picture import ImageError, Levels
 from vae_core.data.sources import Entry
 from vae_core.data.splitting import Splitting, split_images
-from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
+from vae_core.settings.data_sets import DataError, DatasetInfo, ImageShape, Split, find_dataset
 from vae_core.settings.fields import MOST_CLASSES
 from vae_core.settings.own_data import AddOptions
 from vae_core.settings.suggested import suggested_settings
@@ -108,22 +109,44 @@ def add_dataset_steps(
         scratch, made = staging / "scratch", staging / "made"
         scratch.mkdir()
         made.mkdir()
-        opened = opened_source(source, scratch, options.range, options.frames)
-        found: Examined | None = None
-        for step in examine_steps(opened):
-            found = step.result
-            yield Step(_LOOKED * step.share)
-        assert found is not None
-        maker = _Maker(name, found, plan_of(found, options), options)
-        with (scratch / "pixels").open("w+b") as raw:
-            for share in maker.prepare(raw):
-                yield Step(_LOOKED + (1 - _LOOKED) * share)
-            maker.write(raw, made)
+        archive = _as_it_was(source, options)
+        if archive is not None:
+            steps = restore_steps(archive, name, options.title, made)
+        else:
+            steps = _make_steps(name, source, options, scratch, made)
+        for step in steps:
+            yield Step(step.share)
         check_free(name)
         made.rename(folder / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     yield Step(1.0, kept_datasets()[find_dataset(name).name])
+
+
+def _make_steps(
+    name: str, source: str | Path | GivenFiles, options: AddOptions, scratch: Path, made: Path
+) -> Iterator[Step[None]]:
+    """Look at all images of a source, prepare them, and write the files of the data set."""
+    opened = opened_source(source, scratch, options.range, options.frames)
+    found: Examined | None = None
+    for step in examine_steps(opened):
+        found = step.result
+        yield Step(_LOOKED * step.share)
+    assert found is not None
+    maker = _Maker(name, found, plan_of(found, options), options)
+    with (scratch / "pixels").open("w+b") as raw:
+        for share in maker.prepare(raw):
+            yield Step(_LOOKED + (1 - _LOOKED) * share)
+        maker.write(raw, made)
+
+
+def _as_it_was(source: str | Path | GivenFiles, options: AddOptions) -> Exported | None:
+    """The exported data set that a source is, if it is one and is to be taken as it was."""
+    if dataclasses.replace(options, title="") != AddOptions():
+        return None
+    if isinstance(source, GivenFiles):
+        return exported(source.files[0][1]) if len(source.files) == 1 else None
+    return exported(path_of(source))
 
 
 def check_free(name: str) -> None:
@@ -138,6 +161,11 @@ def check_free(name: str) -> None:
     if folder_of(name) is not None:
         raise DataError(
             f"There is a data set called {name!r} already; remove it first or choose another name."
+        )
+    if (now := had_name(name)) is not None:
+        raise DataError(
+            f"The data set {now!r} was called {name!r} before, and runs on it still know that "
+            "name; choose another one."
         )
 
 
@@ -235,8 +263,7 @@ class _Maker:
         (folder / NAMES_FILE).write_text(names, "utf-8")
         record = self._record(split, classes, [*notes, *split.notes])
         record["digest"] = digest_of(folder, split.sizes)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        replace_plain(folder / DATASET_FILE, text + "\n")
+        write_record(folder, record)
 
     def _check_count(self) -> None:
         different = len(self._first)
@@ -263,11 +290,12 @@ class _Maker:
         self, split: Splitting, classes: tuple[str, ...], notes: list[str]
     ) -> dict[str, Any]:
         plan, source = self.plan, self.found.source
-        height, width = plan.image_shape[1:]
         return {
             "format": FORMAT,
             "name": self.name,
-            "title": printable(self.options.title or f"{self.name} {height}×{width}", 80),
+            "title": printable(
+                self.options.title or default_title(self.name, plan.image_shape), 80
+            ),
             "image_shape": list(plan.image_shape),
             "classes": list(classes),
             "counts": dict(split.sizes),
@@ -292,6 +320,11 @@ class _Maker:
         found = suggested_settings(self._levels.tolist(), self.plan.image_shape[0])
         augment = self.plan.augment
         return found | ({"augment": augment} if augment != "none" else {})
+
+
+def default_title(name: str, shape: ImageShape) -> str:
+    """Return the title of a data set that was given none."""
+    return f"{name} {shape[1]}×{shape[2]}"
 
 
 def few_images(split: Splitting) -> list[str]:
@@ -339,9 +372,8 @@ def _write_images(
 ) -> None:
     """Copy the pixels of images into an ``.npy`` file, in a new order, one image at a time."""
     size = int(np.prod(shape))
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, len(order), shape)
         for index in order.tolist():
             raw.seek(index * size)
             file.write(raw.read(size))

@@ -17,7 +17,12 @@ from vae_core.settings.choices import (
     PrecisionName,
     pixels_as,
 )
-from vae_core.settings.data_sets import DatasetInfo, dataset_titles, find_dataset
+from vae_core.settings.data_sets import (
+    DatasetInfo,
+    dataset_called,
+    dataset_titles,
+    find_dataset,
+)
 from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
 from vae_core.settings.model_config import ModelConfig
 
@@ -280,8 +285,10 @@ class RunConfig(Checked):
         if values:
             raise ConfigError(f"Unknown setting {min(values)!r}.")
         about = explain("dataset")
-        dataset = checked(about, own.get("dataset", about.default))
-        suggested = find_dataset(dataset).suggested
+        dataset = own.get("dataset", about.default)
+        if isinstance(dataset, str) and (found := dataset_called(dataset)):
+            own["dataset"] = dataset = found.name  # of today
+        suggested = find_dataset(checked(about, dataset)).suggested
         if "likelihood" in suggested and train.get("binarisation", "none") == "none":
             model.setdefault("likelihood", suggested["likelihood"])
         if "augment" in suggested:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, cast
 
 from vae_core.settings.choices import AUGMENTED, Augmentation, Binarisation, ProposalName
-from vae_core.settings.data_sets import Split, known_datasets
+from vae_core.settings.data_sets import Split, dataset_called
 
 EVALUATION_SEED = 0
 HELD_OUT_IMAGES = 1000
@@ -81,7 +81,7 @@ class Protocol:
         The first images may be easier than the others: the first 1,000 test images of MNIST are
         more probable than all 10,000, by about a nat.
         """
-        known = known_datasets().get(self.dataset)
+        known = dataset_called(self.dataset)
         where = f"{known.title if known else self.dataset}, {self.split}"
         if self.images is None:
             return where

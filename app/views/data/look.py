@@ -8,7 +8,7 @@ from app.figures import data as figures
 from app.parts import charts, forms, missing_data, pickers, picture_rows, widgets
 from app.services import samples
 from app.shell import errors, navigation
-from app.views.data import removing
+from app.views.data import keeping, removing
 from vae_core.data.catalogue import at_hand, stored_dataset
 from vae_core.data.history import History, history_of
 from vae_core.data.kept import KeptDataset
@@ -71,6 +71,7 @@ def _pick_split() -> Split:
 def _actions(info: DatasetInfo) -> None:
     with st.container(key="data-actions", horizontal=True, gap="small"):
         if info.is_own:
+            keeping.controls(info)
             removing.button(info.name)
         pressed = st.button(
             "Train on it",
