@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.data_sets import find_dataset, dataset_called
+from vae_core.settings.data_sets import dataset_called, find_dataset
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 

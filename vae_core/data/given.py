@@ -9,13 +9,12 @@ from vae_core.basics.text import printable
 from vae_core.data.archives import is_hidden
 from vae_core.data.decode import ImageError, read_bytes, short_name
 from vae_core.data.frames import Frames
-from vae_core.data.parquet_source import ParquetSource
+from vae_core.data.parquet_source import PARQUET, ParquetSource
 from vae_core.data.sources import TAR, Entry, FramesSource, Source, checked_name, open_source
 from vae_core.settings.data_sets import DataError
 
 ARCHIVES = (".zip", *TAR)
 ARRAYS = (".npy", ".npz")
-PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)

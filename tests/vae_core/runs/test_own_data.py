@@ -68,7 +68,7 @@ def test_a_model_scores_without_its_data_set(
 
 @pytest.mark.slow
 def test_a_run_goes_on_after_its_data_set_was_renamed(
-    trained: Path, pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)
@@ -87,7 +87,7 @@ def test_a_run_goes_on_after_its_data_set_was_renamed(
 
 @pytest.mark.slow
 def test_the_same_images_under_another_name_are_named(
-    trained: Path, pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = tmp_path / "pets.zip"
     assert main(["datasets", "export", "pets", str(archive)]) == 0
