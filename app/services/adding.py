@@ -20,6 +20,7 @@ from app.services.scheduler import scheduler
 from app.services.work import Sliced, Task
 from app.shell import sessions
 from vae_core.basics.errors import sentence_of
+from vae_core.basics.held_folders import HeldFolder, sweep_held
 from vae_core.basics.progress import Step, part_of
 from vae_core.data.frames import Frames
 from vae_core.data.given import GivenFiles, opened_source
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from vae_core.data.preview import Previewed
 
 _LONGEST = 60  # characters of a name on disk, of which one may take four bytes
+_UPLOADS = "elbo-room-uploads-"
 _VISITOR = "visitor"
 _WRITTEN = 0.3  # share of the examination in which the files are written
 
@@ -142,9 +144,19 @@ def name_on_disk(name: str) -> str:
 @cache
 def _temporary() -> Path:
     """The folder of all given files of this server, which is removed when the server ends."""
-    folder = Path(tempfile.mkdtemp(prefix="elbo-room-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    sweep()
+    folder = HeldFolder(Path(tempfile.gettempdir()), _UPLOADS)
+    atexit.register(folder.close)
+    return folder.path
+
+
+@cache
+def sweep() -> None:
+    """Remove, once, what servers left over that were killed: uploads, and half-made data sets."""
+    from vae_core.data.own import sweep_staging
+
+    sweep_held(Path(tempfile.gettempdir()), _UPLOADS)
+    sweep_staging()
 
 
 _of_sessions: dict[str, list[Intake]] = {}

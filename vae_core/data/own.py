@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from vae_core.basics.held_folders import HeldFolder, sweep_held
 from vae_core.basics.paths import datasets_folder, path_of
 from vae_core.basics.progress import OnProgress, Step, result_of
 from vae_core.basics.text import printable
@@ -54,7 +54,8 @@ FEWEST_IMAGES = 50
 FEW_IMAGES = 500
 """With fewer images than this, percentiles are coarse, which is said."""
 _MOST_LISTED = 1000  # rejected files in dataset.json
-_STAGING = ".adding-"
+STAGING = ".adding-"
+"""How the name of a folder begins in which a data set is made."""
 _LEFT_OVER = 86_400  # seconds after which the folder of an interrupted command is removed
 _LONGEST_NAME = 40  # characters of a suggested name
 _EVERY = 200  # images between two states
@@ -103,9 +104,8 @@ def add_dataset_steps(
     check_free(name)
     folder = datasets_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
-    try:
+    sweep_staging()
+    with HeldFolder(folder, STAGING) as staging:
         scratch, made = staging / "scratch", staging / "made"
         scratch.mkdir()
         made.mkdir()
@@ -118,8 +118,6 @@ def add_dataset_steps(
             yield Step(step.share)
         check_free(name)
         made.rename(folder / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     yield Step(1.0, kept_datasets()[find_dataset(name).name])
 
 
@@ -379,9 +377,11 @@ def _write_images(
             file.write(raw.read(size))
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what commands left behind that were killed."""
-    for each in folder.glob(f"{_STAGING}*"):
+def sweep_staging() -> None:
+    """Remove what processes left over that were killed while they made a data set."""
+    folder = datasets_folder()
+    sweep_held(folder, STAGING)
+    for each in folder.glob(f"{STAGING}*"):  # those of a former version hold no lock
         with contextlib.suppress(OSError):
-            if each.stat().st_mtime < time.time() - _LEFT_OVER:
+            if not each.is_symlink() and each.stat().st_mtime < time.time() - _LEFT_OVER:
                 shutil.rmtree(each, ignore_errors=True)
