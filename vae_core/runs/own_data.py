@@ -4,6 +4,7 @@ A run by a data set of the user's own keeps its ``dataset.json``: it can score i
 data set, but training and figures on it need the very images that it was begun with.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,10 @@ def kept_record(config: RunConfig) -> bytes | None:
         return None
     stored = stored_dataset(config.dataset)
     assert isinstance(stored, KeptDataset)
-    return read_plain(stored.folder / DATASET_FILE, MAX_RECORD_BYTES)
+    content = read_plain(stored.folder / DATASET_FILE, MAX_RECORD_BYTES)
+    if stored.record["name"] == config.dataset:
+        return content
+    return json.dumps({**stored.record, "name": config.dataset}).encode()  # a renaming was stopped
 
 
 def kept_info(folder: Path) -> DatasetInfo | None:

@@ -19,6 +19,8 @@ from vae_core.data.given import GivenFiles
 from vae_core.data.kept import damaged_datasets, kept_datasets, remove_dataset
 from vae_core.data.own import add_dataset_steps
 from vae_core.data.renaming import rename_dataset
+from vae_core.runs.run import Run
+from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import DataError, find_dataset
 
@@ -129,6 +131,8 @@ def test_an_interrupted_renaming_leaves_the_data_set_under_its_former_name(
             rename_dataset("pets", "animals")
     assert (list(kept_datasets()), damaged_datasets()) == (["pets"], {})
     assert load_dataset("pets").info.name == "pets"
+    run = create_run(tmp_path / "run", RunConfig.from_settings({"dataset": "pets"}), "paused")
+    assert Run.open(run.folder).config.info.name == "pets"
     assert rename_dataset("pets", "animals").name == "animals"
     assert renaming.kept_datasets()["animals"].load()
 
