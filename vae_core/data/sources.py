@@ -151,7 +151,8 @@ class FramesSource(Source):
     def __init__(self, inner: Source, taken: Frames) -> None:
         super().__init__(inner.path)
         self.kind, self.arranged = inner.kind, inner.arranged
-        self._inner, self._taken = inner, taken
+        self._inner = inner
+        self._taken: Frames = taken
 
     def entries(self) -> Iterator[Entry]:
         """Read the source; count the files with several frames, for a note."""

@@ -31,7 +31,9 @@ def suggest(source: str) -> None:
 def reading() -> Reading:
     """The choices that decide how files are read; the default for what is not chosen."""
     known = {each.name: each.choices or () for each in settings_of(AddOptions)}
-    chosen = {name: st.session_state.get(f"{KEY}_{name}") for name in Reading._fields}
+    chosen: dict[str, Any] = {
+        name: st.session_state.get(f"{KEY}_{name}") for name in Reading._fields
+    }
     return Reading(**{name: value for name, value in chosen.items() if value in known[name]})
 
 
