@@ -142,6 +142,7 @@ def _warm_up() -> None:
         # them out saves a tenth of a second each time.
         gc.collect()
         gc.freeze()
+    importlib.import_module("app.services.adding").sweep()
 
 
 def _announce(address: str):

@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.data_sets import find_dataset, known_datasets
+from vae_core.settings.data_sets import dataset_called, find_dataset
 from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 
@@ -55,7 +55,8 @@ def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
     Call it before the form is drawn: in a callback, or on another page before ``st.switch_page``.
     """
     values = config.settings() | changes
-    if values["dataset"] in known_datasets():
+    if (dataset := dataset_called(values["dataset"])) is not None:
+        values["dataset"] = dataset.name
         st.session_state[_suggestions(key)] = _suggestions_of(values["dataset"])
     else:  # removed since: the form keeps its data set
         del values["dataset"]

@@ -10,7 +10,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
-from vae_core.settings.data_sets import dataset_titles
+from vae_core.settings.data_sets import dataset_called, dataset_titles
 from vae_core.wording.numbers import typeset
 
 _MOST_DIGITS = 20  # of a number in an address
@@ -32,6 +32,9 @@ def pick_model(key: str = "model") -> Choice:
 def pick_dataset(key: str = "dataset") -> str:
     """Draw a select box of all data sets, and return the name of the chosen one."""
     titles = dataset_titles()
+    linked = st.query_params.get(key, "")
+    if linked not in titles and (found := dataset_called(linked)):  # by a former name
+        st.query_params[key] = found.name
     about = "A data set that came with the program, or one of your own. The whole page follows it."
     return _pick("Data set", titles, next(iter(titles)), key, about)
 

@@ -20,8 +20,10 @@ from app.services.scheduler import scheduler
 from app.services.work import Sliced, Task
 from app.shell import sessions
 from vae_core.basics.errors import sentence_of
+from vae_core.basics.held_folders import HeldFolder, sweep_held
 from vae_core.basics.progress import Step, part_of
-from vae_core.data.given import GivenFiles, open_given
+from vae_core.data.frames import Frames
+from vae_core.data.given import GivenFiles, opened_source
 from vae_core.settings.data_sets import DataError, DatasetInfo
 from vae_core.settings.own_data import AddOptions
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from vae_core.data.preview import Previewed
 
 _LONGEST = 60  # characters of a name on disk, of which one may take four bytes
+_UPLOADS = "elbo-room-uploads-"
 _VISITOR = "visitor"
 _WRITTEN = 0.3  # share of the examination in which the files are written
 
@@ -100,9 +103,9 @@ class Intake:
         """Return the files, which are in the temporary folder."""
         return GivenFiles(self.name, tuple(self._files))
 
-    def scratch(self, value_range: str) -> Path:
+    def scratch(self, purpose: str) -> Path:
         """Make an empty folder for what has to be unpacked."""
-        path = self._in_folder("scratch", value_range)
+        path = self._in_folder("scratch", purpose)
         shutil.rmtree(path)
         path.mkdir()
         return path
@@ -141,9 +144,19 @@ def name_on_disk(name: str) -> str:
 @cache
 def _temporary() -> Path:
     """The folder of all given files of this server, which is removed when the server ends."""
-    folder = Path(tempfile.mkdtemp(prefix="elbo-room-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    sweep()
+    folder = HeldFolder(Path(tempfile.gettempdir()), _UPLOADS)
+    atexit.register(folder.close)
+    return folder.path
+
+
+@cache
+def sweep() -> None:
+    """Remove, once, what servers left over that were killed: uploads, and half-made data sets."""
+    from vae_core.data.own import sweep_staging
+
+    sweep_held(Path(tempfile.gettempdir()), _UPLOADS)
+    sweep_staging()
 
 
 _of_sessions: dict[str, list[Intake]] = {}
@@ -170,7 +183,14 @@ def _not_written(error: OSError) -> DataError:
 # ---- looking
 
 
-def examination(intake: Intake, value_range: str) -> "Task[Step[Examined]]":
+class Reading(NamedTuple):
+    """The choices that decide how files are read: see :class:`.AddOptions`."""
+
+    range: str = "auto"
+    frames: Frames = "first"
+
+
+def examination(intake: Intake, reading: Reading) -> "Task[Step[Examined]]":
     """The task that looks at all given files."""
 
     def start() -> "Iterator[Step[Examined]]":
@@ -178,10 +198,10 @@ def examination(intake: Intake, value_range: str) -> "Task[Step[Examined]]":
 
         for share in intake.write_steps():
             yield Step(_WRITTEN * share)
-        source = open_given(intake.given(), intake.scratch(value_range), value_range)
+        source = opened_source(intake.given(), intake.scratch("-".join(reading)), *reading)
         yield from part_of(examine_steps(source), _WRITTEN, 1.0)
 
-    key = ("examined", intake.id, value_range)
+    key = ("examined", intake.id, reading)
     return Task(key, "Looking at your images", start, lambda state: state.share)
 
 

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.driving import SLOW, App, running_app, settle, visit
-from tests.vae_core.data.own_sources import class_folders, write_zip
+from tests.vae_core.data.own_sources import class_folders, write_files, write_zip
+from vae_core import add_dataset
 
 
 @pytest.fixture
@@ -55,3 +56,23 @@ def test_a_dropped_archive_becomes_a_data_set_to_train_on_and_can_be_removed(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".data-facts")).to_contain_text("60, 16×16 pixels, in colour")
     settle(page)
+
+
+def test_an_own_data_set_can_be_renamed_and_saved(app: App, page: Page, tmp_path: Path) -> None:
+    files = write_files(tmp_path / "pets", class_folders(60, (12, 10, 3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_DATASETS_DIR", str(tmp_path / "datasets"))
+        made = add_dataset("pets", files)
+        visit(page, f"{app.url}/data", {"dataset": "pets"})
+        page.get_by_role("button", name="Rename").click()
+        page.get_by_role("textbox", name="New name").fill("animals")
+        page.get_by_role("textbox", name="New name").press("Enter")
+        page.locator(".st-key-data-rename-go button").click()
+        expect(page.locator(".data-facts")).to_contain_text("animals", timeout=SLOW)
+        settle(page)
+        assert "dataset=animals" in page.url
+        with page.expect_download(timeout=SLOW) as saved:
+            page.get_by_role("button", name="Save").click()
+        saved.value.save_as(tmp_path / "saved.zip")
+        assert saved.value.suggested_filename == "animals.zip"
+        assert add_dataset("again", tmp_path / "saved.zip").digest == made.digest

@@ -1,4 +1,4 @@
-"""``datasets``: add data sets of the user's own images, list, show and remove them."""
+"""``datasets``: add data sets of the user's own images, list, show, rename, export, remove them."""
 
 import argparse
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from vae_core.cli.shared import (
     say,
     tell,
 )
-from vae_core.settings.data_sets import DatasetInfo
+from vae_core.settings.data_sets import DataError, DatasetInfo
 from vae_core.settings.own_data import AddOptions
 
 _SHOWN_CLASSES = 12
@@ -24,9 +24,9 @@ _SHOWN_REJECTED = 5
 
 
 def add_datasets(commands: Any) -> None:
-    about = "add data sets of your own images, list, show or remove them"
+    about = "add data sets of your own images, list, show, rename, export or remove them"
     parser = commands.add_parser("datasets", help=about)
-    actions = parser.add_subparsers(required=True, metavar="add|list|show|remove")
+    actions = parser.add_subparsers(required=True, metavar="add|list|show|rename|export|remove")
     adding = actions.add_parser(
         "add",
         help="make a data set of a folder, an archive, an array file or a Parquet file",
@@ -41,12 +41,26 @@ def add_datasets(commands: Any) -> None:
     listing = actions.add_parser("list", help="list every data set, built-in and own")
     showing = actions.add_parser("show", help="show what is known about a data set")
     showing.add_argument("name", metavar="NAME")
+    renaming = actions.add_parser("rename", help="give a data set of your own another name")
+    renaming.add_argument("name", metavar="OLD")
+    renaming.add_argument("new", metavar="NEW", help="runs on the data set find it by both names")
+    exporting = actions.add_parser(
+        "export",
+        help="write a data set of your own into a .zip file of PNG images",
+        description="Write a data set of your own into a .zip file: its images as PNG files in the "
+        "folders train, validation and test, and labels.csv. 'datasets add NAME FILE.zip' makes "
+        "the same data set of it, on another computer too.",
+    )
+    exporting.add_argument("name", metavar="NAME")
+    exporting.add_argument("file", type=a_path, metavar="FILE.zip", help="a new file")
     removing = actions.add_parser("remove", help="remove a data set from the lists")
     removing.add_argument("name", metavar="NAME")
     for action, command in (
         (adding, add),
         (listing, list_all),
         (showing, show),
+        (renaming, rename),
+        (exporting, export),
         (removing, remove),
     ):
         action.add_argument("--json", action="store_true", help="print one JSON object")
@@ -106,6 +120,35 @@ def show(given: argparse.Namespace) -> int:
             tell(sentence)
         for each in record["rejected"]:
             tell(f"rejected {each['file']}: {each['reason']}")
+    return ALL_DONE
+
+
+def rename(given: argparse.Namespace) -> int:
+    """Rename a data set of the user's own."""
+    from vae_core.data.renaming import rename_dataset
+
+    info = rename_dataset(given.name, given.new)
+    if given.json:
+        print_json(_brief(info) | {"former_names": list(info.former_names)})
+    else:
+        tell(f"{given.name} is called {info.name} now. Runs on it find it by both names.")
+    return ALL_DONE
+
+
+def export(given: argparse.Namespace) -> int:
+    """Write a data set of the user's own into a .zip file."""
+    from vae_core.data.exchange import export_steps
+
+    if given.file.suffix.lower() != ".zip":
+        raise DataError(f"{given.file} must be the path of a .zip file.")
+    if given.file.exists():
+        raise DataError(f"{given.file} exists already; choose the path of a new file.")
+    result_of(export_steps(given.name, given.file), report_share)
+    size = given.file.stat().st_size
+    if given.json:
+        print_json({"name": given.name, "file": str(given.file), "bytes": size})
+    else:
+        tell(f"Wrote {given.file}, {size / 1e6:,.1f} MB. 'datasets add NAME FILE' takes it back.")
     return ALL_DONE
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_core.cli.options import add_settings
@@ -17,12 +16,9 @@ from vae_core.cli.shared import (
     tell,
 )
 from vae_core.runs.own_data import dataset_of
-from vae_core.runs.run import Run
 from vae_core.settings.options import DetectOptions
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vae_core.scoring.detection import DetectionReport
 
 
@@ -31,19 +27,22 @@ def add_detect(commands: Any) -> None:
     parser = commands.add_parser(
         "detect",
         help=about,
-        description=f"{about.capitalize()}. Without --folder, and with 50 test images or more, the "
-        "figures are saved in the run's folder as detection.json, and the Score page of the app "
-        "shows them.",
+        description=f"{about.capitalize()}. Without --foreign, and with 50 test images or more, "
+        "the figures are saved in the run's folder as detection.json, and the Score page of the "
+        "app shows them.",
     )
     add_run(parser)
     add_settings(parser, DetectOptions)
     parser.add_argument(
+        "--foreign",
         "--folder",
+        dest="folder",
         type=a_path,
         action="append",
         default=[],
-        metavar="FOLDER|ZIP",
-        help="foreign images of your own; may be given more than once",
+        metavar="SOURCE",
+        help="foreign images of your own: a folder, an archive, an array file, or the name of a "
+        "data set, whose test images are taken; may be given more than once",
     )
     parser.set_defaults(command=detect)
 
@@ -54,11 +53,16 @@ def detect(given: argparse.Namespace) -> int:
     from vae_core.basics.progress import result_of
     from vae_core.runs.judging import new_detection_steps
     from vae_core.runs.records import DETECTION_FILE, calibration_of
+    from vae_core.scoring.foreign_sources import source_images
 
     data = dataset_of(run)
     if calibration_of(run) is None:
         say("No calibration: making one.")
-    own_kinds = {str(folder): _images_in(folder, run, given.limit) for folder in given.folder}
+    shape, info = run.config.model.image_shape, run.config.info
+    own_kinds = {
+        _kind_of(source): source_images(source, given.limit, shape, info, say)
+        for source in map(str, given.folder)
+    }
     steps = new_detection_steps(run, model, data, given.limit, given.seed, own_kinds)
     kept = result_of(steps, report_share)
     if given.json:
@@ -72,33 +76,11 @@ def detect(given: argparse.Namespace) -> int:
     return ALL_DONE
 
 
-def _images_in(folder: Path, run: Run, limit: int) -> "Tensor":
-    """Read the first readable images of a folder or .zip file, uint8 (N, C, H, W).
+def _kind_of(source: str) -> str:
+    """The name of a source in the report, which is no name of another kind."""
+    from vae_core.scoring.foreign import KINDS
 
-    Raises:
-        ImageError: if no image can be read.
-    """
-    import torch
-
-    from vae_core.basics.text import printable
-    from vae_core.data.archives import iter_files
-    from vae_core.data.decode import ImageError
-    from vae_core.data.prepare import prepare
-
-    found = []
-    for name, content in iter_files([folder]):
-        if len(found) == limit:
-            break
-        try:
-            if isinstance(content, ImageError):
-                raise content
-            shape = run.config.model.image_shape
-            found.append(prepare(content, name, shape, dataset=run.config.info).pixels)
-        except ImageError as error:
-            say(f"{name}: {error}")
-    if not found:
-        raise ImageError(f"{printable(str(folder))} contains no image that can be read.")
-    return torch.stack(found)
+    return f"./{source}" if source in KINDS else source
 
 
 def _print_detection(report: "DetectionReport") -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from vae_core.settings.data_sets import dataset_called
 from vae_core.settings.fields import Checked, ConfigError, Setting, checked, settings_of
 
 C = TypeVar("C", bound=Checked)
@@ -45,7 +46,15 @@ def _parser_of(about: Setting) -> Callable[[str], Any]:
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
+    if about.name == "dataset":
+        return _name_of_today
     return parse if about.kind in (int, float) else str
+
+
+def _name_of_today(text: str) -> str:
+    """The name of the data set that is or was called so; the text itself where there is none."""
+    found = dataset_called(text)
+    return found.name if found else text
 
 
 def _number(kind: type, text: str) -> int | float | str:

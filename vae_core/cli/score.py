@@ -65,7 +65,7 @@ def score(given: argparse.Namespace) -> int:
     judge = _judge(options, run, model)
     prepared = PrepareOptions(options.invert, options.contrast, options.crop, options.centre)
     table = _table(given, run, judge, prepared)
-    files = iter_files(given.images)
+    files = iter_files(given.images, options.frames)
     results = score_files(
         model,
         files if table is None else table.missing(files),

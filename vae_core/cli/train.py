@@ -19,7 +19,11 @@ from vae_core.runs.store import RunExists, RunStore, create_run
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.fields import ConfigError, settings_of
 from vae_core.settings.presets import PRESETS
-from vae_core.settings.suggested import likelihood_sentence, size_sentence
+from vae_core.settings.suggested import (
+    augmentation_sentence,
+    likelihood_sentence,
+    size_sentence,
+)
 from vae_core.wording.evaluation import evaluation_sentence
 from vae_core.wording.kept_epoch import kept_epoch_sentence
 from vae_core.wording.large_run import large_run_sentence
@@ -56,12 +60,8 @@ def train(given: argparse.Namespace) -> int:
     from vae_core.runs.execution import execute
 
     say(f"{run.name}: {run.folder}")
-    for said in (
-        likelihood_sentence(run.config),
-        size_sentence(run.config),
-        _long_epoch(run.config),
-    ):
-        if said:
+    for sentence in (likelihood_sentence, augmentation_sentence, size_sentence, _long_epoch):
+        if said := sentence(run.config):
             say(said)
     state = execute(run, _ProgressLine())
     status = run.status()

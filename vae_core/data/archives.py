@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from PIL import Image
 
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
+from vae_core.data.frames import Frames, every_frame
 from vae_core.settings.data_sets import DataError
 
 MAX_ENTRIES = 10_000
@@ -55,16 +57,24 @@ class Limits:
     unpacked_bytes: int
 
 
-def iter_files(paths: Iterable[Path | str]) -> Iterator[Entry]:
+def iter_files(paths: Iterable[Path | str], frames: Frames = "first") -> Iterator[Entry]:
     """Iterate over files, over all files in folders and .zip archives, and over images in arrays.
 
     Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
     only when it is reached.
 
+    Args:
+        frames: ``all`` gives every frame of an animated or multi-page file as a file of its own.
+
     Yields:
         The name of a file, safe to print on a terminal, with its path inside a folder or an
         archive; and its bytes or the error.
     """
+    found = _every_file(paths)
+    return every_frame(found) if frames == "all" else found
+
+
+def _every_file(paths: Iterable[Path | str]) -> Iterator[Entry]:
     for path in map(Path, paths):
         if not path.is_dir():
             yield from _iter_file(path, str(path))
@@ -107,8 +117,20 @@ def archive_files(
     Raises:
         ImageError: if the archive is broken, empty or too large.
     """
-    name = short_name(filename)
     limits = limits or Limits(MAX_ENTRIES, MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES)
+    with listed_safely(data, filename, limits) as archive:
+        for entry in _entries(archive, short_name(filename), limits):
+            yield printable(entry.filename), _unpacked(archive, entry)
+
+
+@contextmanager
+def listed_safely(data: bytes | Path, filename: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
+    """Open a .zip archive whose list of entries is not too long to be read.
+
+    Raises:
+        ImageError: if the archive is broken or too large, or is found to be so while it is read.
+    """
+    name = short_name(filename)
     try:
         size = size_of(data)
         if size > limits.archive_bytes:
@@ -118,9 +140,7 @@ def archive_files(
             )
         with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as file:
             _check_length(*_length_of_list(file, size), name, limits)
-            archive = zipfile.ZipFile(file)
-            for entry in _entries(archive, name, limits):
-                yield printable(entry.filename), _unpacked(archive, entry)
+            yield zipfile.ZipFile(file)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be opened ({reason}); check its path.") from error

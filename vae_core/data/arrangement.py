@@ -17,6 +17,7 @@ SPLIT_NAMES: Mapping[str, Split] = {
 _FILE = ("file", "filename", "file_name", "image", "path", "name")
 _LABEL = ("label", "class", "category", "target")
 _SPLIT = ("split", "part", "subset")
+_MOST_COLUMNS = 1000
 _LONGEST = 80  # characters of the name of a class
 
 
@@ -70,6 +71,8 @@ def read_table(name: str, content: bytes) -> Table | str:
         text = content.decode("utf-8-sig")
         first = text.split("\n", 1)[0]
         separator = max(",;\t", key=first.count)
+        if first.count(separator) >= _MOST_COLUMNS:
+            return f"{name} has {first.count(separator) + 1:,} columns, so it was not used."
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
         columns = {(each or "").strip().lower(): each for each in reader.fieldnames or ()}
         file, label, split = (

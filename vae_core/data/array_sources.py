@@ -1,5 +1,6 @@
 """Images in NumPy files: one array of many images, in ``.npy`` or ``.npz``. No pickle is loaded."""
 
+import io
 import shutil
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from vae_core.settings.data_sets import DataError
 _CHUNK_BYTES = 32_000_000
 _LONGEST_SIDE = 4096
 _LABEL_BYTES = 200_000_000
+_LONGEST_HEADER = 12_000  # bytes; NumPy itself reads at most 10,000
 _DAMAGED = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
@@ -144,6 +146,8 @@ class ArraySource(Source):
                 f"{what} has the shape {dimensions}; images have (N, H, W), (N, H, W, C) or "
                 "(N, C, H, W)."
             )
+        if min(shape) < 1:
+            raise DataError(f"{what} has no images: its shape is {'×'.join(map(str, shape))}.")
         if shape[0] > MOST_FILES:
             raise DataError(f"{what} has {shape[0]:,} images, at most {MOST_FILES:,} are read.")
         self._channel_axis(shape)
@@ -231,10 +235,12 @@ def _stem(name: str) -> str:
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Read shape and type of an array from the beginning of its file."""
-    stream: BinaryIO = file
+    stream: BinaryIO = io.BytesIO(file.read(_LONGEST_HEADER))  # it states its own length
     version = npy.read_magic(stream)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the format")
     shape, _, dtype = readers[version](stream)
+    if not all(isinstance(side, int) and -1 < side < 2**40 for side in shape):
+        raise ValueError("its shape is none")
     return shape, dtype

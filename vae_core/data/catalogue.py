@@ -12,7 +12,7 @@ from vae_core.data.download import Progress
 from vae_core.data.kept import kept_datasets
 from vae_core.data.mnist import MNIST_FAMILY
 from vae_core.data.stored import StoredDataset
-from vae_core.settings.data_sets import DatasetInfo, find_dataset
+from vae_core.settings.data_sets import DatasetInfo, dataset_called, find_dataset
 
 BUILT_IN: dict[str, StoredDataset] = {each.info.name: each for each in (DIGITS, *MNIST_FAMILY)}
 
@@ -43,8 +43,8 @@ def bytes_to_download(name: str) -> int:
 
 def at_hand(name: str) -> bool:
     """Whether a data set exists and can be loaded without a download."""
-    stored = stored_datasets().get(name)
-    return stored is not None and stored.bytes_to_download() == 0
+    info = dataset_called(name)
+    return info is not None and stored_datasets()[info.name].bytes_to_download() == 0
 
 
 def file_names(name: str) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import math
 import stat
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -85,19 +85,32 @@ def _decoded(
     data: bytes | Path, filename: str, convert: Callable[[Image.Image, tuple[int, int], str], T]
 ) -> T:
     name = short_name(filename)
-    content = read_bytes(data, name)
+    with opened(read_bytes(data, name), name, alone=True) as (image, size):
+        _read_reduced(image)
+        return convert(image, size, name)
+
+
+@contextmanager
+def opened(
+    content: bytes, name: str, *, alone: bool = False
+) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    """Open an image file whose stated size is checked first; give it with its width and height.
+
+    Args:
+        alone: let no other big picture be decoded while this one is open, if it is big.
+
+    Raises:
+        ImageError: if the file is not a readable image, or the image is too large or too small;
+            also for any error of the decoder while the file is open.
+    """
     try:
         size = _size(content)
-        _check_size(size, name)
+        check_size(size, name)
         if _is_webp(content) and _BIG < size[0] * size[1] > _MOST_A_BYTE * len(content):
             raise ImageError(_empty_webp(size, name))
-        with (
-            _turn_of_big if size[0] * size[1] > _BIG else nullcontext(),
-            _opened(content) as image,
-        ):
-            _check_size(image.size, name)
-            _read_reduced(image)
-            return convert(image, size, name)
+        with turn_of(size) if alone else nullcontext(), _opened(content) as image:
+            check_size(image.size, name)
+            yield image, size
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -106,6 +119,11 @@ def _decoded(
         raise ImageError(_too_large(name)) from error
     except Exception as error:  # decoders raise errors of any kind for bad files
         raise ImageError(_damaged(name)) from error
+
+
+def turn_of(size: tuple[int, int]) -> AbstractContextManager[object]:
+    """Wait, for a big picture, until no other big picture is being decoded."""
+    return _turn_of_big if size[0] * size[1] > _BIG else nullcontext()
 
 
 def stated_size(content: bytes, filename: str) -> tuple[int, int]:
@@ -125,7 +143,7 @@ def stated_size(content: bytes, filename: str) -> tuple[int, int]:
         raise ImageError(_too_large(name)) from error
     except Exception as error:  # decoders raise errors of any kind for bad files
         raise ImageError(_damaged(name)) from error
-    _check_size((width, height), name)
+    check_size((width, height), name)
     return height, width
 
 
@@ -215,7 +233,12 @@ def _read_reduced(image: Image.Image) -> None:
     image.load()
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Check the width and the height of an image.
+
+    Raises:
+        ImageError: if there are too many pixels, or too few.
+    """
     width, height = size
     if width * height > MAX_PIXELS:
         raise ImageError(_too_large(name, f"{width:,}×{height:,} pixels"))

@@ -23,6 +23,7 @@ from vae_core.data.decode import ImageError, decode_colour, stated_size
 from vae_core.data.layout import corners_agree, light_share
 from vae_core.data.picture import Levels
 from vae_core.data.sources import Entry, Source
+from vae_core.settings.choices import Augmentation
 from vae_core.settings.data_sets import DataError, ImageShape, Preparation
 from vae_core.settings.own_data import SIDES, AddOptions
 
@@ -32,6 +33,7 @@ _SMALL_COPY = 128  # pixels on the longer side of an image of the sample
 _COLOURFUL = 12  # levels between the channels of a pixel with a colour
 _SUGGESTED_SIDE = 64
 _TWO_LEVELS = 0.9  # share of pixels that are nearly black or nearly white in a drawing
+_PHOTOGRAPH = 0.5  # largest share of such pixels in a photograph
 _MOST = 0.9  # share of the sample that must agree
 _EVERY = 500  # images between two states
 
@@ -45,12 +47,14 @@ class Seen:
         size: height and width; None if it is no image.
         refused: why it is no image; empty if it may be one.
         place: its class and part.
+        file: the file that it is a frame of; empty if it is none.
     """
 
     name: str
     size: tuple[int, int] | None = None
     refused: str = ""
     place: Place = Place()
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,13 @@ class Plan:
     """How images become a data set, every choice made.
 
     Attributes:
+        augment: what training does with the images by chance.
         why: the reason for each choice that the files suggested, by the name of the setting.
     """
 
     image_shape: ImageShape
     preparation: Preparation
+    augment: Augmentation = "none"
     why: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -125,7 +131,8 @@ def examine_steps(source: Source) -> Iterator[Step[Examined]]:
 def _seen(entry: Entry) -> Seen:
     name = printable(entry.name)
     content = entry.content
-    seen = Seen(name, place=Place(clean_label(entry.label), split_named(entry.split)))
+    place = Place(clean_label(entry.label), split_named(entry.split))
+    seen = Seen(name, place=place, file=printable(entry.file))
     if isinstance(content, ImageError):
         seen.refused = str(content)
     elif isinstance(content, bytes):
@@ -165,7 +172,7 @@ def _arrange(source: Source, images: list[Seen], table: Table | None) -> list[tu
             for each in images:
                 each.place = Place(each.place.label)
         return []
-    places, lost = arrange([each.name for each in images], table)
+    places, lost = arrange([each.file or each.name for each in images], table)
     for each, place in zip(images, places, strict=True):
         each.place = place
     return [*lost, *(table.refused if table else ())]
@@ -242,7 +249,10 @@ def plan_of(found: Examined, options: AddOptions) -> Plan:
         invert = "yes" if dark else "no"
         if dark:
             why["invert"] = "Inverted: dark ink on a light ground. --invert no keeps it."
-    return Plan((channels, *frame), Preparation(way, options.fit, invert), why)
+    augment = options.augment
+    if augment == "auto":
+        augment, why["augment"] = _augmentation(found.sample, way)
+    return Plan((channels, *frame), Preparation(way, options.fit, invert), augment, why)
 
 
 def _channels(sample: Sequence[Levels]) -> tuple[int, str]:
@@ -286,6 +296,19 @@ def _frame(
     return size, f"{why} --size overrules this."
 
 
+def _augmentation(sample: Sequence[Levels], way: str) -> tuple[Augmentation, str]:
+    """Suggest to mirror photographs, and nothing that may be writing."""
+    if way == "photo" and _share(_is_photograph(each) for each in sample) >= _MOST:
+        return "flip", (
+            "Mirrored by chance in training: photographs, in which left and right seldom matter. "
+            "--augment none overrules this."
+        )
+    return "none", (
+        "Not changed in training: they may be writing or drawings, which are others when mirrored. "
+        "--augment flip or shift overrules this."
+    )
+
+
 def _fits(size: tuple[int, int] | None) -> bool:
     low, high = SIDES
     return size is not None and all(low <= side <= high for side in size)
@@ -305,9 +328,19 @@ def _is_drawing(picture: Levels) -> bool:
     grey = picture.mean(2).astype(np.float32) / 255
     if _has_colour(picture) or np.ptp(grey) < 0.2 or not corners_agree(grey):
         return False
+    return _extreme_share(picture) >= _TWO_LEVELS
+
+
+def _is_photograph(picture: Levels) -> bool:
+    """Whether most pixels of a picture are neither nearly as dark nor as light as its extremes."""
+    return _extreme_share(picture) < _PHOTOGRAPH
+
+
+def _extreme_share(picture: Levels) -> float:
+    grey = picture.mean(2).astype(np.float32) / 255
     low, high = float(grey.min()), float(grey.max())
     extreme = (grey < low + 0.2 * (high - low)) | (grey > high - 0.2 * (high - low))
-    return float(extreme.mean()) >= _TWO_LEVELS
+    return float(extreme.mean())
 
 
 def _is_dark_drawing(picture: Levels) -> bool:

@@ -8,13 +8,13 @@ from vae_core.basics.paths import path_of
 from vae_core.basics.text import printable
 from vae_core.data.archives import is_hidden
 from vae_core.data.decode import ImageError, read_bytes, short_name
-from vae_core.data.parquet_source import ParquetSource
-from vae_core.data.sources import TAR, Entry, Source, checked_name, open_source
+from vae_core.data.frames import Frames
+from vae_core.data.parquet_source import PARQUET, ParquetSource
+from vae_core.data.sources import TAR, Entry, FramesSource, Source, checked_name, open_source
 from vae_core.settings.data_sets import DataError
 
 ARCHIVES = (".zip", *TAR)
 ARRAYS = (".npy", ".npz")
-PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,24 @@ def open_given(given: GivenFiles, scratch: Path, value_range: str = "auto") -> S
 
 
 def opened_source(
-    source: str | Path | GivenFiles, scratch: Path, value_range: str = "auto"
+    source: str | Path | GivenFiles,
+    scratch: Path,
+    value_range: str = "auto",
+    frames: Frames = "first",
 ) -> Source:
     """Open a source of images: a path, or given files.
+
+    Args:
+        frames: what is taken of animated and multi-page files.
 
     Raises:
         DataError: if it cannot be used.
     """
     if isinstance(source, GivenFiles):
-        return open_given(source, scratch, value_range)
-    return open_source(path_of(source), scratch, value_range)
+        inner = open_given(source, scratch, value_range)
+    else:
+        inner = open_source(path_of(source), scratch, value_range)
+    return FramesSource(inner, frames)
 
 
 def _content(path: Path, name: str) -> bytes | ImageError:

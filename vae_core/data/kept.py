@@ -7,6 +7,7 @@ images come first, then validation, then test. Nothing here needs torch.
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -14,11 +15,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, BinaryIO, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_core.basics.files import replace_plain
 from vae_core.basics.paths import datasets_folder
 from vae_core.basics.plain_files import check_folder, open_plain, read_json
 from vae_core.basics.text import printable
@@ -36,6 +38,8 @@ LABELS_FILE = "labels.npy"
 NAMES_FILE = "names.txt"
 FORMAT = 1
 MAX_RECORD_BYTES = 8_000_000
+MOST_NAMES = 100
+"""Names that a data set may have had before."""
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 INK = Layout(20 / 28, 20 / 28, 1, "mass", 1, shades=False, reason="with a margin, as in MNIST")
@@ -108,7 +112,19 @@ def digest_of(folder: Path, sizes: Mapping[Split, int]) -> str:
     return digest.hexdigest()
 
 
+def write_header(file: BinaryIO, count: int, shape: ImageShape) -> None:
+    """Begin an ``.npy`` file of images, whose pixels follow."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
 # ---- dataset.json
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the ``dataset.json`` of a data set, or replace it in one step."""
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    replace_plain(folder / DATASET_FILE, text + "\n")
 
 
 def info_of(record: Any) -> DatasetInfo:
@@ -126,10 +142,13 @@ def info_of(record: Any) -> DatasetInfo:
         shape = _shape(record["image_shape"])
         preparation = _preparation(record["preparation"])
         suggested = _suggested(record["suggested"])
+        former = tuple(_text(each) for each in _list(record.get("former_names", []), MOST_NAMES))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it does not say {error}") from error
-    check_name(name)
-    return DatasetInfo(name, title, shape, sizes, True, classes, suggested, 0, preparation, digest)
+    for each in (name, *former):
+        check_name(each)
+    facts = title, shape, sizes, True, classes, suggested, 0, preparation, digest, former
+    return DatasetInfo(name, *facts)
 
 
 def check_name(name: str) -> None:
@@ -155,8 +174,9 @@ def _preparation(value: Any) -> Preparation:
 
 
 def _suggested(value: Any) -> dict[str, Any]:
-    chosen = {"likelihood": value["likelihood"], "binarisation": value["binarisation"]}
-    chosen |= {name: value[name] for name in ("network", "latent_size", "epochs") if name in value}
+    later = ("augment", "network", "latent_size", "epochs")
+    names = ["likelihood", "binarisation", *(name for name in later if name in value)]
+    chosen = {name: value[name] for name in names}
     for name, each in chosen.items():
         checked(explain(name), each)
     return chosen
@@ -194,6 +214,21 @@ def _count(value: Any) -> int:
 def kept_datasets() -> dict[str, KeptDataset]:
     """Return every readable data set of the user's own, by name, in alphabetical order."""
     return {each.info.name: each for each in _entries() if isinstance(each, KeptDataset)}
+
+
+def own_dataset(name: str) -> KeptDataset:
+    """Return the data set of the user's own that is called ``name`` now.
+
+    Raises:
+        DataError: if there is none, or it is damaged.
+    """
+    stored = kept_datasets().get(name)
+    if stored is not None:
+        return stored
+    shown = printable(name, 80)
+    if folder_of(name) is not None:
+        raise DataError(f"The data set {shown!r} is damaged; remove it and add it again.")
+    raise DataError(f"There is no data set of your own called {shown!r}.")
 
 
 def damaged_datasets() -> dict[str, str]:
@@ -242,6 +277,13 @@ def folder_of(name: str) -> Path | None:
     return next((each for each in folders if same_name(each.name) == same_name(name)), None)
 
 
+def had_name(name: str) -> str | None:
+    """Return the name of the data set that was called ``name`` before it was renamed, if any."""
+    wanted = same_name(name)
+    infos = (each.info for each in kept_datasets().values())
+    return next((i.name for i in infos if wanted in map(same_name, i.former_names)), None)
+
+
 def _folders() -> list[Path]:
     folder = datasets_folder()
     try:
@@ -279,6 +321,8 @@ def _read(folder: Path) -> KeptDataset:
     check_folder(folder)
     record = read_json(folder / DATASET_FILE, MAX_RECORD_BYTES)
     info = info_of(record)
+    if folder.name in info.former_names:  # renaming it was interrupted, or undone
+        info = dataclasses.replace(info, name=folder.name)
     if info.name != folder.name:
         raise ValueError(f"it belongs to {info.name!r}, and not into this folder")
     return KeptDataset(info, layout_of(info), folder=folder, record=record)

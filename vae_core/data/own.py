@@ -7,10 +7,8 @@ image is in memory; prepared images are written to disk as they come.
 import contextlib
 import dataclasses
 import hashlib
-import json
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -19,16 +17,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vae_core.basics.files import replace_plain
-from vae_core.basics.paths import datasets_folder
+from vae_core.basics.held_folders import HeldFolder, sweep_held
+from vae_core.basics.paths import datasets_folder, path_of
 from vae_core.basics.progress import OnProgress, Step, result_of
 from vae_core.basics.text import printable
 from vae_core.data.arrangement import Place, class_names
 from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.examination import TABLE, Examined, Plan, examine_steps, plan_of
+from vae_core.data.exchange import Exported, exported, restore_steps
 from vae_core.data.given import GivenFiles, opened_source
 from vae_core.data.kept import (
-    DATASET_FILE,
     FORMAT,
     IMAGES_FILE,
     LABELS_FILE,
@@ -37,14 +35,17 @@ from vae_core.data.kept import (
     check_name,
     digest_of,
     folder_of,
+    had_name,
     kept_datasets,
     same_name,
+    write_header,
+    write_record,
 )
 from vae_core.data.photo import as_pixels, fitted_photo, in_channels, read_levels
 from vae_core.data.picture import ImageError, Levels
 from vae_core.data.sources import Entry
 from vae_core.data.splitting import Splitting, split_images
-from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
+from vae_core.settings.data_sets import DataError, DatasetInfo, ImageShape, Split, find_dataset
 from vae_core.settings.fields import MOST_CLASSES
 from vae_core.settings.own_data import AddOptions
 from vae_core.settings.suggested import suggested_settings
@@ -53,7 +54,8 @@ FEWEST_IMAGES = 50
 FEW_IMAGES = 500
 """With fewer images than this, percentiles are coarse, which is said."""
 _MOST_LISTED = 1000  # rejected files in dataset.json
-_STAGING = ".adding-"
+STAGING = ".adding-"
+"""How the name of a folder begins in which a data set is made."""
 _LEFT_OVER = 86_400  # seconds after which the folder of an interrupted command is removed
 _LONGEST_NAME = 40  # characters of a suggested name
 _EVERY = 200  # images between two states
@@ -102,28 +104,47 @@ def add_dataset_steps(
     check_free(name)
     folder = datasets_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
-    try:
+    sweep_staging()
+    with HeldFolder(folder, STAGING) as staging:
         scratch, made = staging / "scratch", staging / "made"
         scratch.mkdir()
         made.mkdir()
-        opened = opened_source(source, scratch, options.range)
-        found: Examined | None = None
-        for step in examine_steps(opened):
-            found = step.result
-            yield Step(_LOOKED * step.share)
-        assert found is not None
-        maker = _Maker(name, found, plan_of(found, options), options)
-        with (scratch / "pixels").open("w+b") as raw:
-            for share in maker.prepare(raw):
-                yield Step(_LOOKED + (1 - _LOOKED) * share)
-            maker.write(raw, made)
+        archive = _as_it_was(source, options)
+        if archive is not None:
+            steps = restore_steps(archive, name, options.title, made)
+        else:
+            steps = _make_steps(name, source, options, scratch, made)
+        for step in steps:
+            yield Step(step.share)
         check_free(name)
         made.rename(folder / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     yield Step(1.0, kept_datasets()[find_dataset(name).name])
+
+
+def _make_steps(
+    name: str, source: str | Path | GivenFiles, options: AddOptions, scratch: Path, made: Path
+) -> Iterator[Step[None]]:
+    """Look at all images of a source, prepare them, and write the files of the data set."""
+    opened = opened_source(source, scratch, options.range, options.frames)
+    found: Examined | None = None
+    for step in examine_steps(opened):
+        found = step.result
+        yield Step(_LOOKED * step.share)
+    assert found is not None
+    maker = _Maker(name, found, plan_of(found, options), options)
+    with (scratch / "pixels").open("w+b") as raw:
+        for share in maker.prepare(raw):
+            yield Step(_LOOKED + (1 - _LOOKED) * share)
+        maker.write(raw, made)
+
+
+def _as_it_was(source: str | Path | GivenFiles, options: AddOptions) -> Exported | None:
+    """The exported data set that a source is, if it is one and is to be taken as it was."""
+    if dataclasses.replace(options, title="") != AddOptions():
+        return None
+    if isinstance(source, GivenFiles):
+        return exported(source.files[0][1]) if len(source.files) == 1 else None
+    return exported(path_of(source))
 
 
 def check_free(name: str) -> None:
@@ -138,6 +159,11 @@ def check_free(name: str) -> None:
     if folder_of(name) is not None:
         raise DataError(
             f"There is a data set called {name!r} already; remove it first or choose another name."
+        )
+    if (now := had_name(name)) is not None:
+        raise DataError(
+            f"The data set {now!r} was called {name!r} before, and runs on it still know that "
+            "name; choose another one."
         )
 
 
@@ -235,8 +261,7 @@ class _Maker:
         (folder / NAMES_FILE).write_text(names, "utf-8")
         record = self._record(split, classes, [*notes, *split.notes])
         record["digest"] = digest_of(folder, split.sizes)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        replace_plain(folder / DATASET_FILE, text + "\n")
+        write_record(folder, record)
 
     def _check_count(self) -> None:
         different = len(self._first)
@@ -263,11 +288,12 @@ class _Maker:
         self, split: Splitting, classes: tuple[str, ...], notes: list[str]
     ) -> dict[str, Any]:
         plan, source = self.plan, self.found.source
-        height, width = plan.image_shape[1:]
         return {
             "format": FORMAT,
             "name": self.name,
-            "title": printable(self.options.title or f"{self.name} {height}×{width}", 80),
+            "title": printable(
+                self.options.title or default_title(self.name, plan.image_shape), 80
+            ),
             "image_shape": list(plan.image_shape),
             "classes": list(classes),
             "counts": dict(split.sizes),
@@ -276,9 +302,7 @@ class _Maker:
             "source": f"{self._where} ({source.kind}, {len(self.found.files):,} entries)",
             "added": time.strftime("%Y-%m-%d %H:%M:%S"),
             "preparation": dataclasses.asdict(plan.preparation),
-            "suggested": suggested_settings(
-                self._levels.tolist(), plan.image_shape[0], split.sizes["train"]
-            ),
+            "suggested": self._suggested(split.sizes["train"]),
             "reasons": plan.reasons,
             "notes": [*self.found.notes, *notes, *few_images(split)],
             "duplicates": split.duplicates,
@@ -288,6 +312,17 @@ class _Maker:
             ],
             "rejected_count": len(self.rejected),
         }
+
+    def _suggested(self, images: int) -> dict[str, Any]:
+        """The settings that a training on so many images begins with."""
+        found = suggested_settings(self._levels.tolist(), self.plan.image_shape[0], images)
+        augment = self.plan.augment
+        return found | ({"augment": augment} if augment != "none" else {})
+
+
+def default_title(name: str, shape: ImageShape) -> str:
+    """Return the title of a data set that was given none."""
+    return f"{name} {shape[1]}×{shape[2]}"
 
 
 def few_images(split: Splitting) -> list[str]:
@@ -335,17 +370,18 @@ def _write_images(
 ) -> None:
     """Copy the pixels of images into an ``.npy`` file, in a new order, one image at a time."""
     size = int(np.prod(shape))
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(order), *shape)}
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, len(order), shape)
         for index in order.tolist():
             raw.seek(index * size)
             file.write(raw.read(size))
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what commands left behind that were killed."""
-    for each in folder.glob(f"{_STAGING}*"):
+def sweep_staging() -> None:
+    """Remove what processes left over that were killed while they made a data set."""
+    folder = datasets_folder()
+    sweep_held(folder, STAGING)
+    for each in folder.glob(f"{STAGING}*"):  # those of a former version hold no lock
         with contextlib.suppress(OSError):
-            if each.stat().st_mtime < time.time() - _LEFT_OVER:
+            if not each.is_symlink() and each.stat().st_mtime < time.time() - _LEFT_OVER:
                 shutil.rmtree(each, ignore_errors=True)

@@ -10,6 +10,7 @@ from vae_core.data.decode import MAX_BYTES, ImageError, short_name
 from vae_core.data.sources import MOST_FILES, Entry, Source
 from vae_core.settings.data_sets import DataError
 
+PARQUET = ".parquet"
 _IMAGES = ("image", "img", "images", "picture")
 _LABELS = ("label", "labels", "fine_label", "class", "target")
 _ROWS = 32  # read at once

@@ -112,11 +112,11 @@ def _opaque(
     about = f"{image.format}, {size[0]}×{size[1]} pixels, {_kind(image)}{frame}."
     deep, depth = _without_depth(image, name)
     steps = [Step("Opened", about, shown(deep))]
-    upright = _upright(deep, image)
-    if upright is not deep:
+    turned = upright(deep, image)
+    if turned is not deep:
         reason = "The camera recorded that it was turned; the picture was turned upright."
-        steps.append(Step("Turned upright", reason, shown(upright)))
-    opaque, reason = _without_alpha(upright)
+        steps.append(Step("Turned upright", reason, shown(turned)))
+    opaque, reason = _without_alpha(turned)
     if reason:
         steps.append(Step("Transparency", reason, shown(opaque)))
     return opaque, depth, steps
@@ -226,7 +226,8 @@ _TURNS = {
 }
 
 
-def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
+def upright(picture: Image.Image, source: Image.Image) -> Image.Image:
+    """Turn a picture as the metadata of its source say; keep it where they say nothing."""
     try:
         orientation = source.getexif().get(ExifTags.Base.Orientation)
     except (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from vae_core.basics.text import printable
 from vae_core.data.archives import Limits, archive_files, is_hidden
 from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name
+from vae_core.data.frames import Frames, frames_of, frames_sentence, has_frames
 from vae_core.settings.data_sets import DataError
 
 MOST_FILES = 300_000
@@ -42,12 +43,14 @@ class Entry:
         content: the bytes of a file; or an image, uint8 (H, W) or (H, W, C); or why there is none.
         label: name of its class, where the source itself states it.
         split: name of its part, where the source itself states it.
+        file: path of the file that it is a frame of; empty if it is a file or an image itself.
     """
 
     name: str
     content: bytes | NDArray[np.uint8] | ImageError
     label: str | None = None
     split: str | None = None
+    file: str = ""
 
 
 class Source(ABC):
@@ -140,6 +143,33 @@ class TarSource(Source):
             raise tarfile.ReadError("its end is missing")
         if not count:
             raise DataError(f"{name} contains no files; put images in it.")
+
+
+class FramesSource(Source):
+    """A source whose animated and multi-page files are several images, if all are taken."""
+
+    def __init__(self, inner: Source, taken: Frames) -> None:
+        super().__init__(inner.path)
+        self.kind, self.arranged = inner.kind, inner.arranged
+        self._inner = inner
+        self._taken: Frames = taken
+
+    def entries(self) -> Iterator[Entry]:
+        """Read the source; count the files with several frames, for a note."""
+        files = frames = 0
+        for entry in self._inner.entries():
+            if not isinstance(entry.content, bytes) or not has_frames(entry.content):
+                yield entry
+                continue
+            files += 1
+            if self._taken == "first":
+                yield entry
+                continue
+            for index, content in frames_of(entry.content, entry.name):
+                frames += isinstance(content, bytes)
+                yield Entry(f"{entry.name}[{index}]", content, entry.label, entry.split, entry.name)
+        counted = [frames_sentence(files, frames, self._taken)] if files else []
+        self.notes = [*self._inner.notes, *counted]
 
 
 def _opened_tar(file: Any) -> closing[tarfile.TarFile]:

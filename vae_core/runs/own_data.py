@@ -4,15 +4,21 @@ A run by a data set of the user's own keeps its ``dataset.json``: it can score i
 data set, but training and figures on it need the very images that it was begun with.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_core.basics.plain_files import read_json, read_plain
-from vae_core.data.catalogue import stored_dataset, stored_datasets
+from vae_core.data.catalogue import stored_dataset
 from vae_core.data.download import Progress
 from vae_core.data.kept import DATASET_FILE, MAX_RECORD_BYTES, KeptDataset, info_of
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import DataError, DatasetInfo
+from vae_core.settings.data_sets import (
+    DataError,
+    DatasetInfo,
+    dataset_called,
+    known_datasets,
+)
 
 if TYPE_CHECKING:
     from vae_core.data.datasets import Dataset
@@ -44,13 +50,11 @@ def check_dataset(run: "Run", *, every_byte: bool = False) -> None:
     kept = run.config.kept_info
     if kept is None:
         return
-    stored = stored_datasets().get(kept.name)
-    if stored is None:
-        raise DataError(
-            f"The data set {kept.name!r} of this run is not on this computer any more. Add the "
-            "same images under this name again; until then the model can score and draw images."
-        )
-    now = stored.info.digest
+    found = dataset_called(kept.name)
+    if found is None:
+        raise DataError(_gone(kept))
+    stored = stored_dataset(found.name)
+    now = found.digest
     if every_byte and isinstance(stored, KeptDataset):
         now = stored.current_digest()
     if now != kept.digest:
@@ -60,13 +64,30 @@ def check_dataset(run: "Run", *, every_byte: bool = False) -> None:
         )
 
 
+def _gone(kept: DatasetInfo) -> str:
+    """Say that the data set of a run is not here, and what to do."""
+    same = (each.name for each in known_datasets().values() if each.digest == kept.digest)
+    if (other := next(same, None)) is not None:
+        return (
+            f"The data set {kept.name!r} of this run is not on this computer, but {other!r} has "
+            f"the same images: 'datasets rename {other} {kept.name}' lets the run find them."
+        )
+    return (
+        f"The data set {kept.name!r} of this run is not on this computer any more. Add the same "
+        "images under this name again; until then the model can score and draw images."
+    )
+
+
 def kept_record(config: RunConfig) -> bytes | None:
     """Return the ``dataset.json`` that a new run keeps; None for a built-in data set."""
     if not config.info.is_own:
         return None
     stored = stored_dataset(config.dataset)
     assert isinstance(stored, KeptDataset)
-    return read_plain(stored.folder / DATASET_FILE, MAX_RECORD_BYTES)
+    content = read_plain(stored.folder / DATASET_FILE, MAX_RECORD_BYTES)
+    if stored.record["name"] == config.dataset:
+        return content
+    return json.dumps({**stored.record, "name": config.dataset}).encode()  # a renaming was stopped
 
 
 def kept_info(folder: Path) -> DatasetInfo | None:

@@ -30,6 +30,7 @@ FEWEST_IMAGES = 50
 """Smallest number of test images for a report to be saved (or all, if the data set has fewer)."""
 _AT_ONCE = 20
 _SENSITIVITY = 0.95
+_LAST = ("blurred",)  # later kinds: the draws of those in stored reports stay as they were
 
 _RAW = "log_px"
 SCORES = (_RAW, "typicality", *(name for name in FIGURES if name != _RAW), "combined")
@@ -149,10 +150,10 @@ def detection_steps(
 
 
 def _foreign(data: Dataset, test: Tensor, seed: int) -> dict[str, Tensor]:
-    kinds = {name: foreign_images(name, test, seed) for name in KINDS}
+    kinds = {name: foreign_images(name, test, seed) for name in KINDS if name not in _LAST}
     if data.name != "digits":
         kinds["digits"] = upscaled_digits(len(test), data.info.image_shape, data.name)
-    return kinds
+    return kinds | {name: foreign_images(name, test, seed) for name in _LAST}
 
 
 def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> DetectionReport:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torch.nn import functional
 
 from vae_core.data.datasets import load_dataset
 from vae_core.data.prepare import prepare
@@ -145,6 +146,22 @@ def _shirt(canvas: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     canvas.ellipse(neck, fill=0)
 
 
+def _blurred(images: Tensor, _: np.random.Generator) -> Tensor:
+    """Images out of focus: a Gaussian blur of a sixteenth of the shorter side, 1 pixel at least."""
+    channels, height, width = images.shape[1:]
+    sigma = max(1.0, min(height, width) / 16)
+    places = torch.arange(-round(3 * sigma), round(3 * sigma) + 1)
+    weights = torch.softmax(-0.5 * (places / sigma) ** 2, 0)
+    blurred = images.float()
+    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):
+        kernel = weights.view(shape).expand(channels, -1, -1, -1)
+        side = len(places) // 2
+        edges = (0, 0, side, side) if shape[2] == -1 else (side, side, 0, 0)
+        wider = functional.pad(blurred, edges, "replicate")
+        blurred = functional.conv2d(wider, kernel, groups=channels)
+    return blurred.round().clamp(0, 255).to(torch.uint8)
+
+
 KINDS: Mapping[str, Kind] = {
     "noise": _noise,
     "black": _black,
@@ -156,4 +173,5 @@ KINDS: Mapping[str, Kind] = {
     "permuted": _permuted,
     "scribbles": _scribbles,
     "shirts": _shirts,
+    "blurred": _blurred,
 }

@@ -19,6 +19,15 @@ GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]
 ClassHeadName = Literal["none", "linear", "mlp"]
+Augmentation = Literal["none", "flip", "shift", "flip-shift"]
+"""How training images are changed by chance, a batch at a time."""
+AUGMENTED: Mapping[Augmentation, str] = {
+    "none": "",
+    "flip": "mirrored by chance",
+    "shift": "shifted by chance",
+    "flip-shift": "mirrored and shifted by chance",
+}
+"""What happened to training images, for sentences."""
 Binarisation = Literal["dynamic", "threshold", "none"]
 ProposalName = Literal["encoder", "refined"]
 WeightsName = Literal["kept", "last"]

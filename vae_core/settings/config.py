@@ -11,12 +11,18 @@ from typing import Any, Literal
 from vae_core.settings.choices import (
     BINARY,
     FLOWS,
+    Augmentation,
     Binarisation,
     GradientName,
     PrecisionName,
     pixels_as,
 )
-from vae_core.settings.data_sets import DatasetInfo, dataset_titles, find_dataset
+from vae_core.settings.data_sets import (
+    DatasetInfo,
+    dataset_called,
+    dataset_titles,
+    find_dataset,
+)
 from vae_core.settings.fields import Checked, ConfigError, Setting, checked, setting, settings_of
 from vae_core.settings.model_config import ModelConfig
 
@@ -145,6 +151,14 @@ class TrainConfig(Checked):
             "none": "None: grey values (not a likelihood)",
         },
     )
+    augment: Augmentation = setting(
+        "none",
+        "Augmentation",
+        "Training images are mirrored left to right by chance (flip), or moved by up to a "
+        "sixteenth of their sides (shift); validation and test images never are.",
+        advanced=True,
+        titles={"none": "None", "flip": "Flip", "shift": "Shift", "flip-shift": "Flip and shift"},
+    )
     importance_every: int = setting(
         5,
         "Epochs between log p(x) estimates",
@@ -258,7 +272,7 @@ class RunConfig(Checked):
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from one flat mapping of setting names to values.
 
-        Without a likelihood in it, the data set decides, if it suggests one.
+        Without a likelihood or an augmentation in it, the data set decides, if it suggests one.
 
         Raises:
             ConfigError: if a name is unknown or a value cannot be used.
@@ -271,12 +285,15 @@ class RunConfig(Checked):
         if values:
             raise ConfigError(f"Unknown setting {min(values)!r}.")
         about = explain("dataset")
-        dataset = checked(about, own.get("dataset", about.default))
-        suggested = find_dataset(dataset).suggested
+        dataset = own.get("dataset", about.default)
+        if isinstance(dataset, str) and (found := dataset_called(dataset)):
+            own["dataset"] = dataset = found.name  # of today
+        suggested = find_dataset(checked(about, dataset)).suggested
         if "likelihood" in suggested and train.get("binarisation", "none") == "none":
             model.setdefault("likelihood", suggested["likelihood"])
         if "likelihood" in suggested:  # a data set of one's own, which no default knows
-            for part, names in ((model, ("network", "latent_size")), (train, ("epochs",))):
+            later = ((model, ("network", "latent_size")), (train, ("epochs", "augment")))
+            for part, names in later:
                 part |= {n: suggested[n] for n in names if n in suggested} | part
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")

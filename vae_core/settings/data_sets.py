@@ -47,6 +47,7 @@ class DatasetInfo:
             first.
         preparation: how files became pixels; None for a built-in data set.
         digest: identifier of the images and labels; empty for a built-in data set.
+        former_names: names that it had before it was renamed; runs and links may still have them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DatasetInfo:
     showcase: int = 0
     preparation: Preparation | None = None
     digest: str = ""
+    former_names: tuple[str, ...] = ()
 
     def class_name(self, label: int) -> str:
         """Return the name of the class of a label; −1 has none."""
@@ -92,15 +94,27 @@ def known_datasets() -> Mapping[str, DatasetInfo]:
 
 
 def find_dataset(name: str) -> DatasetInfo:
-    """Return the info of the data set called ``name``.
+    """Return the info of the data set that is, or was, called ``name``.
 
     Raises:
         DataError: if the data set does not exist.
     """
     known = known_datasets()
-    if name not in known:
+    found = dataset_called(name, known)
+    if found is None:
         raise DataError(f"There is no data set {name!r}. Known: {', '.join(known)}.")
-    return known[name]
+    return found
+
+
+def dataset_called(name: str, known: Mapping[str, DatasetInfo] | None = None) -> DatasetInfo | None:
+    """Return the info of the data set that is, or was, called ``name``; None if there is none.
+
+    Args:
+        known: by default :func:`known_datasets`.
+    """
+    known = known_datasets() if known is None else known
+    former = (each for each in known.values() if name in each.former_names)
+    return known.get(name) or next(former, None)
 
 
 def dataset_titles() -> Mapping[str, str]:

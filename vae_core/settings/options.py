@@ -66,6 +66,11 @@ class ScoreOptions(Checked):
         "Crop", "Cuts to the ink and gives it the size it has in the training images."
     )
     centre: Preparation = _step("Centre", "Moves the ink to where it is in the training images.")
+    frames: Literal["first", "all"] = setting(
+        "first",
+        "Frames",
+        "What is scored of animated and multi-page files: the first frame, or every frame.",
+    )
     false_alarms: float = setting(
         FALSE_ALARMS,
         "False alarms",

@@ -49,6 +49,24 @@ class AddOptions(Checked):
         advanced=True,
         titles={"auto": "Auto", "yes": "Yes", "no": "No"},
     )
+    augment: Literal["auto", "none", "flip", "shift", "flip-shift"] = setting(
+        "auto",
+        "Augmentation",
+        "What training on the data set does with its images by chance, unless another is chosen "
+        "there: mirror them (flip), shift them by up to a sixteenth of their sides, or both. Auto "
+        "mirrors photographs.",
+        advanced=True,
+        titles={"auto": "Auto", "none": "None", "flip": "Flip", "shift": "Shift",
+                "flip-shift": "Flip and shift"},
+    )  # fmt: skip
+    frames: Literal["first", "all"] = setting(
+        "first",
+        "Frames",
+        "What is taken of animated and multi-page files (GIF, TIFF, WebP, PNG): the first frame, "
+        "or every frame as an image of its own.",
+        advanced=True,
+        titles={"first": "The first", "all": "All"},
+    )
     range: Literal["auto", "1", "255"] = setting(
         "auto",
         "Range",

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, cast
 
-from vae_core.settings.choices import Binarisation, ProposalName
-from vae_core.settings.data_sets import Split, known_datasets
+from vae_core.settings.choices import AUGMENTED, Augmentation, Binarisation, ProposalName
+from vae_core.settings.data_sets import Split, dataset_called
 
 EVALUATION_SEED = 0
 HELD_OUT_IMAGES = 1000
@@ -32,6 +32,7 @@ class Protocol:
         importance_samples: K, the draws of z for log p̂(x).
         proposal: the distribution of these K draws.
         seed: seed of all random numbers.
+        augment: how the images were changed by chance.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class Protocol:
     importance_samples: int | None = None
     proposal: ProposalName | None = None
     seed: int | None = None
+    augment: Augmentation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a dictionary without unknown values, as part of a record."""
@@ -65,6 +67,7 @@ class Protocol:
         parts = (
             self._images_in_words(),
             pixels,
+            AUGMENTED.get(self.augment or "none", ""),
             "" if self.samples is None else f"L = {self.samples:,}",
             draws,
             "" if self.seed is None else f"seed {self.seed}",
@@ -78,7 +81,7 @@ class Protocol:
         The first images may be easier than the others: the first 1,000 test images of MNIST are
         more probable than all 10,000, by about a nat.
         """
-        known = known_datasets().get(self.dataset)
+        known = dataset_called(self.dataset)
         where = f"{known.title if known else self.dataset}, {self.split}"
         if self.images is None:
             return where

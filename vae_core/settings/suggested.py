@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vae_core.settings.choices import LikelihoodName
+from vae_core.settings.choices import AUGMENTED, LikelihoodName
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
 
@@ -55,6 +55,15 @@ def suggested_settings(counts: Sequence[int], channels: int, images: int) -> dic
         "epochs": min(max(epochs, _EPOCHS[0]), _EPOCHS[1]),
     }
     return found if name == "bernoulli" else found | {"network": "corrected-linear"}
+
+
+def augmentation_sentence(config: RunConfig) -> str | None:
+    """State what happens to the training images of a run, and why; None if nothing does."""
+    chosen = config.train.augment
+    if chosen == "none":
+        return None
+    by_data = config.info.suggested.get("augment") == chosen
+    return f"Training images are {AUGMENTED[chosen]}{', as the data set suggests' * by_data}."
 
 
 def likelihood_sentence(config: RunConfig) -> str | None:

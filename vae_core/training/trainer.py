@@ -26,6 +26,7 @@ from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import ConfigError
 from vae_core.settings.protocol import Protocol
 from vae_core.training.adam import Adam
+from vae_core.training.augmentation import AUGMENTATIONS
 from vae_core.training.cuda_graphs import Replayed, cuda_graphs
 from vae_core.training.objective import check_labels, training_loss
 from vae_core.training.precision import Precision, resolve_precision, training_precision
@@ -136,6 +137,7 @@ class Training:
         self.precision: Precision = resolve_precision(
             settings.precision, self.device, config.model.pixels
         )
+        self.augment = AUGMENTATIONS[settings.augment]
         self.optimiser = Adam(self.model.parameters())
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.progress = Progress()
@@ -267,7 +269,8 @@ class Training:
     def _step(self, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor) -> None:
         """Make one step of Adam on the images with these indices, without waiting for a GPU."""
         settings = self.config.train
-        x = binarise(self.images.index_select(0, chosen), settings.binarisation, self.generator)
+        images = self.augment(self.images.index_select(0, chosen), self.generator)
+        x = binarise(images, settings.binarisation, self.generator)
         with training_precision(self.model, self.precision):
             labels = self.labels.index_select(0, chosen) if self.model.class_head else None
             loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator, labels)
@@ -306,6 +309,7 @@ class Training:
                     images=len(self.images),
                     samples=settings.samples,
                     seed=settings.seed,
+                    augment=settings.augment if settings.augment != "none" else None,
                 ).to_dict(),
             },
             "validation": validation,

@@ -34,13 +34,14 @@ _KIND_NAMES = {
     "scribbles": "scribbles",
     "shirts": "shirts",
     "digits": "enlarged digits",
+    "blurred": "blurred images",
 }
 _CLEAR = 2  # standard errors
 _FOUND = 0.9  # share of a kind from which it counts as found
 
 
 def kind_name(kind: str) -> str:
-    """Name of a kind of foreign images; a folder of the user is named by its path."""
+    """Name of a kind of foreign images; a source of the user's own is named by its path or name."""
     return _KIND_NAMES.get(kind) or printable(kind)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from vae_core.settings.choices import AUGMENTED
 from vae_core.settings.data_sets import DatasetInfo, Preparation
 
 _OPTION = re.compile(r"\s+--[a-z][^.]*\.$")
@@ -25,3 +26,9 @@ def image_sentence(info: DatasetInfo) -> str:
     """Say the size and the colours of the images."""
     channels, height, width = info.image_shape
     return f"{height}×{width} pixels, {'in colour' if channels == 3 else 'grey'}"
+
+
+def training_sentence(info: DatasetInfo) -> str:
+    """Say what a training does with the images by chance, unless another choice is made there."""
+    words = AUGMENTED[info.suggested.get("augment", "none")]
+    return f"{words}, suggested" if words else "with the images as they are"

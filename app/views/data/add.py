@@ -168,8 +168,7 @@ def _give(mine: Desk) -> None:
 
 def _look(mine: Desk, intake: Intake) -> None:
     """Look at the files; once that is done, draw the choices and the preview."""
-    value_range = choices.value_range()
-    task = examination(intake, value_range)
+    task = examination(intake, choices.reading())
     bench = live.bench()
     state = bench.latest(task) if bench.finished(task) else None
     if (failure := bench.failure(task)) is not None:

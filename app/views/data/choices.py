@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.parts import forms
+from app.services.adding import Reading
 from app.shell import errors
 from vae_core.data.examination import plan_of
 from vae_core.data.own import check_free, suggested_name
@@ -27,10 +28,13 @@ def suggest(source: str) -> None:
         st.session_state.pop(f"{KEY}_{each.name}", None)
 
 
-def value_range() -> str:
-    """The chosen range of an array's values."""
-    chosen = st.session_state.get(f"{KEY}_range", "auto")
-    return chosen if chosen in ("1", "255") else "auto"
+def reading() -> Reading:
+    """The choices that decide how files are read; the default for what is not chosen."""
+    known = {each.name: each.choices or () for each in settings_of(AddOptions)}
+    chosen: dict[str, Any] = {
+        name: st.session_state.get(f"{KEY}_{name}") for name in Reading._fields
+    }
+    return Reading(**{name: value for name, value in chosen.items() if value in known[name]})
 
 
 def form(found: "Examined") -> tuple[str, AddOptions | None]:

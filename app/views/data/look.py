@@ -8,13 +8,18 @@ from app.figures import data as figures
 from app.parts import charts, forms, missing_data, pickers, picture_rows, widgets
 from app.services import samples
 from app.shell import errors, navigation
-from app.views.data import removing
+from app.views.data import keeping, removing
 from vae_core.data.catalogue import at_hand, stored_dataset
 from vae_core.data.history import History, history_of
 from vae_core.data.kept import KeptDataset
 from vae_core.settings.config import explain
 from vae_core.settings.data_sets import DataError, DatasetInfo, Split, find_dataset
-from vae_core.wording.own_data import image_sentence, preparation_sentence, without_option
+from vae_core.wording.own_data import (
+    image_sentence,
+    preparation_sentence,
+    training_sentence,
+    without_option,
+)
 
 SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
 NEEDED_FOR = "Download it once to see its images and to train on it."
@@ -66,6 +71,7 @@ def _pick_split() -> Split:
 def _actions(info: DatasetInfo) -> None:
     with st.container(key="data-actions", horizontal=True, gap="small"):
         if info.is_own:
+            keeping.controls(info)
             removing.button(info.name)
         pressed = st.button(
             "Train on it",
@@ -117,6 +123,8 @@ def _facts(info: DatasetInfo, history: History | None) -> None:
         facts["Likelihood"] = (
             f"{explain('likelihood').titles.get(likelihood, likelihood)}, suggested"
         )
+    if info.is_own:
+        facts["Training"] = training_sentence(info)
     rows = "".join(
         f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in facts.items()
     )

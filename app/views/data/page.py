@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.parts import widgets
+from app.services import adding
 from app.views.data import add, look, removing
 
 LEAD = "What models are trained on: data sets that came with the program, and your own images."
@@ -12,6 +13,7 @@ LOOK, ADD = TABS = ("Images", "Add images")
 
 st.html(Path(__file__).with_name("style.css"))
 widgets.header("Data", LEAD)
+adding.sweep()
 removing.notes()
 if add.take_finished():
     st.session_state["tab"] = LOOK

@@ -24,7 +24,7 @@ def button(name: str) -> None:
     """Draw the button that removes a data set of the user's own."""
     st.button(
         "Remove",
-        on_click=_attempt,
+        on_click=attempt,
         args=(_remove, name),
         key="data-remove",
         icon=":material/delete:",
@@ -41,7 +41,7 @@ def notes() -> None:
             st.markdown(f"The data set **{errors.plain(name)}** was removed.", width="content")
             st.button(
                 "Undo",
-                on_click=_attempt,
+                on_click=attempt,
                 args=(_restore, name),
                 key=f"data-undo-{name}",
                 icon=":material/undo:",
@@ -53,7 +53,7 @@ def notes() -> None:
             st.warning(f"The data set {about} The others are not affected.", width="stretch")
             st.button(
                 "Remove",
-                on_click=_attempt,
+                on_click=attempt,
                 args=(_remove, name),
                 key=f"data-remove-{name}",
                 icon=":material/delete:",
@@ -77,7 +77,7 @@ def _restore(name: str) -> None:
     _removed().pop(name, None)
 
 
-def _attempt(action: Callable[[str], None], name: str) -> None:
+def attempt(action: Callable[[str], None], name: str) -> None:
     """Callback: do something that the disk may refuse; the page then says why."""
     try:
         action(name)

@@ -134,7 +134,8 @@ def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
         "" if kept else "kept only until the app ends: the run folder cannot be written",
         pixels=config.pixels,
     )
-    st.caption("This command repeats the evaluation. With `--folder` it also uses your own images:")
+    own = "With `--foreign` it also uses images of your own"
+    st.caption(f"This command repeats the evaluation. {own}, or another data set:")
     st.code(_command(report, choice), language="bash", wrap_lines=True)
 
 

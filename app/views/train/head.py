@@ -13,7 +13,7 @@ from app.views.train.run_list import ICONS, Entry, attempt, remove
 from vae_core.runs.failures import WAITING_FOR_SPACE
 from vae_core.runs.run import Request, Run, Status
 from vae_core.settings.config import RunConfig
-from vae_core.settings.data_sets import known_datasets
+from vae_core.settings.data_sets import dataset_called
 
 _REQUESTS: tuple[tuple[Request, str, str], ...] = (
     ("pause", "pause", "Saves the run as it is now. Resume continues from here."),
@@ -121,9 +121,7 @@ def _buttons(entry: Entry, run: Run, status: Status) -> None:
 
 def _duplicate(config: RunConfig) -> None:
     forms.prefill(config)
-    gone = (
-        "" if config.dataset in known_datasets() else "Its data set is not here: choose another. "
-    )
+    gone = "" if dataset_called(config.dataset) else "Its data set is not here: choose another. "
     st.session_state["train-note"] = (
         "The form now holds the settings of this run. "
         f"{gone}Change what you like, then press Start."

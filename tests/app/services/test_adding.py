@@ -1,5 +1,9 @@
 """Given files lie in a temporary folder until they are a data set or their visitor leaves."""
 
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +45,7 @@ def intake(tmp_path: Path) -> Iterator[Intake]:
 
 
 def looked(intake: Intake) -> list[Path]:
-    finish(adding.examination(intake, "auto").start())
+    finish(adding.examination(intake, adding.Reading()).start())
     return [path for _, path in intake.given().files]
 
 
@@ -60,7 +64,7 @@ def test_the_files_of_a_visitor_are_removed_when_the_session_ends(intake: Intake
     adding._forget({"me"})
     assert not path.exists()
     with pytest.raises(DataError, match="give them again"):
-        finish(adding.examination(intake, "auto").start())
+        finish(adding.examination(intake, adding.Reading()).start())
 
 
 def test_work_that_began_ends_well_although_the_visitor_left(intake: Intake) -> None:
@@ -118,3 +122,28 @@ def test_a_full_disk_is_said_in_a_sentence(intake: Intake, monkeypatch: pytest.M
 )
 def test_no_path_is_made_of_a_name_unchecked(name: str, on_disk: str) -> None:
     assert adding.name_on_disk(name) == on_disk
+
+
+@pytest.mark.slow
+def test_uploads_of_a_killed_server_are_removed_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    program = (
+        "import sys\nfrom app.services import adding\nadding._temporary()\n"
+        "print('begun', flush=True)\nsys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program]
+    where = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=where
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        adding.sweep.cache_clear()
+        adding.sweep()
+        (folder,) = tmp_path.glob("elbo-room-*")  # it is in use
+        process.kill()
+    adding.sweep.cache_clear()
+    adding.sweep()
+    assert not folder.exists()

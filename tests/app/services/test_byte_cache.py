@@ -22,6 +22,7 @@ MB = 2**20
 SMALL = {
     "_costs", "_download", "_inks", "_log_once", "_memory", "_removed", "_shared", "_speed",
     "_temporary", "_watch", "batches", "boxed", "planned", "scheduler", "shared", "store",
+    "sweep",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.services import adding
-from app.views.data import removing
+from app.views.data import keeping, removing
 from tests.vae_core.data.own_sources import (
     class_folders,
     encoded,
@@ -210,3 +210,23 @@ def test_images_that_are_damaged_cost_only_their_data_set(tmp_path: Path, kept_i
     assert "is damaged" in app.error[0].value
     app.selectbox(key="dataset").select("digits").run()
     assert not checked(app).error
+
+
+def test_a_renamed_data_set_stays_chosen_and_a_taken_name_is_refused(tmp_path: Path) -> None:
+    pets(tmp_path)
+    app = opened(dataset="pets")
+    app.text_input(key="data-new-name").set_value("digits").run()
+    checked(app.button(key="data-rename-go").click().run())
+    assert "'digits' is a built-in data set" in app.error[0].value
+    app.text_input(key="data-new-name").set_value("animals").run()
+    checked(app.button(key="data-rename-go").click().run())
+    assert app.selectbox(key="dataset").value == "animals"
+    assert list(kept_datasets()) == ["animals"]
+    assert opened(dataset="pets").selectbox(key="dataset").value == "animals"
+
+
+def test_the_saved_file_is_the_data_set(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "saved.zip").write_bytes(keeping._archive("pets"))
+    again = add_dataset("again", tmp_path / "saved.zip")
+    assert again.digest == kept_datasets()["pets"].info.digest

@@ -1,4 +1,4 @@
-"""The command ``datasets``: add, list, show, remove."""
+"""The command ``datasets``: add, list, show, rename, export, remove."""
 
 import json
 from pathlib import Path
@@ -108,3 +108,30 @@ def test_a_source_that_does_not_exist_is_said(
 ) -> None:
     assert main(["datasets", "add", "x", str(pets / "nowhere")]) == 1
     assert "does not exist; check the path" in capsys.readouterr().err
+
+
+def test_rename_says_the_new_name_and_keeps_the_old_one_for_runs(
+    pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["datasets", "add", "pets", str(pets)])
+    capsys.readouterr()
+    assert main(["datasets", "rename", "pets", "animals", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["former_names"]) == ("animals", ["pets"])
+    assert main(["datasets", "show", "pets"]) == 0
+    assert capsys.readouterr().out.startswith("animals  12×10 grey")
+    assert main(["datasets", "rename", "nobody", "x"]) == 1
+    assert "no data set of your own called 'nobody'" in capsys.readouterr().err
+
+
+def test_export_writes_a_new_file_that_can_be_added(
+    pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["datasets", "add", "pets", str(pets)])
+    file = tmp_path / "out.zip"
+    assert main(["datasets", "export", "pets", str(file)]) == 0
+    assert main(["datasets", "add", "again", str(file), "--json"]) == 0
+    capsys.readouterr()
+    for wrong, reason in ((file, "exists already"), (tmp_path / "x.tar", "path of a .zip file")):
+        assert main(["datasets", "export", "pets", str(wrong)]) == 1
+        assert reason in capsys.readouterr().err

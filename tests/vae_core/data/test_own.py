@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -351,6 +353,28 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path, kept_in: Path) ->
     assert list(kept_in.iterdir()) != []
     steps.close()
     assert list(kept_in.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_killed_command_left_over_is_removed_by_the_next_one(
+    tmp_path: Path, kept_in: Path
+) -> None:
+    source = write_files(tmp_path / "pets", class_folders())
+    program = (
+        "import sys, vae_core.data.own as own\n"
+        "steps = own.add_dataset_steps('killed', sys.argv[1])\n"
+        "next(steps)\nprint('begun', flush=True)\nsys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(source)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        own.sweep_staging()
+        (begun,) = kept_in.iterdir()  # it is in use
+        process.kill()
+    assert list(kept_in.iterdir()) == [begun]
+    add_dataset("next", source)
+    assert [each.name for each in kept_in.iterdir()] == ["next"]
 
 
 def test_a_source_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_reason_on_a_page_names_no_option(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", class_folders(shape=(40, 30)))
     found = result_of(examine_steps(open_source(folder, tmp_path)))
     why = plan_of(found, AddOptions()).why
-    assert set(why) == {"colour", "prepare", "size"}
+    assert set(why) == {"colour", "prepare", "size", "augment"}
     assert without_option(why["colour"]) == "Grey: no image of the sample has a colour."
     assert not any("--" in without_option(each) for each in why.values())
     assert without_option("Kept as it is.") == "Kept as it is."

@@ -11,6 +11,7 @@ from tests.vae_core.data.own_sources import class_folders, encoded, pictures, wr
 from vae_core import add_dataset
 from vae_core.cli.main import main
 from vae_core.data.kept import kept_datasets, remove_dataset, restore_dataset
+from vae_core.runs.own_data import check_dataset
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -61,6 +62,41 @@ def test_a_model_scores_without_its_data_set(
         assert row["class"] in (0, 1)
         assert main(["evaluate", run, "--importance-samples", "5"]) == 1
         assert "'pets' of this run is not on this computer" in capsys.readouterr().err
+    finally:
+        restore_dataset(moved)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_after_its_data_set_was_renamed(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    main(["datasets", "rename", "pets", "animals"])
+    try:
+        capsys.readouterr()
+        assert main(["evaluate", str(run), "--json", "--importance-samples", "5"]) == 0
+        assert json.loads(capsys.readouterr().out)["dataset"] == "pets"
+        assert main(["calibrate", str(run), "--limit", "6"]) == 0
+        check_dataset(Run.open(run), every_byte=True)  # as before a resume
+        assert main(["train", "--dataset", "pets", "--run", str(tmp_path / "new"), *SMALL]) == 0
+        assert Run.open(tmp_path / "new").config.dataset == "animals"
+    finally:
+        main(["datasets", "rename", "animals", "pets"])
+
+
+@pytest.mark.slow
+def test_the_same_images_under_another_name_are_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "pets.zip"
+    assert main(["datasets", "export", "pets", str(archive)]) == 0
+    moved = remove_dataset("pets")
+    try:
+        assert main(["datasets", "add", "again", str(archive)]) == 0
+        assert main(["evaluate", str(trained), "--importance-samples", "5"]) == 1
+        assert "'datasets rename again pets' lets the run find them." in capsys.readouterr().err
+        remove_dataset("again")
     finally:
         restore_dataset(moved)
 

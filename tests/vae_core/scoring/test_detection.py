@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vae_core.basics.progress import result_of
+from vae_core.scoring import detection
 from vae_core.scoring.detection import SCORES, detection_steps, separation
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
 
@@ -65,6 +66,21 @@ def test_permuted_grey_images_are_the_same_as_in_stored_reports(digits):
     rng = np.random.default_rng([3, zlib.crc32(b"permuted")])
     flat = torch.from_numpy(rng.permuted(images.flatten(1).numpy(), axis=1))
     assert torch.equal(foreign_images("permuted", images, seed=3), flat.view(images.shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 24, 16)])
+def test_blurred_images_keep_the_mean_and_lose_the_detail(shape):
+    images = torch.randint(0, 256, (6, *shape), dtype=torch.uint8)
+    made = foreign_images("blurred", images).float()
+    assert (made.flatten(1).std(1) < 0.6 * images.float().flatten(1).std(1)).all()
+    assert abs(float(made.mean() - images.float().mean())) < 8
+    flat = torch.full((2, *shape), 77, dtype=torch.uint8)
+    assert torch.equal(foreign_images("blurred", flat), flat)
+
+
+def test_later_kinds_are_drawn_last_so_that_stored_reports_can_be_repeated(digits):
+    made = list(detection._foreign(digits, digits.split("test")[0][:2], 0))
+    assert made == [*(kind for kind in KINDS if kind != "blurred"), "blurred"]
 
 
 def test_digits_are_prepared_as_files_are():
