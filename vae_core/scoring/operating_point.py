@@ -19,15 +19,15 @@ from vae_core.scoring.false_alarms import check_rate, smallest_rate
 from vae_core.scoring.roc import Rate, Values
 from vae_core.settings.options import FALSE_ALARM_BOUNDS
 
-Way = Literal["halves", "leave-one-out", "given"]
+Way = Literal["halves", "folds", "given"]
 """How α was chosen, and on what its rates are reported.
 
 ``halves``: α is chosen on one half of the images, and its rates are those of the other half.
-``leave-one-out``: with few images, each image is judged at the α that all others choose; these
-rates are reported, and α is chosen on all. ``given``: the user gave α; its rates are those of all
-images.
+``folds``: with few images, both groups are divided into parts; each part is judged at the α that
+all others choose, these rates are reported, and α is chosen on all. ``given``: the user gave α; its
+rates are those of all images.
 """
-WAYS: tuple[Way, ...] = ("halves", "leave-one-out", "given")
+WAYS: tuple[Way, ...] = ("halves", "folds", "given")
 
 FEWEST_IMAGES = 5
 """Smallest number of images in each group."""
@@ -38,6 +38,7 @@ RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.05, 0.1, 0.2)
 _ROUNDING = 1e-9  # tolerance for a rate, as in a verdict
 _SAME_COST = 1e-12
 _DIGITS = 10**4  # of a suggested rate
+_FOLDS = 20
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def choose(
         good, bad: p-values (N,) and (M,) of images that are known to be good and bad.
         held_out: number of held-out images of the calibration.
         given: α of the user; nothing is chosen then.
-        seed: of the division into halves.
+        seed: of the division into halves or parts.
 
     Raises:
         InvalidArgument: if a group has fewer than :data:`FEWEST_IMAGES` images, or the held-out
@@ -183,9 +184,9 @@ def choose(
         check_rate(given, held_out)
         return _chosen(rates_at(given, good, bad), "given", costs)
     rates = candidates(held_out)
-    if min(len(good), len(bad)) < FEWEST_TO_HALVE:
-        return _by_leaving_one_out(good, bad, rates, costs)
     random = np.random.default_rng(seed)
+    if min(len(good), len(bad)) < FEWEST_TO_HALVE:
+        return _by_folds(good, bad, rates, costs, random)
     (good, other_good), (bad, other_bad) = (_halves(each, random) for each in (good, bad))
     best = _best(_called(good, rates), _called(bad, rates), costs)
     return _chosen(rates_at(float(rates[best]), other_good, other_bad), "halves", costs)
@@ -217,18 +218,28 @@ def _cheapest(cost: Values) -> int:
     return int(lowest[len(lowest) // 2])
 
 
-def _by_leaving_one_out(good: Values, bad: Values, rates: Values, costs: Costs) -> Chosen:
-    """Judge each image at the rate that all others choose; then choose on all."""
+def _by_folds(
+    good: Values, bad: Values, rates: Values, costs: Costs, random: np.random.Generator
+) -> Chosen:
+    """Judge each part of both groups at the rate that all other parts choose; choose on all.
+
+    A part has images of both groups, so that both are judged at the same rates. If single images
+    were left out instead, ties between costs would make the rates seem better than chance.
+    """
     groups = [_called(each, rates) for each in (good, bad)]
-    counted = []
-    for own, group in enumerate(groups):
-        other = groups[1 - own].mean(0)
-        without = (group.sum(0) - group) / (len(group) - 1)  # (N, R)
-        shares = (other, without) if own == 0 else (without, other)
-        places = [_cheapest(row) for row in costs.of(*np.broadcast_arrays(*shares))]
-        counted.append(Rate(int(group[np.arange(len(group)), places].sum()), len(group)))
-    best = float(rates[_best(*groups, costs)])
-    return Chosen(best, *counted, "leave-one-out", costs)
+    folds = min(_FOLDS, len(good), len(bad))
+    parts = [random.permutation(np.arange(len(group)) % folds) for group in groups]
+    counts = np.zeros(2, int)
+    for fold in range(folds):
+        others = [group[part != fold] for group, part in zip(groups, parts, strict=True)]
+        best = _best(*others, costs)
+        counts += [
+            group[part == fold, best].sum() for group, part in zip(groups, parts, strict=True)
+        ]
+    alarms, detected = (
+        Rate(int(n), len(each)) for n, each in zip(counts, (good, bad), strict=True)
+    )
+    return Chosen(float(rates[_best(*groups, costs)]), alarms, detected, "folds", costs)
 
 
 def _halves(group: Values, random: np.random.Generator) -> tuple[Values, Values]:

@@ -50,9 +50,10 @@ def chosen_sentences(chosen: Chosen, held_out: int) -> list[str]:
     head = {
         "halves": f"A false-alarm rate of {alpha} costs least on one half of the images, drawn at "
         f"random. On the other half, {counted}.",
-        "leave-one-out": f"A false-alarm rate of {alpha} costs least on these images. A group has "
-        f"fewer than {FEWEST_TO_HALVE} images, too few for two halves, so each image was judged at "
-        f"the rate that all others choose: {counted}. These intervals are approximate.",
+        "folds": f"A false-alarm rate of {alpha} costs least on these images. A group has fewer "
+        f"than {FEWEST_TO_HALVE} images, too few for two halves, so the images were divided into "
+        f"small parts, and each part was judged at the rate that all others choose: {counted}. "
+        "These intervals are approximate.",
         "given": f"At a false-alarm rate of {alpha}, {counted}. The rate was given, not chosen "
         "with these images.",
     }[chosen.way]

@@ -50,7 +50,7 @@ def test_a_saved_rate_is_that_of_later_scores_until_it_is_forgotten(capsys, run,
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert "scores of this model use it from now on" in captured.err
-    assert found["way"] == "leave-one-out"
+    assert found["way"] == "folds"
     assert (found["detected"]["images"], found["alarms"]["images"]) == (12, 12)
     assert found["costs"] == {"miss": 1.0, "alarm": 1.0, "share_bad": 0.3}
     assert found["areas"]["combined"]["value"] > 0.9

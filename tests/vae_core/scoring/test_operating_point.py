@@ -50,7 +50,7 @@ def test_the_cost_is_that_of_misses_and_false_alarms_in_their_shares():
 def test_no_other_rate_costs_less_on_the_images_that_choose(costs):
     good, bad = p_values(40, 200, 0), p_values(30, 200, 1, power=6)
     chosen = choose(good, bad, 200, costs)
-    assert chosen.way == "leave-one-out"
+    assert chosen.way == "folds"
 
     def cost(rate: float) -> float:
         counted = rates_at(rate, good, bad)
@@ -75,7 +75,7 @@ def test_with_many_images_the_rate_comes_from_one_half_and_its_rates_from_the_ot
     assert choose(good, bad, 500, EVEN, seed=1) != chosen
 
 
-def test_leaving_one_out_judges_each_image_at_the_rate_of_all_others():
+def test_with_few_images_each_part_is_judged_at_the_rate_of_all_others():
     good, bad = p_values(12, 60, 3), p_values(9, 60, 4, power=3)
     chosen = choose(good, bad, 60, EVEN)
     rates = candidates(60)
@@ -85,21 +85,27 @@ def test_leaving_one_out_judges_each_image_at_the_rate_of_all_others():
         lowest = np.flatnonzero(np.array(cost) <= min(cost) + 1e-9)
         return rates[lowest[len(lowest) // 2]]
 
-    alarms = sum(p <= best(np.delete(good, i), bad) + 1e-9 for i, p in enumerate(good))
-    detected = sum(p <= best(good, np.delete(bad, i)) + 1e-9 for i, p in enumerate(bad))
-    assert (chosen.alarms, chosen.detected) == (Rate(int(alarms), 12), Rate(int(detected), 9))
     assert chosen.false_alarms == best(good, bad)
+    random = np.random.default_rng(0)
+    in_good, in_bad = (random.permutation(np.arange(n) % 9) for n in (12, 9))
+    alarms = detected = 0
+    for fold in range(9):
+        limit = best(good[in_good != fold], bad[in_bad != fold]) + 1e-9
+        alarms += int((good[in_good == fold] <= limit).sum())
+        detected += int((bad[in_bad == fold] <= limit).sum())
+    assert (chosen.alarms, chosen.detected) == (Rate(alarms, 12), Rate(detected, 9))
 
 
-@pytest.mark.parametrize(("images", "low", "high"), [(30, 0.45, 0.56), (200, 0.47, 0.53)])
-def test_reported_rates_are_not_better_than_chance_where_nothing_can_be_told(images, low, high):
-    """Good and bad images alike: a rate that fits its own images would seem to tell them apart."""
-    seen = []
-    for seed in range(60):
-        good, bad = p_values(images, 300, 2 * seed), p_values(images, 300, 2 * seed + 1)
+@pytest.mark.parametrize(("images", "repeats"), [(30, 300), (200, 60)])
+def test_rates_are_no_better_than_chance_where_nothing_can_be_told_apart(images, repeats):
+    """Good and bad images alike. On the images that choose, errors seem to be 46 and 49 %."""
+    errors = []
+    for seed in range(repeats):
+        good, bad = (p_values(images, 300, 1000 * seed + group) for group in range(2))
         chosen = choose(good, bad, 300, EVEN, seed=seed)
-        seen.append((1 - chosen.detected.value + chosen.alarms.value) / 2)
-    assert low < np.mean(seen) < high
+        errors.append((1 - chosen.detected.value + chosen.alarms.value) / 2)
+    assert np.mean(errors) == pytest.approx(0.5, abs=3 * np.std(errors) / len(errors) ** 0.5)
+    assert np.mean(errors) > 0.491
 
 
 def test_a_rate_that_was_given_is_reported_on_all_images():

@@ -45,8 +45,8 @@ def test_a_choice_says_which_images_its_rates_are_of():
     )
     assert really.endswith("is really between 0.96 and 3.4 % for images like them (95 % sure).")
     assert (
-        "each image was judged at the rate that all others choose"
-        in (chosen_sentences(chosen("leave-one-out"), 500)[0])
+        "each part was judged at the rate that all others choose"
+        in (chosen_sentences(chosen("folds"), 500)[0])
     )
     assert "The rate was given, not chosen" in chosen_sentences(chosen("given"), 500)[0]
 
