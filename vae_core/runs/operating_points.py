@@ -88,9 +88,14 @@ def mark_of(run: Run) -> str:
     return digest.hexdigest()[:_MARK]
 
 
+def folder() -> Path:
+    """The folder of operating points that are not in the folders of their runs."""
+    return runs_folder() / FOLDER
+
+
 def places(run: Run) -> tuple[Path, ...]:
     """The files where the operating point of a run may be, the preferred one first."""
-    elsewhere = (runs_folder() / FOLDER / f"{mark_of(run) or 'none'}.json",)
+    elsewhere = (folder() / f"{mark_of(run) or 'none'}.json",)
     if run.folder.resolve().parent == pretrained_folder():
         return elsewhere
     return run.folder / OPERATING_POINT_FILE, *elsewhere

@@ -96,6 +96,7 @@ def test_with_few_images_each_part_is_judged_at_the_rate_of_all_others():
     assert (chosen.alarms, chosen.detected) == (Rate(alarms, 12), Rate(detected, 9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("images", "repeats"), [(30, 300), (200, 60)])
 def test_rates_are_no_better_than_chance_where_nothing_can_be_told_apart(images, repeats):
     """Good and bad images alike. On the images that choose, errors seem to be 46 and 49 %."""
