@@ -20,14 +20,12 @@ class Roc(NamedTuple):
         title: name in the legend.
         false_alarms, detected: shares of good and bad images at each threshold, 0 to 1.
         colour: of the line.
-        shown: whether it is drawn before it is chosen in the legend.
     """
 
     title: str
     false_alarms: np.ndarray
     detected: np.ndarray
     colour: str = NEUTRAL
-    shown: bool = True
 
 
 class Point(NamedTuple):
@@ -44,7 +42,7 @@ RAW_COLOUR, DECIDING_COLOUR = LOG_PX.colour, HIGHLIGHT
 def roc_figure(curves: Sequence[Roc], false_alarms: Point, detected: Point) -> go.Figure:
     """Plot ROC curves, and the point of the chosen false-alarm rate with its intervals."""
     traces = [_chance(), *map(_curve, curves), _chosen(false_alarms, detected)]
-    base = layout("ROC", "Good images called (%)", "Bad images found (%)", height=380)
+    base = layout("ROC", "Good images called (%)", "Bad images found (%)", height=360)
     axes = {
         "xaxis": base["xaxis"] | {"range": (-2, 102), "constrain": "domain"},
         "yaxis": base["yaxis"] | {"range": (-2, 102)},
@@ -67,8 +65,7 @@ def _curve(curve: Roc) -> go.Scatter:
         y=100 * curve.detected[places],
         mode="lines",
         name=curve.title,
-        visible=True if curve.shown else "legendonly",
-        line={"color": curve.colour, "width": 2.25, "shape": "linear"},
+        line={"color": curve.colour, "width": 2.25},
         hovertemplate="%{y:.1f}% of bad images found, %{x:.1f}% of good ones called<extra></extra>",
     )
 

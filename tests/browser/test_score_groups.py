@@ -51,19 +51,21 @@ def test_two_groups_are_compared_and_the_rate_is_used_until_it_is_forgotten(
     slider = page.get_by_role("slider", name="False alarms")
     expect(slider).to_have_attribute("aria-valuetext", "4")
     fold.get_by_text("Good and bad images").first.click()
-    for name in ("good", "bad"):
-        chooser = page.locator(f"[class*='st-key-score-groups-{name}-'] input[type=file]")
-        chooser.set_input_files(group(f"{name}.zip", bad=name == "bad"))
+    for kind in ("good", "bad"):
+        chooser = page.locator(f"[class*='st-key-score-groups-{kind}-'] input[type=file]")
+        chooser.set_input_files(group(f"{kind}.zip", bad=kind == "bad"))
     fold.get_by_role("button", name="Compare the groups").click(timeout=SLOW)
     expect(fold.get_by_text("costs least on these images")).to_be_visible(timeout=SLOW)
     expect(fold.get_by_text("Plain log p̂(x) has an area")).to_be_visible()
     expect(fold.get_by_test_id("stPlotlyChart")).to_have_count(3)
 
-    page.get_by_label("Share of bad images (%)").fill("30")
-    page.get_by_label("Share of bad images (%)").press("Enter")
+    share = fold.get_by_role("spinbutton", name="Share of bad images")
+    share.fill("30")
+    share.press("Enter")
     expect(fold.get_by_text("with 300 bad ones among them")).to_be_visible(timeout=SLOW)
-    fold.get_by_label("Your name (optional)").fill("Ann")
-    fold.get_by_label("Your name (optional)").press("Enter")
+    name = fold.get_by_role("textbox", name="Your name")
+    name.fill("Ann")
+    name.press("Enter")
     use = fold.get_by_role("button", name=re.compile("% from now on"))
     rate = re.search(r"Use (\S+) %", use.inner_text())
     assert rate is not None

@@ -116,6 +116,8 @@ def area_sentences(raw: Area, deciding: Area, gain: Gain) -> list[str]:
 
 
 def _difference(gain: Gain) -> str:
+    if gain.value == gain.se == 0:
+        return "no difference"
     low, high = gain.between
     bounds = f"{typeset(low, '+.3f')} to {typeset(high, '+.3f')}"
     if low <= 0 <= high:

@@ -65,12 +65,12 @@ def panels(groups: "Groups", choice: Choice, steps: dict[str, Any], false_alarms
         _roc(groups, chosen, areas)
     with right:
         _table(groups)
+        _areas(areas)
     left, right = st.columns(2, gap="large")
     with left:
         _log_px(groups)
     with right:
         _p_values(groups, chosen)
-    _areas(areas)
     _export(groups, chosen, choice, options)
 
 
@@ -106,6 +106,7 @@ def _controls(steps: dict[str, Any], false_alarms: float) -> OperatingPointOptio
         0.0001,
         99.9999,
         100 * _OPTIONS["share_bad"].default,
+        step=1.0,
         format="%g",
         key="score-groups-share_bad",
         help="How many of 100 images are bad where the model is used. The groups that you give may "
@@ -124,26 +125,17 @@ def _controls(steps: dict[str, Any], false_alarms: float) -> OperatingPointOptio
 def _number(place: Any, name: str, low: float) -> float:
     about = _OPTIONS[name]
     return place.number_input(
-        about.label, low, 1e9, about.default, format="%g", key=f"score-groups-{name}",
+        about.label, low, 1e9, about.default, step=1.0, format="%g", key=f"score-groups-{name}",
         help=about.help,
     )  # fmt: skip
 
 
 def _roc(groups: "Groups", chosen: "Chosen", areas: dict[str, Area]) -> None:
-    colours = {RAW: figures.RAW_COLOUR, DECIDING: figures.DECIDING_COLOUR}
-    others = iter(style.CLASSES)
     curves = []
-    for name in sorted(areas, key=lambda each: each not in colours):
+    for name, colour in ((RAW, figures.RAW_COLOUR), (DECIDING, figures.DECIDING_COLOUR)):
         curve = roc(groups.good.scores[name], groups.bad.scores[name])
-        curves.append(
-            Roc(
-                f"{SCORE_NAMES[name]}: {area_with_interval(areas[name])}",
-                curve.false_alarms,
-                curve.detected,
-                colours.get(name) or next(others),
-                name in colours,
-            )
-        )
+        title = f"{SCORE_NAMES[name]}: {area_with_interval(areas[name])}"
+        curves.append(Roc(title, curve.false_alarms, curve.detected, colour))
     figure = figures.roc_figure(curves, _point(chosen.alarms), _point(chosen.detected))
     charts.chart(
         figure,
@@ -152,8 +144,8 @@ def _roc(groups: "Groups", chosen: "Chosen", areas: dict[str, Area]) -> None:
         f"{areas[RAW].value:.3f}, the verdict's p-value {areas[DECIDING].value:.3f}.",
     )
     st.caption(
-        "Each curve: area (95 % interval). The diamond is the chosen rate with its intervals. A "
-        "click on a name shows or hides its curve."
+        "Of each curve: its area (95 % interval). “All together” is the p-value that verdicts come "
+        "from. The diamond is the chosen rate with its intervals, on images that did not choose it."
     )
 
 
@@ -198,16 +190,15 @@ def _p_values(groups: "Groups", chosen: "Chosen") -> None:
 
 
 def _areas(areas: dict[str, Area]) -> None:
-    with st.popover("Area of each score", icon=":material/area_chart:", key="score-groups-areas"):
-        st.dataframe(
-            {
-                "Score": [SCORE_NAMES[name] for name in areas],
-                "Area under the ROC curve (95 %)": list(map(area_with_interval, areas.values())),
-            },
-            hide_index=True,
-            key="score-groups-area-table",
-            alt="Area under the ROC curve of each score.",
-        )
+    st.dataframe(
+        {
+            "Score": [SCORE_NAMES[name] for name in areas],
+            "Area under the ROC curve (95 %)": list(map(area_with_interval, areas.values())),
+        },
+        hide_index=True,
+        key="score-groups-areas",
+        alt="Area under the ROC curve of each score.",
+    )
 
 
 def _export(

@@ -74,6 +74,7 @@ def test_it_is_said_by_how_much_the_verdict_does_better():
     areas = Area(0.2, 80, 60), Area(0.95, 80, 60)
     assert "0.750 more (+0.691 to +0.809)." in area_sentences(*areas, Gain(0.75, 0.03))[1]
     assert "0.100 less (−0.120 to −0.080)." in area_sentences(*areas, Gain(-0.1, 0.01))[1]
+    assert "no difference." in area_sentences(*areas, Gain(0, 0))[1]
     assert "no clear difference (+0.010, " in area_sentences(*areas, Gain(0.01, 0.03))[1]
 
 
