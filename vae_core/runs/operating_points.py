@@ -8,6 +8,7 @@ calibration; with any others, the usual false-alarm rate is used. Nothing here n
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ LONGEST_NAME = 80
 _FORMAT = 1
 _MOST_BYTES = 20_000
 _MARK = 16  # hexadecimal digits
+_MARKED = {CALIBRATION_FILE: 500_000_000, WEIGHTS_FILE: 4_000_000_000}
+"""The files that an operating point belongs to, and the most bytes of each."""
 _MOST_IMAGES = 10**9
 
 RateSource = Literal["option", "operating point", "default"]
@@ -77,11 +80,13 @@ def usual_rate(run: Run) -> UsualRate:
 
 
 def mark_of(run: Run) -> str:
-    """Digest of the weights and the calibration in a run's folder; empty if one is missing."""
+    """Digest of the weights and the calibration in a run's folder; empty if it has not both."""
     digest = hashlib.sha256()
     try:
-        for name in (WEIGHTS_FILE, CALIBRATION_FILE):
+        for name, most in _MARKED.items():
             with open_plain(run.folder / name) as file:
+                if os.fstat(file.fileno()).st_size > most:
+                    return ""
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     except OSError:
         return ""
@@ -95,10 +100,12 @@ def folder() -> Path:
 
 def places(run: Run) -> tuple[Path, ...]:
     """The files where the operating point of a run may be, the preferred one first."""
-    elsewhere = (folder() / f"{mark_of(run) or 'none'}.json",)
-    if run.folder.resolve().parent == pretrained_folder():
-        return elsewhere
-    return run.folder / OPERATING_POINT_FILE, *elsewhere
+    return *_beside(run), folder() / f"{mark_of(run) or 'none'}.json"
+
+
+def _beside(run: Run) -> tuple[Path, ...]:
+    is_pretrained = run.folder.resolve().parent == pretrained_folder()
+    return () if is_pretrained else (run.folder / OPERATING_POINT_FILE,)
 
 
 def keep_operating_point(run: Run, make: Callable[[str, str], OperatingPoint]) -> Path:
@@ -167,6 +174,8 @@ def _kept(run: Run) -> OperatingPoint | None:
     Raises:
         RunError: if the file is damaged.
     """
+    if not any(map(_is_kept_at, _beside(run))) and not folder().is_dir():
+        return None  # before the weights are read for a mark
     for path in places(run):
         try:
             if kind_of(path) == "a folder":

@@ -9,7 +9,7 @@ reported on the images that α was chosen with: see :data:`Way`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from vae_core.scoring.false_alarms import check_rate, smallest_rate
 from vae_core.scoring.roc import Rate, Values
 from vae_core.settings.options import FALSE_ALARM_BOUNDS
 
+Shares = TypeVar("Shares", float, Values)
 Way = Literal["halves", "folds", "given"]
 """How α was chosen, and on what its rates are reported.
 
@@ -55,8 +56,8 @@ class Costs:
     alarm: float = 1.0
     share_bad: float = 0.01
 
-    def of(self, detected: Values, false_alarms: Values) -> Values:
-        """The cost of an image on average, from both rates; arrays of any shape."""
+    def of(self, detected: Shares, false_alarms: Shares) -> Shares:
+        """The cost of an image on average, from both rates: numbers, or arrays of one shape."""
         missed = self.share_bad * self.miss * (1 - detected)
         return missed + (1 - self.share_bad) * self.alarm * false_alarms
 
@@ -96,8 +97,8 @@ class Chosen(RatesAt):
     @property
     def calls_for_nothing(self) -> bool:
         """Whether these rates cost more than calling no image unlike the training data."""
-        cost = self.costs.of(np.float64(self.detected.value), np.float64(self.alarms.value))
-        return bool(cost > self.costs.of_none + _SAME_COST)
+        cost = self.costs.of(self.detected.value, self.alarms.value)
+        return cost > self.costs.of_none + _SAME_COST
 
 
 @dataclass(frozen=True)
@@ -232,14 +233,15 @@ def _by_folds(
     counts = np.zeros(2, int)
     for fold in range(folds):
         others = [group[part != fold] for group, part in zip(groups, parts, strict=True)]
-        best = _best(*others, costs)
+        best = _best(others[0], others[1], costs)
         counts += [
             group[part == fold, best].sum() for group, part in zip(groups, parts, strict=True)
         ]
     alarms, detected = (
         Rate(int(n), len(each)) for n, each in zip(counts, (good, bad), strict=True)
     )
-    return Chosen(float(rates[_best(*groups, costs)]), alarms, detected, "folds", costs)
+    best = _best(groups[0], groups[1], costs)
+    return Chosen(float(rates[best]), alarms, detected, "folds", costs)
 
 
 def _halves(group: Values, random: np.random.Generator) -> tuple[Values, Values]:

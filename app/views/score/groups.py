@@ -173,7 +173,7 @@ def _uploader(mine: Desk, group: "GroupName") -> None:
 def _task(
     choice: Choice, calibration: "Calibration", mine: Desk, steps: dict[str, Any]
 ) -> "Task[Step[Groups]]":
-    given = {group: list(uploads) for group, uploads in mine.given.items()}
+    given = dict(mine.given)  # the lists are replaced, never changed
     return Task(
         (_KEY, *choice.weights(), *results.judged_by(choice), mine.digest(), *steps.values()),
         "Scoring good and bad images",

@@ -103,8 +103,8 @@ def _controls(steps: dict[str, Any], false_alarms: float) -> OperatingPointOptio
     cost_alarm = _number(alarm, "cost_alarm", 1e-6)
     share_bad = share.number_input(
         f"{_OPTIONS['share_bad'].label} (%)",
-        0.0001,
-        99.9999,
+        0.001,
+        99.9,
         100 * _OPTIONS["share_bad"].default,
         step=1.0,
         format="%g",
@@ -116,7 +116,7 @@ def _controls(steps: dict[str, Any], false_alarms: float) -> OperatingPointOptio
     return OperatingPointOptions(
         cost_miss=cost_miss,
         cost_alarm=cost_alarm,
-        share_bad=round(share_bad / 100, 9),
+        share_bad=round((share_bad or 1.0) / 100, 9),
         false_alarms=given,
         **steps,
     )

@@ -177,6 +177,18 @@ def test_a_pipe_in_its_place_blocks_nothing(run):
     assert "is a pipe" in usual_rate(run).note
 
 
+def test_weights_and_calibration_are_read_only_where_something_is_kept(run, monkeypatch):
+    monkeypatch.setattr(operating_points, "mark_of", lambda _: pytest.fail("nothing is kept"))
+    assert usual_rate(run) == operating_points.UsualRate()
+
+
+def test_a_giant_in_the_place_of_a_calibration_is_not_read(run):
+    keep_operating_point(run, made)
+    os.truncate(run.folder / CALIBRATION_FILE, 8_000_000_000)  # sparse: it takes no space
+    assert mark_of(run) == ""
+    assert usual_rate(run).source == "default"
+
+
 def test_control_characters_of_its_name_reach_no_terminal(run):
     path = keep_operating_point(run, made)
     path.write_text(changed(by="Ann\x1b[2J\nroot")(path.read_text()))

@@ -40,10 +40,8 @@ def test_verdicts_differ_between_candidates_and_nowhere_else(held_out):
 
 def test_the_cost_is_that_of_misses_and_false_alarms_in_their_shares():
     costs = Costs(miss=10, alarm=2, share_bad=0.1)
-    assert costs.of(np.float64(0.75), np.float64(0.05)) == pytest.approx(
-        0.1 * 10 * 0.25 + 0.9 * 0.1
-    )
-    assert costs.of_none == costs.of(np.float64(0), np.float64(0))
+    assert costs.of(0.75, 0.05) == pytest.approx(0.1 * 10 * 0.25 + 0.9 * 0.1)
+    assert costs.of_none == costs.of(0.0, 0.0)
 
 
 @pytest.mark.parametrize("costs", [EVEN, Costs(10, 1, 0.05), Costs(1, 1, 0.01), Costs(1, 50, 0.5)])
@@ -54,7 +52,7 @@ def test_no_other_rate_costs_less_on_the_images_that_choose(costs):
 
     def cost(rate: float) -> float:
         counted = rates_at(rate, good, bad)
-        return float(costs.of(np.float64(counted.detected.value), np.float64(counted.alarms.value)))
+        return costs.of(counted.detected.value, counted.alarms.value)
 
     assert cost(chosen.false_alarms) == pytest.approx(min(map(cost, candidates(200))))
 
@@ -83,7 +81,7 @@ def test_with_few_images_each_part_is_judged_at_the_rate_of_all_others():
     def best(good: np.ndarray, bad: np.ndarray) -> float:
         cost = [(bad > rate + 1e-9).mean() + (good <= rate + 1e-9).mean() for rate in rates]
         lowest = np.flatnonzero(np.array(cost) <= min(cost) + 1e-9)
-        return rates[lowest[len(lowest) // 2]]
+        return float(rates[lowest[len(lowest) // 2]])
 
     assert chosen.false_alarms == best(good, bad)
     random = np.random.default_rng(0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_core.scoring.operating_point import Chosen, Costs, KnownImages, OperatingPoint
+from vae_core.scoring.operating_point import Chosen, Costs, KnownImages, OperatingPoint, Way
 from vae_core.scoring.roc import Area, Gain, Rate
 from vae_core.wording.groups import (
     area_sentences,
@@ -16,7 +16,7 @@ from vae_core.wording.groups import (
 COSTS = Costs(10, 1, 0.05)
 
 
-def chosen(way="halves", costs=COSTS, alarms=1) -> Chosen:
+def chosen(way: Way = "halves", costs: Costs = COSTS, alarms: int = 1) -> Chosen:
     return Chosen(0.02, Rate(alarms, 60), Rate(45, 50), way, costs)
 
 
