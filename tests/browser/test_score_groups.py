@@ -54,6 +54,7 @@ def test_two_groups_are_compared_and_the_rate_is_used_until_it_is_forgotten(
     for kind in ("good", "bad"):
         chooser = page.locator(f"[class*='st-key-score-groups-{kind}-'] input[type=file]")
         chooser.set_input_files(group(f"{kind}.zip", bad=kind == "bad"))
+        expect(fold.get_by_text(f"{kind}.zip")).to_be_visible(timeout=SLOW)
     fold.get_by_role("button", name="Compare the groups").click(timeout=SLOW)
     expect(fold.get_by_text("costs least on these images")).to_be_visible(timeout=SLOW)
     expect(fold.get_by_text("Plain log p̂(x) has an area")).to_be_visible()
