@@ -27,7 +27,8 @@ from vae_core.settings.config import RunConfig
 FILES = (
     "config.json", "status.json", "metrics.jsonl", "model.safetensors", "resume.pt",
     "evaluation.json", "held_out.safetensors", "calibration.safetensors", "detection.json",
-    "worker.log", "control", ".lock", "snapshots", "snapshots/epoch-000001.safetensors",
+    "operating_point.json", "worker.log", "control", ".lock", "snapshots",
+    "snapshots/epoch-000001.safetensors",
 )  # fmt: skip
 SIZE = 8_000_000_000  # of sparse files
 SECRET = "precious"

@@ -12,12 +12,14 @@ from vae_core.runs.run import (
     DETECTION_FILE,
     EVALUATION_FILE,
     HELD_OUT_FILE,
+    OPERATING_POINT_FILE,
     RunError,
 )
 from vae_core.settings.data_sets import Split
 
 if TYPE_CHECKING:
     from vae_core.analysis.latent import Encoded
+    from vae_core.runs.operating_points import UsualRate
     from vae_core.runs.records import HeldOut
     from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.detection import DetectionReport
@@ -92,6 +94,22 @@ def judged_by(choice: Choice) -> tuple[int, ...]:
     return _modification_times(choice, CALIBRATION_FILE)
 
 
+def usual_rate(choice: Choice) -> "UsualRate":
+    """The false-alarm rate of the choice's verdicts where no other is chosen."""
+    written = _modification_times(choice, CALIBRATION_FILE, OPERATING_POINT_FILE)
+    return _usual_rate(choice, *choice.weights(), _kept_elsewhere(), *written)
+
+
+@cached(max_entries=64)
+def _usual_rate(_choice: Choice, key: str, digest: str, *written: int) -> "UsualRate":
+    from vae_core.runs.operating_points import usual_rate
+
+    found = usual_rate(_choice.run)
+    if found.note:
+        _log.warning("%s", found.note)
+    return found
+
+
 def _modification_times(choice: Choice, *names: str) -> tuple[int, ...]:
     """Modification time of each of these files of a run folder, in ns; 0 for a missing file."""
     times = []
@@ -101,6 +119,16 @@ def _modification_times(choice: Choice, *names: str) -> tuple[int, ...]:
         except OSError:
             times.append(0)
     return tuple(times)
+
+
+def _kept_elsewhere() -> int:
+    """Modification time of the folder of operating points that are not in run folders; else 0."""
+    from vae_core.runs.operating_points import folder
+
+    try:
+        return folder().stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read_or_log(read: Callable[[], _Read | None]) -> _Read | RunError | None:

@@ -1,5 +1,5 @@
 """The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
-detect | sample | datasets | publish | runs``.
+detect | operating-point | sample | datasets | publish | runs``.
 
 Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage,
 70 for a bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
@@ -21,6 +21,7 @@ from vae_core.cli.calibrate import add_calibrate
 from vae_core.cli.datasets import add_datasets
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
+from vae_core.cli.operating_point import add_operating_point
 from vae_core.cli.publish import add_publish
 from vae_core.cli.runs import list_runs
 from vae_core.cli.sample import add_sample
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_score(commands)
     add_calibrate(commands)
     add_detect(commands)
+    add_operating_point(commands)
     add_sample(commands)
     add_datasets(commands)
     add_publish(commands)

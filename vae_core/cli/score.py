@@ -27,6 +27,7 @@ from vae_core.wording.numbers import ERROR_NOT_KNOWN
 if TYPE_CHECKING:
     from vae_core.cli.table import ScoreTable
     from vae_core.data.prepare import PrepareOptions
+    from vae_core.runs.operating_points import RateSource
     from vae_core.scoring.files import FileScore
     from vae_core.scoring.judge import Judge
 
@@ -62,7 +63,7 @@ def score(given: argparse.Namespace) -> int:
     from vae_core.scoring.files import score_files
 
     options = options_of(given, ScoreOptions)
-    judge = _judge(options, run, model)
+    judge, source = _judge(options, run, model)
     prepared = PrepareOptions(options.invert, options.contrast, options.crop, options.centre)
     table = _table(given, run, judge, prepared)
     files = iter_files(given.images, options.frames)
@@ -79,7 +80,8 @@ def score(given: argparse.Namespace) -> int:
     tally = _Tally()
     rows = tally.count(_rows(results, table))
     try:
-        _print_rows(rows, _protocol(given, run, judge), judge, given)
+        head = {**_protocol(given, run, judge), **_rate(judge, source)}
+        _print_rows(rows, head, given)
     except KeyboardInterrupt:
         if table is None:
             raise
@@ -92,30 +94,54 @@ def score(given: argparse.Namespace) -> int:
     return ALL_DONE if some and not tally.failed else NOT_ALL_DONE
 
 
-def _judge(options: ScoreOptions, run: Run, model: Any) -> "Judge":
+def _judge(options: ScoreOptions, run: Run, model: Any) -> "tuple[Judge, RateSource]":
     """Make the judge for the chosen binarisation; calibrate the run first if necessary.
 
     A calibration uses the binarisation of the run's training. With another binarisation, images
     get no verdict and no calibration is made.
+
+    Returns:
+        The judge, and where its false-alarm rate comes from.
     """
     from vae_core.data.download import DownloadError
-    from vae_core.scoring.false_alarms import check_rate
     from vae_core.scoring.judge import Judge
     from vae_core.settings.data_sets import DataError
     from vae_core.wording.verdict import rate_sentence
 
     binarisation = binarisation_of(options.binarisation, run)
     if binarisation != run.config.train.binarisation:
-        return Judge(binarisation)
+        return Judge(binarisation), "default"
     try:
         calibration = current_calibration(run, model)
     except (DataError, DownloadError) as error:
         say(f"No calibration could be made, so scores have no verdict: {error}")
-        return Judge(binarisation)
-    if options.false_alarms != FALSE_ALARMS:
-        check_rate(options.false_alarms, calibration.images)
-        say(rate_sentence(options.false_alarms, calibration.images))
-    return Judge.of(calibration, binarisation, options.false_alarms)
+        return Judge(binarisation), "default"
+    rate, source = _chosen_rate(options.false_alarms, run, calibration.images)
+    if rate != FALSE_ALARMS:
+        say(rate_sentence(rate, calibration.images))
+    return Judge.of(calibration, binarisation, rate), source
+
+
+def _chosen_rate(given: float | None, run: Run, held_out: int) -> "tuple[float, RateSource]":
+    """The false-alarm rate that was given, else that of the operating point, else the default.
+
+    Raises:
+        InvalidArgument: if the held-out images are too few for the rate that was given.
+    """
+    from vae_core.runs.operating_points import usual_rate
+    from vae_core.scoring.false_alarms import check_rate, fewest_images
+
+    if given is not None:
+        if given != FALSE_ALARMS:
+            check_rate(given, held_out)
+        return given, "option"
+    usual = usual_rate(run)
+    if usual.note:
+        say(usual.note)
+    if usual.point is not None and held_out < fewest_images(usual.false_alarms):
+        say(f"The operating point of this model needs more than {held_out:,} held-out images.")
+        return FALSE_ALARMS, "default"
+    return usual.false_alarms, usual.source
 
 
 def _protocol(given: argparse.Namespace, run: Run, judge: "Judge") -> dict[str, Any]:
@@ -155,26 +181,24 @@ def _table(
     return table
 
 
-def _rate(judge: "Judge") -> dict[str, Any]:
-    """The bounds of the real false-alarm rate; none without a verdict."""
+def _rate(judge: "Judge", source: "RateSource") -> dict[str, Any]:
+    """Where the false-alarm rate comes from, and its real bounds; none without a verdict."""
     from vae_core.scoring.false_alarms import rate_between
 
     if judge.calibration is None:
         return {}
-    return {"false_alarms_between": rate_between(judge.false_alarms, judge.calibration.images)}
+    between = rate_between(judge.false_alarms, judge.calibration.images)
+    return {"false_alarms_from": source, "false_alarms_between": between}
 
 
 def _print_rows(
-    rows: Iterable[dict[str, Any]],
-    protocol: dict[str, Any],
-    judge: "Judge",
-    given: argparse.Namespace,
+    rows: Iterable[dict[str, Any]], head: dict[str, Any], given: argparse.Namespace
 ) -> None:
     if given.json:
-        print_json_rows({"run": str(given.run), **protocol, **_rate(judge)}, "images", rows)
+        print_json_rows({"run": str(given.run), **head}, "images", rows)
     else:
         for row in rows:
-            tell(_score_line(row, protocol["pixels"]))
+            tell(_score_line(row, head["pixels"]))
 
 
 class _Tally:

@@ -14,12 +14,13 @@ from vae_core.runs.run import (
     CONTROL_FILE,
     DETECTION_FILE,
     FILES,
+    OPERATING_POINT_FILE,
     SNAPSHOTS_FOLDER,
 )
 
 _LEFT_OVER = ("resume.partial", RESERVE_FILE)
 """An unfinished checkpoint of an older version, and the space that a killed process kept."""
-_OF_OTHERS = (CONTROL_FILE, CALIBRATION_FILE, DETECTION_FILE)
+_OF_OTHERS = (CONTROL_FILE, CALIBRATION_FILE, DETECTION_FILE, OPERATING_POINT_FILE)
 """Files that another process may be writing while a process trains the run."""
 _WRITTEN = 60.0  # seconds after which nobody writes to a temporary file any more
 _UNPACKED = 3600.0  # seconds after which no archive is being unpacked any more

@@ -6,7 +6,6 @@ images, so the test images are new to it. :mod:`vae_core.runs.records` saves a r
 folder.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,8 @@ from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
+from vae_core.scoring.roc import area_se
+from vae_core.scoring.typicality import Reference
 from vae_core.settings.options import FALSE_ALARMS
 
 IMAGES = 500
@@ -91,11 +92,7 @@ class DetectionReport:
     def auroc_se(self, kind: str, score: str) -> float:
         """Approximate standard error of an AUROC (Hanley & McNeil 1982, equation 2)."""
         found = self.kinds[kind]
-        own, foreign, area = self.own_images, found.images, found.scores[score].auroc
-        of_foreign = area / (2 - area) - area**2
-        of_own = 2 * area**2 / (1 + area) - area**2
-        spread = area * (1 - area) + (foreign - 1) * of_foreign + (own - 1) * of_own
-        return math.sqrt(spread / (own * foreign))
+        return area_se(found.scores[score].auroc, self.own_images, found.images)
 
 
 def separation(own: NDArray[np.float64], foreign: NDArray[np.float64]) -> Separation:
@@ -160,8 +157,7 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
     reference = calibration.reference
     p_values = {name: reference.p_values(table) for name, table in figures.items()}
     scores = {
-        name: _scores(table, reference.tails(table), p_values[name])
-        for name, table in figures.items()
+        name: atypicality(reference, table, p_values[name]) for name, table in figures.items()
     }
     unlike = {name: float((p <= FALSE_ALARMS).double().mean()) for name, p in p_values.items()}
     kinds = {
@@ -177,11 +173,19 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
     return DetectionReport(own, unlike["own"], FALSE_ALARMS, kinds, seed, about)
 
 
-def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray[np.float64]]:
-    """Compute each of SCORES; higher values are less typical."""
-    values = dict(zip(FIGURES, table.T.numpy(), strict=True))
+def atypicality(
+    reference: Reference, figures: Tensor, p_values: Tensor
+) -> dict[str, NDArray[np.float64]]:
+    """Compute each of :data:`SCORES` of N images, (N,) each; higher values are less typical.
+
+    Args:
+        figures: of the images, (N, F).
+        p_values: of the images, by the same reference, (N,).
+    """
+    tails = reference.tails(figures)
+    values = dict(zip(FIGURES, figures.T.numpy(), strict=True))
     atypical = {name: -tail for name, tail in zip(FIGURES, tails.T.numpy(), strict=True)}
-    figures = {
+    scores = {
         name: atypical[name] if figure.two_sided else values[name]
         for name, figure in FIGURES.items()
     }
@@ -190,4 +194,4 @@ def _scores(table: Tensor, tails: Tensor, p_values: Tensor) -> dict[str, NDArray
         "typicality": atypical[_RAW],
         "combined": -p_values.numpy(),
     }
-    return {**figures, **changed}
+    return {**scores, **changed}

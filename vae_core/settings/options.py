@@ -18,9 +18,12 @@ BinarisationOption = Literal["as trained", "dynamic", "threshold", "none"]
 MAX_IMPORTANCE_SAMPLES = 1_000_000
 FALSE_ALARMS = 0.04
 """The usual false-alarm rate of a verdict."""
+FALSE_ALARM_BOUNDS = (0.001, 0.2)
+"""The smallest and the largest false-alarm rate that can be chosen."""
 _SAMPLES = (1, MAX_IMPORTANCE_SAMPLES)
 _SEEDS = (0, 2**31 - 1)
 _COUNTS = (1, 10**9)
+_COSTS = (1e-6, 1e9)
 _MORE_SAMPLES = "More samples bring the estimate closer to log p(x), from below; they take longer."
 _BINARISATION = (
     "How grey pixels become 0 or 1; likelihoods of different protocols cannot be compared."
@@ -52,32 +55,82 @@ def _step(label: str, help: str) -> Preparation:
     return setting("auto", label, f"{help} Auto does so where the picture needs it.")
 
 
+def _invert() -> Preparation:
+    return _step("Invert", "Makes dark ink on a light ground light ink on a dark one.")
+
+
+def _contrast() -> Preparation:
+    return _step("Contrast", "Makes the ground black and the ink white.")
+
+
+def _crop() -> Preparation:
+    return _step("Crop", "Cuts to the ink and gives it the size it has in the training images.")
+
+
+def _centre() -> Preparation:
+    return _step("Centre", "Moves the ink to where it is in the training images.")
+
+
 @dataclass(frozen=True)
 class ScoreOptions(Checked):
     """How images of one's own are prepared and scored."""
 
     importance_samples: int = _samples(1000)
     binarisation: BinarisationOption = _binarisation(" Only the one of training gives a verdict.")
-    invert: Preparation = _step(
-        "Invert", "Makes dark ink on a light ground light ink on a dark one."
-    )
-    contrast: Preparation = _step("Contrast", "Makes the ground black and the ink white.")
-    crop: Preparation = _step(
-        "Crop", "Cuts to the ink and gives it the size it has in the training images."
-    )
-    centre: Preparation = _step("Centre", "Moves the ink to where it is in the training images.")
+    invert: Preparation = _invert()
+    contrast: Preparation = _contrast()
+    crop: Preparation = _crop()
+    centre: Preparation = _centre()
     frames: Literal["first", "all"] = setting(
         "first",
         "Frames",
         "What is scored of animated and multi-page files: the first frame, or every frame.",
     )
-    false_alarms: float = setting(
-        FALSE_ALARMS,
+    false_alarms: float | None = setting(
+        None,
         "False alarms",
         "Share of images of the data that the verdict may call unlike it, 0.001 to 0.2. A smaller "
-        "share needs more held-out images.",
-        bounds=(0.001, 0.2),
+        f"share needs more held-out images. Without it: the model's operating point, else "
+        f"{FALSE_ALARMS}.",
+        bounds=FALSE_ALARM_BOUNDS,
     )
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
+class OperatingPointOptions(Checked):
+    """How a false-alarm rate is chosen with images that are known to be good or bad."""
+
+    cost_miss: float = setting(
+        1.0,
+        "Cost of a miss",
+        "What it costs if a bad image is not noticed, in any unit.",
+        bounds=_COSTS,
+    )
+    cost_alarm: float = setting(
+        1.0,
+        "Cost of a false alarm",
+        "What it costs if a good image is called unlike the training data, in the same unit.",
+        bounds=_COSTS,
+    )
+    share_bad: float = setting(
+        0.01,
+        "Share of bad images",
+        "How many of all images are bad where the model is used, as a fraction: 0.01 is 1 in 100. "
+        "The groups that you give may have any sizes.",
+        bounds=(1e-6, 1 - 1e-6),
+    )
+    false_alarms: float | None = setting(
+        None,
+        "False alarms",
+        "Measure this false-alarm rate, 0.001 to 0.2, instead of choosing one.",
+        bounds=FALSE_ALARM_BOUNDS,
+    )
+    by: str = setting("", "Saved by", "Your name, to be saved with the rate; may be empty.")
+    invert: Preparation = _invert()
+    contrast: Preparation = _contrast()
+    crop: Preparation = _crop()
+    centre: Preparation = _centre()
     seed: int = _seed()
 
 

@@ -9,15 +9,13 @@ from app.parts import pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import give
+from app.views.score import give, rate
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
-from vae_core.settings.options import AS_TRAINED, FALSE_ALARMS, ScoreOptions
+from vae_core.settings.options import AS_TRAINED, ScoreOptions
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 _OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
-RATES = ("0.1", "0.2", "0.5", "1", "2", "4", "5", "10", "20")
-"""False-alarm rates to choose from, in percent."""
 STEPS = ("invert", "contrast", "crop", "centre")
 
 
@@ -35,31 +33,24 @@ def controls() -> tuple[Choice, int, float, dict[str, Any], Binarisation]:
         help=_OPTIONS["importance_samples"].help,
         **IN_URL,
     )
-    rate = rates.select_slider(
-        "False alarms (%)",
-        RATES,
-        value=f"{100 * FALSE_ALARMS:g}",
-        key="false_alarms",
-        help="How many of 100 images like the training data may be called unlike it. Fewer false "
-        "alarms also mean that fewer foreign images are noticed.",
-        **IN_URL,
-    )
+    false_alarms = rate.slider(rates, choice)
     changed = any(name in st.query_params for name in (*STEPS, "binarisation"))
     label = "Preparation (changed)" if changed else "Preparation"
     with right, widgets.more(label, "prepare"):
-        return choice, samples, float(rate) / 100, *preparation(choice)
+        return choice, samples, false_alarms, *preparation(choice)
 
 
 def _report_unknown_settings() -> None:
     """Say which settings of a link do not exist. Their widgets use the defaults instead."""
+    linked = st.query_params.get(rate.KEY, "")
     known: dict[str, Collection[str]] = {
         "K": tuple(map(str, SAMPLES)),
-        "false_alarms": RATES,
+        rate.KEY: [linked] if rate.can_be_chosen(linked) else (),
         "way": give.WAYS,
         **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }
-    linked = {name: st.query_params[name] for name in known if name in st.query_params}
-    wrong = [f"{name} = {each}" for name, each in linked.items() if each not in known[name]]
+    given = {name: st.query_params[name] for name in known if name in st.query_params}
+    wrong = [f"{name} = {each}" for name, each in given.items() if each not in known[name]]
     if wrong:
         told = errors.plain(", ".join(wrong))
         st.toast(

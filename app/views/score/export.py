@@ -82,7 +82,7 @@ def code(
     ]
     if made_as is None:
         lines += ["", "# The same on the command line, for any number of files:"]
-        rate = _rate(scorer) or FALSE_ALARMS
+        rate = _rate(scorer)
         lines += [f"# {_command(folder, binarisation, importance_samples, rate, given, options)}"]
     return "\n".join(lines)
 
@@ -132,7 +132,7 @@ def _command(
     folder: Path,
     binarisation: Binarisation,
     importance_samples: int,
-    false_alarms: float,
+    false_alarms: float | None,
     given: Given,
     options: PrepareOptions,
 ) -> str:

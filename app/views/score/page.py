@@ -8,7 +8,7 @@ from app.parts import live, missing_data, widgets
 from app.services import data
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import detection, give
+from app.views.score import detection, give, groups
 from app.views.score.controls import controls
 from app.views.score.desk import Desk, desk
 
@@ -87,9 +87,11 @@ beside = give.give(mine, choice)
 if not mine.uploads and data.missing(choice):
     missing_data.panel(choice, WITHOUT_DATA)
     detection.section(choice)
+    groups.section(choice, steps, false_alarms)
     st.stop()
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")
 give.follow(beside, job, mine.on_screen(job).frozen(false_alarms), choice)
 detection.section(choice)
+groups.section(choice, steps, false_alarms)
