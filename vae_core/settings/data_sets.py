@@ -47,6 +47,8 @@ class DatasetInfo:
             first.
         preparation: how files became pixels; None for a built-in data set.
         digest: identifier of the images and labels; empty for a built-in data set.
+        subject: what the images show, "handwritten digits"; empty if it is not known.
+        instance: what one image shows, "a digit"; empty if it is not known.
     """
 
     name: str
@@ -59,6 +61,8 @@ class DatasetInfo:
     showcase: int = 0
     preparation: Preparation | None = None
     digest: str = ""
+    subject: str = ""
+    instance: str = ""
 
     def class_name(self, label: int) -> str:
         """Return the name of the class of a label; −1 has none."""

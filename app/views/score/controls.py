@@ -9,7 +9,7 @@ from app.parts import pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import give
+from app.views.score import better_model, give
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
 from vae_core.settings.options import AS_TRAINED, FALSE_ALARMS, ScoreOptions
@@ -26,7 +26,7 @@ def controls() -> tuple[Choice, int, float, dict[str, Any], Binarisation]:
     _report_unknown_settings()
     left, middle, rates, right = st.columns([4, 3, 3, 2], gap="medium", vertical_alignment="bottom")
     with left:
-        choice = pickers.pick_model()
+        choice = pickers.pick_model(first_of=better_model.first_of)
     samples = middle.select_slider(
         _OPTIONS["importance_samples"].label,
         SAMPLES,
