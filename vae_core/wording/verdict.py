@@ -1,6 +1,7 @@
 """Describe the verdict on an image in words."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vae_core.basics.text import printable
@@ -72,8 +73,15 @@ def class_condition(info: DatasetInfo) -> str:
 
 
 def report_sentence(report: "Report") -> str:
-    """Say the verdict of a report and which figure decided; empty without a verdict."""
-    return "" if report.judgement is None else judgement_sentence(report.judgement)
+    """Say the verdict of a report and which figure decided; empty without a verdict.
+
+    log p̂(x) has the K of the score, so that it is the same number as everywhere in the report.
+    """
+    judgement = report.judgement
+    if judgement is None:
+        return ""
+    values = {**judgement.values, "log_px": report.score.log_px}
+    return judgement_sentence(replace(judgement, values=values))
 
 
 def judgement_sentence(judgement: "Judgement") -> str:
@@ -122,6 +130,10 @@ def share_of(share: float, images: int) -> str:
 
 
 def value_with_unit(figure: str, value: float) -> str:
-    """Write the value of a figure with its unit, to a tenth; small ones to two digits."""
+    """Write the value of a figure with its unit, to a tenth; small ones to two digits.
+
+    log p(x) has two decimals, as in tables.
+    """
     digits = f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
+    digits = f"{value:.2f}" if figure == "log_px" else digits
     return f"{digits} {FIGURES[figure].unit}".replace("-", "−")

@@ -9,7 +9,7 @@ from app.parts import pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import better_model, give
+from app.views.score import better_model, give, overview
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
 from vae_core.settings.options import AS_TRAINED, FALSE_ALARMS, ScoreOptions
@@ -56,6 +56,8 @@ def _report_unknown_settings() -> None:
         "K": tuple(map(str, SAMPLES)),
         "false_alarms": RATES,
         "way": give.WAYS,
+        "only": tuple(overview.VERDICTS),
+        "view": overview.VIEWS,
         **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }
     linked = {name: st.query_params[name] for name in known if name in st.query_params}

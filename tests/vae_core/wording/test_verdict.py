@@ -66,7 +66,7 @@ def test_the_sentence_names_the_figure_that_decided():
     assert "likelihood regret of 100.0 nats" in said
     assert "higher than that of all 400 held-out images" in said
     low = judgement_sentence(judged(REFERENCE, log_px=-80.0))
-    assert "log p(x) of −80.0 nats, lower than that of all 400" in low
+    assert "log p(x) of −80.00 nats, lower than that of all 400" in low
 
 
 def test_of_a_typical_image_nothing_stands_out():
