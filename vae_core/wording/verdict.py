@@ -134,6 +134,6 @@ def value_with_unit(figure: str, value: float) -> str:
 
     log p(x) has two decimals, as in tables.
     """
-    digits = f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
-    digits = f"{value:.2f}" if figure == "log_px" else digits
+    digits = f"{value:,.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2g}"
+    digits = f"{value:,.2f}" if figure == "log_px" else digits
     return f"{digits} {FIGURES[figure].unit}".replace("-", "−")

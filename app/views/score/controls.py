@@ -9,7 +9,7 @@ from app.parts import pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import better_model, give, overview
+from app.views.score import better_model, give
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
 from vae_core.settings.options import AS_TRAINED, FALSE_ALARMS, ScoreOptions
@@ -18,6 +18,9 @@ SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 _OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
 RATES = ("0.1", "0.2", "0.5", "1", "2", "4", "5", "10", "20")
 """False-alarm rates to choose from, in percent."""
+ONLY = ("All", "Unlike", "Unusual", "Typical")
+"""Which images are listed: all, or those with this verdict."""
+TABLE, SHEET = VIEWS = ("Table", "Sheet")
 STEPS = ("invert", "contrast", "crop", "centre")
 
 
@@ -56,8 +59,8 @@ def _report_unknown_settings() -> None:
         "K": tuple(map(str, SAMPLES)),
         "false_alarms": RATES,
         "way": give.WAYS,
-        "only": tuple(overview.VERDICTS),
-        "view": overview.VIEWS,
+        "only": ONLY,
+        "view": VIEWS,
         **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }
     linked = {name: st.query_params[name] for name in known if name in st.query_params}

@@ -155,7 +155,12 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
     lines = ["from pathlib import Path", ""]
     if made_as is not None and "torch." in made_as.code:
         lines += ["import torch", ""]
-    lines.append(f"from vae_core import {'load_dataset, ' if made_as else ''}load_model")
+    uses = made_as.source if made_as else ""
+    lines.append(
+        f"from vae_core import {'load_dataset, ' if 'load_dataset' in uses else ''}load_model"
+    )
+    if "upscaled_digits" in uses:
+        lines.append("from vae_core.scoring.foreign import upscaled_digits")
     if made_as is None:
         lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
     lines.append("from vae_core.scoring.report import report_images")
@@ -168,7 +173,7 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
 
 
 def _from_example(made_as: Example, dataset: str) -> list[str]:
-    return [f'images = load_dataset("{dataset}").split("test")[0]', f"pixels = {made_as.code}"]
+    return [f"images = {made_as.source.format(dataset=dataset)}", f"pixels = {made_as.code}"]
 
 
 def _from_file(given: Given, options: PrepareOptions, dataset: str) -> list[str]:

@@ -9,20 +9,16 @@ from app.parts.widgets import IN_URL
 from app.services import adding
 from app.services.models import Choice
 from app.shell import errors, navigation
+from app.views.score.controls import ONLY, TABLE, VIEWS
 from app.views.score.inputs import MADE_HERE, Given, Upload
 from app.views.score.job import Job, Scored
 from vae_core.data.own import FEWEST_IMAGES
 from vae_core.scoring.typicality import Verdict
 from vae_core.wording.verdict import count_sentence, unknown_kind
 
-TABLE, SHEET = VIEWS = ("Table", "Sheet")
-VERDICTS: dict[str, Verdict | None] = {
-    "All": None,
-    "Unlike": "unlike the training data",
-    "Unusual": "unusual",
-    "Typical": "typical",
-}
-"""Which images are listed, and their verdict; None lists all."""
+_VERDICTS: dict[str, Verdict | None] = dict(
+    zip(ONLY, (None, "unlike the training data", "unusual", "typical"), strict=True)
+)
 _MOST_WHILE_WORKING = 200  # images that are listed
 _FEWEST, _FEWEST_WHILE_WORKING = 2, 20  # images of a batch that is called foreign
 _FOREIGN = 0.5  # share of images that are unlike the training data in such a batch
@@ -46,12 +42,12 @@ def controls(job: Job) -> tuple[Pairs, str]:
         return pairs, _view()
     st.markdown(f"**{count_sentence(_counts(job))}**")
     with st.container(
-        horizontal=True, horizontal_alignment="distribute", gap="small", key="score-list"
+        horizontal=True, horizontal_alignment="distribute", gap="xsmall", key="score-list"
     ):
         only = st.segmented_control(
             "Which images are listed",
-            VERDICTS,
-            default="All",
+            ONLY,
+            default=ONLY[0],
             required=True,
             key="only",
             label_visibility="collapsed",
@@ -59,7 +55,7 @@ def controls(job: Job) -> tuple[Pairs, str]:
             **IN_URL,
         )
         view = _view()
-    wanted = VERDICTS[only or "All"]
+    wanted = _VERDICTS[only or ONLY[0]]
     return [each for each in pairs if wanted in (None, each[1].report.verdict)], view
 
 

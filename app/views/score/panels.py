@@ -7,6 +7,7 @@ from app.figures.pictures import as_picture
 from app.parts import charts, preparation, widgets
 from app.services.models import Choice
 from app.shell import errors, frame
+from app.shell.streamlit_internals import DeltaGenerator
 from app.views.score import (
     better_model,
     calibrating,
@@ -18,6 +19,7 @@ from app.views.score import (
     sheet,
 )
 from app.views.score import report as report_texts
+from app.views.score.controls import SHEET
 from app.views.score.desk import Desk
 from app.views.score.examples import example
 from app.views.score.inputs import Given, prepared_again
@@ -38,7 +40,7 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         overview.foreign(job, choice)
     if not found:
         return
-    left, right = st.columns(2, gap="large")
+    left, right = _columns()
     with left:
         listed, view = overview.controls(job)
         labels = [given.label for given, _ in listed]
@@ -46,12 +48,13 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
         chosen, unknown = _chosen(labels, [*rest, *found], st.query_params.get("shown", ""))
         if not listed:
             st.caption("No image has this verdict.")
-        elif view == overview.SHEET:
+        elif view == SHEET:
             sheet.sheet(job, listed, chosen, choice)
         else:
             ranking.ranking(job, listed, chosen, choice, awaited=bool(unknown))
         if job.scorer.judge.calibration is not None:
-            held_out.histogram(job, job.scorer.judge.calibration, chosen)
+            with st.container(key="score-histogram"):
+                held_out.histogram(job, job.scorer.judge.calibration, chosen)
     if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
         above.caption(
             f":orange[{report_texts.short(unknown)} is not among these images. Uploads are "
@@ -61,7 +64,9 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     prepared = _prepared(desk, job, given, choice)
     with right:
         report(given, scored, job, prepared, choice)
-    _details(given, scored, job, prepared)
+        _numbers(given, scored, job)
+    redraws.section(given, job)
+    _preparation(given, prepared)
     config = choice.run.config
     widgets.code(
         export.code(
@@ -76,8 +81,16 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     )
 
 
-def _details(given: Given, scored: Scored, job: Job, prepared: Prepared | None) -> None:
-    """Draw what is folded: each part is made when it is opened."""
+def _columns() -> list[DeltaGenerator]:
+    """Draw two columns; the pictures of the report need more width in large type."""
+    with st.container(key="score-results"):
+        if frame.presenting():
+            return st.columns([4, 5], gap="medium")
+        return st.columns(2, gap="large")
+
+
+def _numbers(given: Given, scored: Scored, job: Job) -> None:
+    """Draw the numbers of the report, folded: each part is made when it is opened."""
     judged = scored.report.judgement is not None
     why = "Why this verdict?" if judged else "More about the image"
     fold = st.expander(why, icon=":material/balance:", key="score-why", on_change="rerun")
@@ -91,7 +104,10 @@ def _details(given: Given, scored: Scored, job: Job, prepared: Prepared | None) 
         with fold:
             report_texts.estimate(scored, job)
             convergence(given, scored)
-    redraws.section(given, job)
+
+
+def _preparation(given: Given, prepared: Prepared | None) -> None:
+    """Draw how the image was made, folded."""
     with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
         made_as = example(given.label) if given.place is None else None
         if prepared is None:
@@ -226,4 +242,4 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
                 "pixels",
                 "log p(x|z) of each pixel: bright pixels surprise the model.",
             )
-            st.caption("log p(x|z) by pixel: bright is surprising")
+            st.caption("Bright pixels surprise")

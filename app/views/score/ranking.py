@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.figures import style
 from app.services.models import Choice
+from app.shell import frame
 from app.views.score import export
 from app.views.score.job import Job
 from app.views.score.overview import Pairs
@@ -43,7 +44,7 @@ def ranking(job: Job, listed: Pairs, chosen: str, choice: Choice, awaited: bool)
         height=min(38 + 40 * len(listed), _TABLE),
         row_height=40,
         hide_index=True,
-        column_config=_COLUMNS,
+        column_config=_columns(),
         alt="The images, the most unusual first.",
     )
     note_of_others(job, listed)
@@ -90,41 +91,57 @@ def _choose(rows: list[str], key: str, shown: dict[str, Any]) -> None:
         st.query_params["shown"] = rows[chosen[0]]
 
 
-_COLUMNS = {
-    "": st.column_config.ImageColumn(width=44, help="The prepared image, before binarisation."),
-    "Image": st.column_config.TextColumn(width=104, help="Click a row to see its report."),
-    "Verdict": st.column_config.MultiselectColumn(
-        options=["typical", "unusual", "unlike"],
-        color=["green", "orange", "red"],
-        width=84,
-        help="Whether the image looks like the training data, from the p-value. Unlike: p is at "
-        "most the chosen rate of false alarms.",
-    ),
-    "p": st.column_config.NumberColumn(
-        format="%.3f",
-        width=54,
-        help="The p-value over all figures: the share of real images that look at least as "
-        "strange. Small: unusual.",
-    ),
-    "Class": st.column_config.TextColumn(
-        width=56,
-        help="The most probable class. It is left out for an image that is unlike the training "
-        "data, because the classes are those of the data.",
-    ),
-    "log p̂(x)": st.column_config.NumberColumn(
-        format="%.2f", width=72, help="Estimated log-likelihood in nats; higher is more probable."
-    ),
-    "±": st.column_config.TextColumn(width=78, help="Its standard error, in nats, if it is known."),
-    "Percentile": st.column_config.NumberColumn(
-        format="%.1f", width=70, help="Percentage of held-out images with a lower log p̂(x)."
-    ),
-    "k̂": st.column_config.NumberColumn(
-        format="%.2f",
-        width=50,
-        help="Tail of the importance weights. Above min(1 − 1/log₁₀ K, 0.7), or with an ESS below "
-        "30, the error of log p̂(x) is not known.",
-    ),
-}
+def _columns() -> dict[str, Any]:
+    """The columns, with widths for the present size of the type."""
+
+    def wide(pixels: int) -> int:
+        return round(pixels * frame.magnification())
+
+    return {
+        "": st.column_config.ImageColumn(
+            width=wide(44), help="The prepared image, before binarisation."
+        ),
+        "Image": st.column_config.TextColumn(
+            width=wide(104), help="Click a row to see its report."
+        ),
+        "Verdict": st.column_config.MultiselectColumn(
+            options=["typical", "unusual", "unlike"],
+            color=["green", "orange", "red"],
+            width=wide(84),
+            help="Whether the image looks like the training data, from the p-value. Unlike: p is "
+            "at most the chosen rate of false alarms.",
+        ),
+        "p": st.column_config.NumberColumn(
+            format="%.3f",
+            width=wide(54),
+            help="The p-value over all figures: the share of real images that look at least as "
+            "strange. Small: unusual.",
+        ),
+        "Class": st.column_config.TextColumn(
+            width=wide(56),
+            help="The most probable class. It is left out for an image that is unlike the training "
+            "data, because the classes are those of the data.",
+        ),
+        "log p̂(x)": st.column_config.NumberColumn(
+            format="%.2f",
+            width=wide(72),
+            help="Estimated log-likelihood in nats; higher is more probable.",
+        ),
+        "±": st.column_config.TextColumn(
+            width=wide(78), help="Its standard error, in nats, if it is known."
+        ),
+        "Percentile": st.column_config.NumberColumn(
+            format="%.1f",
+            width=wide(70),
+            help="Percentage of held-out images with a lower log p̂(x).",
+        ),
+        "k̂": st.column_config.NumberColumn(
+            format="%.2f",
+            width=wide(50),
+            help="Tail of the importance weights. Above min(1 − 1/log₁₀ K, 0.7), or with an ESS "
+            "below 30, the error of log p̂(x) is not known.",
+        ),
+    }
 
 
 def _table(listed: Pairs, choice: Choice) -> dict[str, list[Any]]:

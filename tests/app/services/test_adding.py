@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.services import adding
-from app.services.adding import Adding, Intake
+from app.services.adding import Adding, File, Intake, hand_over, take_handed_over
 from app.shell import sessions
 from tests.vae_core.data.own_sources import class_folders, use_folder, write_zip
 from vae_core.basics.progress import finish
@@ -118,3 +118,14 @@ def test_a_full_disk_is_said_in_a_sentence(intake: Intake, monkeypatch: pytest.M
 )
 def test_no_path_is_made_of_a_name_unchecked(name: str, on_disk: str) -> None:
     assert adding.name_on_disk(name) == on_disk
+
+
+def test_files_of_another_page_are_taken_once_and_the_latest_count() -> None:
+    assert take_handed_over() is None
+    for name in ("first.zip", "second.zip"):
+        hand_over(name, [File("a.png", memoryview(b"image"))])
+    given = take_handed_over()
+    assert given is not None
+    assert (given.name, given.count, given.size) == ("second.zip", 1, 5)
+    assert take_handed_over() is None
+    given.let_go()
