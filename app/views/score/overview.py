@@ -21,6 +21,7 @@ _VERDICTS: dict[str, Verdict | None] = dict(
 )
 _MOST_WHILE_WORKING = 200  # images that are listed
 _FEWEST, _FEWEST_WHILE_WORKING = 2, 20  # images of a batch that is called foreign
+_TO_DATA = "score-to-data"
 _FOREIGN = 0.5  # share of images that are unlike the training data in such a batch
 
 Pairs = list[tuple[Given, Scored]]
@@ -82,6 +83,8 @@ def _counts(job: Job) -> Counter[Verdict]:
 
 def foreign(job: Job, choice: Choice) -> None:
     """Say of a batch that is mostly unlike the training data what to do with it."""
+    if st.session_state.pop(_TO_DATA, False):
+        st.switch_page(navigation.path("data"), query_params={"tab": "Add images"})
     uploads = job.reading.uploads
     images, unlike = len(job.scored()), _counts(job)["unlike the training data"]
     fewest = _FEWEST_WHILE_WORKING if job.working else _FEWEST
@@ -96,17 +99,25 @@ def foreign(job: Job, choice: Choice) -> None:
         if readable < FEWEST_IMAGES:
             st.caption(f"Give {FEWEST_IMAGES} such images or more to train a model on them.")
             return
-        pressed = st.button(
+        st.button(
             "Train a model on these images",
+            on_click=_take_along,
+            args=(uploads,),
             key="score-train-on-these",
             icon=":material/arrow_forward:",
             type="primary",
             help="Takes your files along to the page Data, which makes a data set of them after a "
             "preview. They then lie in a temporary folder until you add them or close that page.",
         )
-    if pressed:
-        adding.hand_over(_name_of(uploads), [_file(each) for each in uploads])
-        st.switch_page(navigation.path("data"), query_params={"tab": "Add images"})
+
+
+def _take_along(uploads: Sequence[Upload]) -> None:
+    """Callback: give the files to the page Data; the next drawing of this page opens it.
+
+    A callback, because during the work a click may come just before the page is drawn again.
+    """
+    adding.hand_over(_name_of(uploads), [_file(each) for each in uploads])
+    st.session_state[_TO_DATA] = True
 
 
 def _file(upload: Upload) -> adding.File:
