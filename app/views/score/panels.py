@@ -81,7 +81,7 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     )
 
 
-def _columns() -> list[DeltaGenerator]:
+def _columns() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Draw two columns; the pictures of the report need more width in large type."""
     with st.container(key="score-results"):
         if frame.presenting():
