@@ -1,6 +1,7 @@
 """Plots of scores: among held-out images, against the number of samples, and by pixel."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,13 @@ from app.figures.style import (
 )
 from vae_core.wording.numbers import error_or_not_known, number
 
-_SPARE = 0.35  # space on either side, as a share of the range of the held-out scores
+VERDICT_COLOURS: Mapping[str, str] = {
+    "typical": "#26906C",
+    "unusual": "#C77F0A",
+    "unlike the training data": "#D0342C",
+}
+_MARGIN = 0.03  # space on either side of the unusualness, in powers of ten
+_TICKS = (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100)
 _LIKELIHOOD_SCALE = (
     (0.0, "#F2FBF9"),
     (0.35, "#5FB3AC"),
@@ -27,49 +34,56 @@ _LIKELIHOOD_SCALE = (
 )
 
 
-def held_out_figure(
+def unusual_figure(
     held_out: np.ndarray,
-    importance_samples: int,
     labels: Sequence[str],
-    log_px: Sequence[float],
+    unusualness: Sequence[float],
+    verdicts: Sequence[str],
+    limit: float | None,
     chosen: int | None = None,
     *,
-    height: int = 280,
+    line: str = "α",
+    height: int = 270,
 ) -> go.Figure:
-    """Plot scores of images over a histogram of held-out scores.
+    """Plot how unusual images are over a histogram of the held-out images, with the line at α.
 
-    Bars below the chosen image, which its percentile counts, are in colour. An image outside the
-    axis is drawn as an arrow at the end of the axis.
+    Bars to the right of the chosen image, which its p-value counts, are in colour.
 
     Args:
-        held_out: log p̂(x) of the held-out images, (N,), in nats.
-        importance_samples: K of all scores shown.
-        labels, log_px: names and scores of the images to mark.
+        held_out: unusualness of the held-out images, (N,), 1 to √(N + 1).
+        labels, unusualness, verdicts: names, values and verdicts of the images to mark.
+        limit: the unusualness above which an image is called unlike the training data.
         chosen: index of the image to highlight.
+        line: text beside the line.
     """
-    axis = _axis(held_out)
-    bars = _bars(held_out, -np.inf if chosen is None else log_px[chosen])
+    axis = (-_MARGIN, math.log10(len(held_out) + 1) / 2 + _MARGIN)
+    values = np.log10(np.asarray(unusualness, dtype=float))
+    bars = _bars(np.log10(held_out), np.inf if chosen is None else values[chosen])
     top = float(np.max(np.asarray(bars.y)))
-    marks = _marks(labels, np.asarray(log_px, dtype=float), axis, chosen, top)
-    x_title = f"log p̂(x), K = {importance_samples:,} (nats)"
-    base = layout("Among held-out images", x_title, "Images", height=height, legend=False)
+    traces: list[Any] = [bars]
+    if limit is not None:
+        traces.append(_line_at(math.log10(limit), line, top, axis, "alpha", NEUTRAL, "dash"))
+    if chosen is not None:
+        at = float(values[chosen])
+        traces.append(_line_at(at, "", top, axis, labels[chosen], HIGHLIGHT, "solid"))
+    traces.append(_marks(labels, values, verdicts, chosen, top))
+    title = f"How unusual, among {len(held_out):,} real images"
+    base = layout(title, "Unusualness (right: stranger)", "Images", height=height, legend=False)
+    ticks = [each for each in _TICKS if math.log10(each) <= axis[1]]
     return _figure(
-        [bars, *marks],
+        traces,
         base | {"bargap": 0, "uirevision": f"{axis}"},
-        {"range": axis},
-        {"range": (-0.09 * top, 1.12 * top)},
+        {
+            "range": axis,
+            "tickvals": np.log10(ticks).tolist(),
+            "ticktext": [f"{t:g}" for t in ticks],
+        },
+        {"range": (-0.12 * top, 1.24 * top)},
     )
 
 
-def _axis(held_out: np.ndarray) -> tuple[float, float]:
-    """Range of the held-out scores with some space; a binary image cannot be above 0."""
-    low, high = float(held_out.min()), float(held_out.max())
-    spare = _SPARE * max(high - low, 1.0)
-    return low - spare, max(min(high + spare, 0.0), high + spare / 7)
-
-
 def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
-    """Histogram of the held-out scores, in colour below the score of the chosen image."""
+    """Histogram of the held-out images, in colour to the right of the chosen image."""
     counts, edges = np.histogram(held_out, _bins(held_out))
     centres = (edges[:-1] + edges[1:]) / 2
     return go.Bar(
@@ -78,11 +92,12 @@ def _bars(held_out: np.ndarray, chosen: float) -> go.Bar:
         width=np.diff(edges),
         name=f"{len(held_out):,} held-out images",
         marker={
-            "color": [LOG_PX.colour if c < chosen else faint(NEUTRAL, 0.55) for c in centres],
+            "color": [LOG_PX.colour if c > chosen else faint(NEUTRAL, 0.55) for c in centres],
             "opacity": 0.75,
             "line": {"width": 0},
         },
-        hovertemplate="%{y} held-out images near %{x:.1f} nats<extra></extra>",
+        customdata=(10**centres).tolist(),
+        hovertemplate="%{y} real images near %{customdata:.2f}<extra></extra>",
     )
 
 
@@ -99,53 +114,53 @@ def _bins(values: np.ndarray) -> int:
     return int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 12, 40))
 
 
+def _line_at(
+    at: float,
+    text: str,
+    top: float,
+    axis: tuple[float, float],
+    name: str,
+    colour: str,
+    dash: str,
+) -> go.Scatter:
+    """A vertical line with a text at its upper end."""
+    left = at > (axis[0] + axis[1]) / 2
+    return go.Scatter(
+        x=[at, at],
+        y=[0, 1.14 * top],
+        mode="lines+text",
+        name=name,
+        text=["", f"{text}\u00a0" if left else f"\u00a0{text}"],
+        textposition="middle left" if left else "middle right",
+        textfont={"size": 13},
+        line={"color": colour, "width": 2, "dash": dash},
+        hoverinfo="skip",
+    )
+
+
 def _marks(
     labels: Sequence[str],
-    log_px: np.ndarray,
-    axis: tuple[float, float],
+    values: np.ndarray,
+    verdicts: Sequence[str],
     chosen: int | None,
     top: float,
-) -> list[go.Scatter]:
-    """A diamond for each image below the bars; a line through the chosen one."""
-    margin = 0.012 * (axis[1] - axis[0])
-    inside = (log_px >= axis[0]) & (log_px <= axis[1])
-    x = np.clip(log_px, axis[0] + margin, axis[1] - margin)
-    symbols = np.where(
-        inside, "diamond", np.where(log_px < axis[0], "triangle-left", "triangle-right")
-    )
+) -> go.Scatter:
+    """A diamond below the bars for each image, in the colour of its verdict."""
     order = [i for i in range(len(labels)) if i != chosen] + ([] if chosen is None else [chosen])
-    marks = go.Scatter(
-        x=x[order],
-        y=np.full(len(order), -0.045 * top),
+    return go.Scatter(
+        x=values[order],
+        y=np.full(len(order), -0.06 * top),
         mode="markers",
         name="Your images",
         marker={
-            "symbol": symbols[order].tolist(),
-            "size": [14 if i == chosen else 10 for i in order],
-            "color": [HIGHLIGHT if i == chosen else LOG_PX.colour for i in order],
+            "symbol": "diamond",
+            "size": [15 if i == chosen else 10 for i in order],
+            "color": [VERDICT_COLOURS[verdicts[i]] for i in order],
             "line": {"width": 1, "color": "rgba(255,255,255,0.8)"},
         },
-        customdata=[[labels[i], number(float(log_px[i]))] for i in order],
-        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
+        customdata=[[labels[i], verdicts[i], 10 ** values[i]] for i in order],
+        hovertemplate="%{customdata[0]}: %{customdata[1]}, %{customdata[2]:.2f}<extra></extra>",
     )
-    if chosen is None:
-        return [marks]
-    at = float(x[chosen])
-    left = at > (axis[0] + axis[1]) / 2
-    beyond = "" if inside[chosen] else (" ▸" if log_px[chosen] > axis[1] else "◂ ")
-    text = f"{beyond}{number(float(log_px[chosen]))}"
-    line = go.Scatter(
-        x=[at, at],
-        y=[0, 1.05 * top],
-        mode="lines+text",
-        name=labels[chosen],
-        text=["", f"{text}\u00a0" if left else f"\u00a0{text}"],
-        textposition="middle left" if left else "middle right",
-        textfont={"color": HIGHLIGHT, "size": 13},
-        line={"color": HIGHLIGHT, "width": 2},
-        hoverinfo="skip",
-    )
-    return [line, marks]
 
 
 def convergence_figure(

@@ -1,6 +1,6 @@
 """Widgets that choose a model and an image. They are alike on all pages, and kept in the URL."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 
 import streamlit as st
@@ -13,13 +13,20 @@ from app.shell import errors
 from vae_core.settings.data_sets import dataset_called, dataset_titles
 from vae_core.wording.numbers import typeset
 
+FirstOf = Callable[[Mapping[str, Choice]], Choice | None]
+"""Function that chooses the model to open by default, of all models by key."""
+
 _MOST_DIGITS = 20  # of a number in an address
 
 
-def pick_model(key: str = "model") -> Choice:
-    """Draw a select box of all models. If there is no model, link to Train and end the page."""
+def pick_model(key: str = "model", first_of: FirstOf = models.first_of) -> Choice:
+    """Draw a select box of all models. If there is no model, link to Train and end the page.
+
+    Args:
+        first_of: chooses the model that the page opens as long as nobody has chosen one.
+    """
     choices = models.choices()
-    first = models.first_of(choices)
+    first = first_of(choices)
     if first is None:
         widgets.empty_state(
             "No model yet", "Train one on the digits: it takes a few seconds.", "train", "Train"
@@ -44,20 +51,25 @@ def _pick(label: str, shown: Mapping[str, str], first: str, key: str, about: str
 
     Args:
         shown: different labels by name.
-        first: the name that is chosen at first.
+        first: the name that is chosen at first. Another page may choose another one, as long as
+            nobody has made a choice and no link names one.
     """
     unknown = _take_from_url(key, shown)
     # Set in every case: otherwise the box would not show what was chosen on another page, and
     # would keep a name that no longer exists.
     current = st.session_state.get(key)
-    st.session_state[key] = current if current in shown else first
+    is_free = key not in st.query_params and current == st.session_state.get(_default(key))
+    if current not in shown or is_free:
+        current = st.session_state[_default(key)] = first
+    st.session_state[key] = current
     chosen = st.selectbox(
         label,
         list(shown),
         format_func=shown.__getitem__,
         key=key,
         persist_state="session",
-        on_change=lambda: st.session_state.pop(_unknown(key), None),
+        on_change=_forget,
+        args=(_unknown(key), _default(key)),
         help=about,
     )
     if unknown:
@@ -133,10 +145,21 @@ def _take_from_url(key: str, choices: Collection[str]) -> str:
     if linked and linked != st.session_state.get(_seen(key)):
         if linked in choices:
             st.session_state[key] = linked
-            st.session_state.pop(_unknown(key), None)
+            _forget(_unknown(key), _default(key))
         else:
             st.session_state[_unknown(key)] = linked
     return st.session_state.get(_unknown(key), "")
+
+
+def _forget(*keys: str) -> None:
+    """Remove values from the session."""
+    for key in keys:
+        st.session_state.pop(key, None)
+
+
+def _default(key: str) -> str:
+    """Key of the name that a page chose by default."""
+    return f"{key}-default"
 
 
 def _seen(key: str) -> str:

@@ -51,6 +51,10 @@ class File(NamedTuple):
     name: str
     content: memoryview
 
+    def getbuffer(self) -> memoryview:
+        """Return the content, as an upload does."""
+        return self.content
+
 
 class Intake:
     """Files that one visitor gave for a data set.
@@ -167,8 +171,24 @@ def _remember(intake: Intake) -> None:
         _of_sessions.setdefault(session, []).append(intake)
 
 
+_handed_over: dict[str, Intake] = {}
+
+
+def hand_over(name: str, files: Sequence[File]) -> None:
+    """Give files of another page to the page Data, which takes them when it is opened next."""
+    if (unclaimed := take_handed_over()) is not None:
+        unclaimed.let_go()
+    _handed_over[sessions.current() or ""] = Intake(name, files)
+
+
+def take_handed_over() -> Intake | None:
+    """Return the files that another page gave, once."""
+    return _handed_over.pop(sessions.current() or "", None)
+
+
 def _forget(ended: set[str]) -> None:
     for session in ended:
+        _handed_over.pop(session, None)
         for intake in _of_sessions.pop(session, []):
             intake.let_go()
 

@@ -6,14 +6,24 @@ import json
 import re
 import shutil
 import zipfile
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.driving import SLOW, App, expect_no_exception, settle, visit
+from tests.browser.driving import (
+    PHONE,
+    SLOW,
+    App,
+    expect_no_exception,
+    expect_no_sideways_scroll,
+    settle,
+    visit,
+)
 from vae_core.runs.execution import execute
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -69,6 +79,16 @@ def many_rings() -> FilePayload:
     return {"name": "many.zip", "mimeType": "application/zip", "buffer": out.getvalue()}
 
 
+def noise(count: int) -> FilePayload:
+    """A .zip of pictures that are unlike everything."""
+    out, random = io.BytesIO(), np.random.default_rng(0)
+    with zipfile.ZipFile(out, "w") as archive:
+        for i in range(count):
+            grey = Image.fromarray(random.integers(0, 256, (32, 32), dtype=np.uint8))
+            archive.writestr(f"{i:03}.png", payload("", grey)["buffer"])
+    return {"name": "many.zip", "mimeType": "application/zip", "buffer": out.getvalue()}
+
+
 def upload(page: Page, *files: FilePayload) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(list(files))
 
@@ -95,6 +115,11 @@ def other_draws(page: Page) -> Locator:
     return page.locator(".st-key-score-draws summary")
 
 
+def open_numbers(page: Page) -> None:
+    """Unfold what says how sure log p̂(x) is."""
+    page.locator(".st-key-score-sure summary").click()
+
+
 def stop_button(page: Page) -> Locator:
     """What stops the work or, once it is stopped, takes it up again; it goes when all is done."""
     return page.locator(".st-key-score-control").get_by_role("button").first
@@ -106,22 +131,83 @@ def click_row(page: Page, row: int) -> None:
     table.click(position={"x": 130, "y": 36 + 40 * row + 20})
 
 
-def test_without_files_a_score_is_there_at_once(models: App, page: Page) -> None:
+def test_without_files_the_most_unusual_example_is_there_at_once(models: App, page: Page) -> None:
     score_page(page, models)
-    expect_report(page, "Test image 0: log p̂(x) = −")
-    expect(page.get_by_text(re.compile(r"^Percentile \d"))).to_be_visible()
-    expect(page.get_by_text("Do not judge an image by log p̂(x) alone")).to_be_visible()
-    for title in ("Among held-out images", "Convergence in K"):
-        # A chart that another replaced stays in the page, hidden, until the script is done
-        expect(page.get_by_text(title, exact=True).filter(visible=True)).to_be_visible()
-    for caption in (
-        "Given",
-        "Model input",
-        "Reconstruction",
-        "log p(x|z) by pixel: bright is surprising",
-    ):
+    expect(stop_button(page)).to_have_count(0, timeout=SLOW)
+    rows = scores(page)
+    assert len(rows) == 7
+    assert [float(row["p_value"]) for row in rows] == sorted(float(r["p_value"]) for r in rows)
+    expect_report(page, f"{rows[0]['file']}: log p̂(x) = −")
+    expect(page.locator(".st-key-score-said")).to_have_text(
+        re.compile(r"^Does not look like the training data: .*real images looks? stranger\.$")
+    )
+    counts = Counter(row["verdict"].split(" ")[0] for row in rows)
+    told = " · ".join(f"{counts[each]} {each}" for each in ("typical", "unusual", "unlike"))
+    expect(page.get_by_text(told, exact=True)).to_be_visible()
+    # A chart that another replaced stays in the page, hidden, until the script is done
+    title = page.get_by_text("How unusual, among 200 real images", exact=True)
+    expect(title.filter(visible=True)).to_be_visible()
+    for caption in ("Given", "Binarised", "Reconstruction", "Bright pixels surprise"):
         expect(page.get_by_text(caption, exact=True)).to_be_visible()
-    assert len(scores(page)) == 7
+
+
+def test_details_are_folded_and_show_the_same_log_px(models: App, page: Page) -> None:
+    score_page(page, models, shown="Test image 0")
+    number = re.search(r"−[\d.,]+ ± [\d.]+", report(page).inner_text())
+    assert number is not None
+    expect(page.get_by_text("Do not judge an image by log p̂(x) alone")).to_have_count(0)
+    open_numbers(page)
+    expect(page.get_by_text("Do not judge an image by log p̂(x) alone")).to_be_visible()
+    expect(page.get_by_text("Convergence in K", exact=True).filter(visible=True)).to_be_visible()
+    page.locator(".st-key-score-why summary").click()
+    expect(page.locator("strong", has_text=re.compile(r"^Percentile \d"))).to_be_visible()
+    expect(page.locator(".st-key-score-why table")).to_contain_text(number[0])
+
+
+def test_the_filter_lists_images_of_one_verdict(models: App, page: Page) -> None:
+    score_page(page, models, only="Typical")
+    expect(page.locator(".st-key-score-said")).to_contain_text("Looks like the training data")
+    page.get_by_role("radio", name="Unlike").click()
+    expect(page.locator(".st-key-score-said")).to_contain_text("Does not look", timeout=SLOW)
+    expect(page).to_have_url(re.compile("only=Unlike"))
+
+
+def test_images_are_selected_on_a_sheet_and_exported(models: App, page: Page) -> None:
+    score_page(page, models, view="Sheet")
+    expect(stop_button(page)).to_have_count(0, timeout=SLOW)
+    pictures = page.locator(".sheet .grid button")
+    expect(pictures).to_have_count(7, timeout=SLOW)
+    expect(page.get_by_text("α = 4 % · above this line")).to_be_visible()
+    pictures.nth(1).click()
+    pictures.nth(3).click(modifiers=["Shift"])
+    expect(page.get_by_text("3 selected")).to_be_visible()
+    second, *_, fourth = [row["file"] for row in scores(page)][1:4]
+    expect_report(page, f"{fourth}: log p̂(x)")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selected as .zip").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 3
+        assert f"{second}.png" in archive.namelist()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy names").click()
+    expect(page.get_by_text("3 names copied")).to_be_visible()
+    assert second in page.evaluate("navigator.clipboard.readText()").split("\n")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    expect_no_sideways_scroll(page)
+    assert page.locator(".sheet .pictures").evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_a_batch_that_the_model_does_not_know_goes_to_the_page_data(
+    models: App, page: Page
+) -> None:
+    score_page(page, models, model="pretrained/digits-mean-field-d16", K="100")
+    upload(page, noise(50))
+    expect(page.get_by_text("0 typical · 0 unusual · 50 unlike")).to_be_visible(timeout=SLOW)
+    note = page.locator(".st-key-score-foreign-batch")
+    expect(note).to_contain_text("This model knows handwritten digits only; none of")
+    note.get_by_role("button", name="Train a model on these images").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Data", timeout=SLOW)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("many", timeout=SLOW)
 
 
 def test_a_broken_file_of_ones_own_is_not_taken_for_that_of_others(models: App, page: Page) -> None:
@@ -217,11 +303,12 @@ def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
     expect_report(page, "second.png: log p̂(x) =")
     assert {row["file"] for row in scores(page)} == {"ring.png", "second.png"}
     page.get_by_role("button", name="Forget your images").click()
-    expect_report(page, "Test image 0: log p̂(x) =")
+    expect(report(page)).not_to_contain_text(".png", timeout=SLOW)
 
 
 def test_another_k_or_preparation_scores_anew(models: App, page: Page) -> None:
     score_page(page, models, K="5000")
+    open_numbers(page)
     expect(page.get_by_text(re.compile("K = 5,000 draws from .+ · seed 0"))).to_be_visible()
     upload(page, drawing("ring.png"))
     expect_report(page, "ring.png: log p̂(x) =")
@@ -259,7 +346,7 @@ def test_long_work_shows_progress_and_can_be_stopped_and_taken_up(models: App, p
 def test_two_hundred_files_are_all_scored(models: App, page: Page) -> None:
     score_page(page, models, K="100")
     upload(page, many_rings())
-    expect_report(page, "many.zip/000.png")
+    expect_report(page, "many.zip/")
     expect(stop_button(page)).to_have_count(0, timeout=2 * SLOW)
     assert sum(not row["error"] for row in scores(page)) == 200
 
@@ -269,12 +356,12 @@ def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
 ) -> None:
     score_page(page, models, model="stopped", K="100")
     expect(
-        page.get_by_text("No percentile. The scores of this model are not calibrated yet")
+        page.get_by_text("No verdict. The scores of this model are not calibrated yet")
     ).to_be_visible()
-    expect(page.get_by_text("Among held-out images")).to_have_count(0)
+    expect(page.get_by_text("How unusual, among")).to_have_count(0)
     assert scores(page)[0]["percentile"] == ""
     page.get_by_role("button", name="Calibrate the scores").click()
-    expect(page.get_by_text("Figures behind the verdict")).to_be_visible(timeout=2 * SLOW)
+    expect(page.get_by_text("Why this verdict?")).to_be_visible(timeout=2 * SLOW)
     expect(page.get_by_role("button", name="Calibrate the scores")).to_have_count(0)
     file = models.log.parent / "runs" / "stopped" / "calibration.safetensors"
     assert file.is_file()
@@ -283,7 +370,8 @@ def test_a_run_that_was_never_calibrated_says_so_and_a_button_does_it(
 
 def test_scores_of_another_binarisation_are_not_compared(models: App, page: Page) -> None:
     score_page(page, models, binarisation="threshold")
-    expect(page.get_by_text(re.compile("No percentile.*cannot be compared"))).to_be_visible()
+    expect(page.get_by_text(re.compile("No verdict.*cannot be compared"))).to_be_visible()
+    open_numbers(page)
     expect(page.get_by_text("threshold binarisation · K = 1,000")).to_be_visible()
 
 
@@ -303,19 +391,21 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(models: App, page: P
     settle(page)
     expect(page.get_by_text("There is no model called nowhere")).to_be_visible()
     expect(page.get_by_text("nothing is not among these images")).to_be_visible(timeout=SLOW)
+    open_numbers(page)
     expect(
         page.get_by_text(re.compile("dynamic binarisation · K = 1,000 draws from .+ · seed 0"))
     ).to_be_visible()
     expect_no_exception(page)
 
 
-def test_of_an_archive_its_first_image_is_shown(models: App, page: Page) -> None:
+def test_of_several_files_the_most_unusual_image_is_shown(models: App, page: Page) -> None:
     score_page(page, models, K="100")
-    upload(page, drawing("alone.png"), many_rings())
-    expect_report(page, "alone.png: log p̂(x)")
-    visit(page, f"{models.url}/score", {"model": "finished", "K": "100"})
-    upload(page, many_rings())
-    expect_report(page, "many.zip/000.png: log p̂(x)")
+    upload(page, drawing("alone.png"), noise(3))
+    expect_report(page, "many.zip/")
+    expect(stop_button(page)).to_have_count(0, timeout=SLOW)
+    first, *_, last = [row["file"] for row in scores(page)]
+    assert last == "alone.png"
+    expect_report(page, f"{first}: log p̂(x)")
 
 
 def test_a_row_can_be_clicked_while_others_are_being_scored(models: App, page: Page) -> None:
@@ -346,7 +436,7 @@ def test_other_draws_of_the_pixels_are_scored_when_asked_for(models: App, page: 
 
 def test_a_model_that_overlooks_much_says_so_by_its_verdict(models: App, page: Page) -> None:
     visit(page, f"{models.url}/score", {"model": "pretrained/digits-full-d2"})
-    expect_report(page, "Test image 0: log p̂(x)")
+    expect_report(page, "log p̂(x)")
     note = page.locator(".st-key-score-better")
     expect(note).to_have_count(0)  # by an example, which is nobody's picture
     upload(page, drawing("ring.png"))
@@ -364,10 +454,10 @@ def test_a_damaged_calibration_is_said_and_its_repair_is_seen(models: App, page:
     try:
         file.write_bytes(whole[:100])
         score_page(page, models)
-        expect(page.get_by_text(re.compile("No percentile.*is damaged"))).to_be_visible()
+        expect(page.get_by_text(re.compile("No verdict.*is damaged"))).to_be_visible()
         expect(page.get_by_role("button", name="Calibrate the scores")).to_be_visible()
         expect(page.get_by_text("More about the image")).to_be_visible()
     finally:
         file.write_bytes(whole)
     page.reload()
-    expect(page.get_by_text("Figures behind the verdict")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Why this verdict?")).to_be_visible(timeout=SLOW)

@@ -120,12 +120,21 @@ def test_a_file_gets_its_whole_report(offline: App, page: Page, model: str) -> N
     upload(page, drawing("ring.png"))
     expect(page.get_by_text("ring.png: log p̂(x) =")).to_be_visible(timeout=SLOW)
     settle(page)
+    expect(page.get_by_text(re.compile(r"^Class: .+, if it is a digit"))).to_be_visible()
+    page.get_by_text("Why this verdict?").click()
     expect(page.locator("strong", has_text=re.compile(r"Percentile \d"))).to_be_visible()
-    for said in ("Figures behind the verdict", "p(y|x), if the image is like the data at all"):
-        expect(page.get_by_text(said)).to_be_visible()
     nearest = page.get_by_text("Classes of the training images with the nearest latents")
     expect(nearest).to_contain_text(re.compile(r"\d, \d+\.\d+ σ"))
     expect(page.get_by_text("Their pictures are part of MNIST 28×28")).to_be_visible()
+
+
+def test_the_score_page_opens_a_model_that_notices_with_other_digits_as_examples(
+    offline: App, page: Page
+) -> None:
+    visit(page, f"{offline.url}/score")
+    expect(page.get_by_text(MISSING)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Enlarged 7, inverted: log p̂(x) =")).to_be_visible(timeout=SLOW)
+    expect(page).to_have_url(re.compile("model=pretrained%2Fmnist-full-d50"))
 
 
 def test_a_drawing_is_scored_and_has_its_place_among_training_latents(

@@ -50,6 +50,8 @@ DIGITS = _Digits(
         embedded=True,
         suggested={"epochs": 200, "learning_rate": 3e-3, "kl_warmup_epochs": 10},
         showcase=176,
+        subject="handwritten digits",
+        instance="a digit",
     ),
     Layout(
         1, 20 / 32, 2, "box", 4, shades=False, reason="counting ink in 4×4 blocks, as in the data"

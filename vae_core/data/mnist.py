@@ -125,7 +125,14 @@ _CLOTHES = (
 _KANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
 
 MNIST = IdxDataset(
-    DatasetInfo("mnist", "MNIST 28×28", _SHAPE, _SIZES),
+    DatasetInfo(
+        "mnist",
+        "MNIST 28×28",
+        _SHAPE,
+        _SIZES,
+        subject="handwritten digits",
+        instance="a digit",
+    ),
     Layout(20 / 28, 20 / 28, 1, "mass", 1, shades=False, reason="with a margin, as in MNIST"),
     _source(
         (
@@ -148,6 +155,8 @@ FASHION_MNIST = IdxDataset(
         _SHAPE,
         _SIZES,
         classes=_CLOTHES,
+        subject="small pictures of clothes",
+        instance="a piece of clothing",
     ),
     source=_source(
         (
@@ -170,6 +179,8 @@ KMNIST = IdxDataset(
         _SHAPE,
         _SIZES,
         classes=_KANA,
+        subject="handwritten Japanese characters",
+        instance="one of its characters",
     ),
     source=_source(
         (

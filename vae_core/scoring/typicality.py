@@ -9,6 +9,7 @@ compared with the means of the held-out images (Westfall & Young 1993). An image
 exchangeable with the held-out images, so its p-value is α or less with probability α at most.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -71,6 +72,16 @@ class Judgement:
         """The name of the figure with the smallest tail."""
         return min(self.tails, key=self.tails.__getitem__)
 
+    @property
+    def unusualness(self) -> float:
+        """The mean of 1/√tail over all figures, 1 to √(N + 1). The p-value counts it."""
+        return sum(tail**-0.5 for tail in self.tails.values()) / len(self.tails)
+
+    @property
+    def as_unusual(self) -> int:
+        """Number of held-out images that are at least as unusual, of ``images``."""
+        return round(self.p_value * (self.images + 1)) - 1
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -109,14 +120,28 @@ class Reference:
             (B,), float64, 1 / (N + 1) at least.
         """
         combined = _combined(self.tails(figures)) + _ROUNDING
-        above, below = self._counts(self.figures)
+        counts = self._counts(self.figures)
         total = len(self.figures) + 1
         result = []
         for image, tail in zip(figures, combined, strict=True):
-            as_high, as_low = ~(image < self.figures), ~(image > self.figures)
-            among = _tails(above + as_high, below + as_low, total)
-            result.append((1 + int((_combined(among) <= tail).sum())) / total)
+            among = _combined(self._tails_beside(image, counts))
+            result.append((1 + int((among <= tail).sum())) / total)
         return torch.tensor(result, dtype=torch.float64)
+
+    def unusualness(self, judgement: Judgement) -> Tensor:
+        """Compute the unusualness of the held-out images with one more image among them, (N,).
+
+        See :attr:`Judgement.unusualness`.
+        """
+        image = torch.tensor([judgement.values[name] for name in FIGURES], dtype=torch.float64)
+        tails = self._tails_beside(image, self._counts(self.figures))
+        return -_combined(tails) / len(FIGURES)
+
+    def _tails_beside(self, image: Tensor, counts: tuple[Tensor, Tensor]) -> Tensor:
+        """Tails of the held-out images with one more image (F,) among them, (N, F)."""
+        above, below = counts
+        as_high, as_low = ~(image < self.figures), ~(image > self.figures)
+        return _tails(above + as_high, below + as_low, len(self.figures) + 1)
 
     def _counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
         """Count the held-out images at least, and at most, as high as each image: (B, F) each."""
@@ -126,6 +151,21 @@ class Reference:
     def _percentiles(self, figures: Tensor) -> Tensor:
         above, below = self._counts(figures)
         return 50 * (below + len(self.figures) - above).double() / len(self.figures)
+
+
+def limit_at(held_out: Tensor, rate: float) -> float | None:
+    """Return the unusualness above which the p-value of an image is at most ``rate``.
+
+    Args:
+        held_out: unusualness of N held-out images, (N,), from :meth:`Reference.unusualness`.
+
+    Returns:
+        The limit; None if the held-out images are too few for this rate.
+    """
+    as_unusual = math.floor(rate * (len(held_out) + 1) + _ROUNDING) - 1
+    if as_unusual < 0:
+        return None
+    return held_out.sort(descending=True).values[min(as_unusual, len(held_out) - 1)].item()
 
 
 def _tails(above: Tensor, below: Tensor, total: int) -> Tensor:

@@ -48,6 +48,8 @@ class DatasetInfo:
         preparation: how files became pixels; None for a built-in data set.
         digest: identifier of the images and labels; empty for a built-in data set.
         former_names: names that it had before it was renamed; runs and links may still have them.
+        subject: what the images show, "handwritten digits"; empty if it is not known.
+        instance: what one image shows, "a digit"; empty if it is not known.
     """
 
     name: str
@@ -61,6 +63,8 @@ class DatasetInfo:
     preparation: Preparation | None = None
     digest: str = ""
     former_names: tuple[str, ...] = ()
+    subject: str = ""
+    instance: str = ""
 
     def class_name(self, label: int) -> str:
         """Return the name of the class of a label; −1 has none."""

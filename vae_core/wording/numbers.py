@@ -26,6 +26,16 @@ def error_or_not_known(se: float) -> str:
     return NOT_KNOWN if math.isnan(se) else f"{se:.2f}"
 
 
+def in_hundredths(value: float, se: float, unit: str = "nats") -> str:
+    """Format an estimate and its error to two decimals: ``"−87.31 ± 0.12 nats"``.
+
+    So a table and a sentence show the same digits. A smaller error is written ``<0.01``.
+    """
+    error = f" ± {'<0.01' if 0 < se < 0.005 else f'{se:.2f}'}" if math.isfinite(se) else ""
+    unknown = f" ({ERROR_NOT_KNOWN})" * math.isnan(se)
+    return f"{typeset(value, ',.2f')}{error} {unit}{unknown}"
+
+
 def number(value: float, se: float | None = None, unit: str = "nats") -> str:
     """Format a figure with its error and unit: ``number(-87.31, 0.12)`` is ``"−87.3 ± 0.1 nats"``.
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.parts import live, widgets
-from app.services.adding import Adding, Intake, examination, start, under_way
+from app.services.adding import (
+    Adding,
+    Intake,
+    examination,
+    start,
+    take_handed_over,
+    under_way,
+)
 from app.services.work import Bench, Task
 from app.shell import errors
 from app.shell.streamlit_internals import REFUSAL, forget_uploads, take_refusal
@@ -71,6 +78,12 @@ class Desk:
             self.intake = Intake(name, files)
             choices.suggest(name)
 
+    def take_over(self, intake: Intake) -> None:
+        """Take files that another page gave, in place of earlier ones."""
+        self.clear()
+        self.intake = intake
+        choices.suggest(intake.name)
+
     def see(self) -> None:
         """Take the files of the uploader if the callback did not, as after a lost connection."""
         found = [each.file_id for each in self._received()]
@@ -132,6 +145,8 @@ def show() -> None:
     if mine.adding is not None:
         _progress(mine.adding, "data-adding")
         return
+    if (given := take_handed_over()) is not None:
+        mine.take_over(given)
     for place, job in enumerate(under_way()):
         _progress(job, f"data-other-{place}")
     _give(mine)

@@ -1,5 +1,6 @@
-"""Warn if a model overlooks foreign images, and offer a model that does not."""
+"""Open a model that notices foreign images, and warn if another one overlooks them."""
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import streamlit as st
@@ -27,7 +28,7 @@ def note(choice: Choice) -> None:
             f"It calls {told} unlike its training data, so *typical* says little about your own "
             "picture."
         )
-        better = _best()
+        better = _best(models.choices().values())
         if better is not None:
             least = min(_noticed(better).values())
             pressed = st.button(
@@ -52,7 +53,12 @@ def _noticed(choice: Choice) -> dict[str, float]:
     return {k: report.kinds[k].called_unlike for k in _PICTURES if k in report.kinds}
 
 
-def _best() -> Choice | None:
-    known = {choice: _noticed(choice) for choice in models.choices().values() if choice.pretrained}
+def first_of(found: Mapping[str, Choice]) -> Choice | None:
+    """Return the model to open by default: the bundled one that notices most foreign images."""
+    return _best(found.values()) or models.first_of(found)
+
+
+def _best(found: Iterable[Choice]) -> Choice | None:
+    known = {choice: _noticed(choice) for choice in found if choice.pretrained}
     good = [each for each, found in known.items() if found and min(found.values()) >= _FEW]
     return max(good, key=lambda each: min(known[each].values()), default=None)

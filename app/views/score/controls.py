@@ -9,13 +9,16 @@ from app.parts import pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services.models import Choice
 from app.shell import errors
-from app.views.score import give, rate
+from app.views.score import better_model, give, rate
 from vae_core.settings.choices import BINARY, Binarisation
 from vae_core.settings.fields import settings_of
 from vae_core.settings.options import AS_TRAINED, ScoreOptions
 
 SAMPLES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 _OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
+ONLY = ("All", "Unlike", "Unusual", "Typical")
+"""Which images are listed: all, or those with this verdict."""
+TABLE, SHEET = VIEWS = ("Table", "Sheet")
 STEPS = ("invert", "contrast", "crop", "centre")
 
 
@@ -24,7 +27,7 @@ def controls() -> tuple[Choice, int, float, dict[str, Any], Binarisation]:
     _report_unknown_settings()
     left, middle, rates, right = st.columns([4, 3, 3, 2], gap="medium", vertical_alignment="bottom")
     with left:
-        choice = pickers.pick_model()
+        choice = pickers.pick_model(first_of=better_model.first_of)
     samples = middle.select_slider(
         _OPTIONS["importance_samples"].label,
         SAMPLES,
@@ -47,6 +50,8 @@ def _report_unknown_settings() -> None:
         "K": tuple(map(str, SAMPLES)),
         rate.KEY: [linked] if rate.can_be_chosen(linked) else (),
         "way": give.WAYS,
+        "only": ONLY,
+        "view": VIEWS,
         **{name: _OPTIONS[name].choices or () for name in ("binarisation", *STEPS)},
     }
     given = {name: st.query_params[name] for name in known if name in st.query_params}

@@ -68,7 +68,10 @@ class Desk:
         self.way = st.session_state["way"]
 
     def take_files(self) -> None:
-        """Callback: take the files from the uploader, and show the first new one."""
+        """Callback: take the files from the uploader, and show the new one.
+
+        Of several new files, the page shows the most unusual one.
+        """
         from app.views.score.inputs import Upload
 
         files = self._received("files")
@@ -80,7 +83,10 @@ class Desk:
         fresh = [upload for upload in self.now if upload.id not in before]
         if fresh:
             self.lost = 0
-            _show_report_of(fresh[0])
+            if len(fresh) == 1 and not fresh[0].is_archive:
+                _show_report_of(fresh[0])
+            else:
+                st.query_params.pop("shown", None)
 
     def see_files(self) -> None:
         """Take the files that are in the uploader, if the callback did not.

@@ -15,7 +15,7 @@ from app.views.score.inputs import DRAWING, Given
 from app.views.score.job import SEED, Job
 from vae_core.analysis import latent
 from vae_core.data.pixels import model_input
-from vae_core.wording.numbers import estimate
+from vae_core.wording.numbers import in_hundredths
 
 _POINTS, _DRAWS, _HEIGHT = 500, 100, 240
 
@@ -29,7 +29,7 @@ def line(job: Job) -> None:
         return
     score, place = report.score, report.score.place
     usual = f", percentile {place.percentile:.0f}: {report.verdict}" if place else ""
-    st.markdown(f"**log p̂(x)** {estimate(score.log_px, score.se)}{usual}")
+    st.markdown(f"**log p̂(x)** {in_hundredths(score.log_px, score.se)}{usual}")
 
 
 def panel(job: Job, choice: Choice) -> None:

@@ -1,12 +1,15 @@
 """Example images, made from test images of the model's data set."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from app.views.score.inputs import Given
+from vae_core.scoring.foreign import upscaled_digits
+from vae_core.settings.data_sets import DatasetInfo, find_dataset
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,14 @@ class Example:
         make: function from test images (N, C, H, W), uint8, to the pixels (C, H, W).
         code: the same as Python code, for ``images``.
         about: what the example shows.
+        source: Python code of ``images``, with ``{dataset}`` for the name of the data set.
     """
 
     label: str
     make: Callable[[Tensor], Tensor]
     code: str
     about: str
+    source: str = 'load_dataset("{dataset}").split("test")[0]'
 
 
 def _seeded() -> torch.Generator:
@@ -81,12 +86,49 @@ EXAMPLES = (
 )
 
 
-def examples(images: Tensor) -> Iterator[Given]:
+_CLEAR = 13, 4  # test images of the digits that models of handwritten digits find typical
+_ENLARGED = {
+    "Test image 0": "Enlarged 7",
+    "Test image 1": "Enlarged 2",
+    "Upside down": "Enlarged 7, upside down",
+    "Inverted": "Enlarged 7, inverted",
+    "Shuffled pixels": "Enlarged 7, shuffled pixels",
+    "Blank": "Blank image",
+    "Noise": "Noise image",
+}
+_OF_ANOTHER = "A handwritten digit of a data set with smaller images, enlarged."
+
+STAND_INS = tuple(
+    replace(
+        each,
+        label=_ENLARGED[each.label],
+        about=_OF_ANOTHER
+        if each.label.startswith("Test image")
+        else re.sub("(?i)test image 0", "the enlarged 7", each.about),
+        source=f'upscaled_digits(16, model.config.image_shape, "{{dataset}}")[{[*_CLEAR]}]',
+    )
+    for each in EXAMPLES
+)
+"""Examples for a model of handwritten digits whose data set is not on this computer."""
+
+
+def examples(images: Tensor, made: Sequence[Example] = EXAMPLES) -> Iterator[Given]:
     """Make the examples from a data set's test images (N, C, H, W), uint8."""
-    for each in EXAMPLES:
+    for each in made:
         yield Given(each.label, each.make(images).clone())
+
+
+def stand_ins(info: DatasetInfo) -> Iterator[Given]:
+    """Make examples of other handwritten digits, which come with the program."""
+    images = upscaled_digits(16, info.image_shape, info.name)[list(_CLEAR)]
+    yield from examples(images, STAND_INS)
+
+
+def can_stand_in(info: DatasetInfo) -> bool:
+    """Whether other handwritten digits can be examples for a model of this data set."""
+    return info.instance == find_dataset("digits").instance
 
 
 def example(label: str) -> Example | None:
     """Return the example with that label, or None."""
-    return next((each for each in EXAMPLES if each.label == label), None)
+    return next((each for each in (*EXAMPLES, *STAND_INS) if each.label == label), None)

@@ -1,14 +1,20 @@
-"""Export of scores: the CSV table, and the code that reproduces a report."""
+"""Export of scores: the CSV table, the files, and the code that reproduces a report."""
 
-from collections.abc import Mapping
+import io
+import zipfile
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from PIL import Image
+
 from app.parts.text import shown_path
+from app.services.models import Choice
 from app.views.score.examples import Example, example
-from app.views.score.inputs import MADE_HERE, Given
+from app.views.score.inputs import MADE_HERE, Given, entries
 from app.views.score.job import SEED, Job, Scorer
+from vae_core.basics.text import printable
 from vae_core.cli.rows import COLUMNS, as_row
 from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
@@ -18,13 +24,20 @@ from vae_core.settings.options import FALSE_ALARMS, ScoreOptions
 from vae_core.wording.command import command
 
 
-def columns(job: Job, protocol: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Table of all images by column, the most probable first, and unreadable images last.
+def columns(
+    job: Job, protocol: Mapping[str, Any], only: Collection[str] | None = None
+) -> dict[str, list[str]]:
+    """Table of all images by column, the most unusual first, and unreadable images last.
 
     The columns are the same as in ``score --csv``, plus those of ``protocol``.
+
+    Args:
+        only: labels of the images in the table; None for all.
     """
-    rows = [as_row(FileScore(given.label, report=s.report)) for given, s in job.ranked()]
-    rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
+    ranked = [(g, s) for g, s in job.ranked() if only is None or g.label in only]
+    rows = [as_row(FileScore(given.label, report=s.report)) for given, s in ranked]
+    if only is None:
+        rows += [as_row(FileScore(given.label, error=given.error)) for given in job.failed]
     likelihood = job.scorer.model.config.likelihood
     pixels = pixels_as(job.scorer.binarisation, likelihood)
     how = {"importance_samples": job.scorer.importance_samples, **protocol}
@@ -39,6 +52,12 @@ def _rate(scorer: Scorer) -> float | None:
     return scorer.judge.false_alarms if scorer.judge.calibration else None
 
 
+def protocol_of(job: Job, choice: Choice) -> dict[str, Any]:
+    """Protocol columns of the scores of a job."""
+    scorer = job.scorer
+    return protocol(choice.key, choice.run.config.dataset, scorer.binarisation, job.reading.options)
+
+
 def protocol(
     model: str, dataset: str, binarisation: Binarisation, options: PrepareOptions
 ) -> dict[str, Any]:
@@ -50,6 +69,41 @@ def protocol(
         "seed": SEED,
         **asdict(options),
     }
+
+
+def files(job: Job, only: Collection[str]) -> bytes:
+    """Make a .zip of the images with these labels: files as they were given, examples as PNG."""
+    chosen = [each for each in job.readable if each.label in only]
+    origins = {each.place: each.label for each in chosen if each.place is not None}
+    out, taken = io.BytesIO(), set[str]()
+    with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
+        for place, entry in enumerate(entries(job.reading.uploads) if origins else ()):
+            if place in origins and isinstance(entry.data, bytes):
+                archive.writestr(_safe(_named(origins[place]), taken), entry.data)
+        for each in chosen:
+            if each.place is None:
+                archive.writestr(_safe(f"{each.label}.png", taken), _png(each))
+    return out.getvalue()
+
+
+def _safe(name: str, taken: set[str]) -> str:
+    """Make a name that stays inside the folder where an archive is unpacked, and is not taken."""
+    parts = [each for each in printable(name).replace("\\", "/").split("/") if each.strip(" .")]
+    path = PurePosixPath(*parts) if parts else PurePosixPath("image")
+    safe, number = path, 1
+    while str(safe) in taken:
+        number += 1
+        safe = path.with_stem(f"{path.stem} ({number})")
+    taken.add(str(safe))
+    return str(safe)
+
+
+def _png(given: Given) -> bytes:
+    assert given.pixels is not None
+    pixels = given.pixels.permute(1, 2, 0).numpy()
+    out = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(out, "PNG")
+    return out.getvalue()
 
 
 def code(
@@ -101,7 +155,12 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
     lines = ["from pathlib import Path", ""]
     if made_as is not None and "torch." in made_as.code:
         lines += ["import torch", ""]
-    lines.append(f"from vae_core import {'load_dataset, ' if made_as else ''}load_model")
+    uses = made_as.source if made_as else ""
+    lines.append(
+        f"from vae_core import {'load_dataset, ' if 'load_dataset' in uses else ''}load_model"
+    )
+    if "upscaled_digits" in uses:
+        lines.append("from vae_core.scoring.foreign import upscaled_digits")
     if made_as is None:
         lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
     lines.append("from vae_core.scoring.report import report_images")
@@ -114,7 +173,7 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
 
 
 def _from_example(made_as: Example, dataset: str) -> list[str]:
-    return [f'images = load_dataset("{dataset}").split("test")[0]', f"pixels = {made_as.code}"]
+    return [f"images = {made_as.source.format(dataset=dataset)}", f"pixels = {made_as.code}"]
 
 
 def _from_file(given: Given, options: PrepareOptions, dataset: str) -> list[str]:
@@ -153,5 +212,9 @@ def _changed(options: PrepareOptions) -> dict[str, str]:
 
 def _file_name(given: Given) -> str:
     """File name of the image, or the name under which it would be saved."""
-    name = given.label.rpartition("/")[2]
+    return _named(given.label.rpartition("/")[2])
+
+
+def _named(name: str) -> str:
+    """Add the ending to an image that was not given as a file."""
     return f"{name}.png" if name.startswith(MADE_HERE) and "." not in name else name

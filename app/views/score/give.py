@@ -11,6 +11,7 @@ from app.parts.components.strokes import brush
 from app.parts.text import PRIVACY
 from app.services import data
 from app.services.models import Choice
+from app.shell import frame
 from app.shell.streamlit_internals import REFUSAL, DeltaGenerator
 from app.views.score.desk import Desk
 
@@ -147,7 +148,8 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
     )
     if mine.lost:
         st.warning(_lost(mine.lost), icon=":material/cloud_off:")
-    st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
+    if not frame.presenting():  # a projector's screen is small
+        st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
     if mine.has_refused():
         st.warning(REFUSAL)
     removable = len(mine.uploads) > len(mine.now)  # files in the uploader are removed there

@@ -2,12 +2,16 @@
 
 import base64
 import hashlib
+import io
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from app.figures.pictures import as_picture
@@ -19,6 +23,7 @@ from vae_core.settings.data_sets import DatasetInfo, ImageShape
 
 MAX_IMAGES = 10_000
 """Limit of images on the page. The command line has no limit."""
+_SMALL = 80  # pixels of the longer side of a picture on the sheet
 DRAWING, PHOTO, PASTED = MADE_HERE = ("your drawing", "your photo", "pasted image")
 """Names of images that do not come from a file."""
 
@@ -51,6 +56,7 @@ class Given:
         error: why the file could not be read.
         place: position in :func:`entries`; None for an example.
         origin: the source file and its preparation, for comparison.
+        small: the picture as it was given, small, as a JPEG; empty for an example.
     """
 
     label: str
@@ -58,6 +64,7 @@ class Given:
     error: str = ""
     place: int | None = None
     origin: Hashable = None
+    small: bytes = b""
 
     @property
     def digest(self) -> str:
@@ -72,6 +79,13 @@ class Given:
         scale = max(1, round(64 / self.pixels.shape[-1]))
         picture = charts.png(as_picture(self.pixels), scale)
         return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+    @property
+    def as_given(self) -> str:
+        """A small picture before its preparation, as a data URL; of an example, the thumbnail."""
+        if not self.small:
+            return self.thumbnail
+        return "data:image/jpeg;base64," + base64.b64encode(self.small).decode()
 
 
 class SourceFile(NamedTuple):
@@ -134,9 +148,18 @@ def _given(
     entry: SourceFile, image_shape: ImageShape, options: PrepareOptions, dataset: str | DatasetInfo
 ) -> Given:
     try:
-        return Given(entry.name, _prepared(entry, image_shape, options, dataset).pixels)
+        prepared = _prepared(entry, image_shape, options, dataset)
+        return Given(entry.name, prepared.pixels, small=_small(prepared.steps[0].image))
     except ImageError as error:
         return Given(entry.name, error=str(error))
+
+
+def _small(picture: NDArray[np.uint8]) -> bytes:
+    """Shrink a picture (H, W) or (H, W, 3)."""
+    image, out = Image.fromarray(picture), io.BytesIO()
+    image.thumbnail((_SMALL, _SMALL))
+    image.save(out, "JPEG")
+    return out.getvalue()
 
 
 def _prepared(

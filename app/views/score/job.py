@@ -47,6 +47,14 @@ class Scored:
         """log p̂(x) and its diagnostics."""
         return self.report.score
 
+    @property
+    def usualness(self) -> tuple[float, float, float]:
+        """Sort key: the lowest is the most unusual image; log p̂(x) decides between equal ones."""
+        judgement = self.report.judgement
+        if judgement is None:
+            return 0.0, 0.0, self.score.log_px
+        return judgement.p_value, -judgement.unusualness, self.score.log_px
+
     def at(self, false_alarms: float) -> "Scored":
         """The same score with the verdict at another false-alarm rate."""
         report = self.report.at(false_alarms)
@@ -192,8 +200,8 @@ class Job(work.Sliced):
         return [(e, self._scored[e.label]) for e in self.readable if e.label in self._scored]
 
     def ranked(self) -> list[tuple[Given, Scored]]:
-        """Images scored so far, the most probable first."""
-        return sorted(self.scored(), key=lambda pair: -pair[1].score.log_px)
+        """Images scored so far, the most unusual first; the least probable without a verdict."""
+        return sorted(self.scored(), key=lambda pair: pair[1].usualness)
 
     @property
     def share(self) -> float:

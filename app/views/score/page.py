@@ -20,6 +20,7 @@ WITHOUT_DATA = (
     "Only the examples need the data, because they are made from its test images. Your own images "
     "get their full score and verdict without the data: give one above."
 )
+WITH_STAND_INS = f"{WITHOUT_DATA} The examples below are digits of another data set."
 
 
 def job_for(
@@ -35,14 +36,16 @@ def job_for(
     shape = config.model.image_shape
     uploads = mine.uploads
     source = tuple(upload.id for upload in uploads)
-    reading_key = (source, shape, config.info, options if source else None)
+    missing = not source and data.missing(choice)
+    reading_key = (source, shape, config.info, options if source else missing)
     if mine.reading is None or mine.reading.key != reading_key:
         before = mine.reading.given if mine.reading else ()
-        given = (
-            inputs.read(uploads, shape, options, config.info, before)
-            if source
-            else examples.examples(data.dataset(config.dataset).split("test")[0])
-        )
+        if source:
+            given = inputs.read(uploads, shape, options, config.info, before)
+        elif missing:
+            given = examples.stand_ins(config.info)
+        else:
+            given = examples.examples(data.dataset(config.dataset).split("test")[0])
         mine.reading = score_job.Reading(reading_key, given, options, uploads)
     mine.known = mine.known or score_job.Known()
     scorer = score_job.Scorer.of(choice, samples, binarisation)
@@ -85,10 +88,14 @@ if "batch" in st.query_params:
     batches.take_up(mine)
 beside = give.give(mine, choice)
 if not mine.uploads and data.missing(choice):
-    missing_data.panel(choice, WITHOUT_DATA)
-    detection.section(choice)
-    groups.section(choice, steps, false_alarms)
-    st.stop()
+    from app.views.score import examples
+
+    has_examples = examples.can_stand_in(choice.run.config.info)
+    missing_data.panel(choice, WITH_STAND_INS if has_examples else WITHOUT_DATA)
+    if not has_examples:
+        detection.section(choice)
+        groups.section(choice, steps, false_alarms)
+        st.stop()
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")

@@ -1,4 +1,4 @@
-"""Panels of the Score page: the ranked table, the held-out distribution, one image's report."""
+"""Panels of the Score page: the images, the most unusual first, and one image's report."""
 
 import streamlit as st
 
@@ -7,58 +7,66 @@ from app.figures.pictures import as_picture
 from app.parts import charts, preparation, widgets
 from app.services.models import Choice
 from app.shell import errors, frame
-from app.views.score import better_model, calibrating, export, redraws
+from app.shell.streamlit_internals import DeltaGenerator
+from app.views.score import (
+    better_model,
+    calibrating,
+    export,
+    held_out,
+    overview,
+    ranking,
+    redraws,
+    sheet,
+)
 from app.views.score import report as report_texts
+from app.views.score.controls import SHEET
 from app.views.score.desk import Desk
 from app.views.score.examples import example
 from app.views.score.inputs import Given, prepared_again
 from app.views.score.job import Job, Scored
-from app.views.score.ranking import ranking
 from vae_core.data.prepare import Prepared
-from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.pixel_map import pixel_terms
+from vae_core.settings.choices import BINARY
 
 _SHOWN_ERRORS = 4
-_MOST_MARKS = 300
 
 
 def panels(desk: Desk, job: Job, choice: Choice) -> None:
     """Draw all images on the left, the chosen image on the right, and more details below."""
     found = {given.label: (given, scored) for given, scored in job.scored()}
-    chosen, unknown = _chosen(list(found), st.query_params.get("shown", ""))
-    with st.container():  # always present, so that nothing below it moves
+    above = st.container()  # always present, so that nothing below it moves
+    with above:
         failures(job)
-        if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
-            st.caption(
-                f":orange[{report_texts.short(unknown)} is not among these images. Uploads are "
-                f"visible only to the person who made them. Shown instead: {errors.plain(chosen)}.]"
-            )
+        overview.foreign(job, choice)
     if not found:
         return
-    left, right = st.columns(2, gap="large")
+    left, right = _columns()
     with left:
-        ranking(job, chosen, choice, awaited=bool(unknown))
+        listed, view = overview.controls(job)
+        labels = [given.label for given, _ in listed]
+        rest = [given.label for given, _ in overview.ordered(job)]
+        chosen, unknown = _chosen(labels, [*rest, *found], st.query_params.get("shown", ""))
+        if not listed:
+            st.caption("No image has this verdict.")
+        elif view == SHEET:
+            sheet.sheet(job, listed, chosen, choice)
+        else:
+            ranking.ranking(job, listed, chosen, choice, awaited=bool(unknown))
         if job.scorer.judge.calibration is not None:
-            distribution(job, job.scorer.judge.calibration, chosen)
+            with st.container(key="score-histogram"):
+                held_out.histogram(job, job.scorer.judge.calibration, chosen)
+    if unknown and not (desk.job or job).working and not _is_among(job.failed, unknown):
+        above.caption(
+            f":orange[{report_texts.short(unknown)} is not among these images. Uploads are "
+            f"visible only to the person who made them. Shown instead: {errors.plain(chosen)}.]"
+        )
     given, scored = found[chosen]
     prepared = _prepared(desk, job, given, choice)
     with right:
         report(given, scored, job, prepared, choice)
-        if given.place is not None:
-            better_model.note(choice)
-        convergence(given, scored)
-    left, right = st.columns(2, gap="large")
-    with left:
-        report_texts.figures(scored.report, job)
-    with right:
-        report_texts.likeness(scored.report, choice)
+        _numbers(given, scored, job)
     redraws.section(given, job)
-    with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
-        made_as = example(given.label) if given.place is None else None
-        if prepared is None:
-            st.caption(f"{made_as.about if made_as else ''} The pixels are used as they are.")
-        else:
-            preparation.steps(prepared)
+    _preparation(given, prepared)
     config = choice.run.config
     widgets.code(
         export.code(
@@ -73,15 +81,55 @@ def panels(desk: Desk, job: Job, choice: Choice) -> None:
     )
 
 
-def _chosen(labels: list[str], shown: str) -> tuple[str, str]:
+def _columns() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Draw two columns; the pictures of the report need more width in large type."""
+    with st.container(key="score-results"):
+        if frame.presenting():
+            return st.columns([4, 5], gap="medium")
+        return st.columns(2, gap="large")
+
+
+def _numbers(given: Given, scored: Scored, job: Job) -> None:
+    """Draw the numbers of the report, folded: each part is made when it is opened."""
+    judged = scored.report.judgement is not None
+    why = "Why this verdict?" if judged else "More about the image"
+    fold = st.expander(why, icon=":material/balance:", key="score-why", on_change="rerun")
+    if fold.open:
+        with fold:
+            report_texts.figures(scored.report, job)
+    fold = st.expander(
+        "How sure is log p̂(x)?", icon=":material/query_stats:", key="score-sure", on_change="rerun"
+    )
+    if fold.open:
+        with fold:
+            report_texts.estimate(scored, job)
+            convergence(given, scored)
+
+
+def _preparation(given: Given, prepared: Prepared | None) -> None:
+    """Draw how the image was made, folded."""
+    with st.expander("How the image was prepared", icon=":material/tune:", key="score-how"):
+        made_as = example(given.label) if given.place is None else None
+        if prepared is None:
+            st.caption(f"{made_as.about if made_as else ''} The pixels are used as they are.")
+        else:
+            preparation.steps(prepared)
+
+
+def _chosen(listed: list[str], labels: list[str], shown: str) -> tuple[str, str]:
     """Label of the image to show, and the requested label if it does not exist.
 
-    For an archive, the first image in it is shown.
+    Of an archive, the first listed image in it is shown. Without a request, it is the first listed
+    image, which is the most unusual one once all are scored.
+
+    Args:
+        listed: the images that the filter lists.
+        labels: all images, in the same order.
     """
-    first = labels[0] if labels else ""
-    if not first or not shown:
+    first = next(iter([*listed, *labels]))
+    if not shown:
         return first, ""
-    chosen = next((each for each in labels if _is_of(each, shown)), "")
+    chosen = next((each for each in [*listed, *labels] if _is_of(each, shown)), "")
     return (chosen, "") if chosen else (first, shown)
 
 
@@ -141,29 +189,6 @@ def _rest_of(job: Job) -> str:
     return f"Of the other {readable:,} files, {scored:,} are scored so far."
 
 
-def distribution(job: Job, calibration: Calibration, chosen: str | None) -> None:
-    """Draw all images on the distribution of the held-out scores."""
-    placed = [(g.label, s.score.place) for g, s in job.ranked() if s.score.place is not None]
-    step = -(-len(placed) // _MOST_MARKS)
-    placed = [each for i, each in enumerate(placed) if i % step == 0 or each[0] == chosen]
-    labels = [label for label, _ in placed]
-    values = [place.log_px for _, place in placed]
-    index = labels.index(chosen) if chosen in labels else None
-    held_out = calibration.held_out.log_px
-    figure = figures.held_out_figure(
-        held_out.numpy(), calibration.importance_samples, labels, values, index
-    )
-    where = f" {chosen} is at {values[index]:.1f} nats." if index is not None else ""
-    alt = f"Histogram of log p(x) of {len(held_out)} held-out images, with marks." + where
-    names = ["held-out"] * len(held_out) + labels
-    charts.chart(
-        figure,
-        "held-out",
-        alt,
-        {"image": names, "log_px_nats": [*held_out.tolist(), *values]},
-    )
-
-
 # ---- one image
 
 
@@ -175,9 +200,13 @@ def report(
     Args:
         prepared: how the image was made from a file.
     """
-    _pictures(given, scored, job, prepared)
-    report_texts.judgement(given, scored, job, calibrating.why_not(choice, job.scorer.judge))
+    report_texts.sentence(scored.report, calibrating.why_not(choice, job.scorer.judge))
     calibrating.offer(choice, job.scorer.judge)
+    _pictures(given, scored, job, prepared)
+    report_texts.score_line(given, scored, job)
+    report_texts.likeness(scored.report, choice)
+    if given.place is not None:
+        better_model.note(choice)
 
 
 def convergence(given: Given, scored: Scored) -> None:
@@ -202,7 +231,9 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
         first = prepared.steps[0].image / 255
     with st.container(horizontal=True, gap="xsmall", key="score-pictures"):
         preparation.picture(first, "Given")
-        preparation.picture(as_picture(scored.x[0]), "Model input")
+        is_binary = job.scorer.model.config.likelihood in BINARY
+        seen = "Binarised" if is_binary and job.scorer.binarisation != "none" else "Model input"
+        preparation.picture(as_picture(scored.x[0]), seen)
         preparation.picture(as_picture(terms.reconstruction), "Reconstruction")
         pixels = terms.log_likelihood.sum(0).numpy()
         with st.container(width=round(170 * frame.magnification()), gap=None):
@@ -211,4 +242,4 @@ def _pictures(given: Given, scored: Scored, job: Job, prepared: Prepared | None)
                 "pixels",
                 "log p(x|z) of each pixel: bright pixels surprise the model.",
             )
-            st.caption("log p(x|z) by pixel: bright is surprising")
+            st.caption("Bright pixels surprise")

@@ -11,8 +11,6 @@ from app.views.score.job import Job
 from vae_core.scoring.redraws import DRAWS, Redraws, redraw_steps
 from vae_core.wording.numbers import error_or_not_known, typeset
 
-_K = 200  # used without a calibration
-
 
 def section(given: Given, job: Job) -> None:
     """Draw the section. Its scores are computed when it is opened, for random binarisation only."""
@@ -45,12 +43,10 @@ def _task(given: Given, job: Job) -> Task[Redraws]:
 
 
 def _redraws(given: Given, job: Job) -> Iterator[Redraws]:
-    """Score with the K of the held-out images, because scores rise with K."""
+    """Score with the K of the page, so that the draw of seed 0 has the score above."""
     by = job.scorer
-    calibration = by.judge.calibration
-    samples = calibration.importance_samples if calibration else _K
     assert given.pixels is not None
-    return redraw_steps(by.model, given.pixels, samples, by.judge)
+    return redraw_steps(by.model, given.pixels, by.importance_samples, by.judge)
 
 
 def _show(bench: Bench, task: Task[Redraws]) -> None:
@@ -72,19 +68,20 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
         table["Percentile"] = list(found.percentiles)
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
     st.caption(
-        "Dynamic binarisation draws every pixel: white with probability grey/255. The score above "
-        f"uses seed 0. K = {scores[0].importance_samples:,}. Held-out images were also drawn once "
-        "each, so the false-alarm rate of a verdict is correct for a single draw. If the draws "
-        "disagree, the image is near the limit between two verdicts: rely on neither."
+        "Grey was turned to black or white at random: white with probability grey/255. The score "
+        "above is of seed 0; another draw changes the score. "
+        f"K = {scores[0].importance_samples:,}. Held-out images were also drawn once each, so the "
+        "false-alarm rate of a verdict is correct for a single draw. If the draws disagree, the "
+        "image is near the limit between two verdicts: rely on neither."
     )
 
 
 def _in_words(found: Redraws) -> str:
     log_px, count = found.log_px, len(found.reports)
-    mean = typeset(log_px.mean().item(), ".1f")
+    mean = typeset(log_px.mean().item(), ",.1f")
     said = (
         f"Over {count} draws, log p̂(x) is {mean} nats on average, with a standard deviation of "
-        f"**{log_px.std():.1f} nats**"
+        f"**{log_px.std():,.1f} nats**"
     )
     if not found.percentiles:
         return f"{said}."
@@ -98,7 +95,7 @@ _COLUMNS = {
         width=60, help="Seed of the draw. The score above uses seed 0."
     ),
     "log p̂(x)": st.column_config.NumberColumn(
-        format="%.1f", width=80, help="Estimated log-likelihood of this draw, in nats."
+        format="%.2f", width=80, help="Estimated log-likelihood of this draw, in nats."
     ),
     "±": st.column_config.TextColumn(
         width=70, help="Standard error from importance sampling, in nats, if it is known."

@@ -1,4 +1,4 @@
-"""Texts of an image's report: the verdict in words, and the figures behind it."""
+"""Texts of an image's report: a plain sentence first, then the numbers behind it."""
 
 import math
 
@@ -18,10 +18,16 @@ from vae_core.inference.pareto import TRUSTED_ESS, largest_trusted_k
 from vae_core.scoring.context import CLASS_SAMPLES
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
-from vae_core.scoring.typicality import Judgement, Verdict
+from vae_core.scoring.typicality import Judgement
 from vae_core.settings.choices import DENSITY, pixels_as
-from vae_core.wording.numbers import estimate, number, typeset
-from vae_core.wording.verdict import rate_sentence, report_sentence, value_with_unit
+from vae_core.wording.numbers import in_hundredths, number, typeset
+from vae_core.wording.verdict import (
+    class_condition,
+    plain_sentence,
+    rate_sentence,
+    report_sentence,
+    value_with_unit,
+)
 
 _COLOURS = {"typical": "green", "unusual": "orange", "unlike the training data": "red"}
 _DRAWN_FROM = {
@@ -29,40 +35,48 @@ _DRAWN_FROM = {
     False: "draws from the encoder's q(z|x)",
 }
 _NO_LIKELIHOOD = "not a likelihood"
-_TRUSTED = ":green-badge[trustworthy]"
 _ONE_DRAW = (
-    " Both numbers are for one draw of the binary pixels. *How much does the score depend on one "
-    "draw?*, below, scores more draws."
+    " Grey was turned to black or white at random once; another draw changes the score. *How much "
+    "does the score depend on one draw?*, below, scores more draws."
 )
 _LIKELY = 0.05  # less probable classes are not named
 _NEAREST_SIDE = 64  # width of a picture in pixels
 
 
-def judgement(given: Given, scored: Scored, job: Job, why_not: str) -> None:
-    """Show log p̂(x), whether it can be trusted, and the verdict.
+def sentence(report: Report, why_not: str) -> None:
+    """Say in one plain sentence whether the image looks like the training data.
 
     Args:
-        why_not: reason why no percentile is available, if so.
+        why_not: reason why no verdict is available, if so.
     """
+    judgement = report.judgement
+    with st.container(key="score-said"):
+        if judgement is None:
+            st.markdown(f"**No verdict.** {why_not}")
+            return
+        verdict, colon, stranger = plain_sentence(judgement).partition(":")
+        st.markdown(f":{_COLOURS[judgement.verdict]}[**{verdict}**]{colon}{stranger}")
+
+
+def score_line(given: Given, scored: Scored, job: Job) -> None:
+    """Show log p̂(x) of the image, with what is known about the number."""
     score = scored.score
     pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
     st.markdown(
-        f"**{short(given.label)}: log p̂(x) = {estimate(score.log_px, score.se)}** "
-        + _trust_badge(score.trusted, pixels)
-        + f"  \n{_bits(score.bits_per_dim)} "
-        + _trust_sentence(scored)
+        f"**{short(given.label)}**: log p̂(x) = {in_hundredths(score.log_px, score.se)} "
+        + _badge(scored, pixels)
     )
-    st.markdown(_verdict(scored.report) or f"**No percentile.** {why_not}")
-    calibration = job.scorer.judge.calibration
-    compared = f" · percentile at K = {calibration.importance_samples:,}" if calibration else ""
-    rate = rate_sentence(job.scorer.judge.false_alarms, calibration.images) if calibration else ""
+
+
+def estimate(scored: Scored, job: Job) -> None:
+    """Say how log p̂(x) was estimated, and what it does not say."""
+    score = scored.score
+    pixels = pixels_as(job.scorer.binarisation, job.scorer.model.config.likelihood)
+    st.markdown(f"{_bits(score.bits_per_dim)} {_trust_sentence(scored)}")
     st.caption(
         "Do not judge an image by log p̂(x) alone: plain images often score higher than every real "
-        "image. The percentile says how usual the score is for images like the training data. "
-        "Both very low and very high percentiles are atypical."
-        f"{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
+        f"image.{_ONE_DRAW if job.scorer.drawn else ''}  \nProtocol: {pixels} · "
         f"K = {score.importance_samples:,} {_DRAWN_FROM[score.refined]} · seed {SEED}"
-        f"{compared}  \n{rate}"
     )
 
 
@@ -70,10 +84,14 @@ def _bits(bits: float) -> str:
     return f"This is {DENSITY}." if math.isnan(bits) else f"{typeset(bits, '.3f')} bits/dim."
 
 
-def _trust_badge(trusted: bool, pixels: str) -> str:
-    if not trusted:
-        return ":red-badge[do not trust this number]"
-    return f":orange-badge[{_NO_LIKELIHOOD}]" if _NO_LIKELIHOOD in pixels else _TRUSTED
+def _badge(scored: Scored, pixels: str) -> str:
+    """What is known about log p̂(x). It is not in the colours of a verdict."""
+    if not scored.score.trusted:
+        return ":blue-badge[do not trust this number]"
+    if _NO_LIKELIHOOD in pixels:
+        return f":gray-badge[{_NO_LIKELIHOOD}]"
+    is_exact = np.isneginf(scored.score.pareto_k)
+    return f":gray-badge[{'exact' if is_exact else 'no sign of a missed mode'}]"
 
 
 def short(label: str) -> str:
@@ -87,69 +105,78 @@ def _trust_sentence(scored: Scored) -> str:
     if np.isneginf(score.pareto_k):
         return f"All importance weights are equal, so the estimate is exact ({used})."
     if np.isnan(score.pareto_k):
-        return f"No k̂, {used}: too few samples to judge. Choose a larger K."
+        return f"No k̂, {used}: too few samples to judge. Choose a larger K.{_still(scored)}"
     k = f"k̂ = {typeset(score.pareto_k, '.2f')}"
     limit = largest_trusted_k(score.importance_samples)
     if score.trusted:
-        return f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight."
+        return (
+            f"{k} ≤ {limit:.2f}, {used}: enough samples share the weight. A mode of p(z|x) that no "
+            "sample reached leaves no sign in the weights."
+        )
     if score.pareto_k <= limit:
         few = f"fewer than {TRUSTED_ESS:.0f} samples share the weight"
-        return f"{k}, {used}: {few}. Choose a larger K."
+        return f"{k}, {used}: {few}. Choose a larger K.{_still(scored)}"
     return (
         f"{k} > {limit:.2f}, {used}: the estimate depends on a few samples. The "
-        "true value is probably higher. A larger K helps."
+        f"true value is probably higher. A larger K helps.{_still(scored)}"
     )
 
 
-def _verdict(report: Report) -> str:
-    """Percentile and verdict; empty without a calibration."""
-    place = report.score.place
-    if place is None or report.verdict is None:
+def _still(scored: Scored) -> str:
+    """Say that a verdict holds although log p̂(x) cannot be trusted."""
+    if scored.report.verdict is None:
         return ""
-    percentile = number(place.percentile, place.percentile_se, unit="")
-    return f"**Percentile {percentile}** {_badge(report.verdict)}  \n{report_sentence(report)}"
-
-
-def _badge(verdict: Verdict) -> str:
-    return f":{_COLOURS[verdict]}-badge[{verdict}]"
+    return " The verdict holds: the real images were scored in the same way."
 
 
 def figures(report: Report, job: Job) -> None:
     """Show the figures behind the verdict; without a verdict, all figures except log p̂(x)."""
     calibration = job.scorer.judge.calibration
     if report.judgement is not None and calibration is not None:
-        st.subheader("Figures behind the verdict", anchor=False)
-        st.markdown(_table(report, report.judgement, calibration.importance_samples))
+        samples = calibration.importance_samples
+        st.markdown(f"{report_sentence(report)} {_percentile(report)}")
+        st.markdown(_table(report, report.judgement))
         st.caption(
             f"Percentile and tail among {report.judgement.images} held-out images. The tail is the "
             "share of them that are at least as extreme. High values are extreme; for log p(x) low "
             f"values too. All tails together give p = {report.judgement.p_value:.2g}: the "
-            "probability that an image of the data looks at least as extreme."
+            "probability that an image of the data looks at least as extreme. Percentile and tail "
+            f"of log p̂(x) are by K = {samples:,}, as for the held-out images.  \n"
+            f"{rate_sentence(report.judgement.false_alarms, report.judgement.images)}"
         )
     else:
-        st.subheader("More about the image", anchor=False)
         st.markdown(_unjudged(report))
         st.caption("High values are atypical. Calibration shows which values are too high.")
 
 
+def _percentile(report: Report) -> str:
+    """Say the percentile of log p̂(x)."""
+    place = report.score.place
+    if place is None:
+        return ""
+    return (
+        f"**Percentile {number(place.percentile, place.percentile_se, unit='')}** of log p̂(x): "
+        "both very low and very high percentiles are atypical."
+    )
+
+
 def likeness(report: Report, choice: Choice) -> None:
-    """Show the class probabilities of the image and its nearest training images."""
-    if report.classes is None and report.neighbours is None:
-        return
-    st.subheader("Class and similar images", anchor=False)
+    """Show the class of the image and its nearest training images."""
     if report.classes is not None:
         st.markdown(_classes(report.classes, choice))
     if report.neighbours is not None:
         _nearest(report.neighbours, choice)
 
 
-def _table(report: Report, judgement: Judgement, samples: int) -> str:
-    """Table of all figures among the held-out images. log p̂(x) uses the K of the calibration."""
+def _table(report: Report, judgement: Judgement) -> str:
+    """Table of all figures among the held-out images. log p̂(x) is that of the score."""
     lines = ["| Figure | Value | Percentile | Tail |", "| --- | ---: | ---: | ---: |"]
     for name, figure in FIGURES.items():
-        title = figure.title.capitalize() if name != "log_px" else f"log p̂(x), K = {samples:,}"
+        title, value = figure.title.capitalize(), _value(name, judgement.values[name], report)
+        if name == "log_px":
+            title, value = "log p̂(x)", in_hundredths(report.score.log_px, report.score.se)
         lines.append(
-            f"| {title} | {_value(name, judgement.values[name], report)} | "
+            f"| {title} | {value} | "
             f"{judgement.percentiles[name]:.1f} | {judgement.tails[name]:.2g} |"
         )
     return "\n".join(lines)
@@ -176,23 +203,23 @@ def _classes(classes: ClassProbabilities, choice: Choice) -> str:
     names = choice.run.config.info.classes
     order = np.argsort(classes.probabilities)[::-1]
     likely = [i for i in order if classes.probabilities[i] >= _LIKELY] or order[:1]
-    told = ", ".join(f"**{names[i]}** {_probability(classes, i)}" for i in likely)
+    told = ", ".join(f"**{names[i]}** ({_probability(classes, i)})" for i in likely)
     how = "logistic regression on E[z|x]" if classes.se is None else "the model's own class head"
     if classes.se is not None and all(map(math.isnan, classes.se)):
         how += f", Monte Carlo error unknown: few of its {CLASS_SAMPLES:,} draws carry the weight"
     return (
-        f"p(y|x), if the image is like the data at all: {told} :small[({how}; right for "
-        f"{classes.accuracy:.1%} of held-out images)]"
+        f"Class: {told}, {class_condition(choice.run.config.info)} :small[· {how}, right for "
+        f"{classes.accuracy:.1%} of held-out images]"
     )
 
 
 def _probability(classes: ClassProbabilities, index: int) -> str:
     """Format a class probability with its Monte Carlo error, if known."""
     error = math.nan if classes.se is None else classes.se[index]
-    shown = f"{classes.probabilities[index]:.0%}"
+    shown = f"{100 * classes.probabilities[index]:.0f}"
     if math.isnan(error):
-        return shown
-    return f"{shown} ± {error:.0%}" if error >= 0.005 else f"{shown} ± <1%"
+        return f"{shown} %"
+    return f"{shown} ± {100 * error:.0f} %" if error >= 0.005 else f"{shown} ± <1 %"
 
 
 def _nearest(neighbours: Neighbours, choice: Choice) -> None:
@@ -206,7 +233,7 @@ def _nearest(neighbours: Neighbours, choice: Choice) -> None:
         )
         missing_data.note(choice, "Their pictures are part of")
         return
-    st.markdown("Training images with the nearest latents, with their distances")
+    st.markdown("Most similar training images, by the distance between their latents")
     images = data.dataset(choice.run.config.dataset).split("train")[0]
     with st.container(horizontal=True, gap="xsmall", key="score-nearest"):
         for index, caption in zip(neighbours.indices, captions, strict=True):

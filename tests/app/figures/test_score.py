@@ -8,7 +8,7 @@ import pytest
 
 from app.figures import score, style
 
-HELD_OUT = np.random.default_rng(0).normal(-90, 10, 1000)
+HELD_OUT = np.exp(np.random.default_rng(0).gamma(2, 0.3, 1000))
 
 
 def traces(figure: go.Figure) -> dict[str, Any]:
@@ -16,65 +16,64 @@ def traces(figure: go.Figure) -> dict[str, Any]:
     return {trace.name or trace.type: trace for trace in everything}
 
 
-def held_out(log_px: list[float], chosen: int | None = None) -> go.Figure:
-    labels = [f"image {i}" for i in range(len(log_px))]
-    return score.held_out_figure(HELD_OUT, 200, labels, log_px, chosen)
+def unusual(values: list[float], chosen: int | None = None, limit: float | None = 4.0) -> go.Figure:
+    labels = [f"image {i}" for i in range(len(values))]
+    verdicts = ["typical" if value < 4 else "unlike the training data" for value in values]
+    return score.unusual_figure(HELD_OUT, labels, values, verdicts, limit, chosen, line="α = 4 %")
 
 
 def test_the_bars_hold_every_held_out_image() -> None:
-    bars = traces(held_out([-90.0]))["1,000 held-out images"]
+    bars = traces(unusual([1.5]))["1,000 held-out images"]
     assert sum(bars.y) == 1000
     assert 12 <= len(bars.y) <= 40
 
 
-def test_the_coloured_bars_are_those_that_the_percentile_counts() -> None:
-    bars = traces(held_out([-80.0], chosen=0))["1,000 held-out images"]
+def test_the_coloured_bars_are_the_images_that_are_stranger() -> None:
+    bars = traces(unusual([2.0], chosen=0))["1,000 held-out images"]
     coloured = sum(
         count
         for count, colour in zip(bars.y, bars.marker.color, strict=True)
         if colour == style.LOG_PX.colour
     )
-    assert coloured == pytest.approx((HELD_OUT < -80).sum(), abs=max(bars.y) / 2)
-    plain = traces(held_out([-80.0]))["1,000 held-out images"]
+    assert coloured == pytest.approx((HELD_OUT > 2).sum(), abs=max(bars.y) / 2)
+    plain = traces(unusual([2.0]))["1,000 held-out images"]
     assert style.LOG_PX.colour not in plain.marker.color
 
 
-def test_an_image_stands_at_its_score_and_beyond_the_axis_is_an_arrow() -> None:
-    figure = held_out([-95.0, -9000.0, 5000.0], chosen=0)
+def test_the_line_stands_at_the_limit_and_is_left_out_without_one() -> None:
+    line = traces(unusual([1.5]))["alpha"]
+    assert list(line.x) == pytest.approx([np.log10(4)] * 2)
+    assert line.text[1].strip() == "α = 4 %"
+    assert "alpha" not in traces(unusual([1.5], limit=None))
+
+
+def test_an_image_stands_at_its_value_in_the_colour_of_its_verdict() -> None:
+    figure = unusual([31.0, 1.2], chosen=0)
     layout: Any = figure.layout
     low, high = layout.xaxis.range
     marks = traces(figure)["Your images"]
-    shown = {data[0]: (x, symbol) for x, symbol, data in zip(
-        marks.x, marks.marker.symbol, marks.customdata, strict=True
-    )}  # fmt: skip
-    assert shown["image 0"] == (-95.0, "diamond")
-    assert shown["image 1"][1] == "triangle-left"
-    assert shown["image 2"][1] == "triangle-right"
-    assert all(low < x < high for x, _ in shown.values())
-    assert HELD_OUT.min() > low
-    assert HELD_OUT.max() < high
-    names = {data[0]: data[1] for data in marks.customdata}
-    assert names["image 1"] == "−9,000 nats", "the true score can be read all the same"
+    assert list(marks.x) == pytest.approx([np.log10(1.2), np.log10(31)])
+    assert all(low < x < high for x in marks.x), "√(N + 1) is the most that a value can be"
+    colours = score.VERDICT_COLOURS
+    wanted = [colours["typical"], colours["unlike the training data"]]
+    assert list(marks.marker.color) == wanted
 
 
 def test_the_chosen_image_is_stressed_and_drawn_last() -> None:
-    figure = held_out([-95.0, -85.0], chosen=0)
+    figure = unusual([1.5, 2.5], chosen=0)
     marks = traces(figure)["Your images"]
     assert marks.customdata[-1][0] == "image 0"
-    assert list(marks.marker.color) == [style.LOG_PX.colour, style.HIGHLIGHT]
-    line = traces(figure)["image 0"]
-    assert list(line.x) == [-95.0, -95.0]
-    assert line.text[1].strip() == "−95.00 nats"
-
-
-@pytest.mark.parametrize("values", [np.full(300, -20.0), np.array([-3.0])])
-def test_held_out_images_of_one_score_are_drawn_too(values: np.ndarray) -> None:
-    figure = score.held_out_figure(values, 10, ["a"], [-20.0], 0)
-    assert sum(traces(figure)[f"{len(values)} held-out images"].y) == len(values)
+    assert marks.marker.size[-1] > marks.marker.size[0]
+    assert list(traces(figure)["image 0"].x) == pytest.approx([np.log10(1.5)] * 2)
 
 
 def test_no_images_leave_the_held_out_ones() -> None:
-    assert len(traces(held_out([]))["Your images"].x) == 0
+    assert len(traces(unusual([]))["Your images"].x) == 0
+
+
+def test_held_out_images_of_one_value_are_drawn_too() -> None:
+    figure = score.unusual_figure(np.ones(300), ["a"], [1.0], ["typical"], None, 0)
+    assert sum(traces(figure)["300 held-out images"].y) == 300
 
 
 def test_the_course_is_drawn_with_its_band_and_the_elbo() -> None:

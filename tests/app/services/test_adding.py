@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.services import adding
-from app.services.adding import Adding, Intake
+from app.services.adding import Adding, File, Intake, hand_over, take_handed_over
 from app.shell import sessions
 from tests.vae_core.data.own_sources import class_folders, use_folder, write_zip
 from vae_core.basics.progress import finish
@@ -147,3 +147,14 @@ def test_uploads_of_a_killed_server_are_removed_at_the_next_start(
     adding.sweep.cache_clear()
     adding.sweep()
     assert not folder.exists()
+
+
+def test_files_of_another_page_are_taken_once_and_the_latest_count() -> None:
+    assert take_handed_over() is None
+    for name in ("first.zip", "second.zip"):
+        hand_over(name, [File("a.png", memoryview(b"image"))])
+    given = take_handed_over()
+    assert given is not None
+    assert (given.name, given.count, given.size) == ("second.zip", 1, 5)
+    assert take_handed_over() is None
+    given.let_go()

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from app.services import work
-from app.views.score import examples, export, inputs
-from app.views.score.examples import EXAMPLES
+from app.views.score import examples, export, inputs, ranking
+from app.views.score.examples import EXAMPLES, STAND_INS
 from app.views.score.inputs import Given, Upload
 from app.views.score.job import Job, Known, Reading, Scorer
 from vae_core.cli.main import main as command_line
@@ -32,6 +33,7 @@ from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import verdict_of
 from vae_core.settings.config import RunConfig
+from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.verdict import report_sentence
 
 SHAPE = (1, 8, 8)
@@ -177,6 +179,16 @@ def test_every_step_can_be_had_again_for_any_place() -> None:
         assert again.steps
 
 
+def test_without_the_data_other_digits_are_the_examples() -> None:
+    info = find_dataset("mnist")
+    assert examples.can_stand_in(info)
+    assert not examples.can_stand_in(find_dataset("fashion-mnist"))
+    given = list(examples.stand_ins(info))
+    assert len({each.digest for each in given}) == len(EXAMPLES)
+    assert all(each.pixels is not None and each.pixels.shape == (1, 28, 28) for each in given)
+    assert [each.label for each in given] == [each.label for each in STAND_INS]
+
+
 def test_examples_are_of_the_data_sets_shape_and_differ(images: torch.Tensor) -> None:
     given = list(examples.examples(images))
     assert len({g.digest for g in given}) == len(EXAMPLES)
@@ -199,9 +211,11 @@ def test_a_job_scores_everything_it_can_and_ranks_it(run: Run, images: torch.Ten
     assert [g.label for g in job.failed] == ["bad"]
     ranked = job.ranked()
     assert len(ranked) == len(EXAMPLES)
-    scores = [scored.score.log_px for _, scored in ranked]
-    assert scores == sorted(scores, reverse=True)
-    assert ranked[-1][0].label == "Inverted"
+    judged = [scored.report.judgement for _, scored in ranked]
+    p_values = [each.p_value for each in judged if each is not None]
+    assert p_values == sorted(p_values)
+    assert ranked[0][0].label in ("Noise", "Inverted", "Shuffled pixels")
+    assert ranked[-1][0].label.startswith("Test image")
     assert all(scored.score.place is not None for _, scored in ranked)
 
 
@@ -316,6 +330,52 @@ def test_a_calibrated_table_says_what_decided(run: Run, images: torch.Tensor) ->
     assert all(len(labels.split()) == 5 for labels in table["nearest_labels"])
     assert all(len(chances.split()) == 10 for chances in table["class_probabilities"])
     assert table["sentence"] == [report_sentence(report) for report in reports]
+
+
+@pytest.mark.slow
+def test_a_table_of_chosen_images_has_no_others(run: Run, images: torch.Tensor) -> None:
+    given = [*examples.examples(images), Given("bad", error="bad cannot be read.")]
+    job = job_on(given, scorer(run))
+    job.advance(60)
+    assert export.columns(job, {}, {"Blank", "Noise"})["file"] == [
+        given.label for given, _ in job.ranked() if given.label in ("Blank", "Noise")
+    ]
+
+
+def test_chosen_images_are_saved_as_they_were_given(images: torch.Tensor) -> None:
+    inside = archive({"b.png": picture(), "../b.png": picture(ink=100), "c.png": picture()})
+    uploads = (
+        Upload("0", "a.png", picture(40)),
+        Upload("1", "set.zip", inside),
+        Upload("2", "your drawing", picture(20)),
+    )
+    read = list(inputs.read(uploads, SHAPE, AUTO, "digits"))
+    reading = Reading("source", [*read, *examples.examples(images[:2])], AUTO, uploads)
+    list(reading.steps())
+    job = Job(reading, Scorer("none", None, Judge(), 1), Known())  # type: ignore[arg-type]
+    labels = {each.label for each in reading.given} - {"set.zip/c.png"}
+    with zipfile.ZipFile(io.BytesIO(export.files(job, labels))) as made:
+        content = {name: made.read(name) for name in made.namelist()}
+    assert content["a.png"] == picture(40)
+    assert content["set.zip/b.png"] == picture()
+    assert content["your drawing.png"] == picture(20)
+    assert "set.zip/c.png" not in content
+    assert not any(".." in name.split("/") for name in content)
+    with Image.open(io.BytesIO(content["Test image 0.png"])) as example:
+        assert np.array_equal(np.asarray(example), images[0, 0].numpy())
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["a.png", "set.zip/b.png"], ["a.png", "b.png"]),
+        (["z.zip/cat/1.jpg", "z.zip/dog/1.jpg", "2.jpg"], ["cat/1.jpg", "dog/1.jpg", "2.jpg"]),
+        (["x/cat/1.jpg", "y/cat/1.jpg"], ["x/cat/1.jpg", "y/cat/1.jpg"]),
+        ([], []),
+    ],
+)
+def test_names_are_as_short_as_they_differ(labels: list[str], shown: list[str]) -> None:
+    assert ranking.names(labels) == shown
 
 
 @pytest.mark.slow

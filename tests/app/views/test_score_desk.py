@@ -123,3 +123,16 @@ def test_a_photo_that_was_lost_empties_the_camera(state: dict[str, Any]) -> None
     with emptied(mine):
         mine.see_photo()
     assert mine.lost == 1
+
+
+def test_one_new_file_is_shown_and_of_several_the_page_chooses(state: dict[str, Any]) -> None:
+    mine = Desk()
+    state[mine.key("files")] = [File("1")]
+    mine.take_files()
+    assert desk.st.query_params["shown"] == "a.png"
+    state[mine.key("files")] = [File("1"), File("2"), File("3")]
+    mine.take_files()
+    assert "shown" not in desk.st.query_params
+    state[mine.key("files")] = [File("4", "many.zip")]
+    mine.take_files()
+    assert "shown" not in desk.st.query_params

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae_core.scoring.figures.table import FIGURES
-from vae_core.scoring.typicality import Reference, verdict_of
+from vae_core.scoring.typicality import Reference, limit_at, verdict_of
 
 
 def drawn(count: int, seed: int = 0) -> torch.Tensor:
@@ -129,3 +129,24 @@ def test_a_p_value_of_a_tenth_is_a_tenth_and_unusual():
     judgement = judged(nine, **{name: 50.0 for name in FIGURES if name != "log_px"}, log_px=-50.0)
     assert judgement.p_value == 0.1
     assert judgement.verdict == "unusual"
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.04, 0.2])
+def test_an_image_is_called_unlike_where_its_unusualness_passes_the_limit(rate: float):
+    for values in drawn(60, seed=1) * 1.7:
+        (image,) = REFERENCE.judge(values[None], rate)
+        limit = limit_at(REFERENCE.unusualness(image), rate)
+        assert limit is not None
+        assert (image.verdict == "unlike the training data") is (image.unusualness > limit + 1e-9)
+
+
+def test_the_held_out_images_as_unusual_as_an_image_give_its_p_value():
+    for values in drawn(20, seed=2):
+        (image,) = REFERENCE.judge(values[None])
+        held_out = REFERENCE.unusualness(image)
+        assert image.as_unusual == int((held_out >= image.unusualness - 1e-9).sum())
+
+
+def test_with_too_few_held_out_images_no_limit_exists():
+    assert limit_at(torch.ones(20, dtype=torch.float64), 0.04) is None
+    assert limit_at(torch.ones(24, dtype=torch.float64), 0.04) == 1

@@ -1,0 +1,53 @@
+"""The model that pages open: each by its own default, until somebody chooses one."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+pytestmark = pytest.mark.slow
+
+DIGITS, MNIST = "pretrained/digits-full-d2", "pretrained/mnist-full-d50"
+TIMEOUT = 60
+
+
+def pages() -> None:
+    import streamlit as st
+
+    from app.parts import pickers
+    from app.views.score import better_model
+
+    if st.session_state.get("page") == "score":
+        st.session_state["open"] = pickers.pick_model(first_of=better_model.first_of).key
+    else:
+        st.session_state["open"] = pickers.pick_model().key
+
+
+def visit(app: AppTest, page: str, **query: str) -> str:
+    """Go to a page as by the sidebar, or by a link; return the model that it opens."""
+    app.session_state["page"] = page
+    app.query_params.clear()
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app.session_state["open"]
+
+
+def test_the_score_page_opens_a_model_that_notices_and_other_pages_keep_their_own() -> None:
+    app = AppTest.from_function(pages, default_timeout=TIMEOUT)
+    assert visit(app, "start") == DIGITS
+    assert visit(app, "score") == MNIST
+    assert visit(app, "latent") == DIGITS
+
+
+def test_a_chosen_model_stays_on_every_page() -> None:
+    app = AppTest.from_function(pages, default_timeout=TIMEOUT)
+    visit(app, "score")
+    app.selectbox[0].select("pretrained/digits-mean-field-d16").run()
+    assert visit(app, "start") == "pretrained/digits-mean-field-d16"
+    assert visit(app, "score") == "pretrained/digits-mean-field-d16"
+
+
+def test_a_link_to_the_default_of_another_page_is_a_choice() -> None:
+    app = AppTest.from_function(pages, default_timeout=TIMEOUT)
+    visit(app, "score")
+    assert visit(app, "latent", model=MNIST) == MNIST
