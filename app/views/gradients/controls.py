@@ -10,10 +10,10 @@ from app.figures.pictures import as_picture, tile
 from app.parts import charts, missing_data, pickers, widgets
 from app.parts.widgets import IN_URL
 from app.services import data
+from app.services.gradient_table import ESTIMATORS, Protocol, refusal
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
-from app.views.gradients.table import ESTIMATORS, Protocol, refusal
 from vae_core.settings.choices import GradientName
 from vae_core.settings.config import explain
 from vae_core.settings.data_sets import Split

@@ -12,14 +12,14 @@ from app.figures.pictures import as_picture
 from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity
 from app.parts import charts
 from app.services.images import Images
+from app.services.walk import FEW_SAMPLES, MAX_SAMPLES, SAMPLES
 from app.shell.streamlit_internals import DeltaGenerator
-from app.views.start.samples import MAX_SAMPLES, SAMPLES
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
 from vae_core.wording.numbers import ERROR_NOT_KNOWN, number, typeset
 
 if TYPE_CHECKING:
-    from app.views.start.numbers import Reference, Walk
+    from app.services.walk_numbers import Reference, Walk
 
 STRIP = 12
 SEEDS = 2**31
@@ -100,7 +100,7 @@ def choose_samples() -> int:
     return st.select_slider(
         "Samples L",
         SAMPLES,
-        value=10,
+        value=FEW_SAMPLES,
         key="L",
         bind="query-params",
         persist_state="session",

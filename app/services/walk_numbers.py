@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.figures.prior import Prior
-from app.views.start.samples import MAX_SAMPLES
+from app.services.walk import MAX_SAMPLES
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
