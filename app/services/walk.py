@@ -17,8 +17,8 @@ SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_SAMPLES = SAMPLES[-1]
 """This many ε are always drawn and the first L are used, so a larger L keeps the draws of a smaller
 one."""
-FEW_SAMPLES = 10
-"""The value of L at first."""
+IMPORTANCE_SAMPLES = 1000
+"""K of log p̂(x)."""
 
 
 @cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity})
