@@ -40,12 +40,16 @@ def against_samples(values: Floats, chosen: int) -> go.Figure:
     axis |= {"tickvals": [10**i for i in range(4)], "ticktext": ["1", "10", "100", "1000"]}
     middle, reach = float(means[-1]), max(_ROOM * 2 * float(errors[min(9, len(errors) - 1)]), 1e-3)
     base["xaxis"] |= axis | {"domain": [0, 0.44]}
-    base["xaxis2"] = axis | {"domain": [0.58, 1], "title": {"text": "draws L"}, "anchor": "y2"}
+    base["xaxis2"] = axis | {
+        "domain": [0.58, 1],
+        "title": {"text": "draws L", "standoff": 8},
+        "anchor": "y2",
+    }
     base["yaxis"] |= {"range": [middle - reach, middle + reach]}
     law = float(values.std(ddof=1)) / np.sqrt(count)
     base["yaxis2"] = {
         "type": "log", "anchor": "x2", "title": {"text": "standard error (nats)", "standoff": 8},
-        "zeroline": False, "range": _decades(np.concatenate([errors[1:], law])), "dtick": 1,
+        "zeroline": False, "range": _decades(np.concatenate([errors[1:], law])), "nticks": 6,
     }  # fmt: skip
     band = np.concatenate([means + 2 * errors, (means - 2 * errors)[::-1]])[1:-1]
     ends_of_band = np.concatenate([count, count[::-1]])[1:-1]

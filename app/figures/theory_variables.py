@@ -28,9 +28,13 @@ def change_of_variables(mean: float, sd: float, at: float) -> go.Figure:
         at: the left end of the strip of ε.
     """
     base = layout("The same probability, before and after the map", height=330)
-    base["xaxis"] |= {"domain": [0, 0.42], "range": _range("epsilon"), "title": {"text": "ε"}}
+    base["xaxis"] |= {
+        "domain": [0, 0.42],
+        "range": _range("epsilon"),
+        "title": {"text": "ε", "standoff": 8},
+    }
     base["xaxis2"] = {
-        "domain": [0.52, 1], "range": _range("z"), "title": {"text": "z = μ + σε"},
+        "domain": [0.52, 1], "range": _range("z"), "title": {"text": "z = μ + σε", "standoff": 8},
         "anchor": "y2", "zeroline": False, "showgrid": False,
     }  # fmt: skip
     base["yaxis"] |= {"range": [0, _HIGHEST], "title": {"text": "density", "standoff": 8}}

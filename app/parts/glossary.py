@@ -15,6 +15,7 @@ _WORDS = {
     "gap": "the gap",
     "q": "q(z|x)",
     "pzx": "p(z|x)",
+    "px": "p(x)",
 }
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.figures.style import ELBO, KL, LOG_PX, Quantity
+from app.parts.glossary import see
 from vae_core.wording.numbers import ERROR_NOT_KNOWN, number
 
 if TYPE_CHECKING:
@@ -63,4 +64,5 @@ def readouts(now: "Walk", about: "Reference") -> list[Readout]:
 
 def reading(about: "Reference") -> str:
     """Explain the numbers of :func:`readouts`."""
-    return READING + (_KL_SAMPLED if about.kl is None else _KL_EXACT)
+    how = _KL_SAMPLED if about.kl is None else _KL_EXACT
+    return READING + how + see("elbo", "kl", "log-px-hat", "gap")

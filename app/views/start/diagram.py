@@ -11,6 +11,7 @@ from app.figures import start_diagram, start_estimates
 from app.figures.pictures import as_picture
 from app.figures.style import ELBO, LOG_LIKELIHOOD, LOG_PRIOR, LOG_Q, Quantity
 from app.parts import charts
+from app.parts.glossary import see
 from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
 from app.services.images import Images
@@ -106,7 +107,8 @@ def choose_samples() -> int:
         key="L",
         bind="query-params",
         persist_state="session",
-        help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower.",
+        help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower."
+        + see("L", "elbo"),
     )
 
 

@@ -34,11 +34,15 @@ choices define the model.
 
 Their product is easy to compute, for any $x$ and any $z$:
 
-$$p_\theta(x, z) = p_\theta(x \mid z)\, p(z).$$
+$$
+p_\theta(x, z) = p_\theta(x \mid z)\, p(z).
+$$
 
 But nobody has seen $z$. For $p(x)$, all $z$ must be added up:
 
-$$p_\theta(x) = \int p_\theta(x, z)\, dz. \tag{1}$$
+$$
+p_\theta(x) = \int p_\theta(x, z)\, dz. \tag{1}
+$$
 
 A neural network is inside this integral, so it has no formula. Only special pairs of prior and
 decoder have one, for example if both are Gaussian and the decoder is linear. For $d \le 2$ a fine
@@ -47,7 +51,9 @@ grid of $z$ can replace the integral. For large $d$ no grid is fine enough.
 The same integral hides in Bayes' rule. It gives the **true posterior**, which says what $z$ can be
 after $x$ was seen:
 
-$$p_\theta(z \mid x) = \frac{p_\theta(x, z)}{p_\theta(x)}.$$
+$$
+p_\theta(z \mid x) = \frac{p_\theta(x, z)}{p_\theta(x)}.
+$$
 
 So a VAE replaces the true posterior by an approximation, $q_\phi(z \mid x)$. A second network, the
 **encoder** with weights $\phi$, computes it from $x$ at once.
@@ -56,12 +62,16 @@ _WEIGHTS = r"""
 Draw $z$ from $q_\phi(z \mid x)$, and call the ratio $w = p_\theta(x, z) / q_\phi(z \mid x)$ its
 **importance weight**. The mean of $w$ is exactly what we look for:
 
-$$p_\theta(x) = \int q_\phi(z \mid x)\, \frac{p_\theta(x, z)}{q_\phi(z \mid x)}\, dz
-= \mathbb E_{q_\phi(z \mid x)}[w].$$
+$$
+p_\theta(x) = \int q_\phi(z \mid x)\, \frac{p_\theta(x, z)}{q_\phi(z \mid x)}\, dz
+= \mathbb E_{q_\phi(z \mid x)}[w].
+$$
 
 $\mathbb E_q$ stands for the mean over draws of $q$. With $K$ draws we get the estimate
 
-$$\log \hat p(x) = \log \frac1K \sum_{k=1}^K w_k .$$
+$$
+\log \hat p(x) = \log \frac1K \sum_{k=1}^K w_k .
+$$
 
 On average it is below $\log p(x)$, and it rises with $K$. If $q$ misses a part of the true
 posterior, a few draws carry almost all the weight. Two numbers warn of that: a small **ESS**
@@ -70,16 +80,20 @@ posterior, a few draws carry almost all the weight. Two numbers warn of that: a 
 _BOUND = r"""
 How far is $q$ from the true posterior? The **Kullback–Leibler divergence** measures it:
 
-$$\mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x)\bigr)
-= \mathbb E_q\Bigl[\log \frac{q_\phi(z \mid x)}{p_\theta(z \mid x)}\Bigr].$$
+$$
+\mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x)\bigr)
+= \mathbb E_q\Bigl[\log \frac{q_\phi(z \mid x)}{p_\theta(z \mid x)}\Bigr].
+$$
 
 It is never negative, and it is 0 only if both are equal. Put Bayes' rule into it. $\log p(x)$ does
 not depend on $z$, so it comes out of the mean:
 
-$$\mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x)\bigr)
+$$
+\mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p_\theta(z \mid x)\bigr)
 = \log p_\theta(x)
 - \underbrace{\mathbb E_q\bigl[\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr]}_{\text{ELBO}}
-\tag{2}$$
+\tag{2}
+$$
 
 The left side is at least 0. So the right part, the **ELBO**, is never above $\log p(x)$. Its name
 says so: *evidence lower bound*. What it misses is the **gap**. The gap *is* the divergence.
@@ -91,15 +105,19 @@ to the true posterior.
 _FORMS = r"""
 The ELBO as it stands in (2) is the mean of $\log w$:
 
-$$\mathcal L_{\theta,\phi}(x)
-= \mathbb E_q\bigl[\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr]. \tag{3}$$
+$$
+\mathcal L_{\theta,\phi}(x)
+= \mathbb E_q\bigl[\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr]. \tag{3}
+$$
 
 Now split $\log p(x, z)$ into $\log p(x \mid z) + \log p(z)$. The last two terms form another
 divergence, this time to the prior:
 
-$$\mathcal L_{\theta,\phi}(x)
+$$
+\mathcal L_{\theta,\phi}(x)
 = \mathbb E_q\bigl[\log p_\theta(x \mid z)\bigr]
-- \mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p(z)\bigr). \tag{4}$$
+- \mathrm{KL}\bigl(q_\phi(z \mid x) \,\|\, p(z)\bigr). \tag{4}
+$$
 
 Form (4) is easy to read. The first term asks for a good picture of $x$. The second one is the price
 for knowing $z$ better than the prior does. If $q$ and prior are Gaussian, the price has a formula,
@@ -173,7 +191,7 @@ def _live_questions(subject: Subject) -> None:
     pixels = config.image_shape[0] * config.image_shape[1] * config.image_shape[2]
     likelihood = LIKELIHOODS[config.likelihood]
     numbers([("image", subject.images.label(subject.index)), ("$D$", f"{pixels:,} pixels")])
-    st.caption(f"For each pixel, the decoder of this model returns {likelihood.answer}.")
+    st.caption(f"The decoder of this model returns {likelihood.answer}.")
     subject.link("score", "Score images of yours")
 
 

@@ -14,18 +14,24 @@ _FLOW = r"""
 A Gaussian is one ellipse. A true posterior can be bent, or have two modes. A **normalising flow**
 bends the Gaussian, by $T$ maps that can be inverted:
 
-$$z_0 = \mu + L\epsilon, \qquad z_t = f_t(z_{t-1}, x) \quad (t = 1, \dots, T), \qquad z = z_T.$$
+$$
+z_0 = \mu + L\epsilon, \qquad z_t = f_t(z_{t-1}, x) \quad (t = 1, \dots, T), \qquad z = z_T.
+$$
 
 Each map stretches space a little. The Jacobian of the whole chain is the product of the Jacobians
 of its steps, so the logarithms add up:
 
-$$\log \left| \det \frac{\partial z}{\partial z_0} \right|
-= \sum_{t=1}^T \log \left| \det \frac{\partial z_t}{\partial z_{t-1}} \right|.$$
+$$
+\log \left| \det \frac{\partial z}{\partial z_0} \right|
+= \sum_{t=1}^T \log \left| \det \frac{\partial z_t}{\partial z_{t-1}} \right|.
+$$
 
 With (6) the density of $z$ is
 
-$$\log q_\phi(z \mid x) = \log q_0(z_0)
-- \sum_{t=1}^T \log \left| \det \frac{\partial z_t}{\partial z_{t-1}} \right|.$$
+$$
+\log q_\phi(z \mid x) = \log q_0(z_0)
+- \sum_{t=1}^T \log \left| \det \frac{\partial z_t}{\partial z_{t-1}} \right|.
+$$
 
 The rest stays as it was: draw $\epsilon$, make $z$, take the mean of $\log w$. A flow step must
 have two properties. It can be inverted, and its determinant is cheap. A more flexible $q$ can come
@@ -84,7 +90,7 @@ def _families(subject: Subject) -> None:
         )
         for choice in (subject.choice, other)
     ]
-    numbers(rows)
+    numbers(rows, "With the same decoder")
     st.caption(f"Both encoders were trained for the same decoder. L = {count:,}.")
 
 

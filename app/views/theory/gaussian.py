@@ -16,16 +16,20 @@ Which distribution is $q_\phi(z \mid x)$? Nobody may simply choose it. It follow
 $p(\epsilon)$ and from the map $g$. If the map stretches space, the same probability has more room,
 so its density falls:
 
-$$\log q_\phi(z \mid x)
-= \log p(\epsilon) - \log \left| \det \frac{\partial z}{\partial \epsilon} \right|. \tag{6}$$
+$$
+\log q_\phi(z \mid x)
+= \log p(\epsilon) - \log \left| \det \frac{\partial z}{\partial \epsilon} \right|. \tag{6}
+$$
 
 $\partial z / \partial \epsilon$ is the **Jacobian**, the matrix of all derivatives of $z$ by
 $\epsilon$. Its determinant says how much the map stretches.
 
 Take $\epsilon \sim \mathcal N(0, I)$ with $d$ dimensions, and the simplest map with correlations:
 
-$$z = \mu + L \epsilon, \qquad
-L = L_{\text{mask}} \odot L' + \operatorname{diag}(\sigma).$$
+$$
+z = \mu + L \epsilon, \qquad
+L = L_{\text{mask}} \odot L' + \operatorname{diag}(\sigma).
+$$
 
 The encoder returns $\mu$, $\log \sigma$ and $L'$. $\odot$ multiplies entry by entry. The mask has
 ones below the diagonal and zeros elsewhere. So $L$ is lower triangular, with $\sigma$ on its
@@ -39,28 +43,40 @@ _TERMS = r"""
 Now every term can be computed. $L$ is triangular, so its determinant is the product of its
 diagonal:
 
-$$\log \left| \det \frac{\partial z}{\partial \epsilon} \right| = \sum_i \log \sigma_i .$$
+$$
+\log \left| \det \frac{\partial z}{\partial \epsilon} \right| = \sum_i \log \sigma_i .
+$$
 
 The noise is standard normal:
 
-$$\log p(\epsilon) = -\sum_i \tfrac12 \bigl(\epsilon_i^2 + \log 2\pi\bigr).$$
+$$
+\log p(\epsilon) = -\sum_i \tfrac12 \bigl(\epsilon_i^2 + \log 2\pi\bigr).
+$$
 
 Put both into (6):
 
-$$\log q_\phi(z \mid x)
-= -\sum_i \Bigl[\tfrac12 \bigl(\epsilon_i^2 + \log 2\pi\bigr) + \log \sigma_i\Bigr].$$
+$$
+\log q_\phi(z \mid x)
+= -\sum_i \Bigl[\tfrac12 \bigl(\epsilon_i^2 + \log 2\pi\bigr) + \log \sigma_i\Bigr].
+$$
 
 The prior has the same form, at $z$:
 
-$$\log p(z) = -\sum_i \tfrac12 \bigl(z_i^2 + \log 2\pi\bigr).$$
+$$
+\log p(z) = -\sum_i \tfrac12 \bigl(z_i^2 + \log 2\pi\bigr).
+$$
 
 For pixels of 0 or 1, with the probabilities $p_i$ from the decoder:
 
-$$\log p_\theta(x \mid z) = \sum_i \bigl[x_i \log p_i + (1 - x_i) \log (1 - p_i)\bigr].$$
+$$
+\log p_\theta(x \mid z) = \sum_i \bigl[x_i \log p_i + (1 - x_i) \log (1 - p_i)\bigr].
+$$
 
 One draw of the ELBO is then
 
-$$\log w = \log p_\theta(x \mid z) + \log p(z) - \log q_\phi(z \mid x).$$
+$$
+\log w = \log p_\theta(x \mid z) + \log p(z) - \log q_\phi(z \mid x).
+$$
 """
 
 

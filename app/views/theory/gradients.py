@@ -25,21 +25,27 @@ mean, where each draw has a gradient of its own.
 For the weights $\theta$ of the decoder this is allowed, because $q_\phi$ does not depend on
 $\theta$:
 
-$$\nabla_\theta \mathcal L
+$$
+\nabla_\theta \mathcal L
 = \int q_\phi(z \mid x)\, \nabla_\theta \log p_\theta(x, z)\, dz
-= \mathbb E_q\bigl[\nabla_\theta \log p_\theta(x, z)\bigr].$$
+= \mathbb E_q\bigl[\nabla_\theta \log p_\theta(x, z)\bigr].
+$$
 
 For the weights $\phi$ of the encoder it is not. The mean is taken over $q_\phi$, and $q_\phi$ is
 what changes. The gradient must act on $q_\phi$ itself:
 
-$$\nabla_\phi \mathcal L
+$$
+\nabla_\phi \mathcal L
 = \int \bigl(\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr)\, \nabla_\phi q_\phi(z \mid x)\, dz
-- \underbrace{\int q_\phi(z \mid x)\, \nabla_\phi \log q_\phi(z \mid x)\, dz}_{=\,0}.$$
+- \underbrace{\int q_\phi(z \mid x)\, \nabla_\phi \log q_\phi(z \mid x)\, dz}_{=\,0}.
+$$
 
 There is a way out. Write $\nabla q = q\, \nabla \log q$, and the integral is a mean again:
 
-$$\nabla_\phi \mathcal L
-= \mathbb E_q\bigl[\log w\; \nabla_\phi \log q_\phi(z \mid x)\bigr].$$
+$$
+\nabla_\phi \mathcal L
+= \mathbb E_q\bigl[\log w\; \nabla_\phi \log q_\phi(z \mid x)\bigr].
+$$
 
 This is the **score function** estimator. It tries a few $z$ and makes the good ones more probable.
 It never asks in which direction a better $z$ lies, so it needs many draws.
@@ -48,23 +54,31 @@ _REPARAMETERISATION = r"""
 Take the chance out of $q$. Draw noise $\epsilon$ from a distribution that has no weights, and let a
 smooth map make $z$ of it:
 
-$$z = g_\phi(\epsilon, x), \qquad \epsilon \sim p(\epsilon).$$
+$$
+z = g_\phi(\epsilon, x), \qquad \epsilon \sim p(\epsilon).
+$$
 
 A mean does not care how its draws were made. For any function $f$
 
-$$\mathbb E_{q_\phi(z \mid x)}\bigl[f(z)\bigr]
-= \mathbb E_{p(\epsilon)}\bigl[f(g_\phi(\epsilon, x))\bigr].$$
+$$
+\mathbb E_{q_\phi(z \mid x)}\bigl[f(z)\bigr]
+= \mathbb E_{p(\epsilon)}\bigl[f(g_\phi(\epsilon, x))\bigr].
+$$
 
 On the right side the weights $\phi$ are only inside the mean. So the gradient may go inside too:
 
-$$\nabla_\phi \mathcal L = \mathbb E_{p(\epsilon)}\Bigl[\nabla_\phi
-\bigl(\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr)\Bigr], \qquad z = g_\phi(\epsilon, x).$$
+$$
+\nabla_\phi \mathcal L = \mathbb E_{p(\epsilon)}\Bigl[\nabla_\phi
+\bigl(\log p_\theta(x, z) - \log q_\phi(z \mid x)\bigr)\Bigr], \qquad z = g_\phi(\epsilon, x).
+$$
 
 This is the **pathwise** gradient. It follows the path from $\phi$ through $z$, so it knows in which
 direction to move $z$. The ELBO of one image $x^i$ is now
 
-$$\mathcal L_{\theta,\phi}(x^i)
-= \mathbb E_{p(\epsilon)}\bigl[\log p_\theta(x^i, z) - \log q_\phi(z \mid x^i)\bigr]. \tag{5}$$
+$$
+\mathcal L_{\theta,\phi}(x^i)
+= \mathbb E_{p(\epsilon)}\bigl[\log p_\theta(x^i, z) - \log q_\phi(z \mid x^i)\bigr]. \tag{5}
+$$
 
 The ELBO of a data set is the sum over its images.
 """

@@ -12,6 +12,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.walk import SAMPLES
 from app.views.theory import density, flow, gaussian, glossary, gradients, sampling
+from app.views.theory.page_titles import PARTS, SECTIONS
 from app.views.theory.sheet import Sheet
 from app.views.theory.subject import SEED, Subject
 from vae_core.settings.protocol import Protocol
@@ -27,20 +28,6 @@ WITHOUT_DATA = (
 )
 MANY_SAMPLES = 100
 """L at first: enough that the gap is larger than its error."""
-SECTIONS = {
-    "questions": "1 Two questions",
-    "density": "2 Density estimation",
-    "gradient": "3 The gradient",
-    "reparameterisation": "4 Reparameterisation",
-    "samples": "5 L draws",
-    "assumptions": "6 Assumptions and calculation",
-    "flow": "7 Flows",
-    "glossary": "Glossary",
-}
-PARTS = {
-    "weights": "2.2 An estimate by weighted draws",
-    "bound": "2.3 A bound below log p(x)",
-}
 
 
 def pick() -> Subject:
@@ -74,7 +61,7 @@ def summary(subject: Subject) -> None:
             with st.container(key=f"theory-{each.name}", gap=None):
                 st.markdown(f"${each.coloured}$")
                 st.markdown(f"**{each.text}**")
-    st.caption(reading(about) + see("elbo", "kl", "log-px-hat", "gap"))
+    st.caption(reading(about))
     doubt = "" if about.trusted else ": do not trust log p̂(x)"
     protocol = Protocol(
         subject.choice.run.config.dataset,

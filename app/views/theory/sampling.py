@@ -15,8 +15,10 @@ _SAMPLES = r"""
 The mean in (5) has no formula. A **Monte Carlo** estimate replaces it. For any function $f$ and any
 distribution $p$
 
-$$\mathbb E_{p(\epsilon)}[f(\epsilon)] \approx \frac1L \sum_{l=1}^L f(\epsilon^{(l)}),
-\qquad \epsilon^{(l)} \sim p(\epsilon).$$
+$$
+\mathbb E_{p(\epsilon)}[f(\epsilon)] \approx \frac1L \sum_{l=1}^L f(\epsilon^{(l)}),
+\qquad \epsilon^{(l)} \sim p(\epsilon).
+$$
 
 For the ELBO of an image that means three steps.
 
@@ -24,8 +26,10 @@ For the ELBO of an image that means three steps.
 2. Make $z^{(l)} = g_\phi(\epsilon^{(l)}, x)$ of each.
 3. Take the mean of $\log w$:
 
-$$\tilde{\mathcal L}_{\theta,\phi}(x) = \frac1L \sum_{l=1}^L
-\bigl[\log p_\theta(x \mid z^{(l)}) + \log p(z^{(l)}) - \log q_\phi(z^{(l)} \mid x)\bigr].$$
+$$
+\tilde{\mathcal L}_{\theta,\phi}(x) = \frac1L \sum_{l=1}^L
+\bigl[\log p_\theta(x \mid z^{(l)}) + \log p(z^{(l)}) - \log q_\phi(z^{(l)} \mid x)\bigr].
+$$
 
 The estimate is right on average, for every $L$, even for $L = 1$. Its **standard error** is
 $s/\sqrt L$, where $s$ is how much $\log w$ varies from draw to draw. Four times the draws give half

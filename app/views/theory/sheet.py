@@ -73,7 +73,7 @@ def heading(number: str, title: str, anchor: str) -> None:
     draw(f"{number} {title}".strip(), anchor=anchor)
 
 
-def numbers(rows: Sequence[Row]) -> None:
-    """Draw symbols and their values on the chosen image."""
-    lines = ["| On this image | |", "|:--|--:|", *(f"| {name} | {text} |" for name, text in rows)]
+def numbers(rows: Sequence[Row], title: str = "On this image") -> None:
+    """Draw symbols and their values, by default on the chosen image."""
+    lines = [f"| {title} | |", "|:--|--:|", *(f"| {name} | {text} |" for name, text in rows)]
     st.markdown("\n".join(lines))
