@@ -50,8 +50,13 @@ def two_estimators(found: Estimates) -> go.Figure:
     low, high = np.quantile(found.score, (0.005, 0.995))
     low, high = min(low, found.pathwise.min()), max(high, found.pathwise.max())
     reach = [float(low), float(high)]
-    base["xaxis"] |= {"range": reach, "title": {"text": "estimate of ∂E f/∂μ"}, "anchor": "y2"}
-    base["yaxis"] |= {"domain": [0.55, 1], "showticklabels": False, "title": {"text": "how often"}}
+    base["xaxis"] |= {
+        "range": reach,
+        "title": {"text": "estimate of ∂E f/∂μ", "standoff": 8},
+        "anchor": "y2",
+    }
+    base["yaxis"] |= {"domain": [0.55, 1], "showticklabels": False}
+    base["yaxis"]["title"] = {"text": "how often", "standoff": 8}
     base["yaxis2"] = {
         "domain": [0, 0.45], "showticklabels": False, "zeroline": False, "anchor": "x",
         "title": {"text": "how often", "standoff": 8},

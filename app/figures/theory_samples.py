@@ -49,7 +49,7 @@ def against_samples(values: Floats, chosen: int) -> go.Figure:
     law = float(values.std(ddof=1)) / np.sqrt(count)
     base["yaxis2"] = {
         "type": "log", "anchor": "x2", "title": {"text": "standard error (nats)", "standoff": 8},
-        "zeroline": False, "range": _decades(np.concatenate([errors[1:], law])), "nticks": 6,
+        "zeroline": False, "range": _decades(np.concatenate([errors[1:], law])), **_ticks(),
     }  # fmt: skip
     band = np.concatenate([means + 2 * errors, (means - 2 * errors)[::-1]])[1:-1]
     ends_of_band = np.concatenate([count, count[::-1]])[1:-1]
@@ -92,3 +92,9 @@ def _decades(values: Floats) -> list[float]:
     if not len(known):
         return [-3.0, 0.0]
     return [float(np.log10(known.min())) - 0.1, float(np.log10(known.max())) + 0.1]
+
+
+def _ticks() -> dict[str, Any]:
+    """Ticks of a logarithmic axis at 1, 2 and 5 times the powers of ten."""
+    values = [float(f"{digit}e{power}") for power in range(-6, 5) for digit in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 READING = (
     "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
     "the same ELBO. The ELBO is never above log p(x), but an estimate from a few ε can be. "
-    "log p̂(x) is an importance sampling estimate. The last line estimates KL(q(z|x) ‖ p(z|x)): "
+    "log p̂(x) is an importance sampling estimate. The last number estimates KL(q(z|x) ‖ p(z|x)): "
     "how far q is from the true posterior. "
 )
 _KL_FORM = r"\text{ELBO (4)} = \overline{\log p(x \mid z)} - \mathrm{KL}"

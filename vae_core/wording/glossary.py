@@ -172,8 +172,8 @@ GLOSSARY: Mapping[str, Symbol] = {
     "kl": Symbol(
         r"\mathrm{KL}(q \,\Vert\, p)",
         "Kullback–Leibler divergence",
-        "How far q is from p. It is never negative, and 0 only if both are equal. Without "
-        "other words it is from q(z|x) to the prior.",
+        "How far q is from p. It is never negative, and 0 only if both are equal. If "
+        "nothing else is said, it is the one from q(z|x) to the prior.",
         "nats",
         "bound",
     ),

@@ -16,6 +16,7 @@ from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
 from app.services.images import Images
 from app.services.walk import MAX_SAMPLES, SAMPLES
+from app.shell import carried
 from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
@@ -100,7 +101,7 @@ def _another() -> None:
 
 def choose_samples() -> int:
     """Draw the slider of L, in logarithmic steps, and return L."""
-    return st.select_slider(
+    samples = st.select_slider(
         "Samples L",
         SAMPLES,
         value=10,
@@ -110,6 +111,8 @@ def choose_samples() -> int:
         help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower."
         + see("L", "elbo"),
     )
+    carried.keep("L", samples)
+    return samples
 
 
 # ---- the diagram

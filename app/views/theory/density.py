@@ -228,7 +228,7 @@ def _live_weights(subject: Subject) -> None:
 
 def _live_bound(subject: Subject) -> None:
     found = {each.name: each for each in readouts(subject.walk, subject.about)}
-    rows = [(f"${found[name].coloured}$", found[name].text) for name in ("log-px", "joint", "gap")]
+    rows = [(f"${found[name].symbol}$", found[name].text) for name in ("log-px", "joint", "gap")]
     numbers(rows)
     subject.link("posterior", "Take the gap apart", tab="Gap")
     subject.link("start", "See these numbers arise")
@@ -236,9 +236,7 @@ def _live_bound(subject: Subject) -> None:
 
 def _live_forms(subject: Subject) -> None:
     found = {each.name: each for each in readouts(subject.walk, subject.about)}
-    numbers(
-        [(f"${found[name].coloured}$", found[name].text) for name in ("joint", "kl-form", "kl")]
-    )
+    numbers([(f"${found[name].symbol}$", found[name].text) for name in ("joint", "kl-form", "kl")])
     if subject.about.kl is None:
         st.caption(
             "A flow has no formula for the KL. It is estimated from the same draws, so (4) equals "

@@ -11,6 +11,7 @@ from app.parts.readouts import reading, readouts
 from app.services import models
 from app.services.images import Images
 from app.services.walk import SAMPLES
+from app.shell import carried
 from app.views.theory import density, flow, gaussian, glossary, gradients, sampling
 from app.views.theory.page_titles import PARTS, SECTIONS
 from app.views.theory.sheet import Sheet
@@ -46,6 +47,7 @@ def pick() -> Subject:
             help="How many ε the ELBO is averaged over. A larger L makes its errors smaller."
             + see("L", "elbo"),
         )
+        carried.keep("L", samples)
         label = f"{images.label(index)}, as the model sees it"
         charts.image(as_picture(images.x(index)[0]), None, 64, alt=label)
     if images.split is None:
@@ -59,7 +61,7 @@ def summary(subject: Subject) -> None:
     with st.container(key="theory-summary"):
         for each in readouts(now, about):
             with st.container(key=f"theory-{each.name}", gap=None):
-                st.markdown(f"${each.coloured}$")
+                st.markdown(f"${each.symbol}$")
                 st.markdown(f"**{each.text}**")
     st.caption(reading(about))
     doubt = "" if about.trusted else ": do not trust log p̂(x)"

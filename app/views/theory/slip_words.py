@@ -100,13 +100,13 @@ def log_sigma_diagonal(subject: Subject) -> str:
     """Compare the ELBO with σ and with log σ on the diagonal of L."""
     from app.views.theory.numbers import elbo_with_log_sigma
 
-    sigma = float(subject.about.scale[0, 0])
+    sigma = float(np.diag(subject.about.scale).min())
     wrong = elbo_with_log_sigma(subject.images, subject.index, subject.samples)
     right = subject.walk.joint_form
     return (
-        f"σ₁ is {typeset(sigma, '.3f')} and log σ₁ is {typeset(math.log(sigma), '.2f')}. The ELBO "
-        f"is **{number(right.mean, right.se)}** with σ on the diagonal, and "
-        f"**{number(wrong.mean, wrong.se)}** with log σ."
+        f"the smallest σ is {typeset(sigma, '.3f')}, and its logarithm "
+        f"{typeset(math.log(sigma), '.2f')}. The ELBO is **{number(right.mean, right.se)}** "
+        f"with σ on the diagonal, and **{number(wrong.mean, wrong.se)}** with log σ."
     )
 
 
