@@ -17,9 +17,7 @@ from tests.browser.driving import (
 CHOSEN = {"model": "pretrained/digits-full-d2", "image": "3", "L": "20"}
 LINKS = {
     "questions": {"Score images of yours": ("Score images", None)},
-    "latent": {"See the true posterior": ("Posterior", "Posterior")},
     "bound": {"Take the gap apart": ("Posterior", "Gap")},
-    "methods": {"Compare the methods": ("Posterior", "Methods")},
     "gradient": {"Measure the score function": ("Gradients", None)},
     "samples": {"Change L and watch the estimate": ("Start", None)},
     "map": {"See q(z|x) over the true posterior": ("Posterior", "Posterior")},

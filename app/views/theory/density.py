@@ -223,7 +223,7 @@ def _live_weights(subject: Subject) -> None:
     )
     if not about.trusted:
         st.caption("k̂ or ESS says: do not trust log p̂(x). Its error is not known.")
-    subject.link("posterior", "See the weights", tab="Weights", samples=str(IMPORTANCE_SAMPLES))
+    subject.link("posterior", "See the weights", tab="Weights", samples=f"{IMPORTANCE_SAMPLES:,}")
 
 
 def _live_bound(subject: Subject) -> None:
