@@ -10,7 +10,7 @@ from app.shell.streamlit_internals import DeltaGenerator
 from app.views.theory.source import sources
 from app.views.theory.subject import Subject
 
-Draw = Callable[[Subject], None]
+Draw = Callable[[Subject], object]
 Row = tuple[str, str]
 """A symbol in LaTeX and its value."""
 
