@@ -1,6 +1,6 @@
 """Figures of the diagram on the Start page: the encoder's Gaussian, ε, the flow, and z.
 
-All arrays are as in ``Walk`` and ``Reference`` of ``app/views/start/numbers.py``: L draws of d
+All arrays are as in ``Walk`` and ``Reference`` of ``app/services/walk_numbers.py``: L draws of d
 dimensions. The first draw is highlighted. The kind of figure depends on d: a density for d = 1, a
 plane for d = 2, the dimensions side by side for d > 2.
 

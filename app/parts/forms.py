@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.parts.glossary import see
 from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.data_sets import dataset_called, find_dataset
@@ -19,6 +20,7 @@ from vae_core.settings.fields import ConfigError, Setting, settings_of
 from vae_core.settings.presets import PRESETS, Preset
 
 RUN_SETTINGS = tuple(s for kind in (RunConfig, ModelConfig, TrainConfig) for s in settings_of(kind))
+_SYMBOLS = {"latent_size": "d", "samples": "L", "iwae_samples": "K"}
 _FITS = 16  # characters of a choice that fit into a narrow column
 
 
@@ -85,12 +87,18 @@ def grid(
     return values
 
 
+def help_text(about: Setting) -> str:
+    """Help of a setting, with a link to its symbol in the glossary if it has one."""
+    symbol = _SYMBOLS.get(about.name)
+    return about.help + (see(symbol) if symbol else "")
+
+
 def setting_input(about: Setting, key: str) -> Any:
     """Draw the widget of a setting and return its value."""
     common: dict[str, Any] = {
         "label": about.label,
         "key": key,
-        "help": about.help,
+        "help": help_text(about),
         "bind": "query-params",
     }
     if about.choices is not None:

@@ -9,7 +9,7 @@ from app.parts import widgets
 from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
-from app.shell import errors
+from app.shell import carried, errors
 from vae_core.settings.data_sets import dataset_called, dataset_titles
 from vae_core.wording.numbers import typeset
 
@@ -117,6 +117,7 @@ def index_input(label: str, count: int, first: int, key: str, help_text: str) ->
         )
         if refused:
             st.caption(f":orange[{refused}]")
+    carried.keep(key, index)
     return index
 
 

@@ -1,6 +1,6 @@
 """Elements of every page, such as heading, tabs and code, which look alike on all pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import streamlit as st
@@ -58,14 +58,21 @@ def _keep_tab(kept: str) -> None:
 
 
 @st.fragment
-def code(lines: str | Sequence[str]) -> None:
-    """Show the lines of ``vae_core`` code that reproduce the page, in a closed expander."""
-    fold = st.expander(
-        "Show the code", icon=":material/code:", type="compact", key="code", on_change="rerun"
-    )
+def code(
+    lines: str | Sequence[str] | Callable[[], str],
+    label: str = "Show the code",
+    key: str = "code",
+) -> None:
+    """Show the lines of ``vae_core`` code that reproduce the page, in a closed expander.
+
+    Args:
+        lines: the lines, or a function that makes the text once the expander is opened.
+    """
+    fold = st.expander(label, icon=":material/code:", type="compact", key=key, on_change="rerun")
     # Streamlit loads 1.6 MB of JavaScript to colour code: only if the expander is opened.
     if fold.open:
-        fold.code(lines if isinstance(lines, str) else "\n".join(lines), language="python")
+        text = lines() if callable(lines) else lines
+        fold.code(text if isinstance(text, str) else "\n".join(text), language="python")
 
 
 def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import sessions, unknown
+from app.shell import carried, sessions, unknown
 from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
@@ -39,6 +39,7 @@ def open_page() -> st.Page:
         help="Large type and nothing but the page, for a projector. Esc ends it.",
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
+    carried.arrive(page.url_path)
     if presenting():
         _presenter_strip()
     return page

@@ -49,6 +49,12 @@ PAGES = {
         "How noisy is each estimator of the gradient?",
         "Labs",
     ),
+    "theory": Entry(
+        "Theory",
+        "menu_book",
+        "The whole argument, equation by equation, with live numbers of one image.",
+        "Read",
+    ),
 }
 """Pages by name. The name is also in the address, and names a folder of app/views."""
 

@@ -8,12 +8,13 @@ import streamlit as st
 from app.figures.gradients import LOOKS
 from app.figures.pictures import as_picture, tile
 from app.parts import charts, missing_data, pickers, widgets
+from app.parts.glossary import see
 from app.parts.widgets import IN_URL
 from app.services import data
+from app.services.gradient_table import ESTIMATORS, Protocol, refusal
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import errors
-from app.views.gradients.table import ESTIMATORS, Protocol, refusal
 from vae_core.settings.choices import GradientName
 from vae_core.settings.config import explain
 from vae_core.settings.data_sets import Split
@@ -76,7 +77,7 @@ def read_request() -> MeasurementRequest:
             value=1,
             key="gradient-k",
             help="K = 1 is the ELBO. A larger K gives the tighter IWAE bound, which only the "
-            "pathwise and the DReG gradient can estimate.",
+            "pathwise and the DReG gradient can estimate." + see("K", "elbo"),
             **IN_URL,
         )
         largest = st.select_slider(
@@ -84,7 +85,8 @@ def read_request() -> MeasurementRequest:
             LARGEST,
             value=32,
             key="gradient-upto",
-            help="The largest L in the charts. An estimate averages over L draws of z per image.",
+            help="The largest L in the charts. An estimate averages over L draws of z per image."
+            + see("L"),
             **IN_URL,
         )
         with widgets.more("Images and effort", "gradient-effort"):

@@ -6,56 +6,30 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.parts import live, widgets
-from app.services import models
+from app.services.gradient_table import cells
 from app.shell import errors, frame
 from app.views.gradients import controls
 from app.views.gradients.controls import MeasurementRequest
-from app.views.gradients.table import cells
 
 if TYPE_CHECKING:
-    from app.services.work import Known
-    from app.views.gradients.measure import Estimates, Measurement
-    from app.views.gradients.table import Point
+    from app.services.gradient_work import Measurement
 
 LEAD = (
     "All these estimators have the same mean: the gradient of the ELBO. How noisy is each of them, "
     "and how much do more samples help?"
 )
-REMEMBERED = 2000  # points
-UNDER_WAY = 8  # protocols whose unfinished points are kept; each point holds its own model
-
-
-@st.cache_resource(show_spinner=False)
-def shared() -> "tuple[Known[Point], Known[Estimates]]":
-    """Finished points and running estimates, kept on the server so that a reload continues them."""
-    from app.services.work import Known
-
-    return Known(REMEMBERED), Known(UNDER_WAY)
 
 
 def measurement_for(request: MeasurementRequest) -> "Measurement":
     """Return the running measurement of this request, or start one."""
-    from app.views.gradients.measure import Measurement
+    from app.services import gradient_work
 
     mine: Measurement | None = st.session_state.get("gradient-measurement")
     if mine is None or mine.protocol != request.protocol:
-        mine = st.session_state["gradient-measurement"] = Measurement(estimates_for(request))
+        estimates = gradient_work.estimates(request.protocol, request.choice, request.x)
+        mine = st.session_state["gradient-measurement"] = gradient_work.Measurement(estimates)
     mine.want(cells(request.gradients, request.largest, request.protocol.inside))
     return mine
-
-
-def estimates_for(request: MeasurementRequest) -> "Estimates":
-    """Return the estimates for this request. Sessions with the same request share them."""
-    from app.views.gradients.measure import Estimates
-
-    points, under_way = shared()
-    found = under_way.get(request.protocol)
-    if found is None:
-        model = models.model(request.choice)
-        x = request.x().to(model.device)
-        fresh = Estimates(request.protocol, model, x, points)
-        found = under_way.setdefault(request.protocol, fresh)
-    return found
 
 
 def progress(measurement: "Measurement") -> None:

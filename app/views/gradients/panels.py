@@ -10,9 +10,9 @@ from app.figures import gradients as figures
 from app.figures.gradients import LOOKS, Curve
 from app.parts import charts, widgets
 from app.parts.widgets import IN_URL
+from app.services.gradient_table import Point, Table, at, grid, seed_of, signal
 from app.views.gradients import sentences
 from app.views.gradients.controls import MeasurementRequest
-from app.views.gradients.table import Point, Table, at, grid, seed_of, signal
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import number
 

@@ -2,19 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from app.figures.gradients import pooled_mean, subscript
-from app.views.gradients.table import Point, Table, at
+from app.services.gradient_table import APART, Point, Ratio, Table, at, ratio
 from vae_core.settings.choices import GradientName
 from vae_core.wording.lists import listed
 from vae_core.wording.numbers import number
 
 ENOUGH = 16  # estimates per point before a sentence mentions the point
-_APART = 2.0  # a difference counts from this many standard errors
-_MEANS_APART = 3.0  # the same for means; larger because several are compared
+_MEANSAPART = 3.0  # the same for means; larger because several are compared
 _FEW = 3  # at most this many equally good L are named
 _SILENT = 1e-18  # share of the largest variance below which only rounding is left
 _NAMES = {
@@ -24,42 +22,6 @@ _NAMES = {
     "score-function": "the score function",
     "score-function-baseline": "the score function with leave-one-out",
 }
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Ratio of two variances, with its standard error."""
-
-    value: float
-    error: float
-
-    @property
-    def tied(self) -> bool:
-        """Whether the ratio cannot be distinguished from 1."""
-        return not abs(self.value - 1) > _APART * self.error
-
-    @property
-    def root(self) -> "Ratio":
-        """Ratio of the signal-to-noise ratios: the square root."""
-        value = self.value**0.5
-        return Ratio(value, self.error / (2 * value))
-
-    def __str__(self) -> str:
-        if self.value < 100:
-            return number(self.value, self.error, unit="")
-        digits = 1 - math.floor(math.log10(self.value))
-        return f"about {round(self.value, digits):,.0f}"
-
-
-def ratio(one: Point, other: Point) -> Ratio:
-    """Variance of one estimator divided by the variance of another."""
-    if other.variance <= 0:
-        return Ratio(math.inf, 0.0)
-    value = one.variance / other.variance
-    relative = math.hypot(
-        one.variance_error / max(one.variance, 1e-300), other.variance_error / other.variance
-    )
-    return Ratio(value, value * relative if math.isfinite(relative) else math.inf)
 
 
 def enough(table: Table) -> bool:
@@ -146,7 +108,7 @@ def _how_long(first: Point, last: Point) -> str:
     error = slower * math.hypot(
         first.seconds_error / first.seconds, last.seconds_error / last.seconds
     )
-    if slower < max(1.05, 1 + _APART * error):
+    if slower < max(1.05, 1 + APART * error):
         return "no longer"
     return f"{slower:,.{1 if slower < 10 else 0}f} times as long"
 
@@ -158,7 +120,7 @@ def _best_buy(row: Sequence[Point]) -> str:
         point.samples
         for point in row
         if not point.effort - best.effort
-        > _APART * math.hypot(point.effort_error, best.effort_error)
+        > APART * math.hypot(point.effort_error, best.effort_error)
     ]
     if len(good) > _FEW:
         return "The best L for a given computing time cannot be determined from this measurement."
@@ -186,7 +148,7 @@ def of_means(table: Table, samples: int, dimension: int) -> str:
     error = sum(len(each) / each.var(ddof=1) for each in draws.values()) ** -0.5
     known = number(middle, float(error))
     coordinate = f"At L = {samples:,}, the derivative by the mean of z{subscript(dimension)}"
-    far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANS_APART]
+    far = [_NAMES[gradient] for gradient, z in away.items() if z > _MEANSAPART]
     if far:
         return (
             f"{coordinate} is {known} for all estimators together, but the mean of {listed(far)} "

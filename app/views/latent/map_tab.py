@@ -10,6 +10,7 @@ import streamlit as st
 from app.figures import latent_map as figures
 from app.figures import style
 from app.parts import charts, widgets
+from app.parts.glossary import see
 from app.services import latent
 from app.services.latent import Cloud, View, prior_on_map
 from app.shell import navigation
@@ -43,7 +44,8 @@ def show_map(view: View, index: int) -> None:
         key="colour",
         bind="query-params",
         persist_state="session",
-        help="By class, by the KL of q(z|x) to the prior in nats, or by log p(x) in nats.",
+        help="By class, by the KL of q(z|x) to the prior in nats, or by log p(x) in nats."
+        + see("kl", "px"),
     )
     scores = latent.held_out(view)
     if colour == "log p(x)" and scores is None:

@@ -5,7 +5,10 @@ from typing import Any
 
 import streamlit as st
 
+from app.services import densities
 from app.services.byte_cache import cached
+from app.services.densities import ELBO_SAMPLES as ELBO_SAMPLES
+from app.services.densities import REFERENCE_SAMPLES as REFERENCE_SAMPLES
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import (
     Floats,
@@ -17,16 +20,10 @@ from app.views.posterior.shapes import (
 )
 from app.views.posterior.subject import SEED, Subject
 from vae_core.analysis.latent import Plane, narrowest_plane_of
-from vae_core.inference.methods import METHODS, infer
-from vae_core.inference.proposals import refine
-from vae_core.inference.quadrature import PosteriorGrid, posterior_grid
-from vae_core.inference.weights import Weights, weight_steps
+from vae_core.inference.quadrature import PosteriorGrid
+from vae_core.inference.weights import Weights
 
-LINES = {1: 801, 2: 181}  # grid lines per dimension, by d
-ELBO_SAMPLES = 1000
-REFERENCE_SAMPLES = 10_000
 PLANE_DRAWS = 4096  # enough draws that the directions of the plane depend on q, not on chance
-_CLOSED_FORM = "closed-form"
 _BY_SUBJECT: dict[str | type[Any], Any] = {Subject: Subject.identity}
 
 
@@ -44,13 +41,7 @@ def prepare(subject: Subject, members: Sequence[Member] = ()) -> None:
 
 def truth(subject: Subject) -> PosteriorGrid | None:
     """The true posterior on a grid and log p(x); None for d > 2."""
-    return _truth(subject) if subject.d <= 2 else None
-
-
-@cached(max_entries=64, show_spinner="Summing over z", hash_funcs=_BY_SUBJECT)
-def _truth(subject: Subject) -> PosteriorGrid:
-    x = subject.x.to(subject.model.device)
-    return posterior_grid(subject.model, x, LINES[subject.d])
+    return densities.truth(subject.choice, subject.x)
 
 
 def shape(subject: Subject, member: Member) -> Shape:
@@ -87,33 +78,19 @@ def _steps(subject: Subject) -> Steps:
 
 
 def exact(subject: Subject) -> tuple[float, float] | None:
-    """log p(x) and its error, in nats: by quadrature for d ≤ 2, or in closed form.
-
-    None if neither is possible, or if the quadrature did not reach its tolerance.
-    """
-    grid = truth(subject)
-    if grid is not None and grid.reached:
-        return grid.log_px, grid.error
-    if METHODS[_CLOSED_FORM].obstacle(subject.model) is not None:
-        return None
-    (state,) = infer(_CLOSED_FORM, subject.model, subject.x.to(subject.model.device), draws=2)
-    assert state.value is not None
-    return state.value, 0.0
+    """log p(x) and its error, in nats; None if no exact value is known."""
+    return densities.exact(subject.choice, subject.x)
 
 
 def reference(subject: Subject, members: Sequence[Member]) -> tuple[float, float, bool]:
     """Reference value of log p(x), its error in nats, and whether the value is exact.
 
-    If the exact value is not available, log p(x) is estimated by importance sampling. Of the
-    members' q(z|x) and the proposals refined from them, the one whose weights have the largest
-    effective sample size is used. The error is NaN if it is not known.
+    See :func:`app.services.densities.reference`.
     """
     known = exact(subject)
     if known is not None:
         return *known, True
-    weights = [weighed(subject, member, REFERENCE_SAMPLES) for member in members]
-    weights += [_refined(subject.on(m.choice), REFERENCE_SAMPLES) for m in members]
-    return *max(weights, key=lambda each: each.ess).log_px, False
+    return densities.reference([member.choice for member in members], subject.x)
 
 
 def reference_samples(subject: Subject) -> int | None:
@@ -123,22 +100,7 @@ def reference_samples(subject: Subject) -> int | None:
 
 def weighed(subject: Subject, member: Member, samples: int) -> Weights:
     """log w at draws of a member's q(z|x), for few draws that need no progress bar."""
-    return _weighed(subject.on(member.choice), samples)
-
-
-@cached(max_entries=256, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
-def _weighed(subject: Subject, samples: int) -> Weights:
-    x = subject.x.to(subject.model.device)
-    *_, last = weight_steps(subject.model, x, samples, SEED)
-    return last
-
-
-@cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs=_BY_SUBJECT)
-def _refined(subject: Subject, samples: int) -> Weights:
-    x = subject.x.to(subject.model.device)
-    proposal = refine(subject.model, x, SEED)
-    *_, last = weight_steps(subject.model, x, samples, SEED, proposal)
-    return last
+    return densities.weighed(member.choice, subject.x, samples)
 
 
 def density(grid: PosteriorGrid) -> Floats:

@@ -9,6 +9,7 @@ import streamlit as st
 from app.figures import posterior_values as figures
 from app.figures.posterior_values import GapBar
 from app.parts import charts, live, widgets
+from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
@@ -24,7 +25,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         "log p(x) − ELBO = KL(q(z|x) ‖ p(z|x)) has two parts. **Approximation**: the gap that "
         "remains with the best q of the family, q*, fitted to this image alone. **Amortisation**: "
         "the additional gap of the encoder, which must serve all images. "
-        "(Cremer, Li & Duvenaud 2018.)"
+        "(Cremer, Li & Duvenaud 2018.)" + see("gap", "elbo")
     )
     data.prepare(subject, members)
     tasks = [refit_task(subject, m) for m in members]

@@ -8,6 +8,7 @@ from app.figures import posterior_values as figures
 from app.figures.posterior_values import IwaeCurve, Mark
 from app.figures.style import LOG_PX
 from app.parts import charts, live, widgets
+from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
@@ -33,7 +34,8 @@ def pick_samples() -> int:
         key="samples",
         bind="query-params",
         persist_state="session",
-        help="Number of draws from each q(z|x). More draws bring log p̂(x) closer to log p(x).",
+        help="Number of draws from each q(z|x). More draws bring log p̂(x) closer to log p(x)."
+        + see("K", "log-px-hat"),
     )
 
 

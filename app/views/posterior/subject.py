@@ -13,6 +13,7 @@ from app.parts import pickers, preparation
 from app.parts.text import PRIVACY
 from app.services import data as data_service
 from app.services import models
+from app.services.densities import SEED as SEED
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
 from app.shell import errors
@@ -22,7 +23,6 @@ from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
 from vae_core.model.vae import VAE
 
-SEED = 0
 SOURCES = ("Test image", "Your file", "Drawn by the model")
 WITHOUT_DATA = (
     "Test images are part of the data. Your own file, or an image that the model draws itself, "

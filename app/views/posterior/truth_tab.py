@@ -9,6 +9,7 @@ import streamlit as st
 from app.figures import posterior_plane as figures
 from app.figures.posterior_plane import Curve, Ground, Layer
 from app.parts import charts, live, widgets
+from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
@@ -174,7 +175,7 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     )
     st.caption(
         f"{hat}: {how}.{least} ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the "
-        "true posterior, the lower the ELBO."
+        "true posterior, the lower the ELBO." + see("elbo", "kl", "pzx")
     )
 
 

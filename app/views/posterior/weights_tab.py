@@ -7,6 +7,7 @@ import streamlit as st
 from app.figures import posterior_values as figures
 from app.figures.posterior_values import Sample
 from app.parts import charts, live, widgets
+from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, notes
 from app.views.posterior.families import Member
@@ -80,7 +81,7 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench, samples: i
         "ESS (effective sample size): the number of draws of the true posterior that would be as "
         "good. k̂: the Pareto shape of the tail of the weights. If k̂ is above "
         f"min(1 − 1/log₁₀ K, 0.7), here {largest_trusted_k(samples):.2f}, or ESS is below 30, do "
-        "not trust log p̂(x); its error is not known."
+        "not trust log p̂(x); its error is not known." + see("ess", "pareto-k")
     )
     for member, w in _to_describe(weighed):
         right.markdown(

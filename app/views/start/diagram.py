@@ -9,17 +9,21 @@ import streamlit as st
 
 from app.figures import start_diagram, start_estimates
 from app.figures.pictures import as_picture
-from app.figures.style import ELBO, KL, LOG_LIKELIHOOD, LOG_PRIOR, LOG_PX, LOG_Q, Quantity
+from app.figures.style import ELBO, LOG_LIKELIHOOD, LOG_PRIOR, LOG_Q, Quantity
 from app.parts import charts
+from app.parts.glossary import see
+from app.parts.readouts import reading
+from app.parts.readouts import readouts as rows
 from app.services.images import Images
+from app.services.walk import MAX_SAMPLES, SAMPLES
+from app.shell import carried
 from app.shell.streamlit_internals import DeltaGenerator
-from app.views.start.samples import MAX_SAMPLES, SAMPLES
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName
 from vae_core.settings.config import ModelConfig
-from vae_core.wording.numbers import ERROR_NOT_KNOWN, number, typeset
+from vae_core.wording.numbers import typeset
 
 if TYPE_CHECKING:
-    from app.views.start.numbers import Reference, Walk
+    from app.services.walk_numbers import Reference, Walk
 
 STRIP = 12
 SEEDS = 2**31
@@ -97,15 +101,18 @@ def _another() -> None:
 
 def choose_samples() -> int:
     """Draw the slider of L, in logarithmic steps, and return L."""
-    return st.select_slider(
+    samples = st.select_slider(
         "Samples L",
         SAMPLES,
         value=10,
         key="L",
         bind="query-params",
         persist_state="session",
-        help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower.",
+        help="How many ε the ELBO is averaged over. A larger L makes its intervals narrower."
+        + see("L", "elbo"),
     )
+    carried.keep("L", samples)
+    return samples
 
 
 # ---- the diagram
@@ -320,33 +327,9 @@ def _sign(symbol: str) -> None:
 
 def readouts(now: "Walk", about: "Reference") -> None:
     """Show both forms of the ELBO, log p̂(x), and the difference."""
-    exact = about.kl is not None
-    rows = (
-        (ELBO, r"\text{ELBO (3)} = \overline{\log w}", now.joint_form),
-        (ELBO, r"\text{ELBO (4)} = \overline{\log p(x \mid z)} - \mathrm{KL}", now.kl_form),
-        (KL, r"\mathrm{KL}(q(z \mid x) \,\|\, p(z))", about.kl or now.kl),
-        (LOG_PX, r"\log \hat p(x)", about.log_px),
-        (None, r"\log \hat p(x) - \text{ELBO (3)}", about.gap(now.joint_form)),
-    )
     lines = ["| | |", "|:--|--:|"]
-    for quantity, symbol, value in rows:
-        label = rf"\textcolor{{{quantity.colour}}}{{{symbol}}}" if quantity else symbol
-        unknown = value is about.log_px and not about.trusted
-        shown = f"{number(value.mean, value.se)}{f' ({ERROR_NOT_KNOWN})' * unknown}"
-        lines.append(f"| ${label}$ | {shown} |")
-    st.markdown("\n".join(lines), help=_READING + (_KL_EXACT if exact else _KL_SAMPLED))
-
-
-_READING = (
-    "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
-    "the same ELBO. The ELBO is never above log p(x), but an estimate from a few ε can be. "
-    "log p̂(x) is an importance sampling estimate. The last line estimates KL(q(z|x) ‖ p(z|x)): "
-    "how far q is from the true posterior. "
-)
-_KL_EXACT = "The KL to the prior is exact here: both are Gaussian."
-_KL_SAMPLED = (
-    "A flow has no closed-form KL. It is estimated from the same draws, so (4) equals (3)."
-)
+    lines += [f"| ${each.coloured}$ | {each.text} |" for each in rows(now, about)]
+    st.markdown("\n".join(lines), help=reading(about))
 
 
 def estimates(now: "Walk", about: "Reference") -> None:

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.parts import missing_data, pickers, widgets
-from app.services import models
-from app.services.byte_cache import cached
 from app.services.images import Images
 from app.services.models import Choice
+from app.services.walk import reference_of, walk_of
 from app.shell import navigation
 from app.views.start import diagram as diagram_parts
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.numbers import typeset
 
 if TYPE_CHECKING:
-    from app.views.start.numbers import Reference, Walk
+    from app.services.walk_numbers import Reference
 
 LEAD = (
     "A variational autoencoder (VAE) learns to describe an image x by a few numbers z and to "
@@ -103,22 +102,6 @@ def show_next_pages(choice: Choice) -> None:
         navigation.link("train", "Train your own model")
         navigation.link("latent", "See the whole latent space", model=choice.key)
         navigation.link("score", "Score your own images", model=choice.key)
-
-
-@cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity})
-def reference_of(images: Images, index: int) -> "Reference":
-    """Values for an image and a model that do not depend on the noise."""
-    from app.views.start import numbers
-
-    return numbers.reference(models.model(images.choice), images.x(index))
-
-
-@cached(max_entries=64, hash_funcs={Images: Images.identity})
-def walk_of(images: Images, index: int, seed: int, samples: int) -> "Walk":
-    """Draws of ε for an image, and the values computed from each."""
-    from app.views.start import numbers
-
-    return numbers.walk(models.model(images.choice), images.x(index), seed, samples)
 
 
 diagram_parts.apply_style()

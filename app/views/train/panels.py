@@ -12,6 +12,7 @@ import streamlit as st
 from app.figures import train as figures
 from app.figures.pictures import tile
 from app.parts import charts, widgets
+from app.parts.glossary import see
 from app.services.byte_cache import cached
 from app.shell import errors, navigation
 from app.views.train import film as film_frames
@@ -157,9 +158,9 @@ def _row_readings(row: dict[str, Any], recorded: History) -> None:
 
 
 _MEANING = {
-    "ELBO": "The evidence lower bound, E log p(x|z) − KL. Training maximises it.",
+    "ELBO": "The evidence lower bound, E log p(x|z) − KL. Training maximises it." + see("elbo"),
     "log p(x|z)": "How probable the image is, given z drawn from q(z|x) of the image.",
-    "KL": "How much information z holds about the image: KL(q(z|x) ‖ p(z)).",
+    "KL": "How much information z holds about the image: KL(q(z|x) ‖ p(z))." + see("kl"),
 }
 
 

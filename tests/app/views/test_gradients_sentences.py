@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from app.views.gradients import sentences
-from app.views.gradients.table import (
+from app.services.gradient_table import (
     ESTIMATORS,
     Point,
     Table,
@@ -14,6 +13,7 @@ from app.views.gradients.table import (
     seed_of,
     signal,
 )
+from app.views.gradients import sentences
 from vae_core.settings.choices import GradientName
 
 

@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.services.gradient_work import Estimates
 from app.services.scheduler import scheduler
-from app.views.gradients.measure import Estimates
 
 PAGE = Path(__file__).resolve().parents[3] / "app" / "views" / "gradients" / "page.py"
 QUICK = {"gradient-r": "100", "gradient-upto": "8", "gradient-count": "2"}

@@ -14,9 +14,9 @@ from torch.distributions import MultivariateNormal
 
 from app.services.images import Images
 from app.services.models import Choice
+from app.services.walk import MAX_SAMPLES
+from app.services.walk_numbers import Estimate, reference, walk
 from app.views.start import diagram
-from app.views.start.numbers import Estimate, reference, walk
-from app.views.start.samples import MAX_SAMPLES
 from vae_core.basics.paths import pretrained_folder
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images

@@ -1,17 +1,23 @@
 """Measure gradient noise step by step, in threads of the server."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import streamlit as st
 from torch import Tensor
 
+from app.services import models
+from app.services.gradient_table import ESTIMATORS, Point, Protocol, Table, seed_of
+from app.services.models import Choice
 from app.services.work import Known, Sliced
-from app.views.gradients.table import ESTIMATORS, Point, Protocol, Table, seed_of
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import GradientName
 from vae_core.training.gradient_noise import GradientNoise, measure_noise
 
 _BLOCK = 4  # estimates of a point per round: every point appears soon, and times are comparable
+
+_REMEMBERED = 2000  # points
+_UNDER_WAY = 8  # protocols whose unfinished points are kept; each point holds its own model
 
 Cell = tuple[GradientName, int]
 
@@ -170,3 +176,24 @@ class Measurement(Sliced):
         """The next point to work on. All points take turns."""
         missing = [cell for cell in self._wanted if self._all.missing(cell) > 0]
         return min(missing, key=lambda cell: self._all.repeats(cell) // _BLOCK, default=None)
+
+
+@st.cache_resource(show_spinner=False)
+def shared() -> tuple[Known[Point], Known[Estimates]]:
+    """Finished points and running estimates, kept on the server so that a reload continues them."""
+    return Known(_REMEMBERED), Known(_UNDER_WAY)
+
+
+def estimates(protocol: Protocol, choice: Choice, images: Callable[[], Tensor]) -> Estimates:
+    """Return the estimates of a protocol. Sessions and pages with the same protocol share them.
+
+    Args:
+        images: makes the images that the protocol names, (B, C, H, W).
+    """
+    points, under_way = shared()
+    found = under_way.get(protocol)
+    if found is None:
+        model = models.model(choice)
+        fresh = Estimates(protocol, model, images().to(model.device), points)
+        found = under_way.setdefault(protocol, fresh)
+    return found

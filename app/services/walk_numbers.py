@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.figures.prior import Prior
-from app.views.start.samples import MAX_SAMPLES
+from app.services.walk import IMPORTANCE_SAMPLES, MAX_SAMPLES
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
@@ -23,7 +23,6 @@ from vae_core.inference.pareto import trustworthy
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
-IMPORTANCE_SAMPLES = 1000
 REFERENCE_SEED = 0
 _REFERENCE_DRAWS = 256
 _RING_POINTS = 97

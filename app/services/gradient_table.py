@@ -10,6 +10,7 @@ import numpy as np
 from vae_core.settings.choices import GradientName
 from vae_core.settings.config import TrainConfig
 from vae_core.settings.fields import ConfigError
+from vae_core.wording.numbers import number
 
 ESTIMATORS: tuple[GradientName, ...] = get_args(GradientName)
 
@@ -65,6 +66,45 @@ class Point:
     def effort_error(self) -> float:
         """Standard error of :attr:`effort`; NaN while unknown."""
         return math.hypot(self.variance_error * self.seconds, self.variance * self.seconds_error)
+
+
+APART = 2.0  # a difference counts from this many standard errors
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Ratio of two variances, with its standard error."""
+
+    value: float
+    error: float
+
+    @property
+    def tied(self) -> bool:
+        """Whether the ratio cannot be distinguished from 1."""
+        return not abs(self.value - 1) > APART * self.error
+
+    @property
+    def root(self) -> "Ratio":
+        """Ratio of the signal-to-noise ratios: the square root."""
+        value = self.value**0.5
+        return Ratio(value, self.error / (2 * value))
+
+    def __str__(self) -> str:
+        if self.value < 100:
+            return number(self.value, self.error, unit="")
+        digits = 1 - math.floor(math.log10(self.value))
+        return f"about {round(self.value, digits):,.0f}"
+
+
+def ratio(one: Point, other: Point) -> Ratio:
+    """Variance of one estimator divided by the variance of another."""
+    if other.variance <= 0:
+        return Ratio(math.inf, 0.0)
+    value = one.variance / other.variance
+    relative = math.hypot(
+        one.variance_error / max(one.variance, 1e-300), other.variance_error / other.variance
+    )
+    return Ratio(value, value * relative if math.isfinite(relative) else math.inf)
 
 
 Table = Mapping[GradientName, Sequence[Point]]  # each row sorted by L

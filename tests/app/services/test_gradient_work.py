@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from app.services.gradient_table import Point, Protocol, cells, seed_of
+from app.services.gradient_work import Estimates, Measurement
 from app.services.work import Known
-from app.views.gradients.measure import Estimates, Measurement
-from app.views.gradients.table import Point, Protocol, cells, seed_of
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
 from vae_core.training.gradient_noise import measure_noise
@@ -148,7 +148,7 @@ def test_windows_make_each_estimate_once(model: VAE, monkeypatch: pytest.MonkeyP
         begun.append((gradient, samples))
         return measure_noise(model, x, gradient, samples, *rest)
 
-    monkeypatch.setattr("app.views.gradients.measure.measure_noise", counted)
+    monkeypatch.setattr("app.services.gradient_work.measure_noise", counted)
     estimates = Estimates(PROTOCOL, model, images(), Known(100))
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: finish(window(estimates)), range(4)))

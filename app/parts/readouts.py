@@ -1,0 +1,68 @@
+"""The ELBO of one image in both forms, its KL, log p̂(x) and the gap, for several pages."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.figures.style import ELBO, KL, LOG_PX, Quantity
+from app.parts.glossary import see
+from vae_core.wording.numbers import ERROR_NOT_KNOWN, number
+
+if TYPE_CHECKING:
+    from app.services.walk_numbers import Reference, Walk
+
+READING = (
+    "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
+    "the same ELBO. The ELBO is never above log p(x), but an estimate from a few ε can be. "
+    "log p̂(x) is an importance sampling estimate. The last number estimates KL(q(z|x) ‖ p(z|x)): "
+    "how far q is from the true posterior. "
+)
+_KL_FORM = r"\text{ELBO (4)} = \overline{\log p(x \mid z)} - \mathrm{KL}"
+_KL_EXACT = "The KL to the prior is exact here: both are Gaussian."
+_KL_SAMPLED = (
+    "A flow has no closed-form KL. It is estimated from the same draws, so (4) equals (3)."
+)
+
+
+class Readout(NamedTuple):
+    """A number with its symbol.
+
+    Attributes:
+        name: a name for style sheets and tests.
+        quantity: the quantity, whose colour the symbol has; None for a difference of two.
+        symbol: in LaTeX.
+        text: the number with its error and unit.
+    """
+
+    name: str
+    quantity: Quantity | None
+    symbol: str
+    text: str
+
+    @property
+    def coloured(self) -> str:
+        """The symbol in the colour of its quantity, in LaTeX."""
+        if self.quantity is None:
+            return self.symbol
+        return rf"\textcolor{{{self.quantity.colour}}}{{{self.symbol}}}"
+
+
+def readouts(now: "Walk", about: "Reference") -> list[Readout]:
+    """Both forms of the ELBO, the KL to the prior, log p̂(x), and the gap."""
+    rows = (
+        ("joint", ELBO, r"\text{ELBO (3)} = \overline{\log w}", now.joint_form),
+        ("kl-form", ELBO, _KL_FORM, now.kl_form),
+        ("kl", KL, r"\mathrm{KL}(q(z \mid x) \,\|\, p(z))", about.kl or now.kl),
+        ("log-px", LOG_PX, r"\log \hat p(x)", about.log_px),
+        ("gap", None, r"\log \hat p(x) - \text{ELBO (3)}", about.gap(now.joint_form)),
+    )  # fmt: skip
+    found = []
+    for name, quantity, symbol, value in rows:
+        unknown = value is about.log_px and not about.trusted
+        text = f"{number(value.mean, value.se)}{f' ({ERROR_NOT_KNOWN})' * unknown}"
+        found.append(Readout(name, quantity, symbol, text))
+    return found
+
+
+def reading(about: "Reference") -> str:
+    """Explain the numbers of :func:`readouts`."""
+    how = _KL_SAMPLED if about.kl is None else _KL_EXACT
+    return READING + how + see("elbo", "kl", "log-px-hat", "gap")
