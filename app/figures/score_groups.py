@@ -107,13 +107,9 @@ def groups_figure(
 
 def p_values_figure(good: np.ndarray, bad: np.ndarray, false_alarms: float) -> go.Figure:
     """Plot histograms of the p-values of both groups on a logarithmic axis, and α."""
-    figure = _histograms(
-        *map(np.log10, (good, bad)),
-        "p-values of the verdict",
-        "p-value",
-        np.log10(false_alarms),
-        "",
-    )
+    logarithms = np.log10(good), np.log10(bad)
+    limit = float(np.log10(false_alarms))
+    figure = _histograms(*logarithms, "p-values of the verdict", "p-value", limit, "")
     low = int(np.floor(np.log10(min(good.min(), bad.min(), false_alarms))))
     ticks = list(range(low, 1))
     names = [f"{10.0**tick:g}" for tick in ticks]

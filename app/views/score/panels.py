@@ -85,8 +85,10 @@ def _columns() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Draw two columns; the pictures of the report need more width in large type."""
     with st.container(key="score-results"):
         if frame.presenting():
-            return st.columns([4, 5], gap="medium")
-        return st.columns(2, gap="large")
+            left, right = st.columns([4, 5], gap="medium")
+        else:
+            left, right = st.columns(2, gap="large")
+        return left, right
 
 
 def _numbers(given: Given, scored: Scored, job: Job) -> None:

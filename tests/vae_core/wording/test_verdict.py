@@ -3,7 +3,7 @@
 import pytest
 
 from tests.vae_core.scoring.test_typicality import REFERENCE, judged
-from vae_core.scoring.typicality import Judgement
+from vae_core.scoring.typicality import Judgement, Verdict
 from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.verdict import (
     class_condition,
@@ -44,7 +44,7 @@ def test_a_share_below_one_in_a_hundred_is_not_called_none():
 
 
 def test_a_batch_is_counted_by_verdict():
-    counts = {"typical": 1200, "unlike the training data": 2}
+    counts: dict[Verdict, int] = {"typical": 1200, "unlike the training data": 2}
     assert count_sentence(counts) == "1,200 typical · 0 unusual · 2 unlike"
 
 
