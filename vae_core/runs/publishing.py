@@ -9,6 +9,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from vae_core.basics.plain_files import MAX_JSON_BYTES, check_folder, read_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
 from vae_core.data.datasets import Dataset
+from vae_core.data.kept import DATASET_FILE, MAX_RECORD_BYTES
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
@@ -55,13 +57,29 @@ _REFINED = ("log_px", "log_px_se", "images", "ess", "share_pareto_k_above_0_7")
 _LARGE = 1_000_000  # bytes of weights
 
 
-def publish(
-    run: Run,
-    folder: Path,
-    command: str,
-    images: int | None = None,
-    refined_images: int | None = None,
-) -> Path:
+@dataclass(frozen=True)
+class Effort:
+    """How much work the figures of a published model may take.
+
+    Attributes:
+        images: number of test images for the figures; None means all.
+        refined_images: number of test images for the figures with refined proposals; None means
+            the same number.
+        samples: K of both figures; None means :data:`IMPORTANCE_SAMPLES`.
+        foreign_images: images of each kind for the detection of foreign images; None means the
+            usual number.
+    """
+
+    images: int | None = None
+    refined_images: int | None = None
+    samples: int | None = None
+    foreign_images: int | None = None
+
+
+_ALL = Effort()
+
+
+def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path:
     """Copy the files that are needed to use a finished run, and add final figures and a card.
 
     Weights of more than a megabyte are rounded to float16, and all figures are computed with the
@@ -71,9 +89,7 @@ def publish(
 
     Args:
         command: the command that makes the model again, for its card.
-        images: number of test images for the figures; None means all.
-        refined_images: number of test images for the figures with refined proposals; None means
-            the same number.
+        effort: how much work the figures may take; by default, all test images count.
     """
     staged = run.folder / "published" / run.folder.name
     check_folder(staged.parent)
@@ -85,10 +101,14 @@ def publish(
     status = dataclasses.replace(run.status(), pid=None, terms={}, phase="")
     replace_plain(staged / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     replace_plain(staged / METRICS_FILE, _thinned(run.metrics()))
+    if run.config.kept_info is not None:
+        replace_plain(
+            staged / DATASET_FILE, read_plain(run.folder / DATASET_FILE, MAX_RECORD_BYTES)
+        )
 
     model, data = load_model(staged), dataset_of(run)
-    figures, scores = _evaluate(run, model, data, images, "encoder")
-    refined, _ = _evaluate(run, model, data, refined_images or images, "refined")
+    figures, scores = _evaluate(run, model, data, effort, "encoder")
+    refined, _ = _evaluate(run, model, data, effort, "refined")
     figures = {**figures, "refined": {name: refined[name] for name in _REFINED}}
     held_out = {"log_px": scores.log_px.float(), "elbo": scores.elbo.float()}
     replace_plain(staged / HELD_OUT_FILE, save(held_out))
@@ -96,7 +116,8 @@ def publish(
     published = Run.open(staged)
     calibration = result_of(calibrate_steps(published, model, data))
     write_calibration(calibration, staged)
-    detection = result_of(detection_steps(model, data, calibration, FOREIGN_IMAGES))
+    of_a_kind = effort.foreign_images or FOREIGN_IMAGES
+    detection = result_of(detection_steps(model, data, calibration, of_a_kind))
     write_detection(detection, staged)
     _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
     trained = Training(
@@ -111,9 +132,10 @@ def publish(
 
 
 def _evaluate(
-    run: Run, model: VAE, data: Dataset, images: int | None, proposal: ProposalName
+    run: Run, model: VAE, data: Dataset, effort: Effort, proposal: ProposalName
 ) -> tuple[dict[str, Any], LogDensity]:
     """Evaluate the first test images. Finished scores are kept in the run's folder, to resume."""
+    images = effort.images if proposal == "encoder" else effort.refined_images or effort.images
     kept = run.folder / f"test_scores_{proposal}.safetensors"
     binarisation = run.config.train.binarisation
     return evaluate(
@@ -121,7 +143,7 @@ def _evaluate(
         data,
         "test",
         binarisation,
-        IMPORTANCE_SAMPLES,
+        effort.samples or IMPORTANCE_SAMPLES,
         images,
         estimate=partial(kept_log_density, kept=kept, proposal=proposal),
         proposal=proposal,

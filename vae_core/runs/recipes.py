@@ -122,6 +122,10 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+EFFORTS: Mapping[str, Mapping[str, int]] = {}
+"""What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
+
+
 def make(name: str) -> Path:
     """Train the model called ``name`` to the end, evaluate it, publish it, and return its folder.
 
@@ -130,7 +134,7 @@ def make(name: str) -> Path:
         RunError: if training did not reach its end.
     """
     from vae_core.runs.execution import execute
-    from vae_core.runs.publishing import publish
+    from vae_core.runs.publishing import Effort, publish
 
     config = RunConfig.from_settings(RECIPES[name])
     folder = cache_folder() / "recipes" / name
@@ -138,4 +142,5 @@ def make(name: str) -> Path:
     if execute(run) != "done":
         raise RunError(f"{name} is not trained to the end: {run.status().error}")
     command = f"python -m vae_core publish {name}"
-    return publish(run, pretrained_folder() / name, command)
+    effort = Effort(**EFFORTS.get(name, {}))
+    return publish(run, pretrained_folder() / name, command, effort)

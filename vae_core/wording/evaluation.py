@@ -1,6 +1,7 @@
 """Sentences about the figures that a model has on a data set."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from vae_core.settings.choices import (
     pixels_as,
 )
 from vae_core.settings.protocol import DRAWN_FROM, Protocol
+from vae_core.wording.numbers import ERROR_NOT_KNOWN
 
 _AT_LEAST = (
     "log p(x) is estimated from below, so the gap and its approximation part are at least as large "
@@ -28,10 +30,19 @@ def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) 
     """
     notes = (_reached(figures),) if "se_wanted" in figures else ()
     return (
-        f"log p(x) = {figures['log_px']:.2f} ± {figures['log_px_se']:.2f} nats, "
-        f"ELBO = {figures['elbo']:.2f} ± {figures['elbo_se']:.2f} nats "
+        f"log p(x) = {_with_error(figures, 'log_px')}, ELBO = {_with_error(figures, 'elbo')} "
         f"({_protocol(figures, likelihood, *notes)}){_density_note(likelihood)}"
         f"{_bits_note(figures, likelihood)}"
+    )
+
+
+def _with_error(figures: Mapping[str, Any], name: str) -> str:
+    """A mean over images with its standard error, which one image does not have."""
+    value, se = figures[name], figures[f"{name}_se"]
+    return (
+        f"{value:.2f} nats ({ERROR_NOT_KNOWN})"
+        if math.isnan(se)
+        else f"{value:.2f} ± {se:.2f} nats"
     )
 
 

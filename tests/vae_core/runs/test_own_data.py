@@ -12,6 +12,7 @@ from vae_core import add_dataset
 from vae_core.cli.main import main
 from vae_core.data.kept import kept_datasets, remove_dataset, restore_dataset
 from vae_core.runs.own_data import check_dataset
+from vae_core.runs.publishing import Effort, publish
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -46,6 +47,22 @@ def test_a_run_by_an_own_data_set_is_evaluated_under_its_name(
     assert main(["evaluate", str(trained), "--json", "--importance-samples", "5"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["dataset"], figures["images"]) == ("pets", 6)
+
+
+@pytest.mark.slow
+def test_a_published_model_keeps_what_is_known_of_its_data_set(
+    trained: Path, tmp_path: Path
+) -> None:
+    effort = Effort(images=5, refined_images=2, samples=30, foreign_images=2)
+    shutil.copytree(trained, tmp_path / "run")
+    folder = publish(Run.open(tmp_path / "run"), tmp_path / "published", "a command", effort)
+    published = Run.open(folder)
+    assert published.config.kept_info == Run.open(trained).config.kept_info
+    figures = published.evaluation()
+    assert figures is not None
+    assert (figures["images"], figures["importance_samples"]) == (5, 30)
+    assert figures["refined"]["images"] == 2
+    assert not [path for path in folder.iterdir() if path.suffix in (".png", ".npy")]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import log_density
 from vae_core.runs import publishing
 from vae_core.runs.checkpoint import load_model
-from vae_core.runs.publishing import publish
+from vae_core.runs.publishing import Effort, publish
 from vae_core.runs.records import calibration_of, held_out_of
 from vae_core.runs.run import Run
 
@@ -49,7 +49,7 @@ def weight_types(folder: Path) -> set[str]:
 
 
 def test_it_holds_what_is_needed_to_use_it_and_no_more(run: Run, tmp_path: Path):
-    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    folder = publish(run, tmp_path / "published", "a command", Effort(IMAGES))
     assert {path.name for path in folder.iterdir()} == FILES
     published = Run.open(folder)
     assert published.config == run.config
@@ -69,12 +69,12 @@ def test_large_weights_are_rounded_and_every_figure_is_of_the_rounded_ones(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: Dataset
 ):
     monkeypatch.setattr(publishing, "_LARGE", 1000)
-    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    folder = publish(run, tmp_path / "published", "a command", Effort(IMAGES))
     assert weight_types(folder) == {"F16"}
     model, original = load_model(folder), load_model(run.folder)
     for name, value in original.state_dict().items():
         assert torch.equal(model.state_dict()[name], value.half().float()), name
-    x, _ = evaluation_images(digits, "test", "dynamic", 0, IMAGES)
+    x, _ = evaluation_images(digits, "test", "dynamic", 0, Effort(IMAGES))
     held_out = held_out_of(Run.open(folder))
     assert held_out is not None
     torch.testing.assert_close(held_out.log_px, log_density(model, x, K).log_px)
@@ -83,7 +83,7 @@ def test_large_weights_are_rounded_and_every_figure_is_of_the_rounded_ones(
 
 
 def test_latents_of_all_test_images_are_kept(run: Run, tmp_path: Path, digits: Dataset):
-    folder = publish(run, tmp_path / "published", "a command", IMAGES)
+    folder = publish(run, tmp_path / "published", "a command", Effort(IMAGES))
     x, labels = evaluation_images(digits, "test", "dynamic", 0)
     with np.load(folder / "latents.npz") as file:
         means, classes = file["mean"], file["label"]
@@ -95,9 +95,9 @@ def test_latents_of_all_test_images_are_kept(run: Run, tmp_path: Path, digits: D
 @pytest.mark.thorough
 def test_a_link_to_the_folder_stays_one(run: Run, tmp_path: Path):
     real, link = tmp_path / "real", tmp_path / "link"
-    publish(run, real, "the first", IMAGES)
+    publish(run, real, "the first", Effort(IMAGES))
     link.symlink_to(real)
-    publish(run, link, "the second", IMAGES)
+    publish(run, link, "the second", Effort(IMAGES))
     assert link.is_symlink()
     assert "the second" in (real / "card.md").read_text()
     assert {path.name for path in real.iterdir()} == FILES
@@ -108,11 +108,11 @@ def test_a_link_to_the_folder_stays_one(run: Run, tmp_path: Path):
 def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    folder = publish(run, tmp_path / "published", "the first", IMAGES)
+    folder = publish(run, tmp_path / "published", "the first", Effort(IMAGES))
     run_again, before = Run.open(run.folder), folder.stat().st_ino
     monkeypatch.setattr(publishing, "calibrate_steps", lambda *_: pytest.exit("stopped"))
     with pytest.raises(pytest.exit.Exception):
-        publish(run_again, folder, "the second", 2 * IMAGES)
+        publish(run_again, folder, "the second", Effort(2 * IMAGES))
     assert folder.stat().st_ino == before
     assert "the first" in (folder / "card.md").read_text()
     with safe_open(run.folder / "test_scores_encoder.safetensors", framework="pt") as file:
@@ -120,7 +120,7 @@ def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before
     monkeypatch.undo()
     monkeypatch.setattr(publishing, "IMPORTANCE_SAMPLES", K)
     monkeypatch.setattr(publishing, "FOREIGN_IMAGES", 4)
-    publish(run_again, folder, "the second", 2 * IMAGES)
+    publish(run_again, folder, "the second", Effort(2 * IMAGES))
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["images"] == 2 * IMAGES
     assert "the second" in (folder / "card.md").read_text()

@@ -1,5 +1,7 @@
 """Sentences about figures on a data set say what the figures are of, and what they are not."""
 
+import math
+
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.evaluation import evaluation_sentence, gap_sentence
 
@@ -47,3 +49,11 @@ def test_bits_per_dimension_are_comparable_only_where_the_evaluation_says_so():
     assert evaluation_sentence(part, "discretised-logistic").endswith(". 0.920 bits/dim")
     assert "bits/dim" not in evaluation_sentence(EVALUATION, "bernoulli")
     assert "bits/dim" not in evaluation_sentence(EVALUATION, "gaussian")
+
+
+def test_one_image_has_no_error_of_the_mean_and_the_sentence_says_so():
+    one = EVALUATION | {"images": 1, "log_px_se": math.nan, "elbo_se": math.nan}
+    text = evaluation_sentence(one, "bernoulli")
+    assert text.startswith(
+        "log p(x) = -500.00 nats (error not known), ELBO = -505.00 nats (error not known) "
+    )
