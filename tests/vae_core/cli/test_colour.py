@@ -15,7 +15,7 @@ from vae_core.cli.main import main
 from vae_core.runs.checkpoint import load_model
 from vae_core.runs.run import CALIBRATION_FILE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 SMALL = ["--latent-size", "2", "--learning-rate", "0.005", "--importance-every", "0"]
 COLOUR = [

@@ -350,6 +350,7 @@ def test_a_calibration_that_cannot_be_kept_is_printed_and_has_failed(run, tmp_pa
     assert "Not saved in the run's folder" in printed.err
 
 
+@pytest.mark.thorough
 def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, capsys):
     (calibrated / "detection.json").mkdir()  # which no file can take the place of
     assert main(["detect", str(calibrated), "--limit", "50"]) == 0

@@ -43,6 +43,7 @@ def gaussian_chains() -> RunningChains:
     return last(hmc_steps(log_target, start.double(), draws=800, warmup=300))
 
 
+@pytest.mark.thorough
 def test_a_correlated_gaussian_is_sampled_right(gaussian_chains):
     draws = gaussian_chains.draws.flatten(0, 1)  # (S · chains, B, d)
     assert draws.shape == (19_200, 2, 3)
@@ -167,6 +168,7 @@ def test_the_step_size_rises_when_too_much_is_accepted():
     assert step.value[0] > 1 > step.value[1]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_posterior_of_a_linear_model_is_sampled_right():
     truth = linear_gaussian(3, 12)

@@ -226,6 +226,7 @@ def test_a_worker_leaves_one_traceback_in_the_log_of_the_run(
     assert "details are in worker.log" in run.status().error
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_command_says_once_and_without_traceback_that_training_diverged(tmp_path: Path) -> None:
     program = (

@@ -75,6 +75,7 @@ def test_a_detection_calibrates_first_and_both_are_kept(run, finished_model, dig
     assert kept.own_images == 5
 
 
+@pytest.mark.thorough
 def test_a_report_of_few_images_or_of_folders_of_ones_own_is_not_kept(
     run, finished_model, digits, calibration
 ):

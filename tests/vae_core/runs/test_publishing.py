@@ -65,6 +65,7 @@ def test_it_holds_what_is_needed_to_use_it_and_no_more(run: Run, tmp_path: Path)
     assert weight_types(folder) == {"F32"}  # they are few
 
 
+@pytest.mark.thorough
 def test_large_weights_are_rounded_and_every_figure_is_of_the_rounded_ones(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: Dataset
 ):

@@ -111,6 +111,7 @@ def test_what_is_no_number_is_foreign():
     assert separation(np.arange(5.0), np.array([np.nan, np.inf])).auroc == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_every_kind_is_measured_by_every_score(finished_model, calibration, digits):
     mine = {"mine": digits.split("train")[0][:30]}

@@ -149,6 +149,7 @@ def test_a_key_cannot_leave_the_store(key):
 # ---- the gap, from the command line
 
 
+@pytest.mark.thorough
 def test_the_gap_command_takes_the_gap_apart(capsys):
     assert main(["gap", "pretrained/digits-full-d2", "--limit", "8", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
