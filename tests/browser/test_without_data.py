@@ -141,7 +141,7 @@ def test_a_drawing_is_scored_and_has_its_place_among_training_latents(
     offline: App, page: Page
 ) -> None:
     open_page(page, offline, "score", way="Draw")
-    pad = page.locator("canvas").first
+    pad = page.locator(".drawing canvas")
     box = pad.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 60, box["y"] + 50)
