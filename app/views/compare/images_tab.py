@@ -7,17 +7,18 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.parts import live, picture_rows
+from app.parts import live, pickers, picture_rows
 from app.parts.picture_rows import Row
 from app.services import comparing, data
 from app.services.comparing import Entry
 from app.services.images import Images
 from app.services.models import Choice, model
 from app.services.work import Bench, Task
-from app.shell import carried, errors
+from app.shell import errors
 from vae_core.runs.comparison import Comparison
 
 SHOWN = 8
+_FIRST = "first"  # key of the number of the first image, in the address
 _SEED = 0
 _MOMENT_DRAWS = 64  # of each q(z|x), for the mean of flows
 Bytes = NDArray[np.uint8]
@@ -66,14 +67,10 @@ def show(chosen: Sequence[Entry], found: Comparison) -> None:
 def _pick_first(choices: Sequence[Choice]) -> int:
     most = min(choice.run.config.info.sizes["test"] for choice in choices)
     last = max(0, most - SHOWN)
-    if "compare-image" in st.session_state:
-        st.session_state["compare-image"] = min(st.session_state["compare-image"], last)
-    first = st.number_input(
-        f"First test image, 0 to {last:,}", 0, last, 0, key="compare-image",
-        persist_state="session", help=f"The {SHOWN} test images from this one on are shown.",
-    )  # fmt: skip
-    carried.keep("compare-image", first)
-    return first
+    if st.session_state.get(_FIRST, 0) > last:
+        st.session_state[_FIRST] = last
+    about = f"The {SHOWN} test images from this one on are shown."
+    return pickers.index_input(f"First test image, 0 to {last:,}", last + 1, 0, _FIRST, about)
 
 
 def _by_dataset(models: Sequence[tuple[str, Choice]]) -> list[list[tuple[str, Choice]]]:

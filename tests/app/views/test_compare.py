@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.parts import live
 from app.services import comparing, runs
 from app.shell import navigation
 from tests.reads import Reads
@@ -102,12 +103,17 @@ def test_a_link_with_a_figure_that_does_not_exist_shows_the_first() -> None:
     assert opened(runs=PAIR, tab="Curves", curve="nonsense", x="parsecs").get("plotly_chart")
 
 
-def test_the_images_tab_shows_the_same_images_and_a_row_for_each_model() -> None:
-    app = opened(runs=PAIR, tab="Images")
+def test_the_images_tab_shows_the_same_images_and_a_row_for_each_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 300)  # until the pictures are there
+    app = opened(runs=PAIR, tab="Images", first="5")
     pages = [each.proto.body for each in app.get("html")]
     rows = next(body for body in pages if "Test images" in body)
     assert rows.count("<b>") == 3
     assert rows.count("<img") == 3 * 8
+    assert rows.count("test image 5:") == 2 * 3  # as alt text and as title
+    assert rows.count("test image 12:") == 2 * 3
 
 
 def test_kl_by_dimension_counts_the_active_ones() -> None:
