@@ -12,8 +12,9 @@ from app.figures import style
 
 Axis = Literal["epoch", "step", "seconds"]
 AXES: dict[Axis, str] = {"epoch": "Epoch", "step": "Step", "seconds": "Training time (s)"}
-_DASHES = ("solid", "dash", "dashdot")  # of the first ten runs, the next ten, and so on; dots are
-_SETTLED = 0.08  # training data. This share of the points, the first ones, is ignored by the axis.
+_DASHES = ("solid", "dash", "dashdot")  # of the first ten runs, the next ten, and so on
+_FEW, _LEGEND_ROW = 3, 20  # names that fit above the plot; pixels of a row of names below it
+_SETTLED = 0.08  # share of the points of a curve, from the first, that the axis ignores
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def curves_figure(
             hovertemplate=f"{AXES[axis].lower()} %{{x:,.4g}}: %{{y:.2f}} nats",
         )  # fmt: skip
     figure.update_layout(**style.layout(title, AXES[axis], "nats per image", height=height))
-    figure.update_layout(yaxis_range=_settled_range(curves), legend=_below(len(curves)))
+    figure.update_layout(yaxis_range=_settled_range(curves))
+    _with_legend_below(figure, len({curve.run for curve in curves}), height)
     return figure
 
 
@@ -73,7 +75,8 @@ def kl_figure(
         )  # fmt: skip
     title = "KL by latent dimension, largest first"
     figure.update_layout(**style.layout(title, "Rank of the dimension", "KL (nats)", height=height))
-    figure.update_layout(yaxis_rangemode="tozero", legend=_below(len(names)))
+    figure.update_layout(yaxis_rangemode="tozero")
+    _with_legend_below(figure, len(names), height)
     return figure
 
 
@@ -95,11 +98,13 @@ def _known(curve: Curve) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _below(count: int) -> dict[str, Any]:
-    """Place of a legend of many names: below the plot, where it covers nothing."""
-    if count <= 3:
-        return {}
-    return {"y": -0.2, "yref": "paper", "yanchor": "top"}
+def _with_legend_below(figure: go.Figure, names: int, height: int) -> None:
+    """Put the legend of many names below the plot, and make the figure higher for it."""
+    if names <= _FEW:
+        return
+    taller = height + _LEGEND_ROW * math.ceil(names / 2)
+    legend = {"x": 0, "xref": "paper", "y": -90 / height, "yref": "paper", "yanchor": "top"}
+    figure.update_layout(height=taller, legend=legend, margin_t=40)
 
 
 def _settled_range(curves: Sequence[Curve]) -> list[float] | None:

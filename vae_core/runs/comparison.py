@@ -255,7 +255,7 @@ def _groups(runs: Sequence[Compared]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=lambda group: -len(group.members)))
 
 
-def _measured(each: Compared) -> list[tuple[Conditions, Mapping[str, Mean]]]:
+def _measured(each: Compared) -> list[tuple[Conditions, dict[str, Mean]]]:
     """Figures of a run with the conditions of each: the encoder's, and the refined proposal's."""
     if not each.figures:
         return []

@@ -1,6 +1,7 @@
 """The Curves tab: a figure over the training of each run."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -44,17 +45,36 @@ def show(found: Comparison) -> None:
     if not curves:
         st.caption(f"None of these runs has recorded {title} so far.")
         return
-    charts.chart(
-        curves_figure(curves, title, axis),
-        "compare-curves",
-        f"{title} of {len({c.run for c in curves})} runs over their training, by {axis}.",
-    )
+    for place, (images, members) in enumerate(_comparable(found).items()):
+        drawn = [curve for curve in curves if curve.run in members]
+        if drawn:
+            charts.chart(
+                curves_figure(drawn, f"{title}, {images}", axis),
+                f"compare-curves-{place}",
+                f"{title} of {len({c.run for c in drawn})} runs over their training, by {axis}.",
+            )
     missing = len(found.runs) - len({curve.run for curve in curves})
     st.caption(
-        "Of validation or training images, in nats per image. Runs of different data sets or "
-        "likelihoods have figures that cannot be compared."
+        "In nats per image. Each data set and each likelihood has a chart of its own, because "
+        "their figures cannot be compared."
         + (f" {missing} of the runs have not recorded {title}." if missing else "")
     )
+
+
+def _comparable(found: Comparison) -> dict[str, set[int]]:
+    """Runs whose figures are of the same kind of images, by a description of these images."""
+    groups: dict[tuple[str, str, str], set[int]] = {}
+    titles: dict[tuple[str, str, str], str] = {}
+    for index, each in enumerate(found.runs):
+        info = each.config.info
+        kind = (info.name, info.digest, each.config.pixels)
+        groups.setdefault(kind, set()).add(index)
+        titles[kind] = f"{info.title}, {each.config.pixels}"
+    counts = Counter(titles.values())
+    return {
+        titles[kind] if counts[titles[kind]] == 1 else f"{titles[kind]} ({kind[1]})": members
+        for kind, members in groups.items()
+    }
 
 
 def _choose(label: str, options: Sequence[str], name: str, shown: Callable[[str], str]) -> str:
@@ -77,6 +97,7 @@ def _choose(label: str, options: Sequence[str], name: str, shown: Callable[[str]
         format_func=shown,
         help="Kept in the address, so that a link shows the same chart.",
     )
+    chosen = chosen or options[0]
     st.session_state[f"{key}-in-url"] = chosen
     if linked != chosen:
         st.query_params[name] = chosen

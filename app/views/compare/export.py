@@ -33,4 +33,5 @@ def show(found: Comparison) -> None:
             key="compare-json",
             help="Saves everything that `compare --json` prints.",
         )
-    widgets.code(lambda: command("compare", [each.key for each in found.runs]), key="compare-code")
+    keys = [each.key for each in found.runs]
+    widgets.code(lambda: command("compare", keys), "Show the command", key="compare-code")

@@ -1,5 +1,7 @@
 """The Figures tab: final figures in groups that were measured in the same way."""
 
+import math
+
 import streamlit as st
 
 from app.parts.glossary import see
@@ -37,12 +39,16 @@ def _group(found: Comparison, group: Group, number: int) -> None:
             st.markdown(f"**{said[0]}**")
         st.dataframe(
             {"Run": [found.names[i] for i in group.members]}
-            | {TITLES[name]: _column(group, name) for name in FIGURES},
+            | {TITLES[name]: _column(group, name) for name in FIGURES if _is_known(group, name)},
             hide_index=True,
             key=f"compare-figures-{number}",
         )
         protocol = conditions.protocol.text(pixels=conditions.pixels)
         st.caption("  \n".join([errors.plain(protocol), *said[1:]]))
+
+
+def _is_known(group: Group, name: str) -> bool:
+    return any(math.isfinite(mean.value) for mean in group.means[name])
 
 
 def _column(group: Group, name: str) -> list[str]:

@@ -70,7 +70,8 @@ def _pick_first(choices: Sequence[Choice]) -> int:
     if st.session_state.get(_FIRST, 0) > last:
         st.session_state[_FIRST] = last
     about = f"The {SHOWN} test images from this one on are shown."
-    return pickers.index_input(f"First test image, 0 to {last:,}", last + 1, 0, _FIRST, about)
+    with st.container(width=260):
+        return pickers.index_input(f"First test image, 0 to {last:,}", last + 1, 0, _FIRST, about)
 
 
 def _by_dataset(models: Sequence[tuple[str, Choice]]) -> list[list[tuple[str, Choice]]]:

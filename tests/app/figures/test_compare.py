@@ -40,6 +40,14 @@ def test_the_axis_does_not_follow_the_first_epochs() -> None:
     assert figure.layout.xaxis.title.text == "Training time (s)"
 
 
+def test_the_names_of_many_runs_are_below_the_plot_and_take_no_room_from_it() -> None:
+    curves = [Curve(run, f"run {run}", [1, 2], [-9.0, -8.0]) for run in range(30)]
+    few, many = (curves_figure(some, "ELBO", "epoch") for some in (curves[:3], curves))
+    layouts: Any = (few.layout, many.layout)
+    assert layouts[0].legend.y > 0 > layouts[1].legend.y
+    assert layouts[1].height - layouts[0].height == 20 * 15
+
+
 def test_no_curves_make_an_empty_chart() -> None:
     assert not traces(curves_figure([], "ELBO", "epoch"))
 
