@@ -5,7 +5,12 @@ from typing import Any
 
 from vae_core.analysis.comparing import LEVEL, Ranking
 from vae_core.runs.comparison import FIGURES, RANKED, Comparison, Group
-from vae_core.wording.comparison import SEVERAL_WAYS, ranking_sentences, setting_in_words
+from vae_core.wording.comparison import (
+    FROM_BELOW,
+    SEVERAL_WAYS,
+    ranking_sentences,
+    setting_in_words,
+)
 
 
 def record_of(found: Comparison) -> dict[str, Any]:
@@ -46,7 +51,8 @@ def group_sentences(found: Comparison, group: Group) -> list[str]:
     if "log_px" not in group.rankings:
         return []
     names = [found.names[i] for i in group.members]
-    return ranking_sentences(names, group.rankings["log_px"], "log_px")
+    said = ranking_sentences(names, group.rankings["log_px"], "log_px")
+    return [*said, FROM_BELOW] if said else []
 
 
 def columns_of(found: Comparison) -> dict[str, list[Any]]:

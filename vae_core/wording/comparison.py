@@ -22,6 +22,11 @@ SEVERAL_WAYS = (
     "The figures were measured in {count} different ways. Runs are ranked only within a group, "
     "never across groups."
 )
+FROM_BELOW = (
+    "log p̂(x) is estimated from below, and lies lower where q(z|x) fits worse, so part of a "
+    "difference may belong to q(z|x) and not to p(x)."
+)
+"""Said where models are ranked by log p̂(x)."""
 _MOST_NAMES = 4
 
 

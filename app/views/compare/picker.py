@@ -80,7 +80,7 @@ def _list(found: Mapping[str, Entry], chosen: Sequence[str]) -> None:
     keys = [each.key for each in shown]
     selected = st.dataframe(
         {
-            "Compared": [key in chosen for key in keys],
+            "": ["✓" if key in chosen else "" for key in keys],
             "Name": [each.name for each in shown],
             "Data set": [each.dataset for each in shown],
             "q(z|x)": [each.family for each in shown],
@@ -98,7 +98,8 @@ def _list(found: Mapping[str, Entry], chosen: Sequence[str]) -> None:
     rows = [keys[i] for i in selected["selection"]["rows"] if i < len(keys)]
     with st.container(horizontal=True, key="compare-add"):
         _add_button("Compare the selected runs", rows, "add-selected", "Select rows first.")
-        _add_button(f"Compare all {len(keys)} of this list", keys, "add-all", "")
+        which = f"all {len(keys)}" if len(keys) <= MOST else f"the first {MOST}"
+        _add_button(f"Compare {which} of this list", keys, "add-all", "")
         st.button(
             "Remove all", on_click=_set, args=((),), key="compare-clear", disabled=not chosen,
             help="Empties the comparison. No run is deleted.",

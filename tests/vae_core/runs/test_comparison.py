@@ -81,6 +81,11 @@ def test_runs_of_one_protocol_are_ranked_by_differences_of_the_same_images(make_
     assert sentences(found)[0].startswith("better has the highest log p̂(x): 0.19 ± 0.01 nats")
 
 
+def test_a_ranking_says_that_its_figures_are_estimated_from_below(make_run) -> None:
+    found = put_together(make_run("worse", 0.0), make_run("better", 0.2))
+    assert sentences(found)[-1].startswith("log p̂(x) is estimated from below")
+
+
 def test_runs_that_differ_by_less_than_their_error_have_no_best(make_run) -> None:
     found = put_together(make_run("a", 0.0), make_run("bb", 0.001))
     assert found.groups[0].best("log_px") is None
