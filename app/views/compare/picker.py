@@ -1,6 +1,7 @@
 """The choice of runs: a list with filters, and the chosen ones, which are kept in the address."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
 
 import streamlit as st
 
@@ -52,13 +53,13 @@ def _take_from_url(found: Mapping[str, Entry]) -> list[str]:
     linked = st.query_params.get(_PARAMETER, "")
     if not linked or linked == st.session_state.get(_SEEN):
         return []
-    keys = list(dict.fromkeys(key for key in linked.split(",") if key))
+    keys = list(dict.fromkeys(unquote(key) for key in linked.split(",") if key))
     st.session_state[_CHOSEN] = [key for key in keys if key in found][:MOST]
     return [key for key in keys if key not in found]
 
 
 def _keep_in_url(chosen: Sequence[str]) -> None:
-    text = ",".join(chosen)
+    text = ",".join(key.replace("%", "%25").replace(",", "%2C") for key in chosen)
     st.session_state[_SEEN] = text
     if text and st.query_params.get(_PARAMETER) != text:
         st.query_params[_PARAMETER] = text

@@ -149,6 +149,16 @@ def test_a_damaged_run_costs_only_itself(store: Path) -> None:
     assert "1 of the lines of its curves cannot be read" in texts(app)
 
 
+def test_a_comma_in_the_id_of_a_run_does_not_break_its_link(store: Path) -> None:
+    add_run(store, "a,b 50%")
+    app = opened()
+    app.multiselect(key="compare-runs").set_value(["a,b 50%", ONE]).run()
+    link = f"a%2Cb 50%25,{ONE}"
+    assert link in (app.query_params["runs"], app.query_params["runs"][0])
+    again = opened(runs=link)
+    assert again.multiselect(key="compare-runs").value == ["a,b 50%", ONE]
+
+
 def test_names_of_runs_are_no_markdown(store: Path) -> None:
     add_run(store, "bold", title="**bold**")
     (store / "bold" / "evaluation.json").unlink()
