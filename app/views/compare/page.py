@@ -11,6 +11,7 @@ from app.views.compare import (
     curves_tab,
     export,
     figures_tab,
+    gap_tab,
     images_tab,
     kl_tab,
     picker,
@@ -21,7 +22,7 @@ LEAD = (
     "Put runs and models side by side. A best one is named only where the difference is larger "
     "than its error and both were measured in the same way."
 )
-TABS = ("Figures", "Settings", "Curves", "Images", "KL by dimension")
+TABS = ("Figures", "Settings", "Curves", "Images", "KL by dimension", "Gap")
 
 
 @st.fragment
@@ -39,6 +40,7 @@ def show() -> None:
         lambda: curves_tab.show(found),
         lambda: images_tab.show(chosen, found),
         lambda: kl_tab.show(found),
+        lambda: gap_tab.show(chosen, found),
     )
     for place, tab in widgets.open_tabs(TABS, "compare"):
         with tab:

@@ -3,17 +3,22 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from app.parts import live
 from app.services import comparing, runs
+from app.services.images import Images
+from app.services.refits import refit_key
 from app.shell import navigation
 from tests.reads import Reads
 from vae_core.basics import versions
 from vae_core.basics.paths import pretrained_folder
+from vae_core.inference.gap import Regret
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +133,22 @@ def test_the_images_tab_shows_the_same_images_and_a_row_for_each_model(
 def test_kl_by_dimension_counts_the_active_ones() -> None:
     found = table(opened(runs=PAIR, tab="KL by dimension"), "Active")
     assert next(iter(found["Active"])) == "2 of 2"
+
+
+def test_the_gap_tab_shows_what_the_posterior_lab_has_measured() -> None:
+    before = opened(runs=PAIR, tab="Gap", image="4")
+    assert not [each for each in before.dataframe if "ELBO of q*" in each.value.columns]
+    assert "Not measured for this image" in texts(before)
+    choice = comparing.choice_of(comparing.entries()[0][OTHER])
+    assert choice is not None
+    one = torch.ones(1, dtype=torch.float64)
+    regret = Regret(-22.0 * one, 0.1 * one, -21.5 * one, 0.1 * one, 0.5 * one, 0.02 * one)
+    key = refit_key(choice, Images(choice, "test").x(4))
+    live._shared()[0].put(key, SimpleNamespace(regret=regret))
+    found = table(opened(runs=PAIR, tab="Gap", image="4"), "ELBO of q*")
+    live._shared()[0].drop(key)
+    assert list(found["Amortisation gap (nats)"]) == ["0.50 ± 0.02"]
+    assert list(found["Run"]) == ["Digits · mean field · d = 16"]
 
 
 def test_a_run_of_a_link_that_does_not_exist_is_named_and_the_others_are_compared() -> None:
