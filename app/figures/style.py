@@ -8,14 +8,15 @@ or 2.8 (quantities) on both backgrounds, and colour-blind people can tell the co
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from vae_core.basics.text import printable, without_formula
+from vae_core.basics.tables import csv_text as csv_text
+from vae_core.basics.tables import guarded
 
 GROUNDS = ("#FBFAF7", "#14171B")  # the light and the dark page, as in .streamlit/config.toml
 
@@ -110,24 +111,6 @@ def chart_config(name: str, image_format: ImageFormat = "png") -> dict[str, Any]
     }
 
 
-def csv_text(columns: Mapping[str, Sequence[Any] | np.ndarray]) -> str:
-    """Write a table, given by columns, as CSV; shorter columns end with empty cells.
-
-    The cell of a number that is not known (NaN) is empty.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_guarded(name) for name in columns])
-    for row in zip_longest(*columns.values(), fillvalue=""):
-        writer.writerow(["" if cell != cell else _guarded(cell) for cell in row])
-    return out.getvalue()
-
-
-def _guarded(value: Any) -> Any:
-    """A cell that no spreadsheet reads as a formula; numbers stay as they are."""
-    return without_formula(printable(value)) if isinstance(value, str) else value
-
-
 def figure_csv(figure: go.Figure) -> str:
     """Write the data of a figure as CSV, a row for each point: trace, x, y, and z if it exists."""
     out = io.StringIO()
@@ -136,7 +119,7 @@ def figure_csv(figure: go.Figure) -> str:
     traces: Any = figure.data
     for index, trace in enumerate(traces):
         name = trace.name or f"{trace.type} {index + 1}"
-        writer.writerows([_guarded(name), *map(_guarded, row)] for row in _points(trace))
+        writer.writerows([guarded(name), *map(guarded, row)] for row in _points(trace))
     return out.getvalue()
 
 

@@ -28,6 +28,12 @@ PAGES = {
     "train": Entry(
         "Train", "model_training", "Train a model in the background and watch its terms.", "Explore"
     ),
+    "compare": Entry(
+        "Compare",
+        "compare_arrows",
+        "Put runs side by side: settings, figures with their errors, curves and images.",
+        "Explore",
+    ),
     "latent": Entry(
         "Latent space",
         "bubble_chart",

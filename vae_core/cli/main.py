@@ -1,5 +1,5 @@
-"""The command line: ``python -m vae_core train | evaluate | gap | score | calibrate |
-detect | operating-point | sample | datasets | publish | runs``.
+"""The command line: ``python -m vae_core train | evaluate | gap | compare | score |
+calibrate | detect | operating-point | sample | datasets | publish | runs``.
 
 Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage,
 70 for a bug in the program (with a traceback), 130 after Ctrl-C (1 if Ctrl-C paused a training).
@@ -18,6 +18,7 @@ from typing import NoReturn
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import PlainFormatter
 from vae_core.cli.calibrate import add_calibrate
+from vae_core.cli.compare import add_compare
 from vae_core.cli.datasets import add_datasets
 from vae_core.cli.detect import add_detect
 from vae_core.cli.evaluate import add_evaluate, add_gap
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_evaluate(commands)
     add_gap(commands)
+    add_compare(commands)
     add_score(commands)
     add_calibrate(commands)
     add_detect(commands)

@@ -287,10 +287,16 @@ def _count(value: Any) -> int:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Scores of test images, log p̂(x) in nats, (N,), and their protocol."""
+    """Scores of test images in nats, and their protocol.
+
+    Attributes:
+        log_px: log p̂(x), (N,).
+        elbo: the ELBO of the same images, (N,); None if it was not kept.
+    """
 
     log_px: Tensor
     protocol: dict[str, Any]
+    elbo: Tensor | None = None
 
 
 def held_out_of(run: Run) -> HeldOut | None:
@@ -302,8 +308,8 @@ def held_out_of(run: Run) -> HeldOut | None:
     protocol = run.evaluation()
     if protocol is None:
         return None
-    log_px = _read_record(run, HELD_OUT_FILE, _read_scores, _REMEDY)
-    if log_px is None:
+    scores = _read_record(run, HELD_OUT_FILE, _read_scores, _REMEDY)
+    if scores is None:
         return None
     missing = [n for n, kind in _SCORES_PROTOCOL.items() if not isinstance(protocol.get(n), kind)]
     if missing:
@@ -311,14 +317,18 @@ def held_out_of(run: Run) -> HeldOut | None:
             f"{EVALUATION_FILE} of the run {printable(run.id)} is damaged: it does not say the "
             f"{' or the '.join(missing)}. {_REMEDY}"
         )
-    return HeldOut(log_px, protocol)
+    return HeldOut(scores["log_px"], protocol, scores.get("elbo"))
 
 
-def _read_scores(path: Path) -> Tensor:
-    log_px = read_tensors(path, _LARGEST)[0]["log_px"].double()
+def _read_scores(path: Path) -> dict[str, Tensor]:
+    tensors = read_tensors(path, _LARGEST)[0]
+    scores = {name: tensors[name].double() for name in ("log_px", "elbo") if name in tensors}
+    log_px = scores["log_px"]
     if log_px.ndim != 1 or not len(log_px):
         raise ValueError("it contains no scores")
-    return log_px
+    if scores.get("elbo", log_px).shape != log_px.shape:
+        raise ValueError("its tensors do not have the same length")
+    return scores
 
 
 # ---- files

@@ -1,6 +1,5 @@
 """The image of the Posterior lab: from the data, from a file, or drawn by the model."""
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from app.services import models
 from app.services.densities import SEED as SEED
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
+from app.services.refits import identity
 from app.shell import errors
 from app.shell.streamlit_internals import REFUSAL, forget_uploads, take_refusal
 from vae_core.data.decode import ImageError
@@ -72,8 +72,7 @@ class Subject:
 
     def identity(self) -> tuple[str, str, str]:
         """Cache key: everything that the results on this page depend on."""
-        digest = hashlib.sha256(self.x.numpy().tobytes()).hexdigest()
-        return self.choice.key, self.choice.digest, digest
+        return identity(self.choice, self.x)
 
     def on(self, choice: Choice) -> "Subject":
         """The same image under another model."""

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from app.services.refits import refit_key
 from app.services.work import Task
 from app.views.posterior.families import Member
 from app.views.posterior.subject import SEED, Subject
@@ -115,7 +116,7 @@ def refit_task(subject: Subject, member: Member) -> Task[Refit]:
     """Task that fits the best q of a family to this image alone."""
     own = subject.on(member.choice)
     return Task(
-        ("refit", *own.identity(), SEED),
+        refit_key(own.choice, own.x),
         f"Refitting to this image: {member.name}",
         lambda: _refitted(own.model, own.x.to(own.model.device)),
         lambda state: state.share,

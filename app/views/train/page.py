@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.parts import forms, text, widgets
 from app.services import runs as runs_service
+from app.services.history import history
 from app.shell import errors, navigation
 from app.shell.streamlit_internals import DeltaGenerator
 from app.views.train import estimate, head, run_list
@@ -162,7 +163,7 @@ def show(found: Sequence[Entry], chosen: str) -> None:
         return
     run, status = entry.run, entry.status
     before = sum(e.unfinished and e.status.queued < status.queued for e in found if e.status)
-    recorded = run_panels.history(run)
+    recorded = history(run)
     head.head(entry, before)
     if recorded.last or entry.unfinished:
         run_panels.readings(run, status, recorded)

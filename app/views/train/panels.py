@@ -13,10 +13,9 @@ from app.figures import train as figures
 from app.figures.pictures import tile
 from app.parts import charts, widgets
 from app.parts.glossary import see
-from app.services.byte_cache import cached
+from app.services.history import History, history
 from app.shell import errors, navigation
 from app.views.train import film as film_frames
-from app.views.train.history import History, Reader
 from vae_core.runs.metrics import kept_epoch_of
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
@@ -29,18 +28,6 @@ _NEWEST = "newest"
 _SHARE, _LONGEST = 0.1, 5.0  # share of the training time so far, and upper limit in seconds
 _BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 _T = TypeVar("_T")
-
-
-@cached(max_entries=32)
-def _reader(folder: str) -> Reader:
-    from pathlib import Path
-
-    return Reader(Path(folder))
-
-
-def history(run: Run) -> History:
-    """Everything that the run has recorded so far."""
-    return _reader(str(run.folder)).read()
 
 
 # ---- how often charts are redrawn while a run trains

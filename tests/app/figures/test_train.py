@@ -12,9 +12,9 @@ import pytest
 
 from app.figures import style, train
 from app.parts.text import duration
+from app.services.history import Reader
 from app.views.train import film, panels
 from app.views.train.estimate import estimate
-from app.views.train.history import Reader
 from vae_core.basics.devices import DeviceError
 from vae_core.runs.run import METRICS_FILE, Run
 from vae_core.runs.store import create_run

@@ -5,12 +5,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from app.services import runs
+from app.services import comparing, runs
 from app.shell import navigation
 from tests.hostile import SETTINGS, Hostile, hostile_store
 from vae_core.runs.run import Run
@@ -82,6 +83,18 @@ def test_train_shows_each_of_them(kind: str, hostile: Hostile) -> None:
             app.run()
             check(app)
             assert not any("](http" in text or "http://" in text for text in texts(app)), entry.id
+    assert hostile.untouched()
+
+
+@pytest.mark.parametrize("tab", ["Figures", "Settings", "Curves", "KL by dimension"])
+def test_compare_puts_all_of_them_side_by_side(tab: str, hostile: Hostile) -> None:
+    keys = [quote(run.id) for run in hostile.store.runs()]
+    for start in range(0, len(keys), comparing.MOST):
+        chosen = keys[start : start + comparing.MOST]
+        app = page("compare", runs=",".join(chosen), tab=tab)
+        check(app)
+        assert len(app.multiselect(key="compare-runs").value) == len(chosen)
+        assert not any("](http" in text for text in texts(app) if "theory" not in text)
     assert hostile.untouched()
 
 

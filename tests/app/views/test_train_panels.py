@@ -71,7 +71,7 @@ def test_a_run_that_does_not_train_is_shown_as_it_is(state: str) -> None:
 def page() -> None:
     import streamlit as st
 
-    from app.views.train.history import History
+    from app.services.history import History
     from app.views.train.panels import kept_epoch
     from vae_core.runs.run import Status
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.services.byte_cache import cached
 from vae_core.runs import metrics
 from vae_core.runs.metrics import Row
-from vae_core.runs.run import METRICS_FILE
+from vae_core.runs.run import METRICS_FILE, Run
 
 _BY_DIMENSION = ("kl_by_dimension", "mean_variance_by_dimension")
 
@@ -67,6 +68,16 @@ class Reader:
         """Return everything recorded so far. A half-written last line is read by the next call."""
         found = self._metrics.read()
         return History(found.rows, found.unreadable, found.problem)
+
+
+def history(run: Run) -> History:
+    """Everything that a run has recorded so far."""
+    return _reader(str(run.folder)).read()
+
+
+@cached(max_entries=64)
+def _reader(folder: str) -> Reader:
+    return Reader(Path(folder))
 
 
 def _is_finite(value: object) -> bool:

@@ -1,0 +1,119 @@
+"""The Curves tab: a figure over the training of each run."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import streamlit as st
+
+from app.figures.compare import AXES, Axis, Curve, curves_figure
+from app.parts import charts
+from app.services.history import History, history
+from app.shell import errors
+from vae_core.runs.comparison import Comparison
+
+CURVES = {
+    "elbo": ("ELBO", "elbo"),
+    "log-likelihood": ("E log p(x|z)", "log_px_z"),
+    "kl": ("KL", "kl"),
+    "log-px": ("log p̂(x)", "log_px"),
+}
+"""Figures by their name in links: their title, and their name in the metrics."""
+PARTS = {"validation": "Validation", "training": "Training", "both": "Both"}
+_IN_METRICS = {"validation": "validation", "training": "train"}
+
+
+def show(found: Comparison) -> None:
+    """Draw the tab."""
+    with st.container(horizontal=True, key="compare-curve-choice"):
+        name = _choose("Figure", list(CURVES), "curve", lambda key: CURVES[key][0])
+        axis = cast(Axis, _choose("Along", list(AXES), "x", str.capitalize))
+        part = _choose("Images", list(PARTS), "part", PARTS.__getitem__)
+    title, column = CURVES[name]
+    histories = [history(each.run) for each in found.runs]
+    parts = ["training", "validation"] if part == "both" else [part]
+    if name == "log-px":  # of validation images only
+        parts = ["validation"]
+    curves = [
+        _curve(index, found.names[index], recorded, column, axis, each)
+        for index, recorded in enumerate(histories)
+        for each in parts
+    ]
+    curves = [curve for curve in curves if any(map(math.isfinite, curve.y))]
+    _say_what_is_damaged(found, histories)
+    if not curves:
+        st.caption(f"None of these runs has recorded {title} so far.")
+        return
+    for place, (images, members) in enumerate(_comparable(found).items()):
+        drawn = [curve for curve in curves if curve.run in members]
+        if drawn:
+            charts.chart(
+                curves_figure(drawn, f"{title}, {images}", axis),
+                f"compare-curves-{place}",
+                f"{title} of {len({c.run for c in drawn})} runs over their training, by {axis}.",
+            )
+    missing = len(found.runs) - len({curve.run for curve in curves})
+    st.caption(
+        "In nats per image. Each data set and each likelihood has a chart of its own, because "
+        "their figures cannot be compared."
+        + (f" {missing} of the runs have not recorded {title}." if missing else "")
+    )
+
+
+def _comparable(found: Comparison) -> dict[str, set[int]]:
+    """Runs whose figures are of the same kind of images, by a description of these images."""
+    groups: dict[tuple[str, str, str], set[int]] = {}
+    titles: dict[tuple[str, str, str], str] = {}
+    for index, each in enumerate(found.runs):
+        info = each.config.info
+        kind = (info.name, info.digest, each.config.pixels)
+        groups.setdefault(kind, set()).add(index)
+        titles[kind] = f"{info.title}, {each.config.pixels}"
+    counts = Counter(titles.values())
+    return {
+        titles[kind] if counts[titles[kind]] == 1 else f"{titles[kind]} ({kind[1]})": members
+        for kind, members in groups.items()
+    }
+
+
+def _choose(label: str, options: Sequence[str], name: str, shown: Callable[[str], str]) -> str:
+    """Draw a choice that the address keeps by its name.
+
+    ``bind="query-params"`` would write the labels into the address.
+    """
+    key = f"compare-{name}"
+    linked = st.query_params.get(name)
+    if linked in options and linked != st.session_state.get(f"{key}-in-url"):
+        st.session_state[key] = linked
+    elif st.session_state.get(key) not in options:
+        st.session_state[key] = options[0]
+    chosen = st.segmented_control(
+        label,
+        options,
+        required=True,
+        key=key,
+        persist_state="session",
+        format_func=shown,
+        help="Kept in the address, so that a link shows the same chart.",
+    )
+    chosen = chosen or options[0]
+    st.session_state[f"{key}-in-url"] = chosen
+    if linked != chosen:
+        st.query_params[name] = chosen
+    return chosen
+
+
+def _curve(run: int, name: str, recorded: History, column: str, axis: Axis, part: str) -> Curve:
+    where = "importance" if column == "log_px" else _IN_METRICS[part]
+    x = [float(row.get(axis, math.nan)) for row in recorded.rows]
+    return Curve(run, name, x, recorded.column(where, column), part == "training")
+
+
+def _say_what_is_damaged(found: Comparison, histories: Sequence[History]) -> None:
+    for name, recorded in zip(found.names, histories, strict=True):
+        if recorded.problem:
+            st.warning(errors.plain(f"The curves of {name} cannot be read: {recorded.problem}."))
+        elif recorded.unreadable:
+            lines = f"{recorded.unreadable} of the lines of its curves cannot be read"
+            st.warning(errors.plain(f"{name}: {lines}; the others are shown."))
