@@ -75,7 +75,7 @@ def test_large_weights_are_rounded_and_every_figure_is_of_the_rounded_ones(
     model, original = load_model(folder), load_model(run.folder)
     for name, value in original.state_dict().items():
         assert torch.equal(model.state_dict()[name], value.half().float()), name
-    x, _ = evaluation_images(digits, "test", "dynamic", 0, Effort(IMAGES))
+    x, _ = evaluation_images(digits, "test", "dynamic", 0, IMAGES)
     held_out = held_out_of(Run.open(folder))
     assert held_out is not None
     torch.testing.assert_close(held_out.log_px, log_density(model, x, K).log_px)
