@@ -163,6 +163,7 @@ def test_a_failed_download_says_why_and_another_model_is_a_click_away(
     page.get_by_role("button", name="Try again").click()
     expect(failure).to_be_visible(timeout=SLOW)
     expect(page).to_have_url(re.compile("mnist-full-d2"))
+    settle(page)  # the text above may still be that of the first attempt
     page.get_by_role("button", name="Use a model that needs no download").click()
     expect(page.get_by_text("p(z|x) of test image 0: 8")).to_be_visible(timeout=SLOW)
     expect(page).to_have_url(re.compile("digits"))
