@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.model.likelihoods.logistic import ROUNDING_VARIANCE
+
 _MOST_VALUES = 25_000_000  # of pixels in the sample: 100 MB
-_ROUNDING = (1 / 255) ** 2 / 12  # the variance of rounding to 8 bits, in units of pixels in [0, 1]
 _EXTRA = 16  # more directions than asked for, which make the largest precise
 _ROUNDS = 3
 
@@ -74,7 +75,7 @@ def principal_components(images: Tensor, d: int, seed: int = 0) -> PrincipalComp
     axes, variances = vectors[:, :count].mT, sizes[:count].square() / len(centred)
     left = centred - (centred @ axes.mT) @ axes
     others = max(centred.shape[1] - count, 1)
-    noise = (left.square().sum(1).mean() / others).clamp_min(_ROUNDING)
+    noise = (left.square().sum(1).mean() / others).clamp_min(ROUNDING_VARIANCE)
     by_channel = left.unflatten(1, images.shape[1:]).flatten(2)
     between = torch.einsum("ncs,nds->cd", by_channel, by_channel)
     between = between * noise / between.diagonal().mean().clamp_min(torch.finfo(between.dtype).tiny)

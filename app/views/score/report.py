@@ -85,7 +85,7 @@ def _bits(bits: float) -> str:
 
 
 def _badge(scored: Scored, pixels: str) -> str:
-    """What is known about log p̂(x). It is not in the colours of a verdict."""
+    """State log p̂(x) and how far it can be trusted, in the neutral colours of a note."""
     if not scored.score.trusted:
         return ":blue-badge[do not trust this number]"
     if _NO_LIKELIHOOD in pixels:

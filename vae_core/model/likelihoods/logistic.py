@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LAST = 255.0  # the largest value
+ROUNDING_VARIANCE = (1 / LAST) ** 2 / 12
+"""The variance that rounding to 256 values adds to pixels in [0, 1]."""
 _HALF = 127.5
 # A smaller scale leaves less than 10⁻⁴ nats of the mass at its mean to win, and makes the slope at
 # a wrong value longer than 3,000 nats for each unit of m

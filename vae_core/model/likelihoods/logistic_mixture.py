@@ -19,7 +19,6 @@ _FIRST_LOG_SCALE = math.log(0.15)  # of a new model, whose components lie over t
 _FIRST_RANGE = 0.5
 _FIRST_SCALES = (-1.0, 0.6)  # log s of the components beside that of one logistic distribution
 _STRONGEST_LINK = 0.97
-_ROUNDING = (1 / 255) ** 2 / 12  # the variance of rounding to 8 bits
 
 
 class _Parts(NamedTuple):
@@ -243,13 +242,13 @@ def _regressions(left: Tensor) -> tuple[Tensor, Tensor]:
         what they leave, (C), on the axis −1 to 1.
     """
     by_earlier, variances = torch.zeros_like(left), left.diagonal().clone()
-    some = _ROUNDING * torch.eye(len(left)).to(left)
+    some = logistic.ROUNDING_VARIANCE * torch.eye(len(left)).to(left)
     for c in range(1, len(left)):
         known, shared = (left + some)[:c, :c], left[:c, c]
         by = torch.linalg.solve(known, shared).clamp(-_STRONGEST_LINK, _STRONGEST_LINK)
         by_earlier[c, :c] = by
         variances[c] += by @ known @ by - 2 * by @ shared
-    return by_earlier, logistic.log_scale_of(4 * variances.clamp_min(_ROUNDING))
+    return by_earlier, logistic.log_scale_of(4 * variances.clamp_min(logistic.ROUNDING_VARIANCE))
 
 
 def _taken(each: Tensor, component: Tensor) -> Tensor:
