@@ -22,6 +22,7 @@ PATIENCE = 120.0
 
 @pytest.fixture(autouse=True)
 def _nobody_has_asked_yet() -> Iterator[None]:
+    st.cache_resource.clear()  # another test of this process may have read the data set
     yield
     st.cache_resource.clear()
 
