@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from starlette.requests import Request
-from starlette.responses import RedirectResponse
-from starlette.routing import Route
 
 from app.shell import errors, imports, ports
-from app.shell.navigation import MOVED
 from app.shell.ports import free_port
+from app.shell.redirects import redirects
 from app.shell.streamlit_internals import settings_of_environment
 from vae_core.basics.errors import UserError
 from vae_core.basics.paths import FOLDER_VARIABLES, chosen_folder, data_folder_is_missing
@@ -35,7 +32,6 @@ NEEDED = (
     "vae_core.inference.importance",
 )
 NEEDED_LATER = ("vae_core.training.cost", "torch._dynamo")  # to count a model's operations
-_REDIRECTED = MOVED | {"start": ""}  # the first page is at the app's own address
 LATER = 5.0  # seconds; by then the first page, which needs the same processor, is drawn
 
 
@@ -52,7 +48,7 @@ def main() -> None:
     settings[_PORT] = port = _port_near(given.port, address or "localhost")
     app = st.App(
         ROOT / "app" / "main.py",
-        routes=[Route(f"{_path_of(base)}/{old}", _redirect) for old in _REDIRECTED],
+        routes=redirects(base.strip("/")),
         lifespan=_announce(ports.opened_at(address or "localhost", port, base)),
         on_script_error=errors.report_uncaught,
     )
@@ -90,21 +86,6 @@ def _port_near(wanted: int, address: str) -> int:
     if port != wanted:
         print(f"Port {wanted} is in use; taking {port} instead.", flush=True)
     return port
-
-
-def _path_of(base: str) -> str:
-    """The path that all pages are under, with a slash in front; empty by default."""
-    return f"/{base.strip('/')}" if base.strip("/") else ""
-
-
-async def _redirect(request: Request) -> RedirectResponse:
-    """Redirect an address that a page had, or seems to have, to its own, with the same query.
-
-    A redirect leaves no entry in the browser's history. A page that switches to another page does,
-    and the Back button would lead to the switch again.
-    """
-    base, _, old = request.url.path.rstrip("/").rpartition("/")
-    return RedirectResponse(request.url.replace(path=f"{base}/{_REDIRECTED[old]}"))
 
 
 def _arguments() -> argparse.Namespace:

@@ -10,7 +10,8 @@ from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
 NAMES = (
-    "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts", "app",
+    "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts",
+    "kills", "app",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 _MOST_TEXT = 4000  # characters of a page in the report of a failure
 expect.set_options(timeout=60_000)  # milliseconds; long, so that only a hang fails a test
 # Streamlit requests its health check below the path of a page first, then below the root.
-EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
+EXPECTED_404 = re.compile(r"/[\w-]+/_stcore/(health|host-config)$")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -81,6 +81,16 @@ def test_without_redirects_a_former_address_shows_its_page(tmp_path: Path, page:
         page.goto("about:blank")  # before the server ends
 
 
+def test_an_address_of_several_parts_says_that_there_is_no_such_page(
+    app_server: App, page: Page
+) -> None:
+    visit(page, f"{app_server.url}/latent/2?present=true")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No such page")
+    expect(page).to_have_url(re.compile(r"/latent-2\?present=true"))
+    visit(page, f"{app_server.url}/latent/")
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES["latent"].title)
+
+
 @pytest.mark.tour
 def test_the_navigation_leads_to_every_page(app_server: App, page: Page) -> None:
     visit(page, app_server.url)
