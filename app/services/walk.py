@@ -12,14 +12,6 @@ from app.services.images import Images
 if TYPE_CHECKING:
     from app.services.walk_numbers import Reference, Walk
 
-SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""The values of L that can be chosen."""
-MAX_SAMPLES = SAMPLES[-1]
-"""This many ε are always drawn and the first L are used, so a larger L keeps the draws of a smaller
-one."""
-IMPORTANCE_SAMPLES = 1000
-"""K of log p̂(x)."""
-
 
 @cached(max_entries=64, show_spinner="Estimating log p(x)", hash_funcs={Images: Images.identity})
 def reference_of(images: Images, index: int) -> "Reference":

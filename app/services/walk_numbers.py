@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.figures.prior import Prior
-from app.services.walk import IMPORTANCE_SAMPLES, MAX_SAMPLES
+from app.services.walk_samples import IMPORTANCE_SAMPLES, MAX_SAMPLES
 from vae_core.analysis.latent import decode
 from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument

@@ -106,7 +106,7 @@ def _forget(run: Run, given: argparse.Namespace) -> int:
 def _compare(given: argparse.Namespace) -> int:
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
-    from vae_core.data.archives import iter_files
+    from vae_core.data.files import iter_files
     from vae_core.data.prepare import PrepareOptions
     from vae_core.scoring.groups import groups_steps
     from vae_core.scoring.operating_point import Costs

@@ -58,7 +58,7 @@ def add_score(commands: Any) -> None:
 def score(given: argparse.Namespace) -> int:
     """Score files, folders and .zip archives; list files that cannot be read with the reason."""
     run, model = open_model(given)
-    from vae_core.data.archives import iter_files
+    from vae_core.data.files import iter_files
     from vae_core.data.prepare import PrepareOptions
     from vae_core.scoring.files import score_files
 

@@ -1,29 +1,21 @@
-"""Read files, folders and .zip archives as a stream of (name, bytes), one file at a time.
+"""Read .zip archives as a stream of (name, bytes), one file at a time.
 
 A file that cannot be read appears in the stream as an :class:`ImageError` under its name, and the
 stream continues. Nothing is written to disk, so the names inside an archive can do no harm.
 """
 
 import io
-import os
 import stat
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from vae_core.basics.text import printable
-from vae_core.data.decode import MAX_BYTES, ImageError, read_bytes, short_name, size_of
-from vae_core.data.frames import Frames, every_frame
-from vae_core.settings.data_sets import DataError
+from vae_core.data.decode import MAX_BYTES, ImageError, short_name, size_of
+from vae_core.data.listing import Limits, is_hidden
 
 MAX_ENTRIES = 10_000
 MAX_ARCHIVE_BYTES = 500_000_000
@@ -31,7 +23,6 @@ MAX_UNPACKED_BYTES = 2_000_000_000
 MAX_RATIO = 200
 """Largest ratio of unpacked to packed size, for entries of more than a megabyte."""
 
-_CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other methods unpack without a limit
 SMALL = 1_000_000
@@ -40,53 +31,6 @@ _END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"  # records at the e
 _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _COMMENT = 22, 56, 20, 65_535
 
 Entry = tuple[str, bytes | ImageError]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much of an archive is read.
-
-    Attributes:
-        entries: most entries of its list.
-        archive_bytes: largest size of the archive.
-        unpacked_bytes: most bytes of all its files together.
-    """
-
-    entries: int
-    archive_bytes: int
-    unpacked_bytes: int
-
-
-def iter_files(paths: Iterable[Path | str], frames: Frames = "first") -> Iterator[Entry]:
-    """Iterate over files, over all files in folders and .zip archives, and over images in arrays.
-
-    Folders are walked recursively in alphabetical order; hidden files are left out. A file is read
-    only when it is reached.
-
-    Args:
-        frames: ``all`` gives every frame of an animated or multi-page file as a file of its own.
-
-    Yields:
-        The name of a file, safe to print on a terminal, with its path inside a folder or an
-        archive; and its bytes or the error.
-    """
-    found = _every_file(paths)
-    return every_frame(found) if frames == "all" else found
-
-
-def _every_file(paths: Iterable[Path | str]) -> Iterator[Entry]:
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield from _iter_file(path, str(path))
-            continue
-        found = False
-        for inner in walk_files(path):
-            found = True
-            yield from _iter_file(inner, f"{path.name}/{inner.relative_to(path).as_posix()}")
-        if not found:
-            name = short_name(str(path))
-            empty = ImageError(f"{name} is a folder without files; put images in it.")
-            yield printable(str(path)), empty
 
 
 def iter_archive(data: bytes | Path, filename: str | None = None) -> Iterator[Entry]:
@@ -150,50 +94,6 @@ def listed_safely(data: bytes | Path, filename: str, limits: Limits) -> Iterator
         raise ImageError(
             f"{name} is not a complete .zip archive; make or send it again."
         ) from error
-
-
-def _iter_file(path: Path, name: str) -> Iterator[Entry]:
-    if path.suffix.lower() in (".npy", ".npz"):
-        yield from _iter_arrays(path, name)
-        return
-    if path.suffix.lower() == ".zip":
-        for inner, content in iter_archive(path):
-            yield printable(name if inner == path.name else f"{name}/{inner}"), content
-        return
-    try:
-        yield printable(name), read_bytes(path, short_name(name))
-    except ImageError as error:
-        yield printable(name), error
-
-
-def _iter_arrays(path: Path, name: str) -> Iterator[Entry]:
-    """Iterate over the images in a NumPy file, each as the bytes of a PNG file."""
-    from vae_core.data.array_sources import ArraySource  # it imports this module
-
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            for entry in ArraySource(path, Path(scratch), also_one=True).entries():
-                yield printable(f"{name}/{entry.name}"), _as_png(entry.content)
-        except DataError as error:
-            yield printable(name), ImageError(str(error))
-
-
-def _as_png(content: bytes | ImageError | NDArray[np.uint8]) -> bytes | ImageError:
-    if isinstance(content, bytes | ImageError):
-        return content
-    stream = io.BytesIO()
-    Image.fromarray(content).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
-
-
-def walk_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not is_hidden(each))
-        yield from (Path(parent) / each for each in sorted(files) if not is_hidden(each))
-
-
-def is_hidden(name: str) -> bool:
-    return (name.startswith(".") and name != "..") or name in _CLUTTER
 
 
 def _length_of_list(file: BinaryIO, size: int) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from vae_core.data.arrangement import (
 from vae_core.data.decode import ImageError, decode_colour, stated_size
 from vae_core.data.layout import corners_agree, light_share
 from vae_core.data.picture import Levels
-from vae_core.data.sources import Entry, Source
+from vae_core.data.sources.base import Entry, Source
 from vae_core.settings.choices import Augmentation
 from vae_core.settings.data_sets import DataError, ImageShape, Preparation
 from vae_core.settings.own_data import SIDES, AddOptions

@@ -42,7 +42,7 @@ from vae_core.data.kept import (
 )
 from vae_core.data.photo import as_pixels, read_levels
 from vae_core.data.picture import Levels
-from vae_core.data.sources import LIMITS
+from vae_core.data.sources.base import LIMITS
 from vae_core.settings.data_sets import DataError, DatasetInfo
 
 _HIDDEN = ".elbo-room/"

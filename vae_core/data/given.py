@@ -6,11 +6,14 @@ from pathlib import Path, PurePosixPath
 
 from vae_core.basics.paths import path_of
 from vae_core.basics.text import printable
-from vae_core.data.archives import is_hidden
 from vae_core.data.decode import ImageError, read_bytes, short_name
 from vae_core.data.frames import Frames
-from vae_core.data.parquet_source import PARQUET, ParquetSource
-from vae_core.data.sources import TAR, Entry, FramesSource, Source, checked_name, open_source
+from vae_core.data.listing import is_hidden
+from vae_core.data.sources.base import Entry, Source
+from vae_core.data.sources.opening import open_source
+from vae_core.data.sources.packed import TAR, checked_name
+from vae_core.data.sources.parquet import PARQUET, ParquetSource
+from vae_core.data.sources.several_frames import FramesSource
 from vae_core.settings.data_sets import DataError
 
 ARCHIVES = (".zip", *TAR)
@@ -59,7 +62,7 @@ def open_given(given: GivenFiles, scratch: Path, value_range: str = "auto") -> S
 
     Args:
         scratch: an empty folder for what has to be unpacked.
-        value_range: as for :func:`vae_core.data.sources.open_source`.
+        value_range: as for :func:`vae_core.data.sources.opening.open_source`.
 
     Raises:
         DataError: if an array or a Parquet file is not alone, or cannot be used.

@@ -43,7 +43,7 @@ from vae_core.data.kept import (
 )
 from vae_core.data.photo import as_pixels, fitted_photo, in_channels, read_levels
 from vae_core.data.picture import ImageError, Levels
-from vae_core.data.sources import Entry
+from vae_core.data.sources.base import Entry
 from vae_core.data.splitting import Splitting, split_images
 from vae_core.settings.data_sets import DataError, DatasetInfo, ImageShape, Split, find_dataset
 from vae_core.settings.fields import MOST_CLASSES

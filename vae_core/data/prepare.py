@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_core.data.archives import iter_archive, iter_files
+from vae_core.data.archives import iter_archive
 from vae_core.data.catalogue import stored_dataset
 from vae_core.data.decode import decode, read_bytes, short_name
+from vae_core.data.files import iter_files
 from vae_core.data.kept import INK, layout_of
 from vae_core.data.layout import (
     Box,

@@ -10,7 +10,7 @@ from vae_core.basics.progress import Step
 from vae_core.data.examination import Examined, Plan, Seen
 from vae_core.data.own import prepared_pixels
 from vae_core.data.picture import ImageError, Levels
-from vae_core.data.sources import Entry
+from vae_core.data.sources.base import Entry
 
 T = TypeVar("T")
 PREVIEWED = 32

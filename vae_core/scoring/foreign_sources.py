@@ -12,12 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from vae_core.basics.text import printable
-from vae_core.data.archives import iter_files
 from vae_core.data.datasets import load_dataset
 from vae_core.data.decode import ImageError
-from vae_core.data.parquet_source import PARQUET
+from vae_core.data.files import iter_files
 from vae_core.data.prepare import prepare
-from vae_core.data.sources import TAR, open_source
+from vae_core.data.sources.opening import open_source
+from vae_core.data.sources.packed import TAR
+from vae_core.data.sources.parquet import PARQUET
 from vae_core.settings.data_sets import DataError, DatasetInfo, ImageShape, dataset_called
 
 OnRefused = Callable[[str], None]

@@ -126,7 +126,7 @@ def groups_steps(
     An image gets the p-value that :func:`vae_core.scoring.files.score_files` gives it.
 
     Args:
-        good, bad: names of files with their bytes, as :func:`vae_core.data.archives.iter_files`
+        good, bad: names of files with their bytes, as :func:`vae_core.data.files.iter_files`
             makes them. At most :data:`MOST_IMAGES` of a group are read. They are prepared, but not
             scored, before the first step with a share above 0, so this takes memory.
         options, dataset: as in :func:`vae_core.data.prepare.prepare`.

@@ -15,7 +15,7 @@ from app.parts.glossary import see
 from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
 from app.services.images import Images
-from app.services.walk import MAX_SAMPLES, SAMPLES
+from app.services.walk_samples import MAX_SAMPLES, SAMPLES
 from app.shell import carried
 from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.choices import LIKELIHOODS, PRIORS, Binarisation, LikelihoodName

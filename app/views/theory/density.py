@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.parts.readouts import readouts
-from app.services.walk import IMPORTANCE_SAMPLES
+from app.services.walk_samples import IMPORTANCE_SAMPLES
 from app.views.theory import slip_words
 from app.views.theory.sheet import Row, Sheet, heading, numbers
 from app.views.theory.subject import Subject

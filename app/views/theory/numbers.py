@@ -8,8 +8,8 @@ from torch import Tensor
 from app.services import models
 from app.services.byte_cache import cached
 from app.services.images import Images
-from app.services.walk import MAX_SAMPLES
 from app.services.walk_numbers import Estimate
+from app.services.walk_samples import MAX_SAMPLES
 from app.views.theory.subject import SEED
 from vae_core.inference.elbo import monte_carlo
 from vae_core.model.noise import standard_normal_log_prob

@@ -10,7 +10,7 @@ from app.parts.glossary import see
 from app.parts.readouts import reading, readouts
 from app.services import models
 from app.services.images import Images
-from app.services.walk import SAMPLES
+from app.services.walk_samples import SAMPLES
 from app.shell import carried
 from app.views.theory import density, flow, gaussian, glossary, gradients, sampling
 from app.views.theory.page_titles import PARTS, SECTIONS

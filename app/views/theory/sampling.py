@@ -5,7 +5,8 @@ import streamlit as st
 from app.figures import theory_samples as figures
 from app.parts import charts
 from app.parts.readouts import readouts
-from app.services.walk import MAX_SAMPLES, walk_of
+from app.services.walk import walk_of
+from app.services.walk_samples import MAX_SAMPLES
 from app.views.theory import slip_words
 from app.views.theory.sheet import Sheet, heading, numbers
 from app.views.theory.subject import SEED, Subject

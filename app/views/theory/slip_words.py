@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.services.walk import MAX_SAMPLES, walk_of
+from app.services.walk import walk_of
+from app.services.walk_samples import MAX_SAMPLES
 from app.views.theory.subject import SEED, Subject
 from vae_core.wording.numbers import estimate, number, typeset
 

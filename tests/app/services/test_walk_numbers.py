@@ -14,8 +14,8 @@ from torch.distributions import MultivariateNormal
 
 from app.services.images import Images
 from app.services.models import Choice
-from app.services.walk import MAX_SAMPLES
 from app.services.walk_numbers import Estimate, reference, walk
+from app.services.walk_samples import MAX_SAMPLES
 from app.views.start import diagram
 from vae_core.basics.paths import pretrained_folder
 from vae_core.data.datasets import load_dataset

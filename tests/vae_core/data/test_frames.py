@@ -16,8 +16,8 @@ from tests.vae_core.data.own_sources import (
 )
 from vae_core import AddOptions, add_dataset
 from vae_core.data import frames as module
-from vae_core.data.archives import iter_files
 from vae_core.data.decode import ImageError, decode, decode_colour
+from vae_core.data.files import iter_files
 from vae_core.data.frames import frames_of, has_frames
 from vae_core.data.kept import kept_datasets
 

@@ -27,8 +27,8 @@ from tests.vae_core.data.own_sources import (
 )
 from vae_core import AddOptions, add_dataset, load_dataset
 from vae_core.basics.errors import UserError
-from vae_core.data import parquet_source
 from vae_core.data.kept import kept_datasets
+from vae_core.data.sources import parquet as parquet_files
 
 MOST_MEMORY = 90_000_000
 Make = Callable[[Path], Path]
@@ -230,7 +230,7 @@ def test_a_source_that_cannot_be_used_gets_a_sentence_and_leaves_nothing(
     tmp_path: Path, kept_in: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     make, reason = REFUSED[case]
-    monkeypatch.setattr(parquet_source, "_GROUP_BYTES", 20_000_000)  # instead of a gigabyte
+    monkeypatch.setattr(parquet_files, "_GROUP_BYTES", 20_000_000)  # instead of a gigabyte
     source = make(tmp_path)
     with pytest.raises(UserError) as refused:
         bounded(source)

@@ -21,10 +21,11 @@ from tests.vae_core.data.own_sources import (
     write_zip,
 )
 from vae_core import AddOptions, add_dataset, load_dataset
-from vae_core.data import own, sources
+from vae_core.data import own
 from vae_core.data.catalogue import at_hand, stored_datasets
 from vae_core.data.kept import kept_datasets, remove_dataset, restore_dataset
 from vae_core.data.prepare import PrepareOptions, prepare
+from vae_core.data.sources import base
 from vae_core.settings.data_sets import DataError, find_dataset
 from vae_core.settings.fields import ConfigError
 
@@ -404,7 +405,7 @@ def test_more_files_than_an_archive_to_score_may_have_are_read(
     monkeypatch.setattr(archives, "MAX_ENTRIES", 10)
     archive = write_zip(tmp_path / "pets.zip", class_folders())
     assert sum(add_dataset("pets", archive).sizes.values()) == 60
-    assert sources.MOST_FILES >= 100_000
+    assert base.MOST_FILES >= 100_000
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ from tests.vae_core.data.own_sources import (
     write_zip,
 )
 from vae_core import add_dataset
-from vae_core.data import sources
-from vae_core.data.archives import Limits
 from vae_core.data.kept import kept_datasets
+from vae_core.data.listing import Limits
+from vae_core.data.sources import packed
 from vae_core.settings.data_sets import DataError
 
 FEW_PIXELS = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)  # the header of a PNG
@@ -262,7 +262,7 @@ def test_16_bit_images_keep_their_range(tmp_path: Path) -> None:
 def test_an_archive_with_very_much_in_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_in: Path
 ) -> None:
-    monkeypatch.setattr(sources, "LIMITS", Limits(59, 10**9, 10**9))
+    monkeypatch.setattr(packed, "LIMITS", Limits(59, 10**9, 10**9))
     write_files(tmp_path, {"a.zip": zipped(), "a.tar": tarred()})
     for name in ("a.zip", "a.tar"):
         with pytest.raises(DataError, match="entries"):

@@ -22,9 +22,10 @@ from PIL import Image
 
 from vae_core.cli.sample import write_tiles
 from vae_core.data import archives, decode
-from vae_core.data.archives import iter_archive, iter_files
+from vae_core.data.archives import iter_archive
 from vae_core.data.datasets import Dataset
 from vae_core.data.decode import ImageError
+from vae_core.data.files import iter_files
 from vae_core.data.prepare import Choice, Prepared, PrepareOptions, prepare, read_image
 
 MNIST_SHAPE = (1, 28, 28)

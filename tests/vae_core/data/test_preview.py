@@ -17,7 +17,7 @@ from vae_core.data.examination import Seen, examine_steps, plan_of
 from vae_core.data.kept import kept_datasets
 from vae_core.data.own import add_dataset, suggested_name
 from vae_core.data.preview import Previewed, chosen_files, preview_steps
-from vae_core.data.sources import open_source
+from vae_core.data.sources.opening import open_source
 from vae_core.settings.own_data import AddOptions
 from vae_core.wording.own_data import without_option
 

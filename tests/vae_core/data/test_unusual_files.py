@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from pillow_heif import register_heif_opener
 
-from vae_core.data.archives import iter_files
 from vae_core.data.decode import ImageError
+from vae_core.data.files import iter_files
 from vae_core.data.prepare import read_image
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vae_core.basics.text import printable
 from vae_core.data.decode import MIN_SIDE, ImageError, short_name
-from vae_core.data.sources import LIMITS, MOST_FILES, Entry, Source
+from vae_core.data.sources.base import LIMITS, MOST_FILES, Entry, Source
 from vae_core.settings.data_sets import DataError
 
 _CHUNK_BYTES = 32_000_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from vae_core.basics.text import printable
 from vae_core.data.decode import MAX_BYTES, ImageError, short_name
-from vae_core.data.sources import MOST_FILES, Entry, Source
+from vae_core.data.sources.base import MOST_FILES, Entry, Source
 from vae_core.settings.data_sets import DataError
 
 PARQUET = ".parquet"
