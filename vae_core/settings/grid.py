@@ -20,6 +20,7 @@ _FIXED = ("device", "precision")  # of the computer, not of the model
 SHORT: Mapping[str, str] = {
     "latent_size": "d", "flow_steps": "T", "samples": "L", "iwae_samples": "K", "beta": "β",
     "learning_rate": "rate", "hidden_size": "units", "hidden_layers": "layers",
+    "posterior": "q(z|x)",
 }  # fmt: skip
 """Short names of settings, for the names of runs."""
 

@@ -56,6 +56,10 @@ def sweep_sentences(
     if len(found.order) < 2:
         return []
     verdict = verdict_sentence(names, found, TITLES[figure], "combination")
+    lower = len(found.order) - len(found.leaders)
+    if found.best is None and lower:
+        which = "The other one is" if lower == 1 else f"The other {lower} are"
+        verdict += f" {which} lower than {names[found.order[0]]}, by more than their errors."
     pairs = found.differences.pairs
     corrected = f", corrected for {pairs:,} pairs (Holm)" if pairs > 1 else ""
     method = (
