@@ -44,8 +44,9 @@ def show(sweep: Sweep, state: Progress) -> None:
         rows, columns = _pick_axes(varying)
         fixed = _pick_others(found, [each for each in varying if each not in (rows, columns)])
     shown = [cell for cell in found.cells if all(cell.values[n] == v for n, v in fixed.items())]
-    if found.group is None:
-        st.caption("The grid fills as soon as the first run is done.")
+    with st.container(key="sweep-waiting"):  # always there, so that elements below keep their place
+        if found.group is None:
+            st.caption("The grid fills as soon as the first run is done.")
     left, right = st.columns([1, 1], gap="large")
     with left:
         _grid(shown, rows, columns, name)

@@ -96,8 +96,9 @@ def _head(sweep: Sweep, state: Progress) -> None:
     problems = dict.fromkeys(
         member.problem or (member.status.error if member.status else "") for member in state.members
     )
-    for problem in [each for each in problems if each][:3]:
-        st.warning(errors.plain(problem))
+    with st.container(key="sweep-problems"):  # always there, as below
+        for problem in [each for each in problems if each][:3]:
+            st.warning(errors.plain(problem))
 
 
 def _buttons(sweep: Sweep, state: Progress) -> None:
