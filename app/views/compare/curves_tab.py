@@ -1,5 +1,6 @@
 """The Curves tab: a figure over the training of each run."""
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from app.services.history import History, history
 from app.shell import errors
 from app.views.compare.linked import choose
 from vae_core.runs.comparison import Comparison
+from vae_core.runs.run import UNFINISHED, RunError
 
 CURVES = {
     "elbo": ("ELBO", "elbo"),
@@ -22,11 +24,32 @@ CURVES = {
 }
 """Figures by their name in links: their title, and their name in the metrics."""
 PARTS = {"validation": "Validation", "training": "Training", "both": "Both"}
+_EVERY = 2.0  # seconds between two looks at runs that train
 _IN_METRICS = {"validation": "validation", "training": "train"}
 
 
 def show(found: Comparison) -> None:
-    """Draw the tab."""
+    """Draw the tab, again and again while one of its runs trains."""
+    busy = _is_busy(found)
+
+    def drawn() -> None:
+        if busy and not _is_busy(found):
+            st.rerun()  # for the final figures; only the page can change the timer of this part
+        _draw(found)
+
+    st.fragment(drawn, run_every=_EVERY if busy else None)()
+
+
+def _is_busy(found: Comparison) -> bool:
+    """Whether one of the runs is queued or running now."""
+    for each in found.runs:
+        with contextlib.suppress(RunError):  # damaged since
+            if each.state in UNFINISHED and each.run.status().state in UNFINISHED:
+                return True
+    return False
+
+
+def _draw(found: Comparison) -> None:
     with st.container(horizontal=True, key="compare-curve-choice"):
         name = choose("Figure", list(CURVES), "curve", lambda key: CURVES[key][0])
         axis = cast(Axis, choose("Along", list(AXES), "x", str.capitalize))
