@@ -8,7 +8,6 @@ with other settings than the file says takes no part.
 
 import contextlib
 import json
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,53 +24,17 @@ from vae_core.basics.plain_files import check_folder, check_plain, names_in, rea
 from vae_core.basics.text import as_sentence, printable
 from vae_core.runs.run import STATUS_FILE, UNFINISHED, Run, RunError, State, Status
 from vae_core.runs.store import RunNotCreated, RunStore, new_id
+from vae_core.runs.sweep_file import ID, LONGEST, Planned, Sweep, content_of, sweep_of
 from vae_core.settings.config import explain
-from vae_core.settings.fields import ConfigError, checked
-from vae_core.settings.grid import MOST_RUNS, Grid, Point
+from vae_core.settings.grid import Grid, Point
+
+__all__ = ["DamagedSweep", "Member", "Planned", "Progress", "Sweep", "SweepStore", "made_title"]
 
 SWEEPS_FOLDER = ".sweeps"
-_FORMAT = 1
 _LOCK_FILE = ".lock"
 _PATIENCE = 30.0  # seconds; the folder is locked while a sweep is made or changed
 _MOST_SWEEPS = 10_000
-_ID = re.compile(r"[A-Za-z0-9][\w.\-]{0,150}", re.ASCII)
-_LONGEST = 80
-_LATEST = 32_503_680_000  # the year 3000 in seconds since 1970
 _RESUMABLE = ("paused", "stopped", "failed")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A run of a sweep, which may not exist yet.
-
-    Attributes:
-        id: name of its folder in the store.
-        values: its values of the settings that vary; None where a setting has no meaning.
-    """
-
-    id: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep as its file describes it.
-
-    Attributes:
-        title: name in lists.
-        created: seconds since 1970.
-    """
-
-    id: str
-    title: str
-    created: float
-    grid: Grid
-    planned: tuple[Planned, ...]
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the settings that vary."""
-        return tuple(self.grid.values)
 
 
 @dataclass(frozen=True)
@@ -150,7 +113,7 @@ class SweepStore:
         """List the sweeps, newest first."""
         names = (name for name in names_in(self.folder, _MOST_SWEEPS) if name.endswith(".json"))
         found = (name.removesuffix(".json") for name in names)
-        return sorted((each for each in found if _ID.fullmatch(each)), reverse=True)
+        return sorted((each for each in found if ID.fullmatch(each)), reverse=True)
 
     def entries(self) -> Iterator[Sweep | DamagedSweep]:
         """Read every sweep, newest first; a file that cannot be read costs only itself."""
@@ -170,11 +133,11 @@ class SweepStore:
         Raises:
             RunError: if it does not exist, or its file is damaged.
         """
-        if not _ID.fullmatch(sweep_id):
+        if not ID.fullmatch(sweep_id):
             raise RunError(f"{printable(sweep_id, 100)!r} is not the name of a sweep.")
         try:
             check_folder(self.folder)
-            return _sweep(sweep_id, read_json(self.path(sweep_id)))
+            return sweep_of(sweep_id, read_json(self.path(sweep_id)))
         except FileNotFoundError as error:
             raise RunError(f"There is no sweep called {sweep_id}.") from error
         except (LookupError, TypeError, ValueError, RecursionError, OSError) as error:
@@ -216,7 +179,7 @@ class SweepStore:
             RunNotCreated: if the store cannot be written. Runs that were made stay, and
                 :meth:`complete` makes the others.
         """
-        title = printable(title.strip()[:_LONGEST]) or made_title(grid)
+        title = printable(title.strip()[:LONGEST]) or made_title(grid)
         planned = tuple(Planned(_id_of(point), point.values) for point in grid.points)
         sweep = Sweep(new_id(title), title, time.time(), grid, planned)
         with self._locked():
@@ -318,16 +281,8 @@ class SweepStore:
     # ---- files
 
     def _write(self, sweep: Sweep) -> None:
-        about = {
-            "format": _FORMAT,
-            "title": sweep.title,
-            "created": sweep.created,
-            "settings": dict(sweep.grid.settings),
-            "values": {name: list(values) for name, values in sweep.grid.values.items()},
-            "runs": [{"id": each.id, "values": dict(each.values)} for each in sweep.planned],
-        }
         try:
-            replace_plain(self.path(sweep.id), json.dumps(about, indent=1) + "\n")
+            replace_plain(self.path(sweep.id), json.dumps(content_of(sweep), indent=1) + "\n")
         except OSError as error:
             raise _not_created(error) from error
 
@@ -348,7 +303,7 @@ def made_title(grid: Grid) -> str:
     config = grid.points[0].config
     names = {name: name.replace("_", " ") for name in grid.values}
     parts = " × ".join(f"{names[name]} ({len(some)})" for name, some in grid.values.items())
-    return f"{grid.settings.get('title') or config.dataset} · {parts}"[:_LONGEST]
+    return f"{grid.settings.get('title') or config.dataset} · {parts}"[:LONGEST]
 
 
 def _not_created(error: OSError) -> RunNotCreated:
@@ -371,65 +326,3 @@ def _other_settings(run: Run, planned: Planned) -> str:
             about = explain(name)
             return f"The run {printable(run.id)} has another {about.label} than its sweep says."
     return ""
-
-
-# ---- what a file must be
-
-
-def _sweep(sweep_id: str, found: Any) -> Sweep:
-    """Make a sweep from the content of its file.
-
-    Raises:
-        LookupError, TypeError, ValueError: if it is no such file.
-    """
-    if not isinstance(found, Mapping) or found.get("format") != _FORMAT:
-        raise ValueError("it is no sweep of this version of the program")
-    title, created, runs = found["title"], found["created"], found["runs"]
-    if not isinstance(title, str) or not title or len(title) > _LONGEST:
-        raise ValueError("it has no title")
-    if isinstance(created, bool) or not 0 <= created <= _LATEST:
-        raise ValueError("its time is not a time")
-    if not isinstance(runs, list) or not 1 <= len(runs) <= MOST_RUNS:
-        raise ValueError(f"it does not have 1 to {MOST_RUNS:,} runs")
-    grid = Grid.of(_settings(found["settings"]), _table(found["values"]))
-    if not grid.values:
-        raise ValueError("no setting of it varies")
-    planned = tuple(_planned(each, grid) for each in runs)
-    ids, keys = {each.id for each in planned}, {_key(each.values) for each in planned}
-    if len(ids) < len(runs) or len(keys) < len(runs):
-        raise ValueError("it names a run twice")
-    return Sweep(sweep_id, printable(title), float(created), grid, planned)
-
-
-def _table(found: Any) -> Mapping[str, Any]:
-    if not isinstance(found, Mapping) or not all(isinstance(v, list) for v in found.values()):
-        raise ValueError("its values are no lists")
-    return found
-
-
-def _settings(found: Any) -> dict[str, Any]:
-    if not isinstance(found, Mapping):
-        raise ValueError("its settings are no table")
-    return {name: _setting(name, value) for name, value in found.items()}
-
-
-def _setting(name: str, value: Any) -> Any:
-    try:
-        about = explain(name)
-    except StopIteration:
-        raise ConfigError(f"Unknown setting {printable(str(name), 40)!r}.") from None
-    if name == "dataset":  # one that may be gone; its runs may still be read
-        about = replace(about, listed_titles={}, fixed_choices=None)
-    return checked(about, value)
-
-
-def _planned(found: Any, grid: Grid) -> Planned:
-    run_id, values = found["id"], found["values"]
-    if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
-        raise ValueError("it names a run by something that is no name")
-    if not isinstance(values, Mapping) or values.keys() != grid.values.keys():
-        raise ValueError("a run of it has other settings than the sweep")
-    for name, value in values.items():
-        if value is not None and value not in grid.values[name]:
-            raise ValueError(f"a run of it has a {explain(name).label} that is not in the sweep")
-    return Planned(run_id, dict(values))
