@@ -52,6 +52,11 @@ class Sweep:
         return tuple(self.grid.values)
 
 
+def key_of(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the values of a run in a form that can be a key."""
+    return tuple(sorted(values.items()))
+
+
 def content_of(sweep: Sweep) -> dict[str, Any]:
     """Convert a sweep to the content of its file."""
     return {
@@ -83,7 +88,7 @@ def sweep_of(sweep_id: str, found: Any) -> Sweep:
     if not grid.values:
         raise ValueError("no setting of it varies")
     planned = tuple(_planned(each, grid) for each in runs)
-    ids, keys = {each.id for each in planned}, {_key(each.values) for each in planned}
+    ids, keys = {each.id for each in planned}, {key_of(each.values) for each in planned}
     if len(ids) < len(runs) or len(keys) < len(runs):
         raise ValueError("it names a run twice")
     return Sweep(sweep_id, printable(title), float(created), grid, planned)

@@ -24,7 +24,15 @@ from vae_core.basics.plain_files import check_folder, check_plain, names_in, rea
 from vae_core.basics.text import as_sentence, printable
 from vae_core.runs.run import STATUS_FILE, UNFINISHED, Run, RunError, State, Status
 from vae_core.runs.store import RunNotCreated, RunStore, new_id
-from vae_core.runs.sweep_file import ID, LONGEST, Planned, Sweep, content_of, sweep_of
+from vae_core.runs.sweep_file import (
+    ID,
+    LONGEST,
+    Planned,
+    Sweep,
+    content_of,
+    key_of,
+    sweep_of,
+)
 from vae_core.settings.config import explain
 from vae_core.settings.grid import Grid, Point
 
@@ -194,12 +202,12 @@ class SweepStore:
             ConfigError: if its data set does not exist any more.
             RunNotCreated: as for :meth:`create`.
         """
-        points = {_key(point.values): point for point in sweep.grid.points}
+        points = {key_of(point.values): point for point in sweep.grid.points}
         with self._locked():
             for member in self.progress(sweep).members:
                 planned = member.planned
                 half_made = not (self.store.folder / planned.id / STATUS_FILE).exists()
-                point = points.get(_key(planned.values))
+                point = points.get(key_of(planned.values))
                 if point is None or member.run is not None or not half_made:
                     continue
                 if member.problem:
@@ -218,8 +226,10 @@ class SweepStore:
         """
         with self._locked():
             sweep = self.get(sweep.id)  # as it is now
-            ids = {_key(each.values): each.id for each in sweep.planned}
-            kept = {p.key: ids[_key(p.values)] for p in sweep.grid.points if _key(p.values) in ids}
+            ids = {key_of(each.values): each.id for each in sweep.planned}
+            kept = {
+                p.key: ids[key_of(p.values)] for p in sweep.grid.points if key_of(p.values) in ids
+            }
             grid = sweep.grid.with_more(values)
             planned = [Planned(kept.get(p.key) or _id_of(p), p.values) for p in grid.points]
             sweep = replace(sweep, grid=grid, planned=tuple(planned))
@@ -312,10 +322,6 @@ def _not_created(error: OSError) -> RunNotCreated:
 
 def _id_of(point: Point) -> str:
     return new_id(point.config.name)
-
-
-def _key(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(values.items()))
 
 
 def _other_settings(run: Run, planned: Planned) -> str:
