@@ -22,9 +22,9 @@ def show() -> None:
                 continue
             state = sweeps.progress(each)
             done = state.counts.get("done", 0)
-            remark = f"{done} of {len(state.members)} done"
+            remark = f"{done}/{len(state.members)} done"  # first: a long title is cut at its end
             title = errors.plain(each.title)
-            navigation.link("compare", f"{title} :gray[:small[{remark}]]", sweep=each.id)
+            navigation.link("compare", f":gray[:small[{remark}]] {title}", sweep=each.id)
             if state.unfinished:
                 st.progress(state.share)
 
