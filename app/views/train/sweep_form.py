@@ -36,6 +36,7 @@ def show(values: Mapping[str, Any]) -> None:
             "Trains a model for each combination, and puts all of them into one picture. What "
             "does not vary is as in the form above."
         )
+        grid = known = None
         try:
             grid = _grid(values)
             known = None if grid is None else _costs(grid)
@@ -43,7 +44,6 @@ def show(values: Mapping[str, Any]) -> None:
             st.error(errors.plain(str(error)))
             grid = None
         if grid is None:
-            known = None
             st.caption("Choose two values of a setting or more.")
         elif known is not None:
             said = cost_sentence(len(grid.points), known.seconds, known.disk)

@@ -1,6 +1,7 @@
 """Differences between settings against their spread over seeds."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_a_seed_whose_figure_is_not_known_takes_no_part() -> None:
 def test_two_settings_are_compared_by_the_test_of_welch() -> None:
     one, other = [1.0, 2.0, 6.0], [11.0, 12.5]
     found = differences_over_seeds([cell(*one), cell(*other)])
-    reference = stats.ttest_ind(one, other, equal_var=False)
+    reference: Any = stats.ttest_ind(one, other, equal_var=False)
     assert found.p[0, 1] == pytest.approx(reference.pvalue)
     assert found.value[1, 0] == pytest.approx(8.75)
 
@@ -48,7 +49,9 @@ def test_two_settings_are_compared_by_the_test_of_welch() -> None:
 def test_a_single_seed_gets_the_spread_of_the_others() -> None:
     one, other = [1.0, 2.0, 6.0], [20.0]
     found = differences_over_seeds([cell(*one), cell(*other)])
-    reference = stats.ttest_ind(one, other, equal_var=True)  # with one value: its pooled variance
+    reference: Any = stats.ttest_ind(
+        one, other, equal_var=True
+    )  # with one value: its pooled variance
     assert found.p[0, 1] == pytest.approx(reference.pvalue)
 
 
