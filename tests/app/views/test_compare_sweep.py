@@ -71,7 +71,7 @@ def test_a_link_shows_the_grid_and_says_what_can_be_told(store: SweepStore) -> N
     app = opened("compare", sweep=made.id)
     cells = chart(app, "mean over seeds")["data"][0]
     assert cells["z"] == [pytest.approx([-25.005] * 2), pytest.approx([-20.005] * 2)]
-    assert "cannot be told: IAF · d = 2 and IAF · d = 3" in texts(app)
+    assert "IAF · d = 2 and IAF · d = 3 do not differ by more than their errors" in texts(app)
     assert "The other 2 are lower than IAF" in texts(app)
     assert chart(app, "against Latent size d")["data"][1]["y"] == pytest.approx([-20.005] * 2)
     assert len(chart(app, "All runs")["data"][0]["line"]["color"]) == 8
