@@ -78,8 +78,13 @@ def _entry(key: str, run: Run, state: str) -> Entry:
 
 def comparison(chosen: Sequence[Entry]) -> Comparison:
     """Compare runs. Files that have not changed are not read again."""
-    versions = tuple((each.key, *_versions(each.run)) for each in chosen)
-    return _comparison(tuple(each.run for each in chosen), versions)
+    return comparison_of([(each.key, each.run) for each in chosen])
+
+
+def comparison_of(runs: Sequence[tuple[str, Run]]) -> Comparison:
+    """Compare runs, given their keys, as :func:`comparison` does."""
+    versions = tuple((key, *_versions(run)) for key, run in runs)
+    return _comparison(tuple(run for _, run in runs), versions)
 
 
 @cached(max_entries=16)

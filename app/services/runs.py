@@ -32,7 +32,7 @@ def store() -> RunStore:
 
 def listed() -> list[Listed]:
     """List the store, newest first. Start a worker if queued runs have none."""
-    _start_worker()
+    start_worker()
     return list(store().listed())
 
 
@@ -42,7 +42,7 @@ def newest(count: int) -> list[tuple[Run, Status]]:
     return list(islice(((run, status) for run, status in found if run and status), count))
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """Start a worker if queued runs have none; a store that cannot be written can still be read."""
     try:
         ensure_worker(store())
@@ -73,15 +73,30 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
     _check_queue(mine)
     run = store().create(config)
     mine.append(run.id)
-    _start_worker()
+    start_worker()
     return run
+
+
+def check_room(adding: int) -> None:
+    """Check that the queue has room for the runs of a sweep.
+
+    Raises:
+        QueueFull: otherwise.
+    """
+    waiting = len(_unfinished())
+    if waiting + adding > MOST_OF_ALL:
+        raise QueueFull(
+            f"The queue holds at most {MOST_OF_ALL} runs, and {waiting} are in it already, so "
+            f"{adding} more cannot be added. Use the command sweep for so many, or take fewer "
+            "values."
+        )
 
 
 def resume(run: Run) -> None:
     """Queue a paused, stopped, failed or copied run."""
     _check_queue(())
     run.enqueue()
-    _start_worker()
+    start_worker()
 
 
 def _check_queue(mine: Collection[str]) -> None:
@@ -93,8 +108,7 @@ def _check_queue(mine: Collection[str]) -> None:
     Raises:
         QueueFull: if so many are unfinished already.
     """
-    listed = store().listed(store().queue.ids())
-    ids = {e.folder.name for e in listed if e.status and e.status.state in UNFINISHED}
+    ids = _unfinished()
     for count, most, whose in (
         (len(ids.intersection(mine)), MOST_OF_ONE, "of yours "),
         (len(ids), MOST_OF_ALL, ""),
@@ -104,6 +118,12 @@ def _check_queue(mine: Collection[str]) -> None:
                 f"{count} runs {whose}are in the queue already. Wait until one of them is done, or "
                 "stop one, before you add another."
             )
+
+
+def _unfinished() -> set[str]:
+    """Ids of the queued and running runs of this store."""
+    listed = store().listed(store().queue.ids())
+    return {e.folder.name for e in listed if e.status and e.status.state in UNFINISHED}
 
 
 def find(run_id: str) -> Run | None:

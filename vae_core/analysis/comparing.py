@@ -9,6 +9,7 @@ to be the highest.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,9 +87,13 @@ def ranking(means: Sequence[Mean], level: float = LEVEL) -> Ranking:
     Args:
         level: a difference is told from zero if its corrected p-value is at most this.
     """
-    found = differences(means)
-    known = [i for i, mean in enumerate(means) if math.isfinite(mean.value)]
-    order = sorted(known, key=lambda i: -means[i].value)
+    return ranked([mean.value for mean in means], differences(means), level)
+
+
+def ranked(values: Sequence[float], found: Differences, level: float = LEVEL) -> Ranking:
+    """Rank models by their values, given the differences between them."""
+    known = [i for i, value in enumerate(values) if math.isfinite(value)]
+    order = sorted(known, key=lambda i: -values[i])
     leaders = [i for i in order if i == order[0] or not found.p[order[0], i] <= level]
     return Ranking(tuple(order), tuple(leaders), found)
 
@@ -106,8 +111,8 @@ def differences(means: Sequence[Mean]) -> Differences:
     with np.errstate(invalid="ignore"):
         value = values[:, None] - values
     degrees = np.array([mean.images - 1 for mean in means])
-    p = _two_sided(value, se, np.minimum(degrees[:, None], degrees))
-    return Differences(value, se, paired, _corrected(p))
+    p = two_sided(value, se, np.minimum(degrees[:, None], degrees))
+    return Differences(value, se, paired, corrected(p))
 
 
 def holm(p: Floats) -> Floats:
@@ -141,8 +146,12 @@ def _errors_of_differences(scores: Sequence[Floats | None]) -> Floats:
     return np.sqrt(sums / (count * (count - 1)))
 
 
-def _two_sided(value: Floats, se: Floats, degrees: NDArray[np.int_]) -> Floats:
-    """p-values of differences by Student's t; 1 for equal values, NaN where no error is known."""
+def two_sided(value: Floats, se: Floats, degrees: NDArray[Any]) -> Floats:
+    """p-values of differences by Student's t; 1 for equal values, NaN where no error is known.
+
+    Args:
+        degrees: degrees of freedom; below 1 there is no p-value.
+    """
     from scipy.special import stdtr  # takes a third of a second to import
 
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -152,7 +161,7 @@ def _two_sided(value: Floats, se: Floats, degrees: NDArray[np.int_]) -> Floats:
     return p
 
 
-def _corrected(p: Floats) -> Floats:
+def corrected(p: Floats) -> Floats:
     """Correct a symmetric table of p-values for the number of its pairs."""
     upper = np.triu_indices(len(p), 1)
     table = np.full(p.shape, np.nan)

@@ -34,6 +34,13 @@ def add_compare(commands: Any) -> None:
     parser.add_argument(
         "--csv", type=a_path, metavar="FILE", help="also write a table with a row for each run"
     )
+    parser.add_argument(
+        "--tensorboard",
+        type=a_path,
+        metavar="DIR",
+        help="also write the curves of the runs as event files of TensorBoard into DIR; needs the "
+        "package tensorboardX",
+    )
     parser.set_defaults(command=compare_runs)
 
 
@@ -46,6 +53,11 @@ def compare_runs(given: argparse.Namespace) -> int:
             say(f"warning: {problem}")
     if given.csv is not None:
         _write(given.csv, found)
+    if given.tensorboard is not None:
+        from vae_core.runs.tensorboard import write_events
+
+        write_events(found.runs, found.names, given.tensorboard)
+        say(f"To see the curves: tensorboard --logdir {given.tensorboard}")
     if given.json:
         print_json({**record_of(found), "refused": refused})
     else:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m vae_core train | evaluate | gap | compare | score |
+"""The command line: ``python -m vae_core train | sweep | evaluate | gap | compare | score |
 calibrate | detect | operating-point | sample | datasets | publish | runs``.
 
 Exit status: 0 for success, 1 if something could not be read or failed, 2 for wrong usage,
@@ -35,6 +35,7 @@ from vae_core.cli.shared import (
     a_path,
     say,
 )
+from vae_core.cli.sweep import add_sweep
 from vae_core.cli.train import add_train
 from vae_core.settings.fields import ConfigError
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=_program(), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_train(commands)
+    add_sweep(commands)
     add_evaluate(commands)
     add_gap(commands)
     add_compare(commands)

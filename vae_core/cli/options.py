@@ -18,14 +18,31 @@ def add_settings(parser: argparse.ArgumentParser, kind: type, *, only_given: boo
             their default.
     """
     for each in settings_of(kind):
-        parser.add_argument(
-            f"--{each.name.replace('_', '-')}",
-            default=argparse.SUPPRESS if only_given else each.default,
-            type=_parser_of(each),
-            choices=each.choices,
-            metavar=None if each.choices else each.name.upper(),
-            help=f"{each.help} Default: {_default(each)}.".replace("%", "%%"),
-        )
+        add_setting(parser, each, only_given=only_given)
+
+
+def add_setting(
+    parser: argparse.ArgumentParser,
+    about: Setting,
+    *,
+    only_given: bool = False,
+    several: bool = False,
+) -> None:
+    """Add the option ``--some-name`` of a setting.
+
+    Args:
+        only_given: as for :func:`add_settings`.
+        several: whether it takes one value or more, which are a list then.
+    """
+    parser.add_argument(
+        f"--{about.name.replace('_', '-')}",
+        default=argparse.SUPPRESS if only_given else about.default,
+        type=_parser_of(about),
+        choices=about.choices,
+        metavar=None if about.choices else about.name.upper(),
+        nargs="+" if several else None,
+        help=f"{about.help} Default: {_default(about)}.".replace("%", "%%"),
+    )
 
 
 def options_of(given: argparse.Namespace, kind: type[C]) -> C:

@@ -2,8 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vae_core.cli.costs import costs_of
 from vae_core.cli.options import add_settings
 from vae_core.cli.shared import (
     ALL_DONE,
@@ -28,11 +29,6 @@ from vae_core.wording.evaluation import evaluation_sentence
 from vae_core.wording.kept_epoch import kept_epoch_sentence
 from vae_core.wording.large_run import large_run_sentence
 from vae_core.wording.long_epoch import long_epoch_sentence
-
-if TYPE_CHECKING:
-    import torch
-
-    from vae_core.training.cost import Speed
 
 # ---- train
 
@@ -78,45 +74,20 @@ def train(given: argparse.Namespace) -> int:
     return ALL_DONE if state == "done" else NOT_ALL_DONE
 
 
-def _speed(config: RunConfig) -> "tuple[torch.device, Speed] | None":
-    """The device of a run and its speed, from a short measurement; None without the device."""
-    from vae_core.basics.devices import DeviceError, resolve_device
-    from vae_core.training.cost import measure_speed
-    from vae_core.training.precision import resolve_precision
-
-    try:
-        device = resolve_device(config.train.device)
-    except DeviceError:  # the run itself says so
-        return None
-    precision = resolve_precision(config.train.precision, device, config.model.pixels)
-    return device, measure_speed(device, precision)
-
-
-def _long_epoch(config: RunConfig) -> str | None:
-    """State that an epoch would take long on this computer."""
-    from vae_core.training.cost import epoch_work
-
-    if (known := _speed(config)) is None:
-        return None
-    return long_epoch_sentence(config, known[1].seconds(epoch_work(config)))
-
-
 def _check_size(config: RunConfig) -> None:
     """Refuse a new run that would take very long or much memory, and say how to start it.
 
     Raises:
         RunError: for such a run.
     """
-    from vae_core.basics.memory import memory_of
-    from vae_core.training.cost import epoch_work, final_work, memory
-
-    if (known := _speed(config)) is None:
-        return
-    device, speed = known
-    seconds = config.train.epochs * speed.seconds(epoch_work(config))
-    seconds += speed.seconds(final_work(config))
-    if said := large_run_sentence(seconds, memory(config), memory_of(device)):
+    if (found := costs_of(config)) and (said := large_run_sentence(found.seconds, *found.memory)):
         raise RunError(f"{said} Add --yes to start it all the same.")
+
+
+def _long_epoch(config: RunConfig) -> str | None:
+    """State that an epoch would take long on this computer."""
+    found = costs_of(config)
+    return None if found is None else long_epoch_sentence(config, found.epoch)
 
 
 def _run_to_train(given: argparse.Namespace) -> Run:

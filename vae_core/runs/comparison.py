@@ -24,7 +24,7 @@ from vae_core.settings.choices import (
     pixels_as,
 )
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
-from vae_core.settings.fields import ConfigError, Setting, settings_of
+from vae_core.settings.fields import ConfigError, Setting, settings_of, value_in
 from vae_core.settings.protocol import Protocol
 
 RANKED = ("log_px", "elbo")
@@ -206,21 +206,12 @@ def differing(configs: Sequence[RunConfig]) -> tuple[Differing, ...]:
     tables = [config.settings() for config in configs]
     found = []
     for about in everything:
-        values = tuple(_value(about, table) for table in tables)
+        values = tuple(value_in(about, table) for table in tables)
         if about.name not in _NOT_OF_A_MODEL and len(set(values)) > 1:
             found.append(Differing(about, values))
         elif about.name == "dataset" and len(set(images := _images_of(configs))) > 1:
             found.append(Differing(about, images))
     return tuple(found)
-
-
-def _value(about: Setting, table: Mapping[str, Any]) -> Any:
-    """Value of a setting in a table of all settings; None where it has no meaning."""
-    if about.only_if is not None:
-        other, values = about.only_if
-        if table[other] not in values:
-            return None
-    return table[about.name]
 
 
 def _images_of(configs: Sequence[RunConfig]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ _FIRST_EPOCHS = 5
 _RECONSTRUCTIONS = 12
 _SAMPLES = 36
 _SEED = 0
+_MOST_COUNTED = 10_000  # epochs
 _PARTS = ("originals", "reconstructions", "samples")
 _MOST_NAMES = 10_000
 _LARGEST = 300_000_000  # bytes of the images of a snapshot
@@ -39,6 +40,12 @@ class Snapshot:
 def due(epoch: int, epochs: int) -> bool:
     """Whether to take a snapshot at this epoch: at the first few, the last, and about 40 others."""
     return epoch <= _FIRST_EPOCHS or epoch == epochs or epoch % math.ceil(epochs / _FRAMES) == 0
+
+
+def bytes_of_snapshots(epochs: int, pixels: int) -> int:
+    """Bytes of all snapshots of a run, apart from the heads of their files."""
+    frames = sum(due(epoch, epochs) for epoch in range(1, min(epochs, _MOST_COUNTED) + 1))
+    return frames * (2 * _RECONSTRUCTIONS + _SAMPLES) * pixels
 
 
 def snapshot_file(folder: Path, epoch: int) -> Path:

@@ -79,19 +79,25 @@ class RunStore:
         Raises:
             RunNotCreated: if the store cannot be written, such as on a full or read-only disk.
         """
+        while True:
+            with contextlib.suppress(FileExistsError):
+                return self.create_as(new_id(config.name), config, state)
+
+    def create_as(self, run_id: str, config: RunConfig, state: State = "queued") -> Run:
+        """Create a run as :meth:`create` does, in a folder with this name.
+
+        Raises:
+            RunExists: if the folder exists and is not empty.
+            FileExistsError: if another process creates the same run now.
+            RunNotCreated: as for :meth:`create`.
+        """
+        folder = self.folder / run_id
         with _sentence_of_refusal():
             self.folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            stamp = time.strftime("%Y%m%d-%H%M%S")
-            slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40]
-            folder = self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}"
-            try:
-                run = create_run(folder, config, state)
-            except FileExistsError:
-                continue
-            with _sentence_of_refusal(), _undone_after_error(folder):
-                self.queue.add(run.id)
-            return run
+        run = create_run(folder, config, state)
+        with _sentence_of_refusal(), _undone_after_error(folder):
+            self.queue.add(run.id)
+        return run
 
     def waits_for_consent(self, run: Run, status: Status) -> bool:
         """Whether an unfinished run was copied into the store, so that it does not start by itself.
@@ -199,6 +205,12 @@ class RunStore:
     def runs(self) -> list[Run]:
         """List the readable runs, newest first."""
         return [entry for entry in self.entries() if isinstance(entry, Run)]
+
+
+def new_id(name: str) -> str:
+    """Make a name for a folder or a file of the store from the time, a name and a random part."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
 
 
 def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:

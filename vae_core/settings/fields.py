@@ -158,6 +158,18 @@ def checked(about: Setting, value: Any) -> Any:
     return _number(about, value)
 
 
+def value_in(about: Setting, table: Mapping[str, Any]) -> Any:
+    """Value of a setting in a table of all settings; None where another one makes it meaningless.
+
+    So the steps of a flow are None where the posterior is Gaussian.
+    """
+    if about.only_if is not None:
+        other, values = about.only_if
+        if table[other] not in values:
+            return None
+    return table[about.name]
+
+
 def plain_number(value: Any) -> Any:
     """Convert numbers of NumPy, such as ``np.int64(4)``, to Python's own; keep all other values."""
     if isinstance(value, bool | int | float):

@@ -59,18 +59,25 @@ def ranking_sentences(names: Sequence[str], found: Ranking, figure: str) -> list
     """
     if len(found.order) < 2:
         return []
+    return [verdict_sentence(names, found, TITLES[figure], "run"), method_sentence(found)]
+
+
+def verdict_sentence(names: Sequence[str], found: Ranking, title: str, noun: str) -> str:
+    """Say which of two models or more is best, or that this cannot be told.
+
+    Args:
+        title: name of the figure in sentences.
+        noun: what is ranked, such as ``run``.
+    """
     first, second = found.order[:2]
-    title = TITLES[figure]
     by = _difference(found.differences, first, second)
     if found.best is not None:
-        verdict = f"{names[first]} has the highest {title}: {by} above {names[second]}, the next."
-    else:
-        tied = _few([names[i] for i in found.leaders])
-        verdict = (
-            f"Which run has the highest {title} cannot be told: {tied} do not differ by more than "
-            f"their errors. {names[first]} is {by} above {names[second]}."
-        )
-    return [verdict, method_sentence(found)]
+        return f"{names[first]} has the highest {title}: {by} above {names[second]}, the next."
+    tied = _few([names[i] for i in found.leaders])
+    return (
+        f"Which {noun} has the highest {title} cannot be told: {tied} do not differ by more than "
+        f"their errors. {names[first]} is {by} above {names[second]}."
+    )
 
 
 def method_sentence(found: Ranking) -> str:

@@ -1,8 +1,9 @@
 """The Curves tab: a figure over the training of each run."""
 
+import contextlib
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import streamlit as st
@@ -11,7 +12,9 @@ from app.figures.compare import AXES, Axis, Curve, curves_figure
 from app.parts import charts
 from app.services.history import History, history
 from app.shell import errors
+from app.views.compare.linked import choose
 from vae_core.runs.comparison import Comparison
+from vae_core.runs.run import UNFINISHED, RunError
 
 CURVES = {
     "elbo": ("ELBO", "elbo"),
@@ -21,15 +24,36 @@ CURVES = {
 }
 """Figures by their name in links: their title, and their name in the metrics."""
 PARTS = {"validation": "Validation", "training": "Training", "both": "Both"}
+_EVERY = 2.0  # seconds between two looks at runs that train
 _IN_METRICS = {"validation": "validation", "training": "train"}
 
 
 def show(found: Comparison) -> None:
-    """Draw the tab."""
+    """Draw the tab, again and again while one of its runs trains."""
+    busy = _is_busy(found)
+
+    def drawn() -> None:
+        if busy and not _is_busy(found):
+            st.rerun()  # for the final figures; only the page can change the timer of this part
+        _draw(found)
+
+    st.fragment(drawn, run_every=_EVERY if busy else None)()
+
+
+def _is_busy(found: Comparison) -> bool:
+    """Whether one of the runs is queued or running now."""
+    for each in found.runs:
+        with contextlib.suppress(RunError):  # damaged since
+            if each.state in UNFINISHED and each.run.status().state in UNFINISHED:
+                return True
+    return False
+
+
+def _draw(found: Comparison) -> None:
     with st.container(horizontal=True, key="compare-curve-choice"):
-        name = _choose("Figure", list(CURVES), "curve", lambda key: CURVES[key][0])
-        axis = cast(Axis, _choose("Along", list(AXES), "x", str.capitalize))
-        part = _choose("Images", list(PARTS), "part", PARTS.__getitem__)
+        name = choose("Figure", list(CURVES), "curve", lambda key: CURVES[key][0])
+        axis = cast(Axis, choose("Along", list(AXES), "x", str.capitalize))
+        part = choose("Images", list(PARTS), "part", PARTS.__getitem__)
     title, column = CURVES[name]
     histories = [history(each.run) for each in found.runs]
     parts = ["training", "validation"] if part == "both" else [part]
@@ -75,33 +99,6 @@ def _comparable(found: Comparison) -> dict[str, set[int]]:
         titles[kind] if counts[titles[kind]] == 1 else f"{titles[kind]} ({kind[1]})": members
         for kind, members in groups.items()
     }
-
-
-def _choose(label: str, options: Sequence[str], name: str, shown: Callable[[str], str]) -> str:
-    """Draw a choice that the address keeps by its name.
-
-    ``bind="query-params"`` would write the labels into the address.
-    """
-    key = f"compare-{name}"
-    linked = st.query_params.get(name)
-    if linked in options and linked != st.session_state.get(f"{key}-in-url"):
-        st.session_state[key] = linked
-    elif st.session_state.get(key) not in options:
-        st.session_state[key] = options[0]
-    chosen = st.segmented_control(
-        label,
-        options,
-        required=True,
-        key=key,
-        persist_state="session",
-        format_func=shown,
-        help="Kept in the address, so that a link shows the same chart.",
-    )
-    chosen = chosen or options[0]
-    st.session_state[f"{key}-in-url"] = chosen
-    if linked != chosen:
-        st.query_params[name] = chosen
-    return chosen
 
 
 def _curve(run: int, name: str, recorded: History, column: str, axis: Axis, part: str) -> Curve:

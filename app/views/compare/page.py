@@ -16,6 +16,7 @@ from app.views.compare import (
     kl_tab,
     picker,
     settings_tab,
+    sweep_view,
 )
 
 LEAD = (
@@ -27,6 +28,9 @@ TABS = ("Figures", "Settings", "Curves", "Images", "KL by dimension", "Gap")
 
 @st.fragment
 def show() -> None:
+    if (sweep := sweep_view.pick()) is not None:
+        sweep_view.show(sweep)
+        return
     chosen = picker.pick()
     if not chosen:
         st.caption("Choose two runs or more, and they are put side by side here.")

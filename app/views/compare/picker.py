@@ -59,7 +59,7 @@ def _take_from_url(found: Mapping[str, Entry]) -> list[str]:
 
 
 def _keep_in_url(chosen: Sequence[str]) -> None:
-    text = ",".join(key.replace("%", "%25").replace(",", "%2C") for key in chosen)
+    text = ",".join(map(_escaped, chosen))
     st.session_state[_SEEN] = text
     if text and st.query_params.get(_PARAMETER) != text:
         st.query_params[_PARAMETER] = text
@@ -110,18 +110,56 @@ def _list(found: Mapping[str, Entry], chosen: Sequence[str]) -> None:
 def _filtered(every: Sequence[Entry]) -> list[Entry]:
     """Draw the filters and return the runs that pass all of them."""
     with st.container(key="compare-filters"):
+        _text_from_url()
         text = st.text_input(
             "Text", key="compare-text", placeholder="Part of a name", help="Words in any order."
         )
+        _filter_in_url("text", [text] if text else [])
         kept = [each for each in every if each.matches(text)]
         for label, name in (("Data set", "dataset"), ("q(z|x)", "family"), ("State", "state")):
             options = sorted({getattr(each, name) for each in every})
+            _filter_from_url(name, options)
             wanted = st.multiselect(
                 label, options, key=f"compare-{name}", placeholder="All",
                 help="Shows only runs with one of these.",
             )  # fmt: skip
+            _filter_in_url(name, wanted)
             kept = [each for each in kept if not wanted or getattr(each, name) in wanted]
     return kept
+
+
+def _text_from_url() -> None:
+    if (linked := _new_in_url("text")) is not None:
+        st.session_state["compare-text"] = linked[0] if linked else ""
+
+
+def _filter_from_url(name: str, options: Sequence[str]) -> None:
+    """Take a filter from the address; a value that no run has is left out."""
+    if (linked := _new_in_url(name)) is not None:
+        st.session_state[f"compare-{name}"] = [each for each in linked if each in options]
+
+
+def _new_in_url(name: str) -> list[str] | None:
+    """Values of a filter in the address; None if they were taken from it already."""
+    linked = st.query_params.get(f"filter_{name}")
+    if linked is None or linked == st.session_state.get(f"compare-{name}-in-url"):
+        return None
+    return [unquote(each) for each in linked.split(",") if each]
+
+
+def _filter_in_url(name: str, wanted: Sequence[str]) -> None:
+    """Keep a filter in the address, and nothing where it is empty."""
+    text, key = ",".join(map(_escaped, wanted)), f"filter_{name}"
+    st.session_state[f"compare-{name}-in-url"] = text
+    if text and st.query_params.get(key) != text:
+        st.query_params[key] = text
+    elif not text and key in st.query_params:
+        del st.query_params[key]
+
+
+def _escaped(text: str) -> str:
+    """Write a text so that commas can separate several."""
+    return text.replace("%", "%25").replace(",", "%2C")
 
 
 def _add_button(label: str, keys: Sequence[str], key: str, hint: str) -> None:

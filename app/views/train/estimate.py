@@ -5,7 +5,7 @@ this computer, or else from a short measurement. All results are cached.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vae_core.runs.run import Run, Status
+from vae_core.runs.sweep_costs import a_few, without_seed
 from vae_core.settings.config import RunConfig
 from vae_core.wording.large_run import large_run_sentence
 
@@ -64,6 +65,47 @@ def estimate(config: RunConfig, earlier: Iterable[tuple[Run, Status]]) -> Estima
     seconds = _STARTING + config.train.epochs * epoch + final
     large = large_run_sentence(seconds, *_memory(config, device))
     return Estimate(parameters, seconds, epoch, basis, device, large)
+
+
+@dataclass(frozen=True)
+class SweepEstimate:
+    """Estimated cost of the runs of a sweep together.
+
+    Attributes:
+        disk: bytes of their folders, about.
+        basis: what the time estimate is based on, in words.
+        large: a sentence if it would take very long; else None.
+    """
+
+    seconds: float
+    disk: float
+    basis: str
+    large: str | None
+
+
+def estimate_sweep(
+    configs: Sequence[RunConfig], earlier: Sequence[tuple[Run, Status]]
+) -> SweepEstimate:
+    """Estimate the cost of runs that are trained one after the other.
+
+    Raises:
+        vae_core.basics.devices.DeviceError: as for :func:`estimate`.
+    """
+    some = [without_seed(config) for config in a_few(configs)]
+    known = [estimate(config, earlier) for config in some]
+    share = len(configs) / len(known)
+    seconds = share * sum(each.seconds for each in known)
+    disk = share * sum(map(_disk, some))
+    needed, available = _memory(some[-1], known[-1].device)
+    large = large_run_sentence(seconds, needed, available, "sweep")
+    return SweepEstimate(seconds, disk, known[0].basis, large)
+
+
+@lru_cache(maxsize=1024)
+def _disk(config: RunConfig) -> int:
+    from vae_core.runs.disk import bytes_of_run
+
+    return bytes_of_run(config)
 
 
 def _most_alike(

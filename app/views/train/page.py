@@ -6,12 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.parts import forms, text, widgets
+from app.parts import attempts, forms, text, widgets
 from app.services import runs as runs_service
 from app.services.history import history
 from app.shell import errors, navigation
 from app.shell.streamlit_internals import DeltaGenerator
-from app.views.train import estimate, head, run_list
+from app.views.train import estimate, head, run_list, sweep_form, sweep_list
 from app.views.train import panels as run_panels
 from app.views.train.run_list import Entry
 from vae_core.data.catalogue import bytes_to_download
@@ -41,6 +41,7 @@ def new_run() -> None:
         key="start",
         help="Adds the run to the queue. It is trained in its own process.",
     )
+    sweep_form.show(values)
     navigation.link("data", "Add images of yours", tab="Add images")
     if pressed and config is not None and not pressed_twice(config):
         known = estimated(config)
@@ -129,9 +130,9 @@ def watch(runs: DeltaGenerator, panels: DeltaGenerator, unfinished: frozenset[st
         st.rerun()  # a run started or ended: the update interval of this fragment may change
     chosen = run_list.chosen_id(found)
     with runs:
-        run_list.show_list(found, chosen)
-    if (note := st.session_state.pop("train-note", None)) is not None:
-        st.toast(errors.plain(note), duration="long")
+        sweep_list.show()
+        run_list.show_list(found, chosen, sweep_list.run_ids())
+    attempts.show_note("train-note")
     with panels:
         if chosen is None:
             nothing_yet()

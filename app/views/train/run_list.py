@@ -1,18 +1,18 @@
 """The list of runs on the Train page: all runs, the chosen run, and actions on a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
 
+from app.parts import attempts
 from app.parts.text import duration
 from app.services import runs
 from app.shell import errors
-from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import printable
 from vae_core.runs.listing import Listed
-from vae_core.runs.run import UNFINISHED, Run, RunError, Status
+from vae_core.runs.run import UNFINISHED, Run, Status
 
 ICONS = {
     "queued": "schedule",
@@ -96,10 +96,7 @@ def choose(run_id: str) -> None:
 
 def attempt(action: Callable[[], object]) -> None:
     """Run an action. If the run has changed since the button was drawn, show a note instead."""
-    try:
-        action()
-    except (RunError, OSError) as error:
-        st.session_state["train-note"] = f"This was not possible: {sentence_of(error)}"
+    attempts.attempt(action, "train-note")
 
 
 def remove(run_id: str) -> None:
@@ -114,18 +111,24 @@ def remove(run_id: str) -> None:
 # ---- the list
 
 
-def show_list(found: Sequence[Entry], chosen: str | None) -> None:
-    """List the runs, newest first, each with its state. A click shows a run."""
+def show_list(found: Sequence[Entry], chosen: str | None, of_sweeps: Collection[str] = ()) -> None:
+    """List the runs, newest first, each with its state. A click shows a run.
+
+    Args:
+        of_sweeps: ids of runs that belong to sweeps, which are listed only if all runs are.
+    """
     st.subheader("Runs", anchor=False)
     if not found:
         st.caption("No runs yet. Runs are kept until you remove them, even if the app is closed.")
         return
-    everything = len(found) <= _SHOWN or st.session_state.get("train-all-runs", False)
+    alone = [entry for entry in found if entry.id not in of_sweeps or entry.id == chosen]
+    shown = found if st.session_state.get("train-all-runs", False) else alone[:_SHOWN]
     with st.container(key="run-list", gap="xxsmall"):
-        for entry in found if everything else found[:_SHOWN]:
+        for entry in shown:
             _row(entry, entry.id == chosen)
-    if len(found) > _SHOWN:
-        st.toggle(f"All {len(found)} runs", key="train-all-runs", help="Show the older runs too.")
+    if len(alone) > _SHOWN or len(alone) < len(found):
+        which = "Show the older runs too, and those of sweeps."
+        st.toggle(f"All {len(found)} runs", key="train-all-runs", help=which)
 
 
 def _row(entry: Entry, is_chosen: bool) -> None:

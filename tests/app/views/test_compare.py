@@ -15,10 +15,12 @@ from app.services import comparing, runs
 from app.services.images import Images
 from app.services.refits import refit_key
 from app.shell import navigation
+from app.views.compare import export
 from tests.reads import Reads
 from vae_core.basics import versions
 from vae_core.basics.paths import pretrained_folder
 from vae_core.inference.gap import Regret
+from vae_core.runs.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +151,10 @@ def test_the_gap_tab_shows_what_the_posterior_lab_has_measured() -> None:
     live._shared()[0].drop(key)
     assert list(found["Amortisation gap (nats)"]) == ["0.50 ± 0.02"]
     assert list(found["Run"]) == ["Digits · mean field · d = 16"]
+    (log_px,), (gap,) = found["log p(x)"], found["Approximation gap (nats)"]
+    assert log_px.startswith("≥ −")  # d = 16: estimated from below
+    number = float(log_px.split()[1].replace("−", "-"))
+    assert float(gap.split()[1].replace("−", "-")) == pytest.approx(number + 21.5, abs=0.06)
 
 
 def test_a_run_of_a_link_that_does_not_exist_is_named_and_the_others_are_compared() -> None:
@@ -207,6 +213,44 @@ def test_a_second_draw_of_thirty_runs_opens_no_file(
     app = opened(runs=",".join(f"run-{number:02}" for number in range(30)))
     assert len(table(app, "log p̂(x)")) == 30
     assert not list(Reads(monkeypatch).during(app.run))
+
+
+def test_a_link_restores_the_filters_of_the_list(store: Path) -> None:
+    add_run(store, "mine")
+    app = opened(filter_text="MINE", filter_state="done,nonsense")
+    assert list(table(app, "State")["Id"]) == ["mine"]
+    assert app.multiselect(key="compare-state").value == ["done"]
+    app.text_input(key="compare-text").set_value("").run()
+    assert "filter_text" not in app.query_params
+    app.multiselect(key="compare-state").set_value(["pretrained"]).run()
+    assert "pretrained" in app.query_params["filter_state"]
+    assert "mine" not in set(table(app, "State")["Id"])
+
+
+def test_curves_grow_while_a_run_trains_and_stop_when_it_is_done(store: Path) -> None:
+    folder = add_run(store, "mine")
+    rows = (folder / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_text("".join(rows[:3]))
+    run = Run.open(folder)
+    run.update(state="queued")
+
+    def points(app: AppTest) -> int:
+        return len(json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]["x"])
+
+    app = opened(runs="mine", tab="Curves")
+    assert points(app) == 3
+    (folder / "metrics.jsonl").write_text("".join(rows[:8]))
+    assert points(app.run()) == 8
+    run.update(state="done")
+    app.run()
+    assert not app.exception
+
+
+def test_the_button_for_tensorboard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "find_spec", lambda _: None)
+    app = opened(runs=PAIR)
+    app.button(key="compare-tensorboard").click().run()
+    assert "pip install tensorboardX" in texts(app)
 
 
 def test_more_runs_than_a_comparison_holds_are_cut(store: Path) -> None:
