@@ -44,9 +44,10 @@ from vae_core.runs.run import (
     WEIGHTS_FILE,
     Run,
 )
+from vae_core.scoring.calibration import TRAINING_IMAGES
 from vae_core.scoring.detection import IMAGES as FOREIGN_IMAGES
 from vae_core.scoring.detection import detection_steps
-from vae_core.settings.choices import Binarisation, ProposalName
+from vae_core.settings.choices import ProposalName
 from vae_core.settings.protocol import EVALUATION_SEED
 from vae_core.wording.card import Training, card
 from vae_core.wording.kept_epoch import chosen_by
@@ -68,12 +69,17 @@ class Effort:
         samples: K of both figures; None means :data:`IMPORTANCE_SAMPLES`.
         foreign_images: images of each kind for the detection of foreign images; None means the
             usual number.
+        training_images: training images whose latents the calibration keeps; None means the usual
+            number.
+        latents: test images whose posterior means are kept; None means all.
     """
 
     images: int | None = None
     refined_images: int | None = None
     samples: int | None = None
     foreign_images: int | None = None
+    training_images: int | None = None
+    latents: int | None = None
 
 
 _ALL = Effort()
@@ -114,12 +120,15 @@ def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path
     replace_plain(staged / HELD_OUT_FILE, save(held_out))
     replace_plain(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
     published = Run.open(staged)
-    calibration = result_of(calibrate_steps(published, model, data))
+    seen = effort.training_images or TRAINING_IMAGES
+    calibration = result_of(calibrate_steps(published, model, data, training_images=seen))
     write_calibration(calibration, staged)
     of_a_kind = effort.foreign_images or FOREIGN_IMAGES
     detection = result_of(detection_steps(model, data, calibration, of_a_kind))
     write_detection(detection, staged)
-    _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
+    binarisation = run.config.train.binarisation
+    x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED, effort.latents)
+    _keep_latents(staged / LATENTS_FILE, model, x, labels)
     trained = Training(
         status.best_epoch, chosen_by(run.kept_epoch()), status.seconds, status.device
     )
@@ -194,8 +203,7 @@ def _to_five_digits(value: Any) -> Any:
     return [_to_five_digits(each) for each in value] if isinstance(value, list) else value
 
 
-def _keep_latents(path: Path, model: VAE, data: Dataset, binarisation: Binarisation) -> None:
-    x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED)
+def _keep_latents(path: Path, model: VAE, x: Tensor, labels: Tensor) -> None:
     means = posterior_means(model, x).double().numpy().round(2).astype(np.float16)
     with path.open("wb") as file:
         np.savez_compressed(file, mean=means, label=labels.numpy().astype(np.uint8))

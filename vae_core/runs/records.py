@@ -39,6 +39,7 @@ from vae_core.scoring.calibration import (
     CALIBRATION_FORMAT,
     CALIBRATION_VERSION,
     IMAGES,
+    TRAINING_IMAGES,
     Calibration,
     Measured,
     calibration_steps,
@@ -80,7 +81,12 @@ def is_current(protocol: Mapping[str, Any], folder: Path) -> bool:
 
 
 def calibrate_steps(
-    run: Run, model: VAE, data: Dataset, images: int = IMAGES, seed: int = 0
+    run: Run,
+    model: VAE,
+    data: Dataset,
+    images: int = IMAGES,
+    seed: int = 0,
+    training_images: int = TRAINING_IMAGES,
 ) -> Iterator[Step[Calibration]]:
     """Calibrate a finished run, with images binarised as in training.
 
@@ -96,7 +102,8 @@ def calibrate_steps(
         return dataclasses.replace(found, protocol=protocol)
 
     binarisation = run.config.train.binarisation
-    return mapped(calibration_steps(model, data, binarisation, images, seed), of_this_run)
+    steps = calibration_steps(model, data, binarisation, images, seed, training_images)
+    return mapped(steps, of_this_run)
 
 
 def calibration_of(run: Run) -> Calibration | None:

@@ -33,7 +33,7 @@ FEWEST_IMAGES = 100
 """Smallest number of images for a calibration to be saved (or all, if the data set has fewer)."""
 IMPORTANCE_SAMPLES = 200
 _SPLIT: Split = "validation"
-_TRAINING_IMAGES = 10_000
+TRAINING_IMAGES = 10_000
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # approximate share of the work
 CALIBRATION_VERSION = 2  # version of the file format
@@ -163,6 +163,7 @@ def calibration_steps(
     binarisation: Binarisation,
     images: int = IMAGES,
     seed: int = 0,
+    training_images: int = TRAINING_IMAGES,
 ) -> Iterator[Step[Calibration]]:
     """Measure held-out images in small steps, as a reference for the scores of a model.
 
@@ -173,12 +174,13 @@ def calibration_steps(
         data: the data set that the model was trained on.
         binarisation: as in training.
         images: largest number of validation images to use.
+        training_images: largest number of training images whose latents are kept, for distances.
 
     Yields:
         The share of the work that is done; the last step has the calibration, which
         :func:`vae_core.runs.records.write_calibration` saves.
     """
-    seen, labels = evaluation_images(data, "train", binarisation, seed, _TRAINING_IMAGES)
+    seen, labels = evaluation_images(data, "train", binarisation, seed, training_images)
     latents = TrainingLatents.of(model, seen, labels, seed)
     yield Step(_LATENTS_SHARE)
     x, held_out_labels = evaluation_images(data, _SPLIT, binarisation, seed, images)

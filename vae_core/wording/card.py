@@ -74,15 +74,15 @@ def card(
 | share of images with Pareto k above 0.7, refined | {refined["share_pareto_k_above_0_7"]:.3f} |
 
 Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} images,
-{figures["binarisation"]} binarisation drawn once with seed {figures["seed"]}, log p(x) by
-importance sampling with K = {figures["importance_samples"]}, from q(z|x) and, *refined*, from a
+{_pixels(figures)}, log p(x) by importance sampling with
+K = {figures["importance_samples"]} and seed {figures["seed"]}, from q(z|x) and, *refined*, from a
 Gaussian fitted to each of the first {refined["images"]} images. ± is the standard error of the mean
 over images. The weights are those of epoch {training.best_epoch}, {training.chosen_by}.
 
 Trained for {training.seconds:.0f} s on {training.device} ({_machine()}),
 {weights / 1024:.0f} KiB of weights. Made by `{command}`.
 
-In the folder: posterior means and labels of the test images (`latents.npz`), scores of the test
+In the folder: posterior means and labels of test images (`latents.npz`), scores of the test
 images (`held_out.safetensors`), what a verdict is calibrated by (`calibration.safetensors`), and
 how well it tells foreign images apart (`detection.json`).
 
@@ -90,6 +90,13 @@ how well it tells foreign images apart (`detection.json`).
 | --- | --- |
 {table}
 """
+
+
+def _pixels(figures: Mapping[str, Any]) -> str:
+    binarisation, seed = figures["binarisation"], figures["seed"]
+    if binarisation == "none":
+        return "pixels as they are, not binarised"
+    return f"{binarisation} binarisation drawn once with seed {seed}"
 
 
 def _bits(figures: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from app.services import data
+from app.services.models import Choice
 from app.views.score.inputs import Given
 from vae_core.scoring.foreign import upscaled_digits
 from vae_core.settings.data_sets import DatasetInfo, find_dataset
@@ -112,23 +114,59 @@ STAND_INS = tuple(
 """Examples for a model of handwritten digits whose data set is not on this computer."""
 
 
+_DRAWN = {
+    "Test image 0": "Draw 0 of the model",
+    "Test image 1": "Draw 1 of the model",
+    "Upside down": "Draw 0, upside down",
+    "Inverted": "Draw 0, inverted",
+    "Shuffled pixels": "Draw 0, shuffled pixels",
+    "Blank": "Blank image",
+    "Noise": "Noise image",
+}
+_OF_THE_MODEL = "An image that the model draws: z ~ p(z), then x ~ p(x|z)."
+
+DRAWN = tuple(
+    replace(
+        each,
+        label=_DRAWN[each.label],
+        about=_OF_THE_MODEL
+        if each.label.startswith("Test image")
+        else re.sub("(?i)test image 0", "the first draw", each.about),
+        source="torch.stack([simulate(model, 1, torch.Generator().manual_seed(n))[0][0] "
+        "for n in (0, 1)]).clamp(0, 1).mul(255).round().byte()",
+    )
+    for each in EXAMPLES
+)
+"""Examples for any other model whose data set is not on this computer."""
+
+
 def examples(images: Tensor, made: Sequence[Example] = EXAMPLES) -> Iterator[Given]:
     """Make the examples from a data set's test images (N, C, H, W), uint8."""
     for each in made:
         yield Given(each.label, each.make(images).clone())
 
 
-def stand_ins(info: DatasetInfo) -> Iterator[Given]:
-    """Make examples of other handwritten digits, which come with the program."""
-    images = upscaled_digits(16, info.image_shape, info.name)[list(_CLEAR)]
-    yield from examples(images, STAND_INS)
+def stand_ins(choice: Choice) -> Iterator[Given]:
+    """Make examples without the data set: of other handwritten digits, or of the model's draws."""
+    info = choice.run.config.info
+    if digits_stand_in(info):
+        images = upscaled_digits(16, info.image_shape, info.name)[list(_CLEAR)]
+        yield from examples(images, STAND_INS)
+    else:
+        yield from draws(choice)
 
 
-def can_stand_in(info: DatasetInfo) -> bool:
+def draws(choice: Choice) -> Iterator[Given]:
+    """Make examples of images that the model draws."""
+    x = torch.cat([data.drawn(choice, number)[0] for number in (0, 1)])
+    yield from examples(x.clamp(0, 1).mul(255).round().byte(), DRAWN)
+
+
+def digits_stand_in(info: DatasetInfo) -> bool:
     """Whether other handwritten digits can be examples for a model of this data set."""
     return info.instance == find_dataset("digits").instance
 
 
 def example(label: str) -> Example | None:
     """Return the example with that label, or None."""
-    return next((each for each in (*EXAMPLES, *STAND_INS) if each.label == label), None)
+    return next((each for each in (*EXAMPLES, *STAND_INS, *DRAWN) if each.label == label), None)

@@ -153,12 +153,14 @@ def _calibration_argument(scorer: Scorer) -> str:
 
 def _imports(made_as: Example | None, calibrated: str) -> list[str]:
     lines = ["from pathlib import Path", ""]
-    if made_as is not None and "torch." in made_as.code:
+    if made_as is not None and "torch." in made_as.code + made_as.source:
         lines += ["import torch", ""]
     uses = made_as.source if made_as else ""
     lines.append(
         f"from vae_core import {'load_dataset, ' if 'load_dataset' in uses else ''}load_model"
     )
+    if "simulate(" in uses:
+        lines.append("from vae_core.inference.annealing import simulate")
     if "upscaled_digits" in uses:
         lines.append("from vae_core.scoring.foreign import upscaled_digits")
     if made_as is None:

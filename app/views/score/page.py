@@ -20,7 +20,8 @@ WITHOUT_DATA = (
     "Only the examples need the data, because they are made from its test images. Your own images "
     "get their full score and verdict without the data: give one above."
 )
-WITH_STAND_INS = f"{WITHOUT_DATA} The examples below are digits of another data set."
+OF_DIGITS = f"{WITHOUT_DATA} The examples below are digits of another data set."
+OF_DRAWS = f"{WITHOUT_DATA} The examples below are images that the model draws itself."
 
 
 def job_for(
@@ -43,7 +44,7 @@ def job_for(
         if source:
             given = inputs.read(uploads, shape, options, config.info, before)
         elif missing:
-            given = examples.stand_ins(config.info)
+            given = examples.stand_ins(choice)
         else:
             given = examples.examples(data.dataset(config.dataset).split("test")[0])
         mine.reading = score_job.Reading(reading_key, given, options, uploads)
@@ -90,12 +91,8 @@ beside = give.give(mine, choice)
 if not mine.uploads and data.missing(choice):
     from app.views.score import examples
 
-    has_examples = examples.can_stand_in(choice.run.config.info)
-    missing_data.panel(choice, WITH_STAND_INS if has_examples else WITHOUT_DATA)
-    if not has_examples:
-        detection.section(choice)
-        groups.section(choice, steps, false_alarms)
-        st.stop()
+    of_digits = examples.digits_stand_in(choice.run.config.info)
+    missing_data.panel(choice, OF_DIGITS if of_digits else OF_DRAWS)
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")

@@ -93,6 +93,16 @@ def test_latents_of_all_test_images_are_kept(run: Run, tmp_path: Path, digits: D
     assert np.abs(means - expected).max() < 0.008  # half a hundredth, and float16
 
 
+def test_few_latents_are_kept_where_that_is_asked_for(run: Run, tmp_path: Path):
+    effort = Effort(IMAGES, foreign_images=3, training_images=40, latents=30)
+    folder = publish(run, tmp_path / "published", "a command", effort)
+    with np.load(folder / "latents.npz") as file:
+        assert len(file["mean"]) == len(file["label"]) == 30
+    calibration = calibration_of(Run.open(folder))
+    assert calibration is not None
+    assert len(calibration.latents.points) == calibration.protocol["training_images"] == 40
+
+
 @pytest.mark.thorough
 def test_a_link_to_the_folder_stays_one(run: Run, tmp_path: Path):
     real, link = tmp_path / "real", tmp_path / "link"
