@@ -76,11 +76,11 @@ def latent(
 
 
 def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
-    """Plot the encoder's Gaussian: μ (d,) as bars; below, σ as bars or L (d, d) as heatmap."""
+    """Plot the encoder's Gaussian: μ (d,) as bars; below, σ as bars or C (d, d) as heatmap."""
     sigma = _bars(np.diag(scale), "σ", NEUTRAL)
     below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
     way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
-    y2 = _axis("σ" if diagonal else "L", domain=[0, 0.6], anchor="x", nticks=4, showgrid=False)
+    y2 = _axis("σ" if diagonal else "C", domain=[0, 0.6], anchor="x", nticks=4, showgrid=False)
     return _figure(
         [_bars(mean, "μ", LOG_Q.colour), below],
         _counted(None, len(mean), anchor="y2"),
@@ -302,9 +302,9 @@ def _cholesky(scale: Floats) -> Spec:
     lower = np.where(np.tri(len(scale)) > 0, scale, np.nan)
     return {
         "type": "heatmap", "z": lower.astype(np.float32), "x0": 1, "y0": 1, "yaxis": "y2",
-        "name": "L", "zmin": -most, "zmax": most, "colorscale": style.SIGNED_SCALE,
+        "name": "C", "zmin": -most, "zmax": most, "colorscale": style.SIGNED_SCALE,
         "showscale": False, "hoverongaps": False,
-        "hovertemplate": "row %{y}, column %{x} of L: %{z:.3f}<extra></extra>",
+        "hovertemplate": "row %{y}, column %{x} of C: %{z:.3f}<extra></extra>",
     }  # fmt: skip
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import style
-from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint
+from app.figures.style import ELBO, HIGHLIGHT, KL, LOG_LIKELIHOOD, LOG_PX, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
-from vae_core.wording.numbers import estimate, number
+from vae_core.wording.numbers import estimate, number, typeset
 
 Spec = dict[str, Any]
 
 _HEIGHT = 205
+_SPLIT_HEIGHT = 190
 
 
 def estimates(
@@ -45,6 +46,41 @@ def estimates(
     layout["shapes"] = [*_log_px_line(*log_px), _gap(forms[0][1], log_px[0])]
     rows = [_interval(*form, row) for row, form in enumerate(forms, 1)]
     return go.Figure([*_weights(log_w, limits), *rows], layout)
+
+
+def split(expected: float, kl: float, log_px: float) -> go.Figure:
+    """Plot log p̂(x) as E log p(x|z), less the KL to the prior, plus the gap (the note's (2)).
+
+    One bar begins at 0. E log p(x|z) ends where the KL begins; the KL ends at the ELBO; and the gap
+    leads from the ELBO back up to log p̂(x).
+
+    Args:
+        expected: E log p(x|z) in nats.
+        kl: the KL to the prior in nats.
+        log_px: log p̂(x) in nats.
+    """
+    elbo = expected - kl
+    parts = (
+        ("E log p(x|z)", 0.0, expected, LOG_LIKELIHOOD.colour, 0.0, 0.8),
+        ("− KL(q(z|x) ‖ p(z))", expected, elbo, KL.colour, 0.0, 0.8),
+        ("+ KL(q(z|x) ‖ p(z|x)), the gap", elbo, log_px, NEUTRAL, 0.0, 0.35),
+    )
+    bars = [
+        {
+            "type": "bar", "orientation": "h", "base": [start], "x": [end - start], "y": [place],
+            "width": width, "name": f"{name} = {typeset(end - start, '.1f')}",
+            "marker": {"color": colour},
+            "hovertemplate": f"{name}: {typeset(end - start, '+.2f')} nats<extra></extra>",
+        }
+        for name, start, end, colour, place, width in parts
+    ]  # fmt: skip
+    layout = style.layout("log p̂(x) = ELBO + gap  (2)", "nats", height=_SPLIT_HEIGHT)
+    layout["barmode"] = "overlay"
+    layout["yaxis"] |= {"visible": False, "range": [-0.6, 0.6]}
+    line = {"color": LOG_PX.colour, "width": 3}
+    upright = {"type": "line", "yref": "paper", "y0": 0, "y1": 1}
+    layout["shapes"] = [{**upright, "x0": log_px, "x1": log_px, "line": line}]
+    return go.Figure(bars, layout)
 
 
 def _weights(log_w: Floats, limits: tuple[float, float]) -> list[Spec]:

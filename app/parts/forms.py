@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from app.parts.glossary import see
+from app.parts.model_list import OF_MODELS, model_input
 from app.shell import errors
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.data_sets import dataset_called, find_dataset
@@ -101,6 +102,8 @@ def setting_input(about: Setting, key: str) -> Any:
         "help": help_text(about),
         "bind": "query-params",
     }
+    if about.name in OF_MODELS:
+        return model_input(about, key, key.removesuffix(f"_{about.name}"), common)
     if about.choices is not None:
         return st.selectbox(
             options=about.choices,

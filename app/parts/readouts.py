@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 READING = (
     "A line over a term is its mean over the L draws; ± is one standard error. Both forms estimate "
     "the same ELBO. The ELBO is never above log p(x), but an estimate from a few ε can be. "
-    "log p̂(x) is an importance sampling estimate. The last number estimates KL(q(z|x) ‖ p(z|x)): "
-    "how far q is from the true posterior. "
+    "log p̂(x) is an importance sampling estimate. The last number, log p̂(x) − ELBO (3), estimates "
+    "KL(q(z|x) ‖ p(z|x)), the gap: how far q is from the true posterior. "
 )
-_KL_FORM = r"\text{ELBO (4)} = \overline{\log p(x \mid z)} - \mathrm{KL}"
+_KL_FORM = r"\text{ELBO} = \overline{\log p(x \mid z)} - \mathrm{KL} \quad (4)"
 _KL_EXACT = "The KL to the prior is exact here: both are Gaussian."
 _KL_SAMPLED = (
     "A flow has no closed-form KL. It is estimated from the same draws, so (4) equals (3)."
@@ -48,11 +48,11 @@ class Readout(NamedTuple):
 def readouts(now: "Walk", about: "Reference") -> list[Readout]:
     """Both forms of the ELBO, the KL to the prior, log p̂(x), and the gap."""
     rows = (
-        ("joint", ELBO, r"\text{ELBO (3)} = \overline{\log w}", now.joint_form),
+        ("joint", ELBO, r"\text{ELBO} = \overline{\log w} \quad (3)", now.joint_form),
         ("kl-form", ELBO, _KL_FORM, now.kl_form),
         ("kl", KL, r"\mathrm{KL}(q(z \mid x) \,\|\, p(z))", about.kl or now.kl),
         ("log-px", LOG_PX, r"\log \hat p(x)", about.log_px),
-        ("gap", None, r"\log \hat p(x) - \text{ELBO (3)}", about.gap(now.joint_form)),
+        ("gap", None, r"\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))", about.gap(now.joint_form)),
     )  # fmt: skip
     found = []
     for name, quantity, symbol, value in rows:

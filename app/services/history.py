@@ -72,7 +72,12 @@ class Reader:
 
 def history(run: Run) -> History:
     """Everything that a run has recorded so far."""
-    return _reader(str(run.folder)).read()
+    return read_history(run.folder)
+
+
+def read_history(folder: Path) -> History:
+    """Everything that the run in a folder has recorded so far."""
+    return _reader(str(folder)).read()
 
 
 @cached(max_entries=64)

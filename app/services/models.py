@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from app.services.byte_cache import cached
 from app.services.runs import store
 from vae_core.runs.run import Run
 from vae_core.runs.store import PRETRAINED, pretrained_runs
+from vae_core.settings.model_config import ModelConfig
 
 if TYPE_CHECKING:
     from vae_core.model.vae import VAE
@@ -85,6 +87,30 @@ def companions(choice: Choice) -> dict[str, Choice]:
         for key, other in _all_choices().items()
         if root in (key, other.run.config.decoder_of)
     }
+
+
+def fitting(config: ModelConfig | None, decoder_only: bool) -> list[str]:
+    """Return the keys of all models whose weights fit a model of this config.
+
+    Args:
+        decoder_only: whether only the decoder and the likelihood must fit.
+    """
+    if config is None:
+        return []
+    wanted = config.architecture(decoder_only=decoder_only)
+    known = [*_pretrained_models(), *_models_of_runs()]
+    return [k for k, model in known if model.architecture(decoder_only=decoder_only) == wanted]
+
+
+@cache
+def _pretrained_models() -> list[tuple[str, ModelConfig]]:
+    """The keys and configs of pretrained models, which do not change while the app runs."""
+    return [(PRETRAINED + run.id, run.config.model) for run in pretrained_runs()]
+
+
+def _models_of_runs() -> list[tuple[str, ModelConfig]]:
+    runs = (each.run for each in store().listed() if each.run is not None)
+    return [(run.id, run.config.model) for run in runs if run.checkpoint_digest()]
 
 
 def _all_choices() -> dict[str, Choice]:

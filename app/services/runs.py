@@ -71,6 +71,10 @@ def submit(values: Mapping[str, Any] | RunConfig) -> Run:
     config = values if isinstance(values, RunConfig) else RunConfig.from_settings(values)
     mine = st.session_state.setdefault("started-runs", [])
     _check_queue(mine)
+    if config.decoder_of:
+        from vae_core.runs.execution import check_decoder  # imports torch
+
+        check_decoder(config)
     run = store().create(config)
     mine.append(run.id)
     start_worker()
@@ -97,6 +101,19 @@ def resume(run: Run) -> None:
     _check_queue(())
     run.enqueue()
     start_worker()
+
+
+def add_epochs(run: Run, epochs: int) -> None:
+    """Raise the number of epochs of a run, and queue it.
+
+    Raises:
+        vae_core.settings.config.ConfigError: if it has that many epochs already.
+        RunError: if this is not possible, as for :func:`vae_core.runs.more_epochs.add_epochs`.
+    """
+    from vae_core.runs.more_epochs import add_epochs as add
+
+    _check_queue(())
+    resume(add(run, epochs))
 
 
 def _check_queue(mine: Collection[str]) -> None:

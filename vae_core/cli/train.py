@@ -29,6 +29,7 @@ from vae_core.wording.evaluation import evaluation_sentence
 from vae_core.wording.kept_epoch import kept_epoch_sentence
 from vae_core.wording.large_run import large_run_sentence
 from vae_core.wording.long_epoch import long_epoch_sentence
+from vae_core.wording.training_parts import beyond_sentence, parts_sentence
 
 # ---- train
 
@@ -36,7 +37,11 @@ from vae_core.wording.long_epoch import long_epoch_sentence
 def add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model, or continue its training")
     parser.add_argument("--run", type=a_path, help="folder of the run (default: a new one)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in that folder; with a larger --epochs, a finished run too",
+    )
     parser.add_argument("--json", action="store_true", help="print the final figures as JSON")
     parser.add_argument(
         "--yes",
@@ -65,6 +70,8 @@ def train(given: argparse.Namespace) -> int:
         print_json({"run": str(run.folder), "state": state, "evaluation": run.evaluation()})
     elif (figures := run.evaluation()) is not None:
         tell(evaluation_sentence(figures, run.config.model.likelihood))
+    if parts := parts_sentence(run.config):
+        say(parts)
     if kept := run.kept_epoch():
         say(kept_epoch_sentence(kept))
     if state == "failed":
@@ -74,13 +81,19 @@ def train(given: argparse.Namespace) -> int:
     return ALL_DONE if state == "done" else NOT_ALL_DONE
 
 
-def _check_size(config: RunConfig) -> None:
-    """Refuse a new run that would take very long or much memory, and say how to start it.
+def _check_size(config: RunConfig, epochs: int | None = None) -> None:
+    """Refuse a training that would take very long or much memory, and say how to start it.
+
+    Args:
+        epochs: number of epochs that it will make; by default, all of its config.
 
     Raises:
         RunError: for such a run.
     """
-    if (found := costs_of(config)) and (said := large_run_sentence(found.seconds, *found.memory)):
+    if (found := costs_of(config)) is None:
+        return
+    fewer = config.train.epochs - (epochs or config.train.epochs)
+    if said := large_run_sentence(found.seconds - fewer * found.epoch, *found.memory):
         raise RunError(f"{said} Add --yes to start it all the same.")
 
 
@@ -98,9 +111,19 @@ def _run_to_train(given: argparse.Namespace) -> Run:
             raise ConfigError("--resume needs --run: which run should continue?")
         if given.preset:
             raise ConfigError("--resume uses the settings of the run, so --preset is not allowed.")
-        return _run_to_resume(given.run, chosen)
-    start = PRESETS[given.preset].settings if given.preset else {}
-    config = RunConfig.from_settings({**start, **chosen})
+        return _run_to_resume(given.run, chosen, given.yes)
+    begin = PRESETS[given.preset].settings if given.preset else {}
+    weights = None
+    if chosen.get("start_from"):
+        from vae_core.runs.warm_start import Start, start_weights
+
+        start = Start.open(chosen["start_from"])
+        config = RunConfig.from_settings(
+            {**start.settings, **begin, **chosen, "start_from": start.name}
+        )
+        weights = start_weights(config, start.model)
+    else:
+        config = RunConfig.from_settings({**begin, **chosen})
     if not given.yes:
         _check_size(config)
     if config.decoder_of:
@@ -108,25 +131,48 @@ def _run_to_train(given: argparse.Namespace) -> Run:
 
         check_decoder(config)
     if given.run is None:
-        return RunStore().create(config, "paused")  # the background worker ignores paused runs
+        # the background worker ignores paused runs
+        return RunStore().create(config, "paused", weights)
     try:
-        return create_run(given.run, config, "paused")
+        return create_run(given.run, config, "paused", weights)
     except RunExists as error:
         raise ConfigError(f"{error} Add --resume to continue it, or use another.") from error
 
 
-def _run_to_resume(folder: Path, chosen: dict[str, Any]) -> Run:
+def _run_to_resume(folder: Path, chosen: dict[str, Any], is_meant: bool) -> Run:
     run = Run.open(folder)
     settings = run.config.settings()
+    is_longer = chosen.get("epochs", 0) > settings["epochs"]
     changed = [name for name, value in chosen.items() if settings[name] != value]
+    if is_longer:
+        changed.remove("epochs")
     if changed:
         raise ConfigError(
             f"The run in {folder} has {changed[0]} = {settings[changed[0]]}, not "
-            f"{chosen[changed[0]]}. A run keeps its settings; start another run for new settings."
+            f"{chosen[changed[0]]}. A run keeps its settings, but it can get more epochs; start "
+            "another run for new settings."
         )
     check_dataset(run, every_byte=True)
+    if is_longer:
+        run = _with_more_epochs(run, chosen["epochs"], is_meant)
     if not run.is_alive():
         run.clear_request()
+    return run
+
+
+def _with_more_epochs(run: Run, epochs: int, is_meant: bool) -> Run:
+    """Add epochs to a run, and say how its training goes on.
+
+    Raises:
+        RunError: if they would take very long and ``--yes`` was not given.
+    """
+    from vae_core.runs.more_epochs import add_epochs, with_epochs
+
+    longer = with_epochs(run.config, epochs)
+    if not is_meant:
+        _check_size(longer, epochs - min(run.status().epoch, epochs - 1))
+    run = add_epochs(run, epochs)
+    say(beyond_sentence(run.config.train))
     return run
 
 

@@ -36,9 +36,14 @@ def save_model(model: VAE, path: Path, weights: Mapping[str, Tensor] | None = No
     Args:
         weights: written instead of the model's own weights.
     """
+    replace_plain(path, model_bytes(model, weights))
+
+
+def model_bytes(model: VAE, weights: Mapping[str, Tensor] | None = None) -> bytes:
+    """Make the content of the file that :func:`save_model` writes."""
     chosen = model.state_dict() if weights is None else weights
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
-    replace_plain(path, save(tensors, metadata={"model": json.dumps(model.config.to_dict())}))
+    return save(tensors, metadata={"model": json.dumps(model.config.to_dict())})
 
 
 def load_model(

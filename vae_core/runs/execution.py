@@ -45,6 +45,7 @@ from vae_core.runs.signals import ending_signals
 from vae_core.runs.snapshots import due, write_snapshot
 from vae_core.runs.store import find_run
 from vae_core.runs.sweeping import sweep
+from vae_core.runs.warm_start import start_of
 from vae_core.settings.config import RunConfig
 from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import denormals_flushed
@@ -56,6 +57,7 @@ from vae_core.training.trainer import (
     Training,
     keep_decoder,
 )
+from vae_core.wording.training_parts import training_parts
 
 _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
@@ -181,7 +183,9 @@ class _Execution:
         run = self.run
         self._status(state="running", phase="loading data", pid=os.getpid(), error="")
         data = dataset_of(run, self._report_download)
-        self.training = training = Training(run.config, data, _decoder_of(run.config))
+        self.training = training = Training(
+            run.config, data, _decoder_of(run.config), start_of(run)
+        )
         _choose_threads(training)
         self._resume()
         if run.status().deaths:  # a process that lives a little longer than the last gets further
@@ -341,6 +345,8 @@ class _Execution:
         replace_plain(self.run.folder / HELD_OUT_FILE, save(held_out))
         if kept := self.run.kept_epoch():
             figures["kept"] = kept
+        if parts := training_parts(config):
+            figures["trained"] = parts
         replace_plain(self.run.folder / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")

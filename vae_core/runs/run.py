@@ -1,9 +1,9 @@
 """A run is a folder: it can be copied, zipped and mailed.
 
-The configuration is written once. The status is replaced in one step. The metrics grow by one line
-per epoch. The weights are those of the kept epoch; those of the last step lie beside them when the
-run has ended. The checkpoint continues training. The evaluation and the held-out scores are the
-final figures.
+The configuration is written once, and again if the run gets more epochs. The status is replaced in
+one step. The metrics grow by one line per epoch. The weights are those of the kept epoch; those of
+the last step lie beside them when the run has ended. The checkpoint continues training. The
+evaluation and the held-out scores are the final figures.
 
 The process of a run holds a lock on the folder. The operating system releases the lock when the
 process ends, in whatever way, so the lock tells whether the process is alive.
@@ -61,6 +61,7 @@ CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
 WEIGHTS_FILE = "model.safetensors"
 LAST_WEIGHTS_FILE = "last.safetensors"
+START_WEIGHTS_FILE = "start.safetensors"
 CHECKPOINT_FILE = "resume.pt"
 EVALUATION_FILE = "evaluation.json"
 HELD_OUT_FILE = "held_out.safetensors"
@@ -74,7 +75,7 @@ LOCK_FILE = ".lock"
 FILES = (
     CONFIG_FILE, DATASET_FILE, STATUS_FILE, METRICS_FILE, WEIGHTS_FILE, CHECKPOINT_FILE,
     EVALUATION_FILE, HELD_OUT_FILE, CALIBRATION_FILE, DETECTION_FILE, OPERATING_POINT_FILE,
-    LATENTS_FILE, CONTROL_FILE, LOCK_FILE, LOG_FILE,
+    LATENTS_FILE, START_WEIGHTS_FILE, CONTROL_FILE, LOCK_FILE, LOG_FILE,
 )  # fmt: skip
 """All files of a run."""
 _EVALUATED = ("log_px", "log_px_se", "elbo", "elbo_se")  # figures of every evaluation

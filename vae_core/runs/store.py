@@ -23,6 +23,7 @@ from vae_core.runs.queue import Queue
 from vae_core.runs.run import (
     CONFIG_FILE,
     SNAPSHOTS_FOLDER,
+    START_WEIGHTS_FILE,
     STATUS_FILE,
     UNFINISHED,
     Run,
@@ -71,19 +72,26 @@ class RunStore:
         self.queue = Queue(self.folder)
         self._listing = Listing(self.folder, self._open)
 
-    def create(self, config: RunConfig, state: State = "queued") -> Run:
+    def create(self, config: RunConfig, state: State = "queued", start: bytes | None = None) -> Run:
         """Create a run in a new folder, which this store may start when it is queued.
 
         Two calls at the same time get two folders.
 
+        Args:
+            start: as for :func:`create_run`.
+
         Raises:
             RunNotCreated: if the store cannot be written, such as on a full or read-only disk.
+            RunError, ConfigError: if it cannot start from the weights that its config names.
         """
+        start = start or _start_weights(config)
         while True:
             with contextlib.suppress(FileExistsError):
-                return self.create_as(new_id(config.name), config, state)
+                return self.create_as(new_id(config.name), config, state, start)
 
-    def create_as(self, run_id: str, config: RunConfig, state: State = "queued") -> Run:
+    def create_as(
+        self, run_id: str, config: RunConfig, state: State = "queued", start: bytes | None = None
+    ) -> Run:
         """Create a run as :meth:`create` does, in a folder with this name.
 
         Raises:
@@ -94,7 +102,7 @@ class RunStore:
         folder = self.folder / run_id
         with _sentence_of_refusal():
             self.folder.mkdir(parents=True, exist_ok=True)
-        run = create_run(folder, config, state)
+        run = create_run(folder, config, state, start)
         with _sentence_of_refusal(), _undone_after_error(folder):
             self.queue.add(run.id)
         return run
@@ -213,10 +221,17 @@ def new_id(name: str) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
 
 
-def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
+def create_run(
+    folder: Path, config: RunConfig, state: State = "queued", start: bytes | None = None
+) -> Run:
     """Create a run in a folder of its own. The status is written last, to mark a complete run.
 
+    Args:
+        start: the file of the weights that the run starts from; by default, made from the run or
+            pretrained model that the config names, if any.
+
     Raises:
+        RunError, ConfigError: if these weights cannot be read or do not fit.
         RunExists: if the folder exists and is not empty, or is a file. It is a FileExistsError too.
         RunNotCreated: if the folder cannot be written; what was written of it is removed again.
     """
@@ -224,6 +239,7 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
         raise RunExists(f"{folder} is a file; a run needs a folder.")
     if folder.is_dir() and any(folder.iterdir()):
         raise RunExists(f"{folder} exists already and is not empty.")
+    start = start or _start_weights(config)
     with _sentence_of_refusal():
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
@@ -232,10 +248,21 @@ def create_run(folder: Path, config: RunConfig, state: State = "queued") -> Run:
             now = time.time()
             if (record := kept_record(config)) is not None:
                 replace_plain(folder / DATASET_FILE, record)
+            if start is not None:
+                replace_plain(folder / START_WEIGHTS_FILE, start)
             replace_plain(folder / CONFIG_FILE, json.dumps(config.to_dict(), indent=2) + "\n")
             status = Status(state=state, created=now, queued=now, heartbeat=now)
             replace_plain(folder / STATUS_FILE, json.dumps(dataclasses.asdict(status)))
     return Run(folder, read_config(folder) if config.info.is_own else config)
+
+
+def _start_weights(config: RunConfig) -> bytes | None:
+    """Make the file of the weights that a run starts from; None if it starts from random ones."""
+    if not config.start_from:
+        return None
+    from vae_core.runs.warm_start import start_weights  # imports torch
+
+    return start_weights(config)
 
 
 @contextlib.contextmanager
@@ -251,7 +278,7 @@ def _undone_after_error(folder: Path, is_new: bool = True) -> Iterator[None]:
         raise
     except BaseException:
         with contextlib.suppress(OSError):
-            for name in (CONFIG_FILE, DATASET_FILE, STATUS_FILE):
+            for name in (CONFIG_FILE, DATASET_FILE, START_WEIGHTS_FILE, STATUS_FILE):
                 (folder / name).unlink(missing_ok=True)
             if (folder / SNAPSHOTS_FOLDER).exists():
                 (folder / SNAPSHOTS_FOLDER).rmdir()

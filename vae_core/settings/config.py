@@ -28,6 +28,9 @@ from vae_core.settings.model_config import ModelConfig
 
 __all__ = ["ConfigError", "ModelConfig", "RunConfig", "TrainConfig", "explain"]
 
+FINAL_LEARNING_RATE = 0.05
+"""Share of the learning rate that is left at the end of a cosine schedule."""
+
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
@@ -72,6 +75,14 @@ class TrainConfig(Checked):
         "Cosine lowers the learning rate to a twentieth by the last epoch; constant keeps it.",
         advanced=True,
         titles={"cosine": "Cosine decay", "constant": "Constant"},
+    )
+    schedule_epochs: int = setting(
+        0,
+        "Epochs of the schedule",
+        "The learning rate and the weight of the KL follow a plan for this many epochs; epochs "
+        "beyond it keep their last values. 0 plans for all epochs.",
+        bounds=(0, 100_000),
+        advanced=True,
     )
     kl_warmup_epochs: int = setting(
         5,
@@ -193,6 +204,11 @@ class TrainConfig(Checked):
                 "gradients are for the ELBO."
             )
 
+    @property
+    def planned_epochs(self) -> int:
+        """Number of epochs that the learning rate and the weight of the KL are planned for."""
+        return self.schedule_epochs or self.epochs
+
 
 @dataclass(frozen=True)
 class RunConfig(Checked):
@@ -221,6 +237,14 @@ class RunConfig(Checked):
         "pretrained/digits-full-d2. If empty, both are trained.",
         advanced=True,
         placeholder="none: the decoder is trained too",
+    )
+    start_from: str = setting(
+        "",
+        "Start from the weights of",
+        "Training begins with the weights of another model instead of random ones: its name in "
+        "links, such as pretrained/digits-full-d2. Both must have the same architecture.",
+        advanced=True,
+        placeholder="none: random weights",
     )
     model: ModelConfig = field(default_factory=lambda: _model_of("digits"))
     train: TrainConfig = TrainConfig()
@@ -272,7 +296,8 @@ class RunConfig(Checked):
     def from_settings(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from one flat mapping of setting names to values.
 
-        Without a likelihood or an augmentation in it, the data set decides, if it suggests one.
+        Without a likelihood or an augmentation in it, the data set decides, if it suggests one. A
+        run that starts from the weights of another model has no KL warm-up unless it is given.
 
         Raises:
             ConfigError: if a name is unknown or a value cannot be used.
@@ -297,6 +322,8 @@ class RunConfig(Checked):
                 part |= {n: suggested[n] for n in names if n in suggested} | part
         if model.get("likelihood", ModelConfig.likelihood) not in BINARY:
             train.setdefault("binarisation", "none")
+        if own.get("start_from"):  # a trained model would unlearn its KL during a warm-up
+            train.setdefault("kl_warmup_epochs", 0)
         return cls(model=_model_of(dataset, **model), train=TrainConfig(**train), **own)
 
     def settings(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from vae_core.settings.choices import (
     FLOWS,
@@ -19,7 +20,11 @@ from vae_core.settings.choices import (
     titles_of,
 )
 from vae_core.settings.data_sets import ImageShape
-from vae_core.settings.fields import Checked, checked_classes, checked_shape, setting
+from vae_core.settings.fields import Checked, checked_classes, checked_shape, setting, settings_of
+
+_NOT_OF_THE_DECODER = frozenset({
+    "posterior", "flow_steps", "flow_hidden_size", "flow_base", "prior", "class_head",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,22 @@ class ModelConfig(Checked):
         super().__post_init__()
         object.__setattr__(self, "classes", checked_classes(self.classes))
         object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
+
+    def architecture(self, *, decoder_only: bool = False) -> dict[str, Any]:
+        """Settings that decide which weights fit, without those that have no effect.
+
+        Args:
+            decoder_only: only those of the decoder and the likelihood.
+        """
+        chosen = {
+            each.name: getattr(self, each.name)
+            for each in settings_of(type(self))
+            if each.only_if is None or getattr(self, each.only_if[0]) in each.only_if[1]
+            if not (decoder_only and each.name in _NOT_OF_THE_DECODER)
+        }
+        if not decoder_only and self.class_head != "none":
+            chosen["classes"] = self.classes
+        return {"image_shape": self.image_shape, **chosen}
 
     @property
     def pixels(self) -> int:

@@ -30,11 +30,11 @@ from vae_core.training.augmentation import AUGMENTATIONS
 from vae_core.training.cuda_graphs import Replayed, cuda_graphs
 from vae_core.training.objective import check_labels, training_loss
 from vae_core.training.precision import Precision, resolve_precision, training_precision
-from vae_core.training.start import start_from_data
+from vae_core.training.schedule import kl_weight_at, learning_rate_at, warmup_epochs
+from vae_core.training.start import start_from_data, start_from_weights
 from vae_core.training.validation import evaluate_epoch, importance_estimate
 
 _CHECK_SECONDS = 0.3  # how often the running figures are read back from the device
-_FINAL_LEARNING_RATE = 0.05
 _TERMS = ("elbo", "log_px_z", "kl")
 _STATE_FORMAT = 2  # counts up when a state of before can no longer be gone on from
 
@@ -110,11 +110,21 @@ class Training:
         last: the weights of the last step, after training ended.
     """
 
-    def __init__(self, config: RunConfig, data: Dataset, decoder_of: VAE | None = None) -> None:
-        """Build the model. ``decoder_of``: a model whose decoder is copied and not trained.
+    def __init__(
+        self,
+        config: RunConfig,
+        data: Dataset,
+        decoder_of: VAE | None = None,
+        start: VAE | None = None,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            decoder_of: a model whose decoder is copied and not trained.
+            start: a model with whose weights training begins; it counts as the untrained model.
 
         Raises:
-            ConfigError: if that decoder is of another architecture.
+            ConfigError: if one of these models has another architecture or is missing.
             NoImages: if the data set has no training or no validation images.
             InvalidArgument: if a model with a class head has no such class as a label.
             DeviceError: if the device is not available.
@@ -131,7 +141,12 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.model = VAE(config.model).to(self.device)
-        start_from_data(self.model, self.images, settings.seed)
+        if config.start_from and start is None:
+            raise ConfigError("The config names weights to start from: give their model as start.")
+        if start is None:
+            start_from_data(self.model, self.images, settings.seed)
+        else:
+            start_from_weights(self.model, start)
         if decoder_of is not None:
             keep_decoder(self.model, decoder_of)
         self.precision: Precision = resolve_precision(
@@ -208,7 +223,7 @@ class Training:
     def _first_candidate(self) -> int:
         """The first epoch that ends with the full weight of the KL."""
         settings = self.config.train
-        return max(1, math.ceil(_warmup(settings))) if settings.beta else 1
+        return max(1, math.ceil(warmup_epochs(settings))) if settings.beta else 1
 
     def restore_best(self) -> None:
         """Put the kept weights into the model."""
@@ -287,7 +302,7 @@ class Training:
         terms = {name: v / seen for name, v in zip(_TERMS, self.sums.tolist(), strict=True)}
         if not all(map(math.isfinite, terms.values())):
             self.restore_best()
-            raise Diverged(_divergence(self.config.train, self.progress))
+            raise Diverged(_divergence(self.config, self.progress))
         return terms
 
     def _end_epoch(self) -> EpochDone:
@@ -321,6 +336,8 @@ class Training:
         self.model.train()
         improved = self._keep_if_better(criterion["value"])
         metrics["kept"] = {"epoch": progress.best_epoch, "untrained": progress.untrained}
+        if self.config.start_from:
+            metrics["kept"]["start_from"] = self.config.start_from
         if progress.best_value > -math.inf:
             metrics["kept"]["value"] = progress.best_value
         progress.seconds += time.perf_counter() - start
@@ -331,10 +348,10 @@ class Training:
         return EpochDone(done, metrics, improved)
 
 
-def train(config: RunConfig, data: Dataset) -> Iterator[Event]:
-    """Train a new model. :class:`Training` gives access to the weights and can be continued
-    later."""
-    return Training(config, data).events()
+def train(config: RunConfig, data: Dataset, start: VAE | None = None) -> Iterator[Event]:
+    """Train a new model, from the weights of ``start`` if it is given. :class:`Training` gives
+    access to the weights and can be continued later."""
+    return Training(config, data, start=start).events()
 
 
 def keep_decoder(model: VAE, source: VAE) -> None:
@@ -355,26 +372,6 @@ def keep_decoder(model: VAE, source: VAE) -> None:
     model.likelihood.requires_grad_(False)
 
 
-def learning_rate_at(settings: TrainConfig, epochs_done: float) -> float:
-    """Adam's learning rate after that many epochs."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    share = min(epochs_done / settings.epochs, 1.0)
-    cosine = 0.5 * (1 + math.cos(math.pi * share))
-    return settings.learning_rate * (_FINAL_LEARNING_RATE + (1 - _FINAL_LEARNING_RATE) * cosine)
-
-
-def kl_weight_at(settings: TrainConfig, epochs_done: float) -> float:
-    """Weight of the KL after that many epochs. It rises linearly from 0 to β during warm-up."""
-    warmup = _warmup(settings)
-    return settings.beta * (min(1.0, epochs_done / warmup) if warmup else 1.0)
-
-
-def _warmup(settings: TrainConfig) -> float:
-    """Number of epochs over which the weight of the KL rises."""
-    return min(settings.kl_warmup_epochs, settings.epochs / 4)
-
-
 def _out_of_patience(settings: TrainConfig) -> Reason:
     plain = settings.iwae_samples == 1 and settings.beta == 1 and not settings.free_bits
     return "no better validation ELBO" if plain else "no better validation objective"
@@ -390,13 +387,16 @@ def _check_splits(data: Dataset) -> None:
             )
 
 
-def _divergence(settings: TrainConfig, progress: Progress) -> str:
+def _divergence(config: RunConfig, progress: Progress) -> str:
     """State in which epoch the loss was no longer a number, what was kept, and what may help."""
+    settings = config.train
     kept = f"The weights of epoch {progress.best_epoch} were kept."
     if not progress.best_epoch:
         kept = "The untrained weights were kept, because no epoch was better."
     if progress.epoch == 1:
         kept = "No epoch had ended, so there are no trained weights."
+    if config.start_from and not progress.best_epoch:
+        kept = "The weights that the run started from were kept."
     helps = ["a smaller learning rate"]
     helps += ["a lower gradient clip" if settings.gradient_clip else "a gradient clip"]
     helps += ["KL warm-up"] if settings.beta and not settings.kl_warmup_epochs else []

@@ -9,6 +9,7 @@ import torch
 
 from vae_core.settings.choices import COMPARABLE, DENSITY
 from vae_core.settings.config import RunConfig
+from vae_core.wording.training_parts import parts_sentence
 
 _PART = """
 
@@ -57,6 +58,7 @@ def card(
     table = "\n".join(f"| {setting} | {value} |" for setting, value in settings.items())
     refined = figures["refined"]
     same = refined["images"] == figures["images"]
+    parts = f"\n{said}" if (said := parts_sentence(config)) else ""
     own_table = "" if same else _PART.format(refined["images"])
     return f"""# {name}
 
@@ -77,7 +79,7 @@ Protocol: {figures["dataset"]}, {figures["split"]} split, {figures["images"]} im
 {_pixels(figures)}, log p(x) by importance sampling with
 K = {figures["importance_samples"]} and seed {figures["seed"]}, from q(z|x) and, *refined*, from a
 Gaussian fitted to each of the first {refined["images"]} images. ± is the standard error of the mean
-over images. The weights are those of epoch {training.best_epoch}, {training.chosen_by}.
+over images. The weights are those of epoch {training.best_epoch}, {training.chosen_by}.{parts}
 
 Trained for {training.seconds:.0f} s on {training.device} ({_machine()}),
 {weights / 1024:.0f} KiB of weights. Made by `{command}`.

@@ -49,7 +49,7 @@ def kept_epoch_sentence(kept: Mapping[str, Any]) -> str:
     """
     epoch, last = kept["epoch"], kept["last_epoch"]
     if not epoch:
-        return f"The weights are those of the untrained model, {chosen_by(kept)}. {_worse(kept)}"
+        return f"The weights are those {_first(kept)}, {chosen_by(kept)}. {_worse(kept)}"
     found = f"The weights are those of epoch {epoch:,} of {last:,}, {chosen_by(kept)}."
     return f"{found} {_worse(kept)}" if ended_worse(kept) else found
 
@@ -61,6 +61,12 @@ def ended_worse(kept: Mapping[str, Any]) -> bool:
     """
     rises = kept["kl_weight"] < kept["criterion"]["beta"]
     return not rises and not kept["last_value"] >= kept["untrained"]  # NaN is worse, too
+
+
+def _first(kept: Mapping[str, Any]) -> str:
+    """Name the weights before the first epoch."""
+    source = kept.get("start_from")
+    return f"that the run started from, of {source}" if source else "of the untrained model"
 
 
 def _worse(kept: Mapping[str, Any]) -> str:

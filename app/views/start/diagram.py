@@ -104,7 +104,7 @@ def choose_samples() -> int:
     samples = st.select_slider(
         "Samples L",
         SAMPLES,
-        value=10,
+        value=100,
         key="L",
         bind="query-params",
         persist_state="session",
@@ -178,13 +178,14 @@ _BINARISED: dict[Binarisation, str] = {
 
 
 def encoded(about: "Reference") -> None:
-    """Draw the encoder's output: μ and σ, or μ and L."""
-    spread = r"\sigma" if about.diagonal else "L"
+    """Draw the encoder's output: μ and σ, or μ and C."""
+    spread = r"\sigma" if about.diagonal else "C"
     _heading(
         rf"\mu, {spread}", "Gaussian",
         "The encoder maps x to a Gaussian over z. The Gaussian has a mean μ and a spread: either a "
-        "σ for each dimension, or a lower triangular matrix L, with which dimensions can be "
-        "correlated (the covariance is LLᵀ). A flow, if the model has one, starts from here.",
+        "σ for each dimension, or a lower triangular matrix C (Cholesky factor), with which "
+        "dimensions can be correlated (the covariance is CCᵀ). A flow, if the model has "
+        "one, starts from here.",
     )  # fmt: skip
     with _body("said"):
         if len(about.mean) > _MOST_WRITTEN_OUT:
@@ -239,7 +240,7 @@ def flow(now: "Walk", about: "Reference") -> None:
 def latent(now: "Walk", about: "Reference") -> None:
     """Draw z within q(z|x)."""
     steps = len(now.log_abs_dets)
-    affine = r"\mu + \sigma \odot \epsilon" if about.diagonal else r"\mu + L\epsilon"
+    affine = r"\mu + \sigma \odot \epsilon" if about.diagonal else r"\mu + C\epsilon"
     chain = rf"f_{{{steps}}}(\cdots({affine}))"
     _heading(
         rf"z = z_{{{steps}}}" if steps else f"z = {affine}", "latent",
@@ -344,6 +345,18 @@ def estimates(now: "Walk", about: "Reference") -> None:
     draws = {"log_px_z": now.log_px_z, "log_pz": now.log_pz, "log_qz": now.log_qz}
     alt = "Estimates of the ELBO with their errors, against log p(x)"
     charts.chart(figure, "elbo", alt, {**draws, "log_w": now.log_w})
+
+
+def split(now: "Walk", about: "Reference") -> None:
+    """Draw log p̂(x) as one bar of E log p(x|z), the KL to the prior, and the gap.
+
+    The ELBO is that of form (3), as for the gap among the numbers above, so both agree.
+    """
+    elbo, kl = now.joint_form.mean, (about.kl or now.kl).mean
+    figure = start_estimates.split(elbo + kl, kl, about.log_px.mean)
+    alt = "A bar that splits log p(x) into E log p(x|z), the KL to the prior and the gap"
+    parts = {"expected_log_px_z": [elbo + kl], "kl": [kl], "log_px": [about.log_px.mean]}
+    charts.chart(figure, "split", alt, parts)
 
 
 def code_lines(images: Images, index: int, seed: int, samples: int) -> list[str]:

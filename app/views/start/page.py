@@ -77,6 +77,7 @@ def walk_through() -> None:
         diagram_parts.readouts(now, about)
     with elbo:
         diagram_parts.estimates(now, about)
+    diagram_parts.split(now, about)
     show_protocol(images, about, seed, samples)
     show_next_pages(choice)
     widgets.code(diagram_parts.code_lines(images, index, seed, samples))

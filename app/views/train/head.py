@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.parts import forms
 from app.parts.text import duration
-from app.services import runs
 from app.shell import errors
+from app.views.train import longer
 from app.views.train.run_list import ICONS, Entry, attempt, remove
 from vae_core.runs.failures import WAITING_FOR_SPACE
 from vae_core.runs.run import Request, Run, Status
@@ -97,14 +97,7 @@ def _buttons(entry: Entry, run: Run, status: Status) -> None:
                 args=(partial(run.request, action),),
             )
     elif status.state != "done":
-        pressed |= st.button(
-            "Resume",
-            key="run-resume",
-            icon=":material/play_arrow:",
-            help="Continues from the last checkpoint. No finished epoch is lost or repeated.",
-            on_click=attempt,
-            args=(partial(runs.resume, run),),
-        )
+        pressed |= longer.resume(run, status, entry.copied)
     pressed |= st.button(
         "Duplicate",
         key="run-duplicate",
@@ -114,6 +107,10 @@ def _buttons(entry: Entry, run: Run, status: Status) -> None:
         args=(run.config,),
     )
     if not entry.unfinished:
+        if not entry.copied:
+            pressed |= longer.more_epochs(run)
+        if run.checkpoint_digest():
+            longer.start_from_it(run)
         pressed |= remove_menu(run.id)
     if pressed:
         st.rerun()

@@ -14,9 +14,8 @@ from app.shell.streamlit_internals import DeltaGenerator
 from app.views.train import estimate, head, run_list, sweep_form, sweep_list
 from app.views.train import panels as run_panels
 from app.views.train.run_list import Entry
+from vae_core.basics.errors import UserError
 from vae_core.data.catalogue import bytes_to_download
-from vae_core.runs.run import RunError
-from vae_core.runs.store import RunNotCreated
 from vae_core.settings.config import RunConfig
 from vae_core.wording.long_epoch import long_epoch_sentence
 
@@ -25,6 +24,7 @@ LEAD = (
     "you close this page or the app."
 )
 UPDATE_EVERY = 1.0  # seconds, while a run trains
+LOOK_EVERY = 3.0  # seconds, while nothing trains
 
 
 @st.fragment
@@ -85,7 +85,7 @@ def start(config: RunConfig) -> None:
     """Queue a run and show it. If the disk cannot be written or the queue is full, say so."""
     try:
         run = runs_service.submit(config)
-    except (RunNotCreated, RunError) as error:
+    except UserError as error:  # no space, a full queue, or weights that do not fit
         st.error(errors.plain(str(error)))
         return
     run_list.choose(run.id)
@@ -189,13 +189,23 @@ def show_damaged(entry: Entry) -> None:
         st.rerun()
 
 
+def look_around(known: frozenset[str]) -> None:
+    """Draw the page again when a run was added or started elsewhere, as in another window."""
+    if frozenset(f"{e.id} {e.state}" for e in run_list.entries()) != known:
+        st.rerun()
+
+
 st.html(Path(__file__).with_name("style.css"))
 widgets.header("Train", LEAD)
 form, panels = st.columns([0.4, 1], gap="large")
 with form:
     new_run()
     runs = st.container(key="runs")
-busy = frozenset(e.id for e in run_list.entries() if e.unfinished)
+known = run_list.entries()
+busy = frozenset(e.id for e in known if e.unfinished)
 st.fragment(watch, run_every=UPDATE_EVERY if busy else None)(
     runs, panels.container(key="run-panels"), busy
 )
+if not busy:
+    seen = frozenset(f"{e.id} {e.state}" for e in known)
+    st.fragment(look_around, run_every=LOOK_EVERY)(seen)

@@ -16,6 +16,7 @@ from app.parts.glossary import see
 from app.services.history import History, history
 from app.shell import errors, navigation
 from app.views.train import film as film_frames
+from app.views.train.settings_line import settings_line
 from vae_core.runs.metrics import kept_epoch_of
 from vae_core.runs.run import Run, RunError, Status
 from vae_core.runs.store import pretrained_runs
@@ -23,6 +24,7 @@ from vae_core.settings.config import RunConfig
 from vae_core.settings.protocol import Protocol
 from vae_core.wording.kept_epoch import chosen_by, ended_worse, kept_epoch_sentence
 from vae_core.wording.numbers import number
+from vae_core.wording.training_parts import parts_sentence
 
 _NEWEST = "newest"
 _SHARE, _LONGEST = 0.1, 5.0  # share of the training time so far, and upper limit in seconds
@@ -94,6 +96,9 @@ def readings(run: Run, status: Status, recorded: History) -> None:
         about = row["validation"]
         _protocol(run.config, about, f"epoch {row['epoch']:,}")
     kept_epoch(status, recorded)
+    for said in (parts_sentence(run.config), settings_line(run.config)):
+        if said:
+            st.caption(errors.plain(said))
     if recorded.problem:
         st.caption(errors.plain(f"The metrics cannot be read: {recorded.problem}."))
     elif recorded.unreadable:
@@ -154,6 +159,9 @@ _MEANING = {
 def terms(run: Run, status: Status, recorded: History) -> None:
     """Draw ELBO, E log p(x|z) and KL by epoch."""
     names = ("elbo", "log_px_z", "kl")
+    if not recorded.rows:  # a chart would have axes that nothing was measured on
+        st.caption("The curves appear here after the first epoch.")
+        return
     running = None
     if status.state == "running" and status.terms and status.steps:
         place = status.epoch - 1 + status.step / status.steps

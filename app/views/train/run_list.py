@@ -1,18 +1,23 @@
 """The list of runs on the Train page: all runs, the chosen run, and actions on a run."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
 from app.parts import attempts
 from app.parts.text import duration
 from app.services import runs
+from app.services.history import read_history
 from app.shell import errors
 from vae_core.basics.text import printable
 from vae_core.runs.listing import Listed
-from vae_core.runs.run import UNFINISHED, Run, Status
+from vae_core.runs.run import METRICS_FILE, UNFINISHED, Run, Status
+from vae_core.wording.numbers import typeset
 
 ICONS = {
     "queued": "schedule",
@@ -154,8 +159,27 @@ def _remark(entry: Entry) -> str:
     epochs = entry.run.config.train.epochs
     if entry.state == "running" and entry.status.epoch:
         left = entry.status.seconds_left(epochs)
-        return f"{entry.status.epoch} / {epochs}" + (f", {duration(left)}" if left else "")
-    return f"{entry.state}, {_when(entry.status.created)}"
+        of = f"{_newest_elbo(entry.run)}{entry.status.epoch} / {epochs}"
+        return of + (f", {duration(left)}" if left else "")
+    newest = _newest_elbo(entry.run)
+    return f"{newest}{entry.state}, {_when(entry.status.created)}"
+
+
+@lru_cache(maxsize=4096)
+def _elbo_of(folder: str, _written: int, _size: int) -> float:
+    """Read the newest ELBO. The file is not opened again as long as it does not change."""
+    row = read_history(Path(folder)).last
+    return row["validation"].get("elbo", math.nan) if row else math.nan
+
+
+def _newest_elbo(run: Run) -> str:
+    """The ELBO on validation images after the newest epoch, for a list; else an empty text."""
+    try:
+        about = (run.folder / METRICS_FILE).lstat()
+    except OSError:
+        return ""
+    elbo = _elbo_of(str(run.folder), about.st_mtime_ns, about.st_size)
+    return f"ELBO {typeset(elbo, '.1f')}, " if math.isfinite(elbo) else ""
 
 
 def _when(seconds: float) -> str:

@@ -172,7 +172,7 @@ def test_dimensions_with_different_priors_have_a_band_each() -> None:
 
 def test_the_gaussian_is_shown_by_sigma_or_by_the_lower_triangle() -> None:
     scale = np.tril(RNG.normal(size=(5, 5)))
-    heat = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=False), "L")
+    heat = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=False), "C")
     above = np.triu_indices(5, 1)
     assert np.isnan(np.asarray(heat.z)[above]).all()
     np.testing.assert_allclose(np.nan_to_num(heat.z), scale)
@@ -244,3 +244,12 @@ def test_log_px_is_a_line_with_its_error_as_a_band() -> None:
     assert "−89.0 ± 0.2" in layout["annotations"][0]["text"]
     assert "L = 4" in layout["title"]["text"]
     assert "K = 1,000" in layout["title"]["text"]
+
+
+def test_the_parts_of_the_split_bar_add_up_to_log_px() -> None:
+    expected, kl, gap = traces(start_estimates.split(-20.0, 5.0, -24.5))
+    assert (expected.base[0], expected.x[0]) == (0, -20)
+    assert (kl.base[0], kl.x[0]) == (-20, -5)
+    assert (gap.base[0], gap.x[0]) == (-25, 0.5)
+    assert expected.x[0] + kl.x[0] + gap.x[0] == -24.5
+    assert "KL(q(z|x) ‖ p(z|x))" in gap.name
