@@ -50,7 +50,8 @@ def main() -> None:
 
 def _costs(command: str, hostile: Hostile, out: Path) -> list[Cost]:
     """Run a command on every folder, in a process of its own, so that memory is its own too."""
-    names = ["healthy", "healthy", *hostile.bad]  # the first one imports what the command needs
+    bad = hostile.bad if "{run}" in COMMANDS[command] else ()  # to list runs takes them all
+    names = ["healthy", "healthy", *bad]  # the first one imports what the command needs
     with get_context("fork").Pool(1) as pool:
         return pool.starmap(_cost, [(command, name, str(out)) for name in names])[1:]
 
