@@ -262,7 +262,7 @@ def _start_weights(config: RunConfig) -> bytes | None:
         return None
     from vae_core.runs.warm_start import start_weights  # imports torch
 
-    return start_weights(config)
+    return start_weights(config, find_run)
 
 
 @contextlib.contextmanager

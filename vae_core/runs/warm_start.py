@@ -4,6 +4,7 @@ The weights are copied into the folder of the new run when it is created. So the
 same weights again, whatever becomes of the other model.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from vae_core.basics.text import printable
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, model_bytes
 from vae_core.runs.run import START_WEIGHTS_FILE, Run, RunError, read_config
-from vae_core.runs.store import PRETRAINED, find_run
 from vae_core.settings.config import ModelConfig, RunConfig
 from vae_core.settings.fields import settings_of
 from vae_core.training.start import start_from_weights
@@ -52,12 +52,12 @@ class Start:
         return cls(_name_of(folder), settings, model)
 
 
-def start_weights(config: RunConfig, model: VAE | None = None) -> bytes | None:
+def start_weights(config: RunConfig, model: VAE | Callable[[str], Run]) -> bytes | None:
     """Make the file of the weights that a new run starts from; None if it starts from random ones.
 
     Args:
-        model: the model that was opened already; by default, the run or the pretrained model that
-            the config names.
+        model: the model; or a function that finds the run or the pretrained model that the config
+            names.
 
     Raises:
         RunError: if that run does not exist or cannot be read.
@@ -65,9 +65,9 @@ def start_weights(config: RunConfig, model: VAE | None = None) -> bytes | None:
     """
     if not config.start_from:
         return None
-    if model is None:
+    if not isinstance(model, VAE):
         try:
-            model = load_model(find_run(config.start_from).folder)
+            model = load_model(model(config.start_from).folder)
         except (RunError, OSError) as error:
             name = printable(config.start_from)
             raise RunError(f"The weights of {name!r} cannot be loaded: {error}") from error
@@ -97,7 +97,7 @@ def _name_of(folder: Path) -> str:
     """The key of a run in the store or of a pretrained model; else the name of the folder."""
     folder = folder.resolve()
     if folder.parent == pretrained_folder():
-        return PRETRAINED + folder.name
+        return f"pretrained/{folder.name}"
     if folder.parent == runs_folder().resolve():
         return folder.name
     return printable(folder.name, _LONGEST_NAME)
