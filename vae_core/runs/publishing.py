@@ -114,12 +114,8 @@ def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path
     replace_plain(staged / HELD_OUT_FILE, save(held_out))
     replace_plain(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
     published = Run.open(staged)
-    calibration = result_of(calibrate_steps(published, model, data))
-    write_calibration(calibration, staged)
-    of_a_kind = effort.foreign_images or FOREIGN_IMAGES
-    detection = result_of(detection_steps(model, data, calibration, of_a_kind))
-    write_detection(detection, staged)
-    _keep_latents(staged / LATENTS_FILE, model, data, run.config.train.binarisation)
+    if not run.config.model.is_conditional:  # a verdict needs figures of p(x) alone
+        _judge(published, model, data, effort)
     trained = Training(
         status.best_epoch, chosen_by(run.kept_epoch()), status.seconds, status.device
     )
@@ -129,6 +125,16 @@ def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path
     _replace_folder(staged, folder)
     shutil.rmtree(staged)
     return folder
+
+
+def _judge(published: Run, model: VAE, data: Dataset, effort: Effort) -> None:
+    """Write what a verdict on images needs, and the latents of test images."""
+    calibration = result_of(calibrate_steps(published, model, data))
+    write_calibration(calibration, published.folder)
+    of_a_kind = effort.foreign_images or FOREIGN_IMAGES
+    detection = result_of(detection_steps(model, data, calibration, of_a_kind))
+    write_detection(detection, published.folder)
+    _keep_latents(published.folder / LATENTS_FILE, model, data, published.config.train.binarisation)
 
 
 def _evaluate(

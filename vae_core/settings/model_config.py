@@ -12,6 +12,7 @@ from vae_core.settings.choices import (
     PRIORS,
     WITH_NETWORKS,
     ClassHeadName,
+    ConditioningName,
     LikelihoodName,
     NetworkName,
     PosteriorName,
@@ -19,7 +20,7 @@ from vae_core.settings.choices import (
     titles_of,
 )
 from vae_core.settings.data_sets import ImageShape
-from vae_core.settings.fields import Checked, checked_classes, checked_shape, setting
+from vae_core.settings.fields import Checked, ConfigError, checked_classes, checked_shape, setting
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,14 @@ class ModelConfig(Checked):
             "mlp": "One hidden layer",
         },
     )
+    conditioning: ConditioningName = setting(
+        "none",
+        "Conditioning",
+        "class: encoder and decoder are also given the class y, so the model is p(x|y). It "
+        "classifies by p(y|x) ∝ p(y) p(x|y).",
+        advanced=True,
+        titles={"none": "None: p(x)", "class": "On the class: p(x|y)"},
+    )
     image_shape: ImageShape = (1, 28, 28)
     classes: int = 10
 
@@ -142,6 +151,20 @@ class ModelConfig(Checked):
         super().__post_init__()
         object.__setattr__(self, "classes", checked_classes(self.classes))
         object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
+        if self.is_conditional and self.class_head != "none":
+            raise ConfigError(
+                "A model of p(x|y) is given the class, so it has no class head. Choose one of both."
+            )
+        if self.is_conditional and self.network == "corrected-linear":
+            raise ConfigError(
+                "Conditioning on the class needs the network mlp, conv or linear, because "
+                "corrected-linear starts from components of all classes."
+            )
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the model is p(x|y): encoder and decoder are given the class."""
+        return self.conditioning == "class"
 
     @property
     def pixels(self) -> int:
