@@ -18,7 +18,7 @@ Encoder = MLPEncoder | ConvEncoder | CorrectedLinearEncoder | LinearEncoder | Co
 
 
 def build_encoder(config: ModelConfig) -> Encoder:
-    """Build the encoder that ``config.network`` names, with the class as an input if it is given."""
+    """Build the encoder that ``config.network`` names; if conditional, with the class as input."""
     more = config.classes if config.is_conditional else 0
     encoder = _build_encoder(config, more)
     return ConditionalEncoder(encoder) if more else encoder
