@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from app.figures.style import ELBO, HIGHLIGHT, LOG_PX, NEUTRAL, faint, layout
 from vae_core.basics.arrays import Floats
 
+_MOST = 0.95  # share rejected; beyond it, a few images decide
+
 
 def cells(table: NDArray[np.intp]) -> list[tuple[int, int]]:
     """The cells (true, found) of a confusion matrix that have images, in the order drawn."""
@@ -24,9 +26,11 @@ def confusion_figure(table: NDArray[np.intp], names: Sequence[str]) -> go.Figure
         faint(LOG_PX.colour if i == j else HIGHLIGHT, 0.25 + 0.6 * table[i, j] / table.max())
         for i, j in places
     ]
+    strong = table.max() / 2
+    inks = ["#FFFFFF" if i == j and table[i, j] > strong else NEUTRAL for i, j in places]
     trace = {
         "type": "scatter", "mode": "markers+text", "x": [j for _, j in places],
-        "y": [i for i, _ in places], "text": counts, "name": "images",
+        "y": [i for i, _ in places], "text": counts, "name": "images", "textfont": {"color": inks},
         "marker": {"symbol": "square", "size": 24, "color": colours},
         "hovertemplate": "true row %{y}, found %{x}: %{text} images<extra></extra>",
     }  # fmt: skip
@@ -60,7 +64,7 @@ def reject_figure(curves: Sequence[tuple[str, Floats, Floats]]) -> go.Figure:
     colours = (ELBO.colour, LOG_PX.colour)
     return go.Figure(
         [
-            _line(x, y, name, colour, "solid", "lines")
+            _line(x[x <= _MOST], y[x <= _MOST], name, colour, "solid", "lines")
             for (name, x, y), colour in zip(curves, colours, strict=False)
         ],
         base,

@@ -38,8 +38,12 @@ def show(choice: Choice) -> None:
     """Draw the page for a model whose data are here."""
     with st.container(horizontal=True, key="classify-choice"):
         chosen = [choice, *_other(choice)]
-        limit = st.selectbox("Test images", _COUNTS, 1, key="classify-images", help=_LIMIT)
-        samples = st.selectbox("Samples K", _SAMPLES, 1, key="classify-samples", help=_K)
+        limit = st.selectbox(
+            "Test images", _COUNTS, 1, key="classify-images", bind="query-params", help=_LIMIT
+        )
+        samples = st.selectbox(
+            "Samples K", _SAMPLES, 1, key="classify-samples", bind="query-params", help=_K
+        )
     options = ClassifyOptions(limit=limit, importance_samples=samples)
     task = _task(chosen, options)
     live.panel([task], lambda bench: _results(chosen, task, bench), "classify")
