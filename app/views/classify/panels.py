@@ -109,8 +109,8 @@ def _results(chosen: Sequence[Choice], task: Task[Classified], bench: Bench) -> 
     st.caption(
         f"{len(found.labels):,} test images. NLL: mean of −log p(y|x), in nats. ECE: mean distance "
         "of confidence and accuracy. T is set on validation images. The error of p(y|x) is the "
-        "mean over images of the largest standard error of a class; unknown errors are left out, and "
-        "counted. Times include log p̂(x)."
+        "mean over images of the largest standard error of a class; unknown errors are left out "
+        "and counted. Times include log p̂(x)."
     )
     titles = {each.name: TITLES[each.name] for each in found.ways}
     if st.session_state.get("classify-way") not in titles:
