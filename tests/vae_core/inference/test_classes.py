@@ -81,8 +81,8 @@ def test_the_error_of_p_of_y_given_x_is_its_spread_over_seeds():
     x = (_images() > 0.5).double()[:1]
     proposals = itertools.cycle([refine(model.given(y), x) for y in range(CLASSES)])
 
-    def estimate(*given, on_progress):
-        return log_density(*given, on_progress, next(proposals))
+    def estimate(own, x, n, seed, on_progress):
+        return log_density(own, x, n, seed, on_progress, next(proposals))
 
     runs = [class_densities(model, x, 200, seed, estimate=estimate) for seed in range(40)]
     spread = torch.stack([each.probabilities for each in runs]).std(0)
