@@ -43,6 +43,12 @@ PAGES = {
     "score": Entry(
         "Score images", "straighten", "How probable does a model find images of yours?", "Explore"
     ),
+    "classify": Entry(
+        "Classify",
+        "category",
+        "What does an image show? p(y|x) by Bayes' rule, a class head, and the latents.",
+        "Explore",
+    ),
     "posterior": Entry(
         "Posterior",
         "target",

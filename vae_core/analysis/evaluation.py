@@ -1,14 +1,16 @@
 """Figures of a model on held-out images, each with its protocol. All in nats per image."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from vae_core.basics.errors import check_choice
+from vae_core.basics.errors import InvalidArgument, check_choice
 from vae_core.data.catalogue import BUILT_IN
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
+from vae_core.inference.classes import marginal_density
 from vae_core.inference.elbo import mean_and_se
 from vae_core.inference.importance import LogDensity, ReachedDensity
 from vae_core.inference.pareto import TRUSTED_PARETO_K
@@ -44,6 +46,9 @@ def evaluate(
     test images of a built-in data set that uses all 8 bits; own images may be resized or compressed
     copies.
 
+    For a model conditional on the class, p(x) is the sum over its classes
+    (:func:`vae_core.inference.classes.marginal_density`).
+
     Args:
         estimate: computes log p̂(x) in another way, called as
             ``estimate(model, x, K, seed, on_progress=…)``, such as
@@ -62,11 +67,16 @@ def evaluate(
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)
     reaching: dict[str, Any] = {}
+    if se is not None and model.config.is_conditional:
+        raise InvalidArgument(
+            "A model of p(x|y) takes the same number of samples for every class: leave out the "
+            "standard error, and give K."
+        )
     if se is not None:
         found = ESTIMATES_TO[proposal](model, x, se, importance_samples, seed, on_progress)
         result, reaching = found.density, _reaching(found, se)
     else:
-        chosen = estimate or ESTIMATES[proposal]
+        chosen = estimate or partial(marginal_density, estimate=ESTIMATES[proposal])
         result = chosen(model, x, importance_samples, seed, on_progress=on_progress)
     log_px, log_px_se = mean_and_se(result.log_px)
     elbo, elbo_se = mean_and_se(result.elbo)

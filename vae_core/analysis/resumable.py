@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_core.basics.files import replace_plain
 from vae_core.basics.tensor_files import read_tensors
+from vae_core.inference.classes import marginal_density
 from vae_core.inference.importance import LogDensity
 from vae_core.inference.proposals import ESTIMATES, SETTINGS
 from vae_core.model.vae import VAE
@@ -49,7 +50,8 @@ def kept_log_density(
     names = torch.tensor([zlib.crc32(_content(image)) for image in x])
     figures = _read(kept, key, names)
     while (done := figures.shape[1]) < len(x):
-        found = ESTIMATES[proposal](model, x[done : done + _AT_ONCE], n, seed)
+        block = x[done : done + _AT_ONCE]
+        found = marginal_density(model, block, n, seed, estimate=ESTIMATES[proposal])
         new = torch.stack([getattr(found, name) for name in _NAMES])
         figures = torch.cat([figures, new], 1)
         tensors = {"figures": figures, "images": names[: figures.shape[1]].contiguous()}

@@ -18,6 +18,7 @@ from typing import NoReturn
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import PlainFormatter
 from vae_core.cli.calibrate import add_calibrate
+from vae_core.cli.classify import add_classify
 from vae_core.cli.compare import add_compare
 from vae_core.cli.datasets import add_datasets
 from vae_core.cli.detect import add_detect
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_gap(commands)
     add_compare(commands)
+    add_classify(commands)
     add_score(commands)
     add_calibrate(commands)
     add_detect(commands)

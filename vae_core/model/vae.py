@@ -4,6 +4,7 @@ Axis order: (n, B, …) — samples, then images. All log-probabilities are in n
 """
 
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +17,11 @@ from torch import Tensor, nn
 
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.named import load
+from vae_core.model.conditioning import (
+    ConditionalDecoder,
+    ConditionalEncoder,
+    GivenClass,
+)
 from vae_core.model.corrected_linear import CorrectedLinearDecoder, CorrectedLinearEncoder
 from vae_core.model.encoder_decoder import build_decoder, build_encoder
 from vae_core.model.likelihoods.base import Likelihood
@@ -38,6 +44,9 @@ class VAE(nn.Module):
     With a class head, the model is p(z) p(x|z) p(y|z) for images and their classes. Then p(x) and
     p(y|x) both follow from one q(z|x).
 
+    A model that is conditional on the class is p(z) p(x|z, y), with q(z|x, y). :meth:`given` makes
+    a model of one class, which all estimators take; ``log_class_prior`` is log p(y), (classes,).
+
     Example::
 
         model = VAE(ModelConfig(posterior="full", latent_size=2, image_shape=(1, 8, 8)))
@@ -56,12 +65,41 @@ class VAE(nn.Module):
         self.likelihood = likelihood
         self.class_head = build_class_head(config)
         self.prior: Prior = build_prior(config)
+        self.log_class_prior: Tensor
+        if config.is_conditional:
+            even = torch.full((config.classes,), -math.log(config.classes))
+            self.register_buffer("log_class_prior", even)
         self._around_networks: NetworkContext = contextlib.nullcontext
 
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return next(self.parameters()).device
+
+    def given(self, y: Tensor | int) -> "VAE":
+        """Choose the class of a conditional model; the weights are shared.
+
+        Args:
+            y: a class for all images. Or the classes (B,) of a batch of images; then the result
+                takes only batches of B images, and latents (…, B, d).
+
+        Raises:
+            InvalidArgument: if the model is not conditional, or there is no such class.
+        """
+        encoder, decoder = self.encoder, self.decoder
+        if not (
+            isinstance(encoder, ConditionalEncoder) and isinstance(decoder, ConditionalDecoder)
+        ):
+            raise InvalidArgument("This model is not conditional on the class, so it takes none.")
+        given, view = GivenClass(self.config.classes, y), copy.copy(self)
+        view._modules = dict(self._modules)
+        view.encoder, view.decoder = encoder.given(given), decoder.given(given)
+        return view
+
+    def set_class_prior(self, labels: Tensor) -> None:
+        """Set p(y) of a conditional model to the shares of the classes among labels (N,)."""
+        counts = torch.bincount(labels, minlength=self.config.classes)
+        self.log_class_prior.copy_((counts / len(labels)).log())
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(z|x) for images x of shape (B, C, H, W) with values in [0, 1]; encodes once.
@@ -258,6 +296,11 @@ class VAE(nn.Module):
         return self.log_joint(x, z) - log_q
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """E[x|z] at ``count`` draws z ~ p(z): (count, C, H, W)."""
+        """E[x|z] at ``count`` draws z ~ p(z), y ~ p(y) if there is a y: (count, C, H, W)."""
         z = self.prior.sample((count,), generator)
+        if self.config.is_conditional:
+            shares = self.log_class_prior.exp()
+            y = shares.multinomial(count, replacement=True, generator=generator)
+            parts = zip(z.split(_AT_ONCE), y.split(_AT_ONCE), strict=True)
+            return torch.cat([self.given(own).mean_image(part) for part, own in parts])
         return torch.cat([self.mean_image(part) for part in z.split(_AT_ONCE)])

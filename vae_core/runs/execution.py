@@ -348,6 +348,8 @@ class _Execution:
         if parts := training_parts(config):
             figures["trained"] = parts
         replace_plain(self.run.folder / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
+        if config.model.is_conditional:  # a verdict needs figures of p(x) alone
+            return
         steps = calibrate_steps(self.run, training.model, training.data)
         report = partial(self._report_share, "calibrating the score")
         write_calibration(result_of(steps, report), self.run.folder)

@@ -120,15 +120,8 @@ def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path
     replace_plain(staged / HELD_OUT_FILE, save(held_out))
     replace_plain(staged / EVALUATION_FILE, strict_json(figures, indent=2) + "\n")
     published = Run.open(staged)
-    seen = effort.training_images or TRAINING_IMAGES
-    calibration = result_of(calibrate_steps(published, model, data, training_images=seen))
-    write_calibration(calibration, staged)
-    of_a_kind = effort.foreign_images or FOREIGN_IMAGES
-    detection = result_of(detection_steps(model, data, calibration, of_a_kind))
-    write_detection(detection, staged)
-    binarisation = run.config.train.binarisation
-    x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED, effort.latents)
-    _keep_latents(staged / LATENTS_FILE, model, x, labels)
+    if not run.config.model.is_conditional:  # a verdict needs figures of p(x) alone
+        _judge(published, model, data, effort)
     trained = Training(
         status.best_epoch, chosen_by(run.kept_epoch()), status.seconds, status.device
     )
@@ -138,6 +131,18 @@ def publish(run: Run, folder: Path, command: str, effort: Effort = _ALL) -> Path
     _replace_folder(staged, folder)
     shutil.rmtree(staged)
     return folder
+
+
+def _judge(published: Run, model: VAE, data: Dataset, effort: Effort) -> None:
+    """Add what a verdict needs: a calibration, how well it detects foreign images, latents."""
+    folder, binarisation = published.folder, published.config.train.binarisation
+    seen = effort.training_images or TRAINING_IMAGES
+    calibration = result_of(calibrate_steps(published, model, data, training_images=seen))
+    write_calibration(calibration, folder)
+    of_a_kind = effort.foreign_images or FOREIGN_IMAGES
+    write_detection(result_of(detection_steps(model, data, calibration, of_a_kind)), folder)
+    x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED, effort.latents)
+    _keep_latents(folder / LATENTS_FILE, model, x, labels)
 
 
 def _evaluate(

@@ -61,12 +61,13 @@ def write_snapshot(folder: Path, model: VAE, data: Dataset, epoch: int) -> None:
     """
     training = model.training
     model.eval()
-    originals = data.split("validation")[0][:_RECONSTRUCTIONS]
+    originals, labels = (part[:_RECONSTRUCTIONS] for part in data.split("validation"))
+    own = model.given(labels) if model.config.is_conditional else model
     generator = torch.Generator(model.device).manual_seed(_SEED)
-    mean, _ = model.posterior(originals.to(model.device).float() / 255).moments(64, generator)
+    mean, _ = own.posterior(originals.to(model.device).float() / 255).moments(64, generator)
     images = {
         "originals": originals,
-        "reconstructions": _as_bytes(model.mean_image(mean)),
+        "reconstructions": _as_bytes(own.mean_image(mean)),
         "samples": _as_bytes(model.sample(_SAMPLES, generator)),
     }
     content = save({name: image.cpu().contiguous() for name, image in images.items()})

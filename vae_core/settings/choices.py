@@ -19,6 +19,7 @@ GradientName = Literal[
     "pathwise", "sticking-the-landing", "dreg", "score-function", "score-function-baseline"
 ]
 ClassHeadName = Literal["none", "linear", "mlp"]
+ConditioningName = Literal["none", "class"]
 Augmentation = Literal["none", "flip", "shift", "flip-shift"]
 """How training images are changed by chance, a batch at a time."""
 AUGMENTED: Mapping[Augmentation, str] = {

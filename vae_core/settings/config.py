@@ -263,6 +263,12 @@ class RunConfig(Checked):
         pixels_as(self.train.binarisation, self.model.likelihood)  # raises if they do not fit
         if self.model.class_head != "none" and not info.classes:
             raise ConfigError(f"{info.title} has no classes, so there can be no class head.")
+        if self.model.is_conditional and not info.classes:
+            raise ConfigError(
+                f"{info.title} has no classes, so a model cannot be conditional on the class."
+            )
+        if self.decoder_of and self.model.is_conditional:
+            raise ConfigError("A model of p(x|y) cannot keep the decoder of another model.")
         if self.decoder_of and self.model.class_head != "none":
             raise ConfigError(
                 "A model that keeps a decoder cannot learn a class head, because p(y|z) belongs to "
@@ -342,7 +348,8 @@ class RunConfig(Checked):
         unusual = "".join(f" · {getattr(self.model, name)}" for name in changed)
         size = f"d={self.model.latent_size}"
         head = " · p(y|z)" if self.model.class_head != "none" else ""
-        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{unusual}{head}"
+        given = " · p(x|y)" if self.model.is_conditional else ""
+        return f"{self.dataset} · {self.model.posterior}{steps} · {size}{unusual}{head}{given}"
 
     @property
     def pixels(self) -> str:

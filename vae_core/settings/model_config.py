@@ -13,6 +13,7 @@ from vae_core.settings.choices import (
     PRIORS,
     WITH_NETWORKS,
     ClassHeadName,
+    ConditioningName,
     LikelihoodName,
     NetworkName,
     PosteriorName,
@@ -20,7 +21,14 @@ from vae_core.settings.choices import (
     titles_of,
 )
 from vae_core.settings.data_sets import ImageShape
-from vae_core.settings.fields import Checked, checked_classes, checked_shape, setting, settings_of
+from vae_core.settings.fields import (
+    Checked,
+    ConfigError,
+    checked_classes,
+    checked_shape,
+    setting,
+    settings_of,
+)
 
 _NOT_OF_THE_DECODER = frozenset({
     "posterior", "flow_steps", "flow_hidden_size", "flow_base", "prior", "class_head",
@@ -140,6 +148,14 @@ class ModelConfig(Checked):
             "mlp": "One hidden layer",
         },
     )
+    conditioning: ConditioningName = setting(
+        "none",
+        "Conditioning",
+        "class: encoder and decoder are also given the class y, so the model is p(x|y). It "
+        "classifies by p(y|x) ∝ p(y) p(x|y).",
+        advanced=True,
+        titles={"none": "None: p(x)", "class": "On the class: p(x|y)"},
+    )
     image_shape: ImageShape = (1, 28, 28)
     classes: int = 10
 
@@ -147,6 +163,20 @@ class ModelConfig(Checked):
         super().__post_init__()
         object.__setattr__(self, "classes", checked_classes(self.classes))
         object.__setattr__(self, "image_shape", checked_shape(self.image_shape))
+        if self.is_conditional and self.class_head != "none":
+            raise ConfigError(
+                "A model of p(x|y) is given the class, so it has no class head. Choose one of both."
+            )
+        if self.is_conditional and self.network == "corrected-linear":
+            raise ConfigError(
+                "Conditioning on the class needs the network mlp, conv or linear, because "
+                "corrected-linear starts from components of all classes."
+            )
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the model is p(x|y): encoder and decoder are given the class."""
+        return self.conditioning == "class"
 
     def architecture(self, *, decoder_only: bool = False) -> dict[str, Any]:
         """Settings that decide which weights fit, without those that have no effect.
@@ -160,7 +190,7 @@ class ModelConfig(Checked):
             if each.only_if is None or getattr(self, each.only_if[0]) in each.only_if[1]
             if not (decoder_only and each.name in _NOT_OF_THE_DECODER)
         }
-        if not decoder_only and self.class_head != "none":
+        if self.is_conditional or (not decoder_only and self.class_head != "none"):
             chosen["classes"] = self.classes
         return {"image_shape": self.image_shape, **chosen}
 

@@ -170,6 +170,23 @@ class GapOptions(Checked):
 
 
 @dataclass(frozen=True)
+class ClassifyOptions(Checked):
+    """How images are classified, and on how many images that is measured."""
+
+    limit: int = setting(
+        200,
+        "Number of images",
+        "Test images, at most this many, and as many validation images for the temperature.",
+        bounds=(10, 10**9),
+    )
+    importance_samples: int = _samples(100)
+    neighbours: int = setting(
+        10, "Neighbours", "Training images that nearest neighbours ask.", bounds=(1, 1000)
+    )
+    seed: int = _seed()
+
+
+@dataclass(frozen=True)
 class CalibrateOptions(Checked):
     """Which held-out images the scores of a run are calibrated by."""
 

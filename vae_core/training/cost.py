@@ -129,7 +129,8 @@ def _weights(model: VAE) -> int:
 def _on_meta_device(config: ModelConfig) -> VAE:
     """The model on PyTorch's ``meta`` device, where tensors have shapes but no numbers."""
     with torch.device("meta"):
-        return VAE(config)
+        model = VAE(config)
+    return model.given(0) if config.is_conditional else model
 
 
 def _draws(config: RunConfig) -> int:

@@ -60,7 +60,7 @@ class Draw:
 
 
 def check_labels(classes: int, labels: Tensor) -> None:
-    """Check that every label is a class of the class head, 0 to ``classes`` − 1.
+    """Check that every label is a class of the model, 0 to ``classes`` − 1.
 
     Raises:
         InvalidArgument: otherwise.
@@ -68,8 +68,8 @@ def check_labels(classes: int, labels: Tensor) -> None:
     wrong = labels[(labels < 0) | (labels >= classes)]
     if len(wrong):
         raise InvalidArgument(
-            f"The class head has the classes 0 to {classes - 1}, but an image has the label "
-            f"{int(wrong[0])}. Set the number of classes, or train without a class head."
+            f"The model has the classes 0 to {classes - 1}, but an image has the label "
+            f"{int(wrong[0])}. Set the number of classes, or train without classes."
         )
 
 
@@ -88,7 +88,8 @@ def training_loss(
         x: images, (B, C, H, W).
         settings: L, K, free bits, and which estimator.
         kl_weight: β at this step, which KL warm-up keeps below its final value.
-        labels: y, (B,), for a model with a class head. The bound is then one of log p(x, y).
+        labels: y, (B,). With a class head, the bound is one of log p(x, y); for a conditional
+            model it is one of log p(x|y).
         noise: ε, (L·K, B, d); drawn with ``generator`` if it is None.
     """
 
@@ -103,6 +104,8 @@ def training_loss(
 
     if labels is not None and labels.device.type == "cpu":  # a GPU would have to be waited for
         check_labels(model.config.classes, labels)
+    if model.config.is_conditional and labels is not None:
+        model, labels = model.given(labels), None
     q = model.posterior(x)
     if noise is None:
         noise = q.noise(settings.samples * settings.iwae_samples, generator)

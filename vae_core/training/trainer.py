@@ -126,7 +126,7 @@ class Training:
         Raises:
             ConfigError: if one of these models has another architecture or is missing.
             NoImages: if the data set has no training or no validation images.
-            InvalidArgument: if a model with a class head has no such class as a label.
+            InvalidArgument: if a model with classes has no such class as a label.
             DeviceError: if the device is not available.
         """
         keep_freed_memory()
@@ -135,7 +135,7 @@ class Training:
         self.device = resolve_device(config.train.device)
         self.data = data.to(self.device)
         self.images, self.labels = self.data.split("train")
-        if config.model.class_head != "none":
+        if config.model.class_head != "none" or config.model.is_conditional:
             check_labels(config.model.classes, self.labels)
         settings = config.train
         with torch.random.fork_rng():
@@ -147,6 +147,8 @@ class Training:
             start_from_data(self.model, self.images, settings.seed)
         else:
             start_from_weights(self.model, start)
+        if config.model.is_conditional:
+            self.model.set_class_prior(self.labels)
         if decoder_of is not None:
             keep_decoder(self.model, decoder_of)
         self.precision: Precision = resolve_precision(
@@ -287,7 +289,8 @@ class Training:
         images = self.augment(self.images.index_select(0, chosen), self.generator)
         x = binarise(images, settings.binarisation, self.generator)
         with training_precision(self.model, self.precision):
-            labels = self.labels.index_select(0, chosen) if self.model.class_head else None
+            wanted = self.model.class_head is not None or self.model.config.is_conditional
+            labels = self.labels.index_select(0, chosen) if wanted else None
             loss, terms = training_loss(self.model, x, settings, kl_weight, self.generator, labels)
             loss.backward()
         self.optimiser.step(rate, settings.gradient_clip)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
+from vae_core.inference.classes import marginal_density
 from vae_core.inference.dimensions import ACTIVE_VARIANCE, dimension_figures
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, mean_and_se
-from vae_core.inference.importance import log_density
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 from vae_core.settings.config import TrainConfig
@@ -51,14 +51,15 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> EpochFig
     parts, classes, values = [], [], []
     size = max(1, _EPOCH_BATCH // settings.samples)
     for block, y in zip(x.split(size), labels.split(size), strict=True):
-        q = model.posterior(block)
-        terms = elbo_terms_at(model, block, q, q.noise(settings.samples, generator))
+        own = _of_classes(model, y)
+        q = own.posterior(block)
+        terms = elbo_terms_at(own, block, q, q.noise(settings.samples, generator))
         moments = [q.moments(MOMENT_SAMPLES, generator) for _ in range(2)]
         parts.append((_image_means(terms), *moments[0], *moments[1]))
         if model.class_head is not None:
             classes.append(model.log_class_probabilities(terms.z).logsumexp(0).argmax(1))
         if settings.iwae_samples == 1:  # the criterion takes the same draws
-            values.append(values_at(draw_of(model, block, q, terms.path, settings, y), terms))
+            values.append(values_at(draw_of(own, block, q, terms.path, settings, y), terms))
     by_image = {name: torch.cat([p[0][name] for p in parts]) for name in parts[0][0]}
     mean, variance, *again = (torch.cat([p[i] for p in parts]) for i in range(1, 5))
     kl_by_dimension, spread = dimension_figures(
@@ -99,11 +100,17 @@ def criterion_values(
     size = max(1, rows_at_once(model) // draws)
     found = []
     for block, y in zip(x.split(size), labels.split(size), strict=True):
-        q = model.posterior(block)
+        own = _of_classes(model, y)
+        q = own.posterior(block)
         path = q.path(q.noise(draws, generator))
-        draw = draw_of(model, block, q, path, settings, y)
+        draw = draw_of(own, block, q, path, settings, y)
         found.append(values_at(draw, draw.terms(path.z, path.log_q)))
     return found
+
+
+def _of_classes(model: VAE, labels: Tensor) -> VAE:
+    """The model of images with these labels: given the labels, if it is conditional."""
+    return model.given(labels) if model.config.is_conditional else model
 
 
 def _criterion_record(
@@ -149,7 +156,7 @@ def importance_estimate(model: VAE, data: Dataset, settings: TrainConfig) -> dic
     x, _ = evaluation_images(
         data, "validation", settings.binarisation, EVALUATION_SEED, IMPORTANCE_IMAGES
     )
-    result = log_density(model, x.to(model.device), IMPORTANCE_SAMPLES, EVALUATION_SEED)
+    result = marginal_density(model, x.to(model.device), IMPORTANCE_SAMPLES, EVALUATION_SEED)
     log_px, se = mean_and_se(result.log_px)
     elbo, _ = mean_and_se(result.elbo)
     return {

@@ -193,6 +193,7 @@ def _live_questions(subject: Subject) -> None:
     numbers([("image", subject.images.label(subject.index)), ("$D$", f"{pixels:,} pixels")])
     st.caption(f"The decoder of this model returns {likelihood.answer}.")
     subject.link("score", "Score images of yours")
+    subject.link("classify", "Classify: three ways to p(y|x)")
 
 
 def _live_integral(subject: Subject) -> None:
