@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import carried, sessions, unknown
+from app.shell import carried, keys, sessions, unknown
 from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
@@ -36,10 +36,12 @@ def open_page() -> st.Page:
         "Presentation",
         key="present",
         bind="query-params",
-        help="Large type and nothing but the page, for a projector. Esc ends it.",
+        help="Large type and nothing but the page, for a projector. Esc ends it. "
+        "The key ? lists all keys.",
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
     carried.arrive(page.url_path)
+    keys.listen(presenting())
     if presenting():
         _presenter_strip()
     return page

@@ -116,7 +116,7 @@ def remove(run_id: str) -> None:
 
 def show_list(found: Sequence[Entry], chosen: str | None) -> None:
     """List the runs, newest first, each with its state. A click shows a run."""
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     if not found:
         st.caption("No runs yet. Runs are kept until you remove them, even if the app is closed.")
         return
