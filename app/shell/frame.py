@@ -41,9 +41,11 @@ def open_page() -> st.Page:
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
     carried.arrive(page.url_path)
-    keys.listen(presenting())
     if presenting():
         _presenter_strip()
+    else:
+        with st.sidebar:
+            keys.listen(presenting=False)
     return page
 
 
@@ -76,6 +78,7 @@ def _presenter_strip() -> None:
     with st.container(key="presenter-strip", horizontal=True, gap="small"):
         for name in PAGES:
             link(name)
+        keys.listen(presenting=True)  # here, because a hidden sidebar is not drawn
         st.button(
             "Leave", key="leave-presentation", shortcut="Esc", on_click=_leave, type="tertiary"
         )

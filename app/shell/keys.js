@@ -5,7 +5,7 @@
 const STEP_EVERY = 1200; // ms between two steps of Play
 const IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]';
 const BUTTONS = ".st-key-another button";
-const SLIDERS = ".st-key-film-epoch [role=slider], .st-key-epoch [role=slider], .st-key-flow-step [role=slider]";
+const SLIDERS = "[class*=st-key-frame-] [role=slider], .st-key-step [role=slider]";
 const ADVICE = /Is Streamlit still running|Streamlit server is not responding/;
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const visible = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent !== null);

@@ -25,10 +25,10 @@ _component = component("shell_keys", js=(_HERE / "keys.js").read_text("utf-8"))
 
 
 def listen(presenting: bool) -> None:
-    """Have the browser listen for the keys.
+    """Have the browser listen for the keys, in the present container.
 
     Args:
         presenting: whether the presentation mode is on, in which keys turn pages.
     """
-    with st.sidebar.container(key="shell-keys"):
+    with st.container(key="shell-keys"):
         _component(key="keys", data={"presenting": presenting, "keys": KEYS, "gone": GONE})
