@@ -90,7 +90,8 @@ class Listener {
 function turnPage(by) {
   const links = visible(".st-key-presenter-strip a");
   const own = (link) => new URL(link.href).pathname.replace(/\/$/, "");
-  const at = links.findIndex((link) => own(link) === location.pathname.replace(/\/$/, ""));
+  // The link to the first page, which has no path, seems to lead to the present page.
+  const at = links.findLastIndex((link) => own(link) === location.pathname.replace(/\/$/, ""));
   const next = links[at + by];
   if (!next || at < 0) return false;
   next.click();
