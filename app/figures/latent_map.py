@@ -195,7 +195,7 @@ def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, prior: PriorOnPlane
         figure.add_shape(layer="below", line=_prior_line(), **_prior_contour(prior, sigma))
     figure.add_annotation(
         x=x, y=y + 3 * sd[1], text="3 σ", showarrow=False, yshift=8,
-        font={"size": 11, "color": style.NEUTRAL},
+        font={"size": 11},
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def ruler_figure(
 
     Args:
         marks: the values. A triangle points from a bound towards log p(x). Lines are ± 2 errors.
-        log_px: log p(x) if it is known, drawn through all rows.
+        log_px: log p(x) if it is known, drawn beside the mark of every row, not through a text.
         room: number of rows to leave space for, because more may follow.
     """
     names = [mark.name for mark in marks]
@@ -71,8 +71,14 @@ def ruler_figure(
         "range": [len(marks) - 0.5 - max(room, len(marks)), len(marks) - 0.3],
     }  # fmt: skip
     if log_px is not None:
-        layout["shapes"] = [_line_at(log_px, "x")]
+        rows = range(-1, len(marks))
+        layout["shapes"] = [_beside_a_mark(log_px, row) for row in rows]
     return go.Figure(traces, layout)
+
+
+def _beside_a_mark(log_px: float, row: int) -> Spec:
+    """A part of the line at log p(x), which leaves out the texts above the marks of two rows."""
+    return {**_line_at(log_px, "x"), "yref": "y", "y0": row - 0.3, "y1": row + 0.16}
 
 
 def _text_position(value: float, *ends: float) -> str:

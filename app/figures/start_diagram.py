@@ -355,13 +355,12 @@ def _draws(values: Floats, name: str, colour: str) -> list[Spec]:
 
 
 def _label(text: str, place: tuple[float, float] | None = None) -> Spec:
-    """A short text: highlighted in the plot's top left corner, or centred below a place."""
+    """A short text: in the plot's top left corner, or centred below a place."""
     x, y = place or (0.02, 1)
     return {
         "text": text, "x": x, "y": y, "showarrow": False, "yanchor": "top",
         "xref": "paper" if place else "x domain", "yref": "paper" if place else "y domain",
         "xanchor": "center" if place else "left",
-        "font": {} if place else {"color": HIGHLIGHT},
     }  # fmt: skip
 
 

@@ -122,7 +122,6 @@ def _log_px_label(mean: float, se: float, limits: tuple[float, float]) -> Spec:
         "x": mean, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
         "xanchor": "left" if place < 0.2 else "right" if place > 0.8 else "center",
         "text": f"log p̂(x) = {estimate(mean, se, '')}",
-        "font": {"color": LOG_PX.colour},
     }  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 Figures set no background or text colours: in the browser, ``st.plotly_chart(theme="streamlit")``
 sets those of the light or the dark theme and overrides the template. So figures have an empty
-template, and set only colours with a meaning. Every colour has a contrast of at least 2 (classes)
-or 2.8 (quantities) on both backgrounds, and colour-blind people can tell the colours apart.
+template, and set only colours with a meaning. Every colour has a contrast of at least 3 with both
+backgrounds, and colour-blind people can tell the colours of one palette apart. No colour has the
+contrast of 4.5 that text needs on both backgrounds, so text always has the colour of the theme.
 """
 
 import csv
@@ -29,18 +30,18 @@ class Quantity(NamedTuple):
 
 
 ELBO = Quantity("ELBO", "#6B89F6")
-LOG_PX = Quantity("log p(x)", "#7647B6")
+LOG_PX = Quantity("log p(x)", "#7D4CB2")
 LOG_LIKELIHOOD = Quantity("log p(x|z)", "#26706C")
-KL = Quantity("KL", "#B33410")
-LOG_Q = Quantity("log q(z|x)", "#829E10")
-LOG_PRIOR = Quantity("log p(z)", "#C0859D")
+KL = Quantity("KL", "#B53A0F")
+LOG_Q = Quantity("log q(z|x)", "#7D9C11")
+LOG_PRIOR = Quantity("log p(z)", "#B780A4")
 QUANTITIES = (ELBO, LOG_PX, LOG_LIKELIHOOD, KL, LOG_Q, LOG_PRIOR)
 
 NEUTRAL = "#80858D"  # references, held-out distributions: no quantity of the model
 HIGHLIGHT = "#D9480F"  # the chosen item
 CLASSES = (
-    "#7587FE", "#C94807", "#0A8468", "#07C0F2", "#A7A703",
-    "#BE60B7", "#8E1E0A", "#EE8FA4", "#00525D", "#6740AE",
+    "#8D86BF", "#CB161E", "#009475", "#0694FC", "#C77C18",
+    "#8E00FF", "#B9079A", "#FF339B", "#5E6752", "#4A5EC5",
 )  # fmt: skip
 
 INK = ("#101419", "#F8F6F1")  # the pixels 0 and 1, for both backgrounds

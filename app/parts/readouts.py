@@ -27,7 +27,7 @@ class Readout(NamedTuple):
 
     Attributes:
         name: a name for style sheets and tests.
-        quantity: the quantity, whose colour the symbol has; None for a difference of two.
+        quantity: the quantity, whose colour is beside the symbol; None for a difference of two.
         symbol: in LaTeX.
         text: the number with its error and unit.
     """
@@ -39,10 +39,11 @@ class Readout(NamedTuple):
 
     @property
     def coloured(self) -> str:
-        """The symbol in the colour of its quantity, in LaTeX."""
+        """The symbol beside a bar in the colour of its quantity, in LaTeX."""
         if self.quantity is None:
             return self.symbol
-        return rf"\textcolor{{{self.quantity.colour}}}{{{self.symbol}}}"
+        bar = rf"\textcolor{{{self.quantity.colour}}}{{\rule{{0.25em}}{{0.75em}}}}"
+        return rf"{bar}\;{self.symbol}"
 
 
 def readouts(now: "Walk", about: "Reference") -> list[Readout]:

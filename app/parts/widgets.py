@@ -78,6 +78,6 @@ def code(
 def empty_state(title: str, sentence: str, page: str, label: str, **query: str) -> None:
     """Say that there is nothing to show yet, with a link to the page of the next step."""
     with st.container(key="empty-state", horizontal_alignment="center", gap="small"):
-        st.subheader(title, anchor=False, width="content")
+        st.header(title, anchor=False, width="content")
         st.markdown(sentence, width="content", text_alignment="center")
         navigation.link(page, label, **query)

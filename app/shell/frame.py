@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import carried, sessions, unknown
+from app.shell import carried, keys, sessions, unknown
 from app.shell.navigation import MOVED, PAGES, link, path
 
 _HERE = Path(__file__).parent
@@ -36,12 +36,16 @@ def open_page() -> st.Page:
         "Presentation",
         key="present",
         bind="query-params",
-        help="Large type and nothing but the page, for a projector. Esc ends it.",
+        help="Large type and nothing but the page, for a projector. Esc ends it. "
+        "The key ? lists all keys.",
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
     carried.arrive(page.url_path)
     if presenting():
         _presenter_strip()
+    else:
+        with st.sidebar:
+            keys.listen(presenting=False)
     return page
 
 
@@ -74,6 +78,7 @@ def _presenter_strip() -> None:
     with st.container(key="presenter-strip", horizontal=True, gap="small"):
         for name in PAGES:
             link(name)
+        keys.listen(presenting=True)  # here, because a hidden sidebar is not drawn
         st.button(
             "Leave", key="leave-presentation", shortcut="Esc", on_click=_leave, type="tertiary"
         )

@@ -91,7 +91,7 @@ def _dataset(
     """Draw the images of one data set and what each of its models makes of them."""
     choice = models[0][1]
     info, key = choice.run.config.info, f"compare-pictures-{choice.run.config.dataset}"
-    st.subheader(errors.plain(info.title), anchor=False)
+    st.header(errors.plain(info.title), anchor=False)
     made = [(n, p) for n, c in models if (p := bench.latest(tasks[c.key])) is not None]
     if data.missing(choice):
         st.caption("This data set is not on this computer, so only samples are shown.")

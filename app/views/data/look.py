@@ -162,13 +162,13 @@ def _how(info: DatasetInfo, history: History) -> None:
     """Say how files became pixels, and which files did not."""
     how, rejected = st.columns([1.5, 1], gap="large")
     with how:
-        st.subheader("How files became pixels", anchor=False)
+        st.header("How files became pixels", anchor=False)
         assert info.preparation is not None
         sentences = [preparation_sentence(info.preparation), history.split]
         sentences += [without_option(each) for each in (*history.reasons, *history.notes)]
         st.markdown("\n".join(f"- {errors.plain(each)}" for each in sentences if each))
     with rejected:
-        st.subheader(f"Rejected: {_files(history.rejected_count)}", anchor=False)
+        st.header(f"Rejected: {_files(history.rejected_count)}", anchor=False)
         if history.rejected:
             table = {"file": [f for f, _ in history.rejected]}
             st.dataframe(table | {"reason": [reason for _, reason in history.rejected]}, height=180)

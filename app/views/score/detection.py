@@ -27,7 +27,7 @@ _log = logging.getLogger("elbo_room")
 def section(choice: Choice) -> None:
     """Show the report, or the reason why none exists, or a button that makes one."""
     with st.container(key="score-foreign"):
-        st.subheader(
+        st.header(
             "How well do these scores detect foreign images?",
             anchor=False,
             help="A test of the scores themselves: this model's own test images against images "

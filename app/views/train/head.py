@@ -28,7 +28,7 @@ def head(entry: Entry, before: int) -> None:
     assert run is not None
     assert status is not None
     with st.container(key="run-head", horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(errors.plain(run.name), anchor=False, width="content")
+        st.header(errors.plain(run.name), anchor=False, width="content")
         icon = f":material/{ICONS[entry.state]}:"
         st.badge(entry.state, icon=icon, color=_COLOURS.get(entry.state, "gray"))
         _buttons(entry, run, status)

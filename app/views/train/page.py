@@ -142,7 +142,7 @@ def watch(runs: DeltaGenerator, panels: DeltaGenerator, unfinished: frozenset[st
 
 
 def nothing_yet() -> None:
-    st.subheader("Nothing trained yet", anchor=False)
+    st.header("Nothing trained yet", anchor=False)
     st.markdown(
         "Press **Start** to train on the digits, which come with the program. You will see the "
         "ELBO rise, reconstructions get closer to their images, and new images that the model "

@@ -122,7 +122,7 @@ def show_list(found: Sequence[Entry], chosen: str | None, of_sweeps: Collection[
     Args:
         of_sweeps: ids of runs that belong to sweeps, which are listed only if all runs are.
     """
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     if not found:
         st.caption("No runs yet. Runs are kept until you remove them, even if the app is closed.")
         return

@@ -107,6 +107,15 @@ def test_a_bound_points_to_where_log_px_is() -> None:
     assert high > -7.6
 
 
+def test_the_line_at_log_px_crosses_no_text_of_the_ruler() -> None:
+    marks = [Mark(str(i), BLUE, -9.0 - i, 0.1, "estimate") for i in range(4)]
+    figure = posterior_values.ruler_figure(marks, -9.0)
+    parts = [(shape.y0, shape.y1) for shape in layout(figure).shapes]
+    texts = [(row + 0.2, row + 0.65) for row in range(len(marks))]  # above the marks
+    assert all(end <= low or start >= high for start, end in parts for low, high in texts)
+    assert all(any(start < row < end for start, end in parts) for row in range(len(marks)))
+
+
 def test_the_iwae_curve_has_a_band_of_two_errors_and_meets_the_exact_value() -> None:
     counts = np.array([1.0, 10.0, 100.0])
     bounds, errors = np.array([-12.0, -11.0, -10.5]), np.array([0.1, 0.2, 0.3])

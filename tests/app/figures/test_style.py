@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from app.figures import gradients, style
+from app.figures import gradients, score, style
 from app.views.posterior.families import COLOURS
 from vae_core.settings.choices import POSTERIORS
 
@@ -51,26 +52,30 @@ def oklab(colour: str, vision: str) -> np.ndarray:
     return np.asarray(TO_LAB) @ np.cbrt(np.asarray(TO_CONES) @ seen)
 
 
-# The colours, their least contrast with a ground, and their least distance from one another.
+# The colours, and their least distance from one another.
 PALETTES = {
-    "quantities": ([q.colour for q in style.QUANTITIES], 2.7, 0.085),
-    "classes": (list(style.CLASSES), 1.95, 0.085),
-    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 2.7, 0.085),
-    "families": (list(COLOURS.values()), 3.0, 0.07),
+    "quantities": ([q.colour for q in style.QUANTITIES], 0.085),
+    "classes": (list(style.CLASSES), 0.085),
+    "gradient estimators": ([look.colour for look in gradients.LOOKS.values()], 0.085),
+    "families": (list(COLOURS.values()), 0.07),
+    "verdicts": (list(score.VERDICT_COLOURS.values()), 0.0),
+    "references and choices": ([style.NEUTRAL, style.HIGHLIGHT], 0.085),
 }
+BEHIND_A_PICTURE = {style.INK[0]}  # the ground of pictures, the same in both themes
+MARK, TEXT = 3.0, 4.5  # the least contrasts of WCAG 2 for marks and for text
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("ground", style.GROUNDS)
 def test_colours_stand_out_on_the_light_and_the_dark_ground(palette: str, ground: str) -> None:
-    colours, least, _ = PALETTES[palette]
-    assert min(contrast(colour, ground) for colour in colours) >= least
+    colours, _ = PALETTES[palette]
+    assert min(contrast(colour, ground) for colour in colours) >= MARK
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("vision", VISION)
 def test_colours_are_told_apart_by_colour_blind_eyes_too(palette: str, vision: str) -> None:
-    colours, _, least = PALETTES[palette]
+    colours, least = PALETTES[palette]
     seen = [oklab(colour, vision) for colour in colours]
     nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))
     assert nearest >= least
@@ -94,8 +99,44 @@ def test_the_text_of_both_themes_is_easy_to_read(mode: str) -> None:
     for ground in ("backgroundColor", "secondaryBackgroundColor"):
         assert contrast(theme["textColor"], theme[ground]) >= 7
         assert contrast(theme["linkColor"], theme[ground]) >= 4.5
-    assert contrast(theme["primaryColor"], "#FFFFFF") >= 4.4  # the text on a button
-    assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3
+    assert contrast(theme["primaryColor"], "#FFFFFF") >= TEXT  # the text on a button
+    assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= MARK
+
+
+COLOUR_IN_A_STYLE_SHEET = re.compile(
+    r"(--term|border-left|background|outline-color|outline):[^;]*?(#[0-9a-f]{6})", re.I
+)
+
+
+@pytest.mark.parametrize("sheet", sorted((ROOT / "app").rglob("*.css")), ids=str)
+def test_marks_in_style_sheets_stand_out_on_both_grounds(sheet: Path) -> None:
+    found = {colour for _, colour in COLOUR_IN_A_STYLE_SHEET.findall(sheet.read_text("utf-8"))}
+    dim = {c for c in found - BEHIND_A_PICTURE if min(contrast(c, g) for g in style.GROUNDS) < MARK}
+    assert not dim
+
+
+def test_no_text_of_a_chart_has_the_colour_of_a_mark() -> None:
+    """No colour has a contrast of 4.5 on both grounds."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "app/figures").glob("*.py")]
+    assert not [
+        s for text in sources for s in re.findall(r'"?font"?[=:] ?{[^}]*"color"[^}]*}', text)
+    ]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_captions_are_easy_to_read(mode: str) -> None:
+    sheet = (ROOT / "app/shell/look.css").read_text("utf-8")
+    found = re.search(r'stCaptionContainer"\] \{[^}]*opacity: ([0-9.]+)', sheet)
+    assert found
+    theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"][mode]
+    for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
+        assert contrast(mixed(theme["textColor"], ground, float(found[1])), ground) >= TEXT
+
+
+def mixed(colour: str, ground: str, share: float) -> str:
+    """The colour of a text that lets some of its ground through."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(ground[1:]), strict=True)
+    return "#" + bytes(round(share * a + (1 - share) * b) for a, b in pairs).hex()
 
 
 def test_a_quantity_keeps_its_colour_and_training_differs_by_the_line_only() -> None:

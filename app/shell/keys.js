@@ -1,0 +1,116 @@
+// Keys for pages, tabs and Play; a sheet that lists them; our own words when the server is gone.
+//
+// A key does what a click does: it clicks the link, the tab or the button that the page shows.
+
+const STEP_EVERY = 1200; // ms between two steps of Play
+const IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]';
+const BUTTONS = ".st-key-another button";
+const SLIDERS = "[class*=st-key-frame-] [role=slider], .st-key-step [role=slider]";
+const ADVICE = /Is Streamlit still running|Streamlit server is not responding/;
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const visible = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent !== null);
+
+let listener = null;
+
+export default function ({ data }) {
+  listener ??= new Listener();
+  listener.data = data;
+}
+
+class Listener {
+  constructor() {
+    document.addEventListener("keydown", (event) => this.press(event));
+    new MutationObserver(() => this.replaceAdvice()).observe(document.body, { childList: true, subtree: true });
+  }
+
+  press(event) {
+    const writing = event.composedPath()[0].matches?.("input:not([type=range]), textarea, select, [contenteditable]");
+    if (writing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const act = {
+      "?": () => this.toggleSheet(),
+      "]": () => turnTab(1),
+      "[": () => turnTab(-1),
+      p: () => this.togglePlay(),
+      PageDown: () => this.data.presenting && turnPage(1),
+      PageUp: () => this.data.presenting && turnPage(-1),
+    }[event.key];
+    if (act && act() !== false) event.preventDefault();
+  }
+
+  toggleSheet() {
+    const open = document.querySelector("dialog.keys-sheet");
+    if (open) return open.close();
+    const sheet = document.createElement("dialog");
+    sheet.className = "keys-sheet";
+    sheet.setAttribute("aria-label", "Keys");
+    const list = document.createElement("dl");
+    for (const [key, what] of this.data.keys) {
+      const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+      [term.textContent, text.textContent] = [key, what];
+      list.append(term, text);
+    }
+    sheet.append(list);
+    sheet.onclose = () => sheet.remove();
+    sheet.onclick = () => sheet.close();
+    sheet.onkeydown = (event) => event.key === "Escape" && event.stopPropagation();
+    document.querySelector('[data-testid="stApp"]').append(sheet);
+    sheet.showModal();
+  }
+
+  // ---- Play: one step for each press where the system asks for less motion
+
+  togglePlay() {
+    if (this.playing) {
+      clearInterval(this.playing);
+      this.playing = null;
+      return;
+    }
+    if (!step()) return false;
+    if (still()) return;
+    const page = location.pathname;
+    this.playing = setInterval(() => {
+      if (!document.querySelector(IDLE) || document.hidden) return;
+      if (location.pathname !== page || still() || !step()) this.togglePlay();
+    }, STEP_EVERY);
+  }
+
+  // ---- the server is gone
+
+  replaceAdvice() {
+    for (const dialog of document.querySelectorAll('[role="dialog"]:not(:has([data-server-gone]))')) {
+      if (!ADVICE.test(dialog.textContent)) continue;
+      const holds = (e) => ADVICE.test(e.textContent) && e.textContent.includes("yourscript") === dialog.textContent.includes("yourscript");
+      let found = dialog;
+      for (let inner = found; inner; inner = [...inner.children].find(holds)) found = inner;
+      found.dataset.serverGone = this.data.gone;
+    }
+  }
+}
+
+function turnPage(by) {
+  const links = visible(".st-key-presenter-strip a");
+  const own = (link) => new URL(link.href).pathname.replace(/\/$/, "");
+  // The link to the first page, which has no path, seems to lead to the present page.
+  const at = links.findLastIndex((link) => own(link) === location.pathname.replace(/\/$/, ""));
+  const next = links[at + by];
+  if (!next || at < 0) return false;
+  next.click();
+}
+
+function turnTab(by) {
+  const tabs = visible('[data-testid="stMain"] [role="tablist"]')[0]?.querySelectorAll('[role="tab"]') ?? [];
+  const at = [...tabs].findIndex((tab) => tab.getAttribute("aria-selected") === "true");
+  if (at < 0 || !tabs[at + by]) return false;
+  tabs[at + by].click();
+}
+
+// Presses the page's own button for a step, or moves its slider; false at the end or without one.
+function step() {
+  const [button] = visible(BUTTONS);
+  if (button) return button.click(), true;
+  const [thumb] = visible(SLIDERS);
+  if (!thumb || thumb.getAttribute("aria-valuenow") === thumb.getAttribute("aria-valuemax")) return false;
+  thumb.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", code: "ArrowRight", bubbles: true }));
+  thumb.dispatchEvent(new KeyboardEvent("keyup", { key: "ArrowRight", code: "ArrowRight", bubbles: true }));
+  return true;
+}
