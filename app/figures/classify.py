@@ -23,14 +23,12 @@ def confusion_figure(table: NDArray[np.intp], names: Sequence[str]) -> go.Figure
     places = cells(table)
     counts = [int(table[place]) for place in places]
     colours = [
-        faint(LOG_PX.colour if i == j else HIGHLIGHT, 0.25 + 0.6 * table[i, j] / table.max())
+        faint(LOG_PX.colour if i == j else HIGHLIGHT, 0.15 + 0.35 * table[i, j] / table.max())
         for i, j in places
     ]
-    strong = table.max() / 2
-    inks = ["#FFFFFF" if i == j and table[i, j] > strong else NEUTRAL for i, j in places]
     trace = {
         "type": "scatter", "mode": "markers+text", "x": [j for _, j in places],
-        "y": [i for i, _ in places], "text": counts, "name": "images", "textfont": {"color": inks},
+        "y": [i for i, _ in places], "text": counts, "name": "images",
         "marker": {"symbol": "square", "size": 24, "color": colours},
         "hovertemplate": "true row %{y}, found %{x}: %{text} images<extra></extra>",
     }  # fmt: skip

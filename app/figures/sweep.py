@@ -88,12 +88,9 @@ def grid_figure(
         colorscale=style.DENSITY_SCALE,
         hoverinfo="skip", xgap=3, ygap=3, colorbar={"thickness": 12, "title": {"text": ""}},
     )  # fmt: skip
-    waiting = [each for each in squares if not math.isfinite(each.value)]
-    figure.add_scatter(
-        x=[each.column for each in waiting], y=[each.row for each in waiting], mode="text",
-        text=[each.text for each in waiting], hoverinfo="skip", textfont={"color": style.NEUTRAL},
-        selected_textfont_color=style.NEUTRAL, unselected_textfont_color=style.NEUTRAL,
-    )  # fmt: skip
+    for each in squares:
+        if not math.isfinite(each.value):
+            figure.add_annotation(x=each.column, y=each.row, text=each.text, showarrow=False)
     figure.add_scatter(  # a heatmap takes no clicks
         x=[each.column for each in squares], y=[each.row for each in squares], mode="markers",
         marker={"symbol": "square", "size": _LARGEST_CELL, "opacity": 0, "color": style.NEUTRAL},

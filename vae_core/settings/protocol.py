@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from vae_core.settings.choices import AUGMENTED, Augmentation, Binarisation, ProposalName
 from vae_core.settings.data_sets import Split, dataset_called
@@ -33,6 +33,7 @@ class Protocol:
         proposal: the distribution of these K draws.
         seed: seed of all random numbers.
         augment: how the images were changed by chance.
+        given: what the model knew of each image: ``class`` for figures of p(x|y).
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class Protocol:
     proposal: ProposalName | None = None
     seed: int | None = None
     augment: Augmentation | None = None
+    given: Literal["class"] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to a dictionary without unknown values, as part of a record."""
@@ -68,6 +70,7 @@ class Protocol:
             self._images_in_words(),
             pixels,
             AUGMENTED.get(self.augment or "none", ""),
+            "given its class" if self.given else "",
             "" if self.samples is None else f"L = {self.samples:,}",
             draws,
             "" if self.seed is None else f"seed {self.seed}",

@@ -328,6 +328,7 @@ class Training:
                     samples=settings.samples,
                     seed=settings.seed,
                     augment=settings.augment if settings.augment != "none" else None,
+                    given="class" if self.model.config.is_conditional else None,
                 ).to_dict(),
             },
             "validation": validation,

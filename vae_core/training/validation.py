@@ -73,6 +73,7 @@ def evaluate_epoch(model: VAE, data: Dataset, settings: TrainConfig) -> EpochFig
         images=len(x),
         samples=settings.samples,
         seed=EVALUATION_SEED,
+        given="class" if model.config.is_conditional else None,
     )
     validation = {
         **{name: float(each.double().mean()) for name, each in by_image.items()},

@@ -17,10 +17,10 @@ SQUARES = [Square(0, 0, -20.0, "−20", "a"), Square(1, 1, math.nan, "waiting", 
 
 def test_the_grid_has_the_figure_of_each_cell_and_a_point_to_click() -> None:
     figure: Any = grid_figure(SQUARES, ["full", "iaf"], ["2", "8"], "ELBO", ("q", "d"))
-    cells, waiting, points = figure.data
+    cells, points = figure.data
     assert cells.z[0][0] == -20
     assert math.isnan(cells.z[0][1])
-    assert list(waiting.text) == ["waiting"]
+    assert [each.text for each in figure.layout.annotations] == ["waiting"]
     assert list(points.customdata) == [0, 1]
     assert (points.x[1], points.y[1]) == (1, 1)
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # the first row is on top

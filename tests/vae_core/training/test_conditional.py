@@ -15,6 +15,7 @@ def test_training_raises_the_bound_of_p_of_x_given_y():
     training = Training(RunConfig.from_settings(SETTINGS), load_dataset("digits"))
     rows = [each.metrics for each in training.events() if isinstance(each, EpochDone)]
     assert rows[1]["validation"]["elbo"] > rows[0]["validation"]["elbo"]
+    assert {rows[0][part]["given"] for part in ("train", "validation")} == {"class"}
     shares = torch.bincount(training.labels) / len(training.labels)
     torch.testing.assert_close(training.model.log_class_prior.exp(), shares)
 
