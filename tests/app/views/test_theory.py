@@ -102,7 +102,7 @@ def test_the_terms_are_those_of_the_start_page() -> None:
 @pytest.mark.slow
 def test_every_lab_is_linked_with_the_model_and_the_image(links: Links) -> None:
     opened(**CHOSEN)
-    assert {name for name, _ in links} == {"score", "posterior", "start", "gradients"}
+    assert {name for name, _ in links} == {"score", "posterior", "start", "gradients", "classify"}
     assert all(query["model"] == CHOSEN["model"] for _, query in links)
     numbers = {"start": "image", "posterior": "image", "gradients": "gradient-first"}
     assert all(query[numbers[name]] == "3" for name, query in links if name in numbers)
