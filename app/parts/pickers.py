@@ -19,13 +19,17 @@ FirstOf = Callable[[Mapping[str, Choice]], Choice | None]
 _MOST_DIGITS = 20  # of a number in an address
 
 
-def pick_model(key: str = "model", first_of: FirstOf = models.first_of) -> Choice:
+def pick_model(
+    key: str = "model", first_of: FirstOf = models.first_of, *, conditional: bool = False
+) -> Choice:
     """Draw a select box of all models. If there is no model, link to Train and end the page.
 
     Args:
         first_of: chooses the model that the page opens as long as nobody has chosen one.
+        conditional: whether the page can show models of p(x|y).
     """
-    choices = models.choices()
+    choices = models.choices(conditional=conditional)
+    _leave_out_conditional(key, choices)
     first = first_of(choices)
     if first is None:
         widgets.empty_state(
@@ -34,6 +38,17 @@ def pick_model(key: str = "model", first_of: FirstOf = models.first_of) -> Choic
         st.stop()
     about = "A model that came with the program, or one of your runs. The whole page follows it."
     return choices[_pick("Model", models.labels(choices), first.key, key, about)]
+
+
+def _leave_out_conditional(key: str, choices: Mapping[str, Choice]) -> None:
+    """Say why a model of p(x|y) that a link names is not shown, and forget it."""
+    linked = st.query_params.get(key, "")
+    if linked not in choices and (other := models.choices(conditional=True).get(linked)):
+        del st.query_params[key]
+        st.caption(
+            f":orange[{errors.plain(other.label)} describes p(x|y), images given their class. This "
+            "page needs p(x), so it shows another model; Classify takes this one.]"
+        )
 
 
 def pick_dataset(key: str = "dataset") -> str:

@@ -45,16 +45,20 @@ class Choice:
         return self.key, self.digest
 
 
-def choices() -> dict[str, Choice]:
+def choices(*, conditional: bool = False) -> dict[str, Choice]:
     """Return all models that can be opened, by key: pretrained ones, then runs, newest first.
 
     Pretrained models that only add another q(z|x) to a model's decoder are left out;
     :func:`companions` returns them.
+
+    Args:
+        conditional: whether models of p(x|y) are among them.
     """
     return {
         key: choice
         for key, choice in _all_choices().items()
         if not (choice.pretrained and choice.run.config.decoder_of)
+        if conditional or not choice.run.config.model.is_conditional
     }
 
 

@@ -13,7 +13,7 @@ LEAD = (
 
 @st.fragment
 def show() -> None:
-    choice = pickers.pick_model()
+    choice = pickers.pick_model(conditional=True)
     if not choice.run.config.info.classes:
         st.info("The data set of this model has no classes, so there is no p(y|x).")
         return

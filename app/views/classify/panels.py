@@ -66,7 +66,7 @@ def _other(choice: Choice) -> list[Choice]:
         return []
     found = {
         key: each
-        for key, each in models.choices().items()
+        for key, each in models.choices(conditional=True).items()
         if each.run.config.model.is_conditional and each.run.config.dataset == config.dataset
     }
     if not found:

@@ -1,7 +1,15 @@
 """The model that pages open: each by its own default, until somebody chooses one."""
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from app.services import runs
+from vae_core.model.vae import VAE
+from vae_core.runs.checkpoint import save_model
+from vae_core.runs.store import RunStore
+from vae_core.settings.config import RunConfig
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +25,8 @@ def pages() -> None:
 
     if st.session_state.get("page") == "score":
         st.session_state["open"] = pickers.pick_model(first_of=better_model.first_of).key
+    elif st.session_state.get("page") == "classify":
+        st.session_state["open"] = pickers.pick_model(conditional=True).key
     else:
         st.session_state["open"] = pickers.pick_model().key
 
@@ -51,3 +61,19 @@ def test_a_link_to_the_default_of_another_page_is_a_choice() -> None:
     app = AppTest.from_function(pages, default_timeout=TIMEOUT)
     visit(app, "score")
     assert visit(app, "latent", model=MNIST) == MNIST
+
+
+def test_a_model_of_p_of_x_given_y_opens_where_the_page_can_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
+    runs.store.clear()
+    settings = {"dataset": "digits", "conditioning": "class", "hidden_size": 8}
+    made = RunStore().create(RunConfig.from_settings(settings), "paused")
+    save_model(VAE(made.config.model), made.folder / "model.safetensors")
+    app = AppTest.from_function(pages, default_timeout=TIMEOUT)
+    assert visit(app, "classify", model=made.id) == made.id
+    assert visit(app, "latent") == DIGITS
+    assert visit(app, "latent", model=made.id) == DIGITS
+    assert any("describes p(x|y)" in each.value for each in app.caption)
+    runs.store.clear()
