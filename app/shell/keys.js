@@ -20,6 +20,7 @@ export default function ({ data }) {
 class Listener {
   constructor() {
     document.addEventListener("keydown", (event) => this.press(event));
+    document.documentElement.dataset.keys = "listening";
     new MutationObserver(() => this.replaceAdvice()).observe(document.body, { childList: true, subtree: true });
   }
 

@@ -10,8 +10,13 @@ from app.shell.navigation import PAGES
 from tests.browser.driving import SLOW, App, new_tab, running_app, settle, visit
 
 
+def open_listening(page: Page, address: str, query: dict[str, str] | None = None) -> None:
+    visit(page, address, query)
+    page.locator("html[data-keys=listening]").wait_for(state="attached", timeout=SLOW)
+
+
 def test_page_keys_turn_pages_in_presentation_mode(app_server: App, page: Page) -> None:
-    visit(page, app_server.url, {"present": "true"})
+    open_listening(page, app_server.url, {"present": "true"})
     heading = page.get_by_role("heading", level=1)
     page.keyboard.press("PageDown")
     expect(heading).to_have_text(PAGES["data"].title)
@@ -22,7 +27,7 @@ def test_page_keys_turn_pages_in_presentation_mode(app_server: App, page: Page) 
 
 
 def test_brackets_turn_tabs(app_server: App, page: Page) -> None:
-    visit(page, f"{app_server.url}/latent")
+    open_listening(page, f"{app_server.url}/latent")
     tabs = page.get_by_test_id("stMain").get_by_role("tab")
     page.keyboard.press("]")
     expect(tabs.nth(1)).to_have_attribute("aria-selected", "true")
@@ -33,7 +38,7 @@ def test_brackets_turn_tabs(app_server: App, page: Page) -> None:
 
 
 def test_a_question_mark_shows_all_keys_and_escape_hides_them(app_server: App, page: Page) -> None:
-    visit(page, app_server.url, {"present": "true"})
+    open_listening(page, app_server.url, {"present": "true"})
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keys")
     for _, does in KEYS:
@@ -46,7 +51,7 @@ def test_a_question_mark_shows_all_keys_and_escape_hides_them(app_server: App, p
 def test_play_draws_one_epsilon_a_press_where_motion_is_unwanted(
     app_server: App, page: Page
 ) -> None:
-    visit(page, app_server.url)
+    open_listening(page, app_server.url)
     number = page.get_by_label("Number of the draw")
     page.keyboard.press("p")
     expect(number).to_have_value("1")
@@ -59,7 +64,7 @@ def test_play_draws_one_epsilon_a_press_where_motion_is_unwanted(
 def test_play_goes_on_until_it_is_paused(app_server: App, browser: Browser) -> None:
     with new_tab(browser) as page:
         page.emulate_media(reduced_motion="no-preference")
-        visit(page, app_server.url)
+        open_listening(page, app_server.url)
         page.keyboard.press("p")
         expect(page.get_by_label("Number of the draw")).to_have_value(re.compile("[3-9]"))
         page.keyboard.press("p")

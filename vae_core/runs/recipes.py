@@ -125,6 +125,13 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "flow_hidden_size": 32,
         "title": "Digits · IAF, T = 4 · d = 2",
     },
+    "digits-given-class-d8": {
+        **_DIGITS,
+        "posterior": "full",
+        "latent_size": 8,
+        "conditioning": "class",
+        "title": "Digits · given their class, p(x|y) · d = 8",
+    },
     "digits-mean-field-d16": {
         **_DIGITS,
         "posterior": "mean-field",
