@@ -11,7 +11,7 @@ from vae_core.training.precision import denormals_flushed
 
 NAMES = (
     "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts",
-    "kills", "hostile", "app",
+    "kills", "app",
 )  # fmt: skip
 
 
