@@ -15,7 +15,7 @@ _PARTS = ("train", "validation", "importance")
 _ALSO = ("kl_weight", "learning_rate")
 
 
-class NoTensorboard(UserError, ImportError):
+class NoTensorboard(UserError, RuntimeError):
     """The package that writes event files is not installed."""
 
     SENTENCE = (
