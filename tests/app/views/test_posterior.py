@@ -212,6 +212,7 @@ def test_the_iwae_curve_rises_from_the_elbo_to_log_px() -> None:
 # ---- the truth
 
 
+@pytest.mark.slow
 def test_the_reference_is_exact_where_it_can_be(
     pretrained: Choice, tmp_path: Path, x: Tensor
 ) -> None:
@@ -246,6 +247,7 @@ def done(task: Task) -> object:
     return bench.latest(task)
 
 
+@pytest.mark.slow
 def test_a_refit_is_never_worse_than_the_encoder(pretrained: Choice, x: Tensor) -> None:
     result = done(tasks.refit_task(subject(pretrained, x), Member(pretrained)))
     assert isinstance(result, tasks.Refit)

@@ -92,6 +92,7 @@ def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
     return Job(Reading("source", given, AUTO), by, known or Known())
 
 
+@pytest.mark.slow
 def test_a_frozen_job_stays_as_it_was_while_the_job_goes_on(run: Run, images: torch.Tensor) -> None:
     job = job_on(list(examples.examples(images)), uncalibrated(run))
     while not job.scored():

@@ -60,7 +60,7 @@ def pictures(digits: Dataset, tmp_path: Path) -> Path:
 # ---- a terminal that lacks a character
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_a_character_that_stdout_lacks_does_not_end_the_scores(calibrated, pictures, encoding):
     """Sentences hold σ and −; names hold anything, even what is no text."""
@@ -206,6 +206,7 @@ def _score(folder: Path, pictures: Path, *options: str) -> int:
     return main(["score", str(folder), image, "--importance-samples", "20", "--json", *options])
 
 
+@pytest.mark.slow
 def test_a_run_without_a_calibration_is_calibrated_before_its_first_score(run, pictures, capsys):
     assert _score(run, pictures) == 0
     first = capsys.readouterr()
@@ -222,6 +223,7 @@ def test_a_run_without_a_calibration_is_calibrated_before_its_first_score(run, p
     assert [read[name] for name in same] == [made[name] for name in same]
 
 
+@pytest.mark.slow
 def test_a_calibration_that_cannot_be_kept_is_used_this_time(run, pictures, capsys):
     (run / "calibration.safetensors").mkdir()  # which no file can take the place of
     assert _score(run, pictures) == 0
@@ -238,6 +240,7 @@ def test_none_is_made_for_images_of_another_binarisation(run, pictures, capsys):
     assert not (run / "calibration.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_calibrating_where_nothing_can_be_written_fails_in_a_sentence(run, capsys):
     (run / "calibration.safetensors").mkdir()
     assert main(["calibrate", str(run)]) == 1
@@ -313,6 +316,7 @@ def test_a_decoder_that_cannot_be_kept_makes_no_run(decoder, code, said, tmp_pat
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_for_a_table_is_refused_in_a_sentence(run, pictures, tmp_path, capsys):
     command = ["score", str(run), str(pictures), "--csv", str(tmp_path)]
     assert main(command) == 1

@@ -78,6 +78,7 @@ def digit_gap(trained, test_digits) -> Gap:
     return gap_by_quadrature(trained("full"), test_digits[:6])
 
 
+@pytest.mark.thorough
 def test_both_gaps_are_non_negative_within_error(digit_gap):
     assert (digit_gap.approximation > -3 * digit_gap.approximation_se).all()
     assert (digit_gap.amortisation > -3 * digit_gap.amortisation_se).all()

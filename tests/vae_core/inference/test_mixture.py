@@ -73,6 +73,7 @@ def test_a_stretched_component_has_the_density_of_its_draws(generator):
         torch.testing.assert_close(found[i], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda g: gaussians(g, 0.12), kernels])
 def test_the_mean_weight_of_a_normalised_density_is_one(make, generator):
     """The density is that of the same components with other shares."""

@@ -159,7 +159,7 @@ def test_an_image_gets_the_same_probabilities_whatever_it_is_scored_with(images)
 # ---- training and scoring
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_trained_model_tells_the_classes_of_new_images(run: Run, digits: Dataset):
     x, labels = evaluation_images(digits, "test", "dynamic", 0)
     probabilities, _ = class_posterior(load_model(run.folder), x[:200], 100)

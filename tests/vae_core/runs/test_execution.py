@@ -204,6 +204,7 @@ def python(environment: dict[str, str], *arguments: str) -> subprocess.Completed
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_command_shows_a_bug_of_training_and_has_status_70(
     broken_digits: dict[str, str], tmp_path: Path
 ) -> None:
@@ -214,6 +215,7 @@ def test_the_command_shows_a_bug_of_training_and_has_status_70(
     assert "KeyError: 'on purpose'" in (folder / "worker.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_leaves_one_traceback_in_the_log_of_the_run(
     run: Run, broken_digits: dict[str, str]
 ) -> None:

@@ -117,7 +117,7 @@ def test_the_command_that_lists_runs_names_the_damaged_ones_and_exits_1(
     assert main(["runs", "--json"]) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_id_that_is_listed_is_taken_by_the_other_commands(
     hostile: Hostile,
     monkeypatch: pytest.MonkeyPatch,

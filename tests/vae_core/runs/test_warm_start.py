@@ -50,7 +50,7 @@ def test_the_weights_of_the_other_run_are_copied_when_the_run_is_created(source,
         assert torch.equal(started[name], value)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_run_trains_from_these_weights_whatever_becomes_of_the_other(source, store, tmp_path):
     run = store.create(config(), "paused")
     twin = store.create(config(), "paused")

@@ -74,6 +74,7 @@ def test_all_estimators_of_the_elbo_have_one_mean(gradient, family, images):
     assert_same_mean(last(model, images, gradient, 500, repeats=40, seed=2), truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["mean-field", "iaf"])
 def test_dreg_has_the_mean_of_the_iwae_bound(family, images):
     model = small_model(family)
@@ -167,7 +168,7 @@ def test_noise_falls_with_the_number_of_samples(test_digits):
     assert one / nine == pytest.approx(9, rel=0.35)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_error_of_the_variance_is_how_much_it_differs_from_seed_to_seed(images):
     model = small_model("full")
     estimators: tuple[GradientName, ...] = ("pathwise", "score-function")
@@ -311,6 +312,7 @@ def gradient_noise_in_blocks(
     return noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gradient", "samples", "inside"),
     [

@@ -165,6 +165,7 @@ def same_weights(one: dict, other: dict) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_the_newest_epoch_is_kept_while_the_weight_of_the_kl_rises(digits):
     training = training_of(digits, epochs=8, kl_warmup_epochs=3, beta=4.0)
     kept = [event.metrics["kept"]["epoch"] for event in epochs_of(training)]
