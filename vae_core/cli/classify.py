@@ -81,8 +81,8 @@ def _files(
 ) -> tuple[list[dict[str, Any]], bool]:
     """Classify the files that were given; one that cannot be read has a reason instead."""
     from vae_core.analysis.classifiers import names_of
-    from vae_core.data.archives import iter_files
     from vae_core.data.decode import ImageError
+    from vae_core.data.files import iter_files
     from vae_core.data.pixels import model_input
     from vae_core.data.prepare import prepare
 

@@ -72,11 +72,14 @@ def test_the_spline_is_increasing_and_continuous_at_its_ends(generator):
 def test_a_spline_in_float32_errs_no_more_than_the_rounding_of_its_input_does(scale, generator):
     """A steep spline magnifies the last bit of x: at scale 1,000 that alone is 0.03 nats."""
     x = 10 * torch.rand(20_000, generator=generator, dtype=torch.float64).float() - 5
-    raw = scale * normal(20_000, 23, generator=generator).float()
-    _, rounded = rational_quadratic_spline(x, *raw.split([8, 8, 7], -1), 5.0)
-    pieces = raw.double().split([8, 8, 7], -1)
-    _, exact = rational_quadratic_spline(x.double(), *pieces, 5.0)
-    _, moved = rational_quadratic_spline(x.double() * (1 + 2.0**-24), *pieces, 5.0)
+    widths, heights, slopes = (
+        scale * normal(20_000, n, generator=generator).float() for n in (8, 8, 7)
+    )
+    _, rounded = rational_quadratic_spline(x, widths, heights, slopes, 5.0)
+    widths, heights, slopes = widths.double(), heights.double(), slopes.double()
+    _, exact = rational_quadratic_spline(x.double(), widths, heights, slopes, 5.0)
+    nearby = x.double() * (1 + 2.0**-24)
+    _, moved = rational_quadratic_spline(nearby, widths, heights, slopes, 5.0)
     assert (rounded - exact).abs().max() < 3 * (moved - exact).abs().max()
     assert (rounded - exact).abs().max() < 0.05
 
