@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.services import runs
+from app.services import models, runs
 from app.shell import navigation
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,15 @@ def test_the_latents_of_a_model_classify_its_test_images():
     assert "Logistic regression" in tables[0]
 
 
-def test_without_a_model_of_p_of_x_given_y_the_page_says_how_to_get_one():
+def test_bayes_rule_is_beside_them_by_the_model_of_p_of_x_given_y():
+    app = opened("pretrained/digits-mean-field-d16")
+    assert app.selectbox(key="given").value == "pretrained/digits-given-class-d8"
+
+
+def test_without_a_model_of_p_of_x_given_y_the_page_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    of_px = models.choices
+    monkeypatch.setattr(models, "choices", lambda **_: of_px())
     app = opened("pretrained/digits-mean-field-d16")
     assert any("no model of p(x|y)" in each.value for each in app.caption)
