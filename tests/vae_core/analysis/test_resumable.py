@@ -37,7 +37,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many images each piece of work was of."""
     pieces: list[int] = []
 
-    def counted(model: VAE, x: torch.Tensor, n: int, seed: int) -> LogDensity:
+    def counted(model: VAE, x: torch.Tensor, n: int, seed: int, **_: object) -> LogDensity:
         pieces.append(len(x))
         return log_density(model, x, n, seed)
 
