@@ -121,7 +121,7 @@ def test_a_stop_while_it_is_scored_loses_neither_the_scores_nor_the_model_before
 ):
     folder = publish(run, tmp_path / "published", "the first", Effort(IMAGES))
     run_again, before = Run.open(run.folder), folder.stat().st_ino
-    monkeypatch.setattr(publishing, "calibrate_steps", lambda *_: pytest.exit("stopped"))
+    monkeypatch.setattr(publishing, "calibrate_steps", lambda *_, **__: pytest.exit("stopped"))
     with pytest.raises(pytest.exit.Exception):
         publish(run_again, folder, "the second", Effort(2 * IMAGES))
     assert folder.stat().st_ino == before
