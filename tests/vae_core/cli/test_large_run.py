@@ -1,10 +1,12 @@
 """``train`` with settings that would take very long or much memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vae_core.basics import memory
+from vae_core.cli import costs
 from vae_core.cli.main import main
 from vae_core.runs import execution
 from vae_core.runs.run import Run
@@ -14,10 +16,18 @@ SMALL = ["--hidden-size", "8", "--hidden-layers", "1", "--epochs", "1"]
 
 
 @pytest.fixture(autouse=True)
-def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Stop the runs that these tests start, and take one speed for every computer."""
     monkeypatch.setattr(execution, "execute", lambda run, *_: run.update(state="stopped").state)
     monkeypatch.setattr(cost, "measure_speed", lambda *_: cost.Speed(1e-6, 1e-10, 1e-9))
+    forget_costs()
+    yield
+    forget_costs()
+
+
+def forget_costs() -> None:
+    for each in (costs.costs_of, costs._speed):
+        each.cache_clear()
 
 
 def status_of(arguments: list[str]) -> int:
@@ -42,9 +52,11 @@ def test_a_run_of_half_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(memory, "physical_memory", lambda: 200_000)
+    forget_costs()
     assert status_of(["--run", str(tmp_path / "run"), *SMALL]) == 1
     assert " of memory. Add --yes" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+    forget_costs()
 
 
 def test_a_usual_run_needs_no_consent(tmp_path: Path) -> None:
