@@ -75,5 +75,5 @@ def heading(number: str, title: str, anchor: str) -> None:
 
 def numbers(rows: Sequence[Row], title: str = "On this image") -> None:
     """Draw symbols and their values, by default on the chosen image."""
-    lines = [f"| {title} | |", "|:--|--:|", *(f"| {name} | {text} |" for name, text in rows)]
+    lines = [f"| {title} | Value |", "|:--|--:|", *(f"| {name} | {text} |" for name, text in rows)]
     st.markdown("\n".join(lines))
