@@ -11,7 +11,7 @@ KEYS = (
     ("Page Down, Page Up", "the next page and the page before, in presentation mode"),
     ("]  [", "the next tab and the tab before"),
     ("e", "another ε, on the page Start"),
-    ("p", "play and pause: new ε on Start, the film of epochs on Train, the steps of a flow"),
+    ("p", "play and pause: a new ε again and again, on the page Start"),
     ("Esc", "close this sheet, or leave the presentation mode"),
     ("?", "show this sheet"),
 )
