@@ -42,12 +42,13 @@ def for_dataset(
         st.markdown(f"**{find_dataset(name).title} is not on this computer.** {needed_for}")
         download = _download(name)
         under_way = download.begun and download.state != "done"
-        if under_way:
-            live.follow(download, lambda: _progress(download))
+        # The progress comes below the buttons, so that they keep their place when it changes.
         with st.container(horizontal=True, vertical_alignment="center"):
             if not under_way:
                 _offer(download)
             offer_another()
+        if under_way:
+            live.follow(download, lambda: _progress(download))
         st.caption(without_internet(name))
 
 

@@ -27,6 +27,8 @@ class Pad {
   }
 
   receive(data, send) {
+    if (data.version < this.version) return; // it was overtaken by newer data
+    this.version = data.version;
     this.data = data;
     this.send = send;
     this.draw();

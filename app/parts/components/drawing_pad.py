@@ -8,6 +8,7 @@ from streamlit.components.v2 import component
 
 from app.figures import style
 from app.parts.components.strokes import Stroke, strokes_of
+from app.parts.components.versions import numbered
 
 _HERE = Path(__file__).parent
 
@@ -35,7 +36,7 @@ def drawing_pad(key: str, strokes: Sequence[Stroke], width: float) -> None:
     """
     shown = [{"width": stroke.width, "points": stroke.points} for stroke in strokes]
     data = {"strokes": shown, "width": width, "inks": style.INK}
-    _component(key=key, data=data, on_strokes_change=_nothing)
+    _component(key=key, data=numbered(key, data), on_strokes_change=_nothing)
 
 
 def _nothing() -> None:

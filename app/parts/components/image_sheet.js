@@ -26,6 +26,8 @@ class Sheet {
   }
 
   receive(data, send) {
+    if (data.version < this.version) return; // it was overtaken by newer data
+    this.version = data.version;
     this.send = send;
     this.names = data.groups.flatMap((group) => group.pictures.map((each) => each.name));
     const now = JSON.stringify([data.groups.map((group) => [group.title, group.pictures.map((each) => each.text)]), data.line]);

@@ -7,6 +7,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2 import component
 
+from app.parts.components.versions import numbered
+
 _HERE = Path(__file__).parent
 _MOST = 10_000  # names that are taken from a browser
 
@@ -59,4 +61,4 @@ def image_sheet(
         on_select: called when the selection has changed; see :func:`selected`.
     """
     data = {"groups": [asdict(group) for group in groups], "line": line, "shown": shown}
-    _component(key=key, data=data, on_selected_change=on_select)
+    _component(key=key, data=numbered(key, data), on_selected_change=on_select)

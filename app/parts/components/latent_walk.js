@@ -38,6 +38,8 @@ class Walk {
   }
 
   receive(data, send) {
+    if (data.version < this.version) return; // it was overtaken by newer data
+    this.version = data.version;
     const before = this.data;
     this.data = data;
     this.send = send;

@@ -15,6 +15,7 @@ from streamlit.components.v2 import component
 
 from app.figures import style
 from app.figures.pictures import as_bytes
+from app.parts.components.versions import numbered
 
 _HERE = Path(__file__).parent
 _INT16 = 32767
@@ -116,7 +117,7 @@ def latent_walk(
         "neutral": style.NEUTRAL,
         "reach": reach,
     }
-    _component(key=key, data=data, on_walk_change=_nothing)
+    _component(key=key, data=numbered(key, data), on_walk_change=_nothing)
 
 
 def _nothing() -> None:
