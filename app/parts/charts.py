@@ -14,6 +14,7 @@ from PIL import Image, ImageColor
 from app.figures import style
 from app.figures.pictures import as_bytes
 from app.shell import frame
+from app.shell.report import record
 
 _TALL = 560  # pixels; of a projector's 900, the page head and controls need the rest
 
@@ -41,6 +42,7 @@ def chart(
     Returns:
         The selection, where ``on_select`` asks for one.
     """
+    record.chart(key, alt, lambda: figure.to_json() or "")
     saved = st.session_state.get("picture-format", "PNG")
     with st.container(key=f"chart-{key}", gap=None):
         shown = st.plotly_chart(
