@@ -43,35 +43,47 @@ def of_the_page(name: str, place: DeltaGenerator) -> Iterator[None]:
         name: of the page, for the name of the file.
         place: a container for the component, which shows nothing.
     """
-    record.begin()
+    token = record.begin(name)
     try:
         yield
     except RerunException:  # the page is drawn again, and recorded then
         raise
     except BaseException:  # the page was stopped; it has been drawn up to there
-        _hand_over(name, place)
+        _make(name, token, place)
         raise
     else:
-        _hand_over(name, place)
+        _make(name, token, place)
 
 
-def _hand_over(name: str, place: DeltaGenerator) -> None:
-    if (found := record.end()) is None:
-        return
-    token, recorded = found
-    with place.container(key="report-maker"):
-        _component(key="report", data=_data(token, recorded, name))
+def _make(name: str, token: int | None, place: DeltaGenerator) -> None:
+    if token is not None:
+        with place.container(key="report-maker"):
+            _maker(name, token)
 
 
-def _data(token: int, recorded: record.Record, name: str) -> dict[str, Any]:
+@st.fragment
+def _maker(name: str, token: int) -> None:
+    """Draw the component, which asks for the record once the page has no work left."""
+    asked = (st.session_state.get("report") or {}).get("rested") == token
+    recorded = record.end() if asked else None
+    data = {"token": token} if recorded is None else _data(recorded, name)
+    _component(key="report", data=data, on_rested_change=_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing: Streamlit keeps a component's state only if a callback is given for it."""
+
+
+def _data(recorded: record.Record, name: str) -> dict[str, Any]:
     now = datetime.now().astimezone()
+    parts = {name: vars(recorded)[name] for name in ("charts", "tables", "codes")}
     return {
-        "token": token,
+        "token": recorded.token,
         "file": f"elbo-room-{name}-{now:%Y-%m-%d-%H%M%S}.html",
         "about": f"ELBO Room {_version()} · {now:%Y-%m-%d %H:%M %Z}",
         "css": (_HERE / "report.css").read_text("utf-8"),
         "plotly": _plotly() if recorded.charts else "",
-        **{kind: {k: list(v) for k, v in part.items()} for kind, part in vars(recorded).items()},
+        **{kind: {k: list(v) for k, v in part.items()} for kind, part in parts.items()},
     }
 
 

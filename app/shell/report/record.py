@@ -22,8 +22,15 @@ _ORDER, _RECORD = "report-order", "report-record"
 
 @dataclass
 class Record:
-    """Parts of a page by the keys of their elements."""
+    """Parts of a page by the keys of their elements.
 
+    Attributes:
+        token: number of the order.
+        page: name of the page.
+    """
+
+    token: int
+    page: str
     charts: dict[str, tuple[str, str]] = field(default_factory=dict)
     tables: dict[str, tuple[list[str], list[list[str]], str]] = field(default_factory=dict)
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -34,16 +41,26 @@ def order() -> None:
     st.session_state[_ORDER] = time.time_ns() // 1_000_000
 
 
-def begin() -> None:
-    """Begin to record the page if a report was asked for. Call it before the page is drawn."""
-    if _ORDER in st.session_state:
-        st.session_state[_RECORD] = Record()
+def begin(page: str) -> int | None:
+    """Record the page if a report of it was asked for. Call it before the page is drawn.
+
+    The record stays open until :func:`end`: long work on the page may draw charts again, and may
+    have the whole page drawn again.
+
+    Returns:
+        The number of the order; None if no report was asked for.
+    """
+    token, before = (st.session_state.pop(name, None) for name in (_ORDER, _RECORD))
+    if token is None and before is not None and before.page == page:
+        token = before.token
+    if token is not None:
+        st.session_state[_RECORD] = Record(token, page)
+    return token
 
 
-def end() -> tuple[int, Record] | None:
-    """Return the number of the order and what was recorded, once; None without an order."""
-    record, order = (st.session_state.pop(name, None) for name in (_RECORD, _ORDER))
-    return None if record is None or order is None else (order, record)
+def end() -> Record | None:
+    """Return what was recorded, once; None if nothing is recorded."""
+    return st.session_state.pop(_RECORD, None)
 
 
 def _record() -> Record | None:

@@ -2,13 +2,14 @@
 // page, element by element and without what is not on a list, so nothing of the page runs in the report.
 
 const IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]';
-const STALE = '[data-testid="stMain"] :is([data-stale="true"], [data-testid="stSkeleton"])';
-const PATIENCE = 20_000; // ms until a page that never rests is saved as it is
+// Elements that are not drawn yet, and the Stop button of work (app/parts/live.py).
+const UNREST = '[data-testid="stMain"] :is([data-stale="true"], [data-testid="stSkeleton"], [class*="-control"] [class*="-stop"])';
+const PATIENCE = 30_000; // ms until a page that never rests is saved as it is
 const TAGS = new Set("A B BLOCKQUOTE BR CODE DD DEL DL DT EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S SMALL SPAN STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL".split(" "));
 const ATTRIBUTES = ["title", "colspan", "rowspan", "lang"];
-const STYLES = ["color", "background-color", "text-align"];
 const MATHS = "accent accentunder columnalign columnspacing display displaystyle fence height linethickness lspace mathbackground mathcolor mathsize mathvariant maxsize minsize movablelimits rowspacing rspace scriptlevel separator stretchy symmetric voffset width".split(" ");
-const SKIPPED = 'script, style, button, input, textarea, select, svg, [aria-hidden="true"], [data-testid="stIconMaterial"], [data-testid^="stTooltip"], [data-testid="stHeaderActionElements"], [data-retained]';
+const SKIPPED = 'script, style, button, input, textarea, select, svg, [aria-hidden="true"], [data-testid="stIconMaterial"], span[role="img"][translate="no"], [data-testid^="stTooltip"], [data-testid="stHeaderActionElements"], [data-retained]';
+const [APPLY, OVERLINE] = ["\u2061", /^[\u203e\u00af\u0304\u2015]$/]; // in MathML: function application, a long line
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 // The report has its own ground and so its own colours for text and lines.
 const TEMPLATE = { layout: { font: { color: "#1f2329", family: "sans-serif", size: 12 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
@@ -20,12 +21,16 @@ const DRAW = `for (const place of document.querySelectorAll(".chart")) {
 addEventListener("beforeprint", () => document.querySelectorAll(".chart > div").forEach((each) => Plotly.Plots.resize(each)));`;
 const POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'";
 
-let made = null;
+let [asked, made] = [null, null];
 
-export default function ({ data }) {
-  if (data.token === made) return;
+export default function ({ data, setTriggerValue }) {
+  if (!data.file && data.token !== asked) {
+    asked = data.token;
+    rested().then(() => setTriggerValue("rested", data.token));
+  }
+  if (!data.file || data.token === made) return;
   made = data.token;
-  rested().then(() => new Report(data).save());
+  new Report(data).save();
 }
 
 async function rested() {
@@ -34,7 +39,7 @@ async function rested() {
   let quiet = 0;
   while (quiet < 4 && performance.now() < until) {
     await wait(150);
-    quiet = document.querySelector(IDLE) && !document.querySelector(STALE) ? quiet + 1 : 0;
+    quiet = document.querySelector(IDLE) && !document.querySelector(UNREST) ? quiet + 1 : 0;
   }
 }
 
@@ -85,7 +90,7 @@ class Report {
 
   element(node, into) {
     if (node.matches(SKIPPED) || getComputedStyle(node).display === "none") return;
-    const draw = ELEMENTS[node.dataset?.testid];
+    const draw = ELEMENTS[node.dataset?.testid ?? [...node.classList].find((each) => each === "stBidiComponent")];
     if (draw) draw(this, node, into);
     else this.walk(node, into);
   }
@@ -100,7 +105,7 @@ class Report {
     const label = node.querySelector('[data-testid="stWidgetLabel"]');
     if (!label?.textContent.trim() || value == null || value === "") return;
     const place = this.add(into, "span", { class: "setting" });
-    this.copy(label, this.add(place, "b"));
+    this.copy(label.querySelector('[data-testid="stMarkdownContainer"]') ?? label, this.add(place, "b"));
     place.append(`: ${value}`);
   }
 
@@ -108,7 +113,7 @@ class Report {
     const key = keyOf(node, "chart-");
     const [alt, figure] = this.data.charts[key] ?? [];
     if (!figure) return;
-    const place = this.add(into, "figure", { class: "chart", style: "display:block" });
+    const place = this.add(into, "figure", { class: "chart" });
     this.add(place, "div", { role: "img", "aria-label": alt });
     this.add(place, "script", { type: "application/json" }).textContent = figure.replaceAll("<", "\\u003c");
     this.add(place, "figcaption").textContent = alt;
@@ -117,7 +122,7 @@ class Report {
   table(node, into) {
     const [heads, rows, about] = this.data.tables[keyOf(node)] ?? [];
     if (!heads) return;
-    const table = this.add(into, "table");
+    const table = this.add(this.add(into, "div", { class: "wide" }), "table");
     const head = this.add(this.add(table, "thead"), "tr");
     for (const title of heads) this.add(head, "th").textContent = title;
     const body = this.add(table, "tbody");
@@ -190,10 +195,25 @@ class Report {
     if (node.nodeType === Node.TEXT_NODE) return into.append(node.data);
     if (node.localName === "annotation") return;
     if (node.localName === "semantics") return node.childNodes.forEach((each) => this.maths(each, into));
-    const made = this.doc.createElementNS(MATHML, node.localName);
+    if (node.textContent === APPLY) return this.space(node, into);
+    const line = node.localName === "mover" && OVERLINE.test(node.lastElementChild?.textContent);
+    const made = this.doc.createElementNS(MATHML, line ? "mrow" : node.localName);
+    if (line) {
+      made.setAttribute("style", "border-top:0.06em solid;padding-top:0.08em"); // not all fonts have a long line
+      into.append(made);
+      return this.maths(node.firstElementChild, made);
+    }
     for (const name of MATHS) if (node.hasAttribute(name)) made.setAttribute(name, node.getAttribute(name));
     into.append(made);
     node.childNodes.forEach((each) => this.maths(each, made));
+  }
+
+  // The space between a function and its argument, which browsers leave out.
+  space(node, into) {
+    if (/^[(\[|]/.test(node.nextElementSibling?.textContent ?? "")) return;
+    const made = this.doc.createElementNS(MATHML, "mspace");
+    made.setAttribute("width", "0.17em");
+    into.append(made);
   }
 
   canvas(node, into) {
@@ -263,11 +283,21 @@ function keyOf(node, prefix = "") {
   return [...(owner?.classList ?? [])].find((each) => each.startsWith(start))?.slice(start.length);
 }
 
+// Colours and alignment that an element has itself. Light colours, of the dark theme, become dark.
 function styles(node) {
-  const kept = STYLES.map((name) => [name, node.style?.getPropertyValue(name)]).filter(([, value]) => value && !/url|expression|[<>"]/i.test(value));
-  const style = kept.map(([name, value]) => `${name}:${value}`).join(";");
+  const given = node.style ?? {};
+  const kept = { color: given.color && onPaper(getComputedStyle(node).color), "text-align": given.textAlign };
+  if (node.tagName === "I" && given.backgroundColor) kept["background-color"] = getComputedStyle(node).backgroundColor;
+  const style = Object.entries(kept).filter(([, value]) => value).map((each) => each.join(":")).join(";");
   const rows = node.classList.contains("picture-rows") ? { class: "picture-rows" } : {};
   return style ? { ...rows, style } : rows;
+}
+
+function onPaper(colour) {
+  let parts = colour.match(/\d+(\.\d+)?/g).slice(0, 3).map(Number);
+  const light = () => (0.2126 * parts[0] ** 2 + 0.7152 * parts[1] ** 2 + 0.0722 * parts[2] ** 2) / 255 ** 2;
+  while (light() > 0.18) parts = parts.map((each) => 0.9 * each); // a contrast of 4.5 with white
+  return `rgb(${parts.map(Math.round).join(",")})`;
 }
 
 // The address of the screen alone, without the talk.
