@@ -57,6 +57,7 @@ def of_the_page(name: str, place: DeltaGenerator) -> Iterator[None]:
 
 def _make(name: str, token: int | None, place: DeltaGenerator) -> None:
     if token is not None:
+        st.toast("Your browser saves the report when the work of the page is done.")
         with place.container(key="report-maker"):
             _maker(name, token)
 

@@ -4,7 +4,7 @@
 const IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]';
 // Elements that are not drawn yet, and the Stop button of work (app/parts/live.py).
 const UNREST = '[data-testid="stMain"] :is([data-stale="true"], [data-testid="stSkeleton"], [class*="-control"] [class*="-stop"])';
-const PATIENCE = 30_000; // ms until a page that never rests is saved as it is
+const PATIENCE = 15_000; // ms until a page that never rests is saved as it is
 const TAGS = new Set("A B BLOCKQUOTE BR CODE DD DEL DL DT EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S SMALL SPAN STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL".split(" "));
 const ATTRIBUTES = ["title", "colspan", "rowspan", "lang"];
 const MATHS = "accent accentunder columnalign columnspacing display displaystyle fence height linethickness lspace mathbackground mathcolor mathsize mathvariant maxsize minsize movablelimits rowspacing rspace scriptlevel separator stretchy symmetric voffset width".split(" ");
@@ -26,16 +26,25 @@ let [asked, made] = [null, null];
 export default function ({ data, setTriggerValue }) {
   if (!data.file && data.token !== asked) {
     asked = data.token;
-    rested().then(() => setTriggerValue("rested", data.token));
+    rested().then(() => ask(data.token, setTriggerValue));
   }
   if (!data.file || data.token === made) return;
   made = data.token;
   new Report(data).save();
 }
 
+// Asks for the record, and again if the page was drawn anew before it answered.
+async function ask(token, send) {
+  for (let times = 0; times < 15 && asked === token && made !== token; times++) {
+    send("rested", token);
+    await wait(4000);
+  }
+}
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function rested() {
   const until = performance.now() + PATIENCE;
-  const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let quiet = 0;
   while (quiet < 4 && performance.now() < until) {
     await wait(150);
