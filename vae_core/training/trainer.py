@@ -189,13 +189,25 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"])
         self.sums.copy_(state["sums"])
         progress = dict(state["progress"])
         went_by_elbo = progress.pop("best_elbo", None) is not None  # whatever the objective
         self.progress = Progress(**progress)
+        self._continue_noise(state["generator"])
         if went_by_elbo and self.progress.best_epoch >= self._first_candidate():
             self.progress.best_value = self._criterion_of(self.best)
+
+    def _continue_noise(self, state: Tensor) -> None:
+        """Continue the random numbers of a saved state.
+
+        Those of another kind of device cannot be continued on this one. New ones begin then, which
+        depend on the seed and the position in the training.
+        """
+        if state.shape == self.generator.get_state().shape:
+            self.generator.set_state(state)
+            return
+        place = f"{self.config.train.seed}/{self.progress.epoch}/{self.progress.step}"
+        self.generator.manual_seed(zlib.crc32(place.encode()))
 
     def events(self) -> Iterator[Event]:
         """Train, and yield an event after every step and every epoch.
