@@ -18,6 +18,7 @@ from torch import Tensor
 from vae_core.basics.devices import resolve_device
 from vae_core.basics.errors import UserError
 from vae_core.basics.memory import keep_freed_memory
+from vae_core.basics.seeding import continue_generator
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
@@ -193,21 +194,10 @@ class Training:
         progress = dict(state["progress"])
         went_by_elbo = progress.pop("best_elbo", None) is not None  # whatever the objective
         self.progress = Progress(**progress)
-        self._continue_noise(state["generator"])
+        place = f"{self.config.train.seed}/{self.progress.epoch}/{self.progress.step}"
+        continue_generator(self.generator, state["generator"], place)
         if went_by_elbo and self.progress.best_epoch >= self._first_candidate():
             self.progress.best_value = self._criterion_of(self.best)
-
-    def _continue_noise(self, state: Tensor) -> None:
-        """Continue the random numbers of a saved state.
-
-        Those of another kind of device cannot be continued on this one. New ones begin then, which
-        depend on the seed and the position in the training.
-        """
-        if state.shape == self.generator.get_state().shape:
-            self.generator.set_state(state)
-            return
-        place = f"{self.config.train.seed}/{self.progress.epoch}/{self.progress.step}"
-        self.generator.manual_seed(zlib.crc32(place.encode()))
 
     def events(self) -> Iterator[Event]:
         """Train, and yield an event after every step and every epoch.
