@@ -21,6 +21,7 @@ def press_for(page: Page, key: str, said: str) -> None:
 def test_a_talk_is_made_saved_opened_and_given_by_keys(
     app_server: App, page: Page, tmp_path: Path
 ) -> None:
+    page.set_default_timeout(SLOW)
     visit(page, app_server.url, {"epsilon": "3", "image": "5"})
     page.locator("html[data-keys=listening]").wait_for(state="attached", timeout=SLOW)
     press_for(page, "a", "Added as step 1 of the talk.")
@@ -36,6 +37,8 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     page.keyboard.press("t")
     dialog = page.get_by_role("dialog", name="Talk")
     note = dialog.get_by_label("Note of step 1")
+    expect(note).to_be_visible()
+    settle(page)
     note.press_sequentially("a question: <b>qp</b>")
     note.press("Tab")
     settle(page)
