@@ -8,7 +8,7 @@ import streamlit as st
 from app.shell.report import record
 
 
-def table(columns: Mapping[str, Any], key: str, **options: Any) -> Any:
+def table(columns: Mapping[Any, Any], key: str, **options: Any) -> Any:
     """Show a table, as ``st.dataframe`` does.
 
     Args:
