@@ -35,7 +35,7 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     press_for(page, "a", "Added as step 2 of the talk.")
 
     page.keyboard.press("t")
-    dialog = page.get_by_role("dialog", name="Talk")
+    dialog = page.get_by_test_id("stDialog")
     note = dialog.get_by_label("Note of step 1")
     expect(note).to_be_visible()
     settle(page)
@@ -68,8 +68,8 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     settle(page)
     page.keyboard.press("PageDown")  # there is no third step
     page.keyboard.press("q")
-    code = page.get_by_role("dialog", name="QR code of this screen")
-    expect(code.get_by_role("img")).to_be_visible()
+    code = page.get_by_test_id("stDialog")
+    expect(code.get_by_role("img", name="QR code of http")).to_be_visible()
     expect(code).not_to_contain_text("talk=")
     page.keyboard.press("Escape")
     expect(code).to_have_count(0)
