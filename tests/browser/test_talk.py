@@ -40,7 +40,9 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     expect(note).to_be_visible()
     settle(page)
     note.press_sequentially("a question: <b>qp</b>")
+    before = page.url
     note.press("Tab")
+    expect(page).not_to_have_url(before)  # the address has the note
     settle(page)
     with page.expect_download() as saved:
         dialog.get_by_role("button", name="Save").click()

@@ -79,7 +79,7 @@ def _begin_and_save() -> None:
             state.go(1, presenting=True)
             st.rerun()
         st.download_button(
-            "Save", lambda: talks.write(state.current()), file_name="talk.json",
+            "Save", state.writer(), file_name="talk.json",
             mime="application/json", on_click="ignore", key="talk-save", icon=":material/save:",
             help="Saves the talk as a file, which Open reads.",
         )  # fmt: skip

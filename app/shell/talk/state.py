@@ -1,14 +1,15 @@
 """The open talk of a session and the step that is shown. A link and a reload restore both."""
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
 from app.shell.talk import talks
 from app.shell.talk.talks import Step, Talk, TalkError
 
-_TALK, _AT, _REFUSED, _GO, _EDITION = (
-    f"talk-{name}" for name in ("open", "at", "refused", "go", "edition")
+_TALK, _AT, _REFUSED, _GO, _EDITION, _SAVED = (
+    f"talk-{name}" for name in ("open", "at", "refused", "go", "edition", "saved")
 )
 
 
@@ -66,7 +67,18 @@ def keep(talk: Talk) -> None:
 def note(index: int, text: str) -> None:
     """Change the note of a step."""
     st.session_state[_TALK] = current().noted(index, text)
+    writer()
     _keep_in_address()
+
+
+def writer() -> Callable[[], str]:
+    """Return a function that writes the talk as it is when it is called, in any thread.
+
+    A file is saved in a thread that has no session.
+    """
+    saved = st.session_state.setdefault(_SAVED, {})
+    saved["talk"] = current()
+    return lambda: talks.write(saved["talk"])
 
 
 def edition() -> int:

@@ -1,5 +1,7 @@
 """The talk of a session: in its address, through reloads, and step by step."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import streamlit as st
 
@@ -73,6 +75,15 @@ def test_the_last_step_has_none_after_it() -> None:
     assert state.following() is None
     state.keep(TALK.without(2))
     assert state.at() == 2
+
+
+def test_a_talk_is_saved_as_it_is_in_a_thread_without_a_session() -> None:
+    state.keep(TALK)
+    write = state.writer()
+    state.note(1, "new")
+    with ThreadPoolExecutor() as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "session_state", {})  # as in such a thread
+        assert talks.read(pool.submit(write).result().encode()) == TALK.noted(1, "new")
 
 
 def test_an_order_is_given_once() -> None:
