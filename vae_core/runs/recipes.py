@@ -41,6 +41,8 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
     }
 
 
+_COLOUR = "cifar10-corrected-linear-d128"
+
 _MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -94,6 +96,21 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": 1e-3,
         "title": "MNIST · full covariance · d = 2",
     },
+    _COLOUR: {
+        "dataset": "cifar10",  # added with: datasets add cifar10 FILE
+        "network": "corrected-linear",
+        "posterior": "mean-field",
+        "latent_size": 128,
+        "likelihood": "discretised-logistic-mixture",
+        "mixture_components": 2,
+        "channels": 8,
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "epochs": 12,
+        "kl_warmup_epochs": 0,
+        "importance_every": 0,
+        "title": "CIFAR-10 · corrected linear · d = 128",
+    },
     "digits-full-d2": {
         **_DIGITS,
         "posterior": "full",
@@ -129,7 +146,16 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-EFFORTS: Mapping[str, Mapping[str, int]] = {}
+EFFORTS: Mapping[str, Mapping[str, int]] = {
+    _COLOUR: {
+        "images": 1000,
+        "refined_images": 100,
+        "samples": 100,
+        "foreign_images": 25,
+        "training_images": 4000,
+        "latents": 2000,
+    },
+}
 """What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
 
 
