@@ -134,7 +134,7 @@ def _measured(
         evaluation_images(data, split, source.binarisation, options.seed, options.limit)
         for split in ("validation", "test")
     ]
-    total, done, answers = sum(len(x) for x, _ in sets), 0, []
+    total, done, spent, answers = sum(len(x) for x, _ in sets), 0, 0.0, []
     for x, _ in sets:
         spent, parts = 0.0, []
         for block in x.split(_AT_ONCE):
