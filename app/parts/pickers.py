@@ -96,27 +96,56 @@ def _pick(label: str, shown: Mapping[str, str], first: str, key: str, about: str
     return chosen
 
 
+def keep_model(key: str = "model") -> None:
+    """Keep the model on all pages, as if it was chosen: somebody has chosen one of its images."""
+    _forget(_default(key))
+
+
+def forget_other_data(choice: Choice, key: str = "image") -> None:
+    """Forget an image that was chosen on another page for a model of another data set.
+
+    A number in the address is kept.
+    """
+    name, dataset = f"{key}-of", choice.run.config.dataset
+    if key not in st.query_params and st.session_state.get(name, dataset) != dataset:
+        _forget(key)
+    st.session_state[name] = dataset
+
+
 def pick_image(images: Images, key: str = "image") -> int:
     """Draw a number input that chooses an image of the test split, or one the model draws."""
+    forget_other_data(images.choice, key)
     count, showcase = images.count, images.choice.run.config.info.showcase
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = showcase
     if images.split is None:
         about = "Number of the image to look at. The model draws these images itself."
-        return index_input(f"Draw, 0 to {count - 1:,}", count, showcase, key, about)
+        return index_input(f"Draw, 0 to {count - 1:,}", count, showcase, key, about, keep_model)
     return index_input(
         f"Test image, 0 to {count - 1:,}",
         count,
         showcase,
         key,
         "Number of the image to look at. The model was not trained on these images.",
+        keep_model,
     )
 
 
-def index_input(label: str, count: int, first: int, key: str, help_text: str) -> int:
+def index_input(
+    label: str,
+    count: int,
+    first: int,
+    key: str,
+    help_text: str,
+    on_change: Callable[[], None] | None = None,
+) -> int:
     """Draw a number input, 0 to ``count`` − 1, whose value is kept in the URL.
 
     If the URL holds a number outside, choose the nearest one and say so.
+
+    Args:
+        first: the number at first.
+        on_change: called when somebody chooses another number.
     """
     refused = _refuse_outside(key, count)
     with st.container() if refused else nullcontext():
@@ -128,6 +157,7 @@ def index_input(label: str, count: int, first: int, key: str, help_text: str) ->
             key=key,
             bind="query-params",
             persist_state="session",
+            on_change=on_change,
             help=help_text,
         )
         if refused:

@@ -26,7 +26,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
     flows = {member.name: member for member in members if member.is_flow}
     if not flows:
         st.info(
-            "A Gaussian q(z|x) has a single step, z = μ + Lε, so this tab has nothing to show. "
+            "A Gaussian q(z|x) has a single step, z = μ + Cε, so this tab has nothing to show. "
             "Choose a flow among the families above, or a model with a flow.",
             icon=":material/info:",
         )

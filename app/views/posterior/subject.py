@@ -103,6 +103,7 @@ def pick_subject(choice: Choice) -> Subject | None:
         return _drawn(choice)
     if missing:
         return None
+    pickers.forget_other_data(choice)
     _choose_first_image()
     images = Images(choice, "test")
     return _of(images, pickers.pick_image(images))
