@@ -134,8 +134,9 @@ def _all_dimensions(kl: Floats, shown: int) -> tuple[Spec, dict[str, Any]]:
         "hovertemplate": "KL of dimension %{customdata}: %{y:.2f} nats<extra></extra>",
     }  # fmt: skip
     plain = {"zeroline": False, "showgrid": False}
-    x2 = axis(f"all {len(kl)} dimensions", anchor="y2", showticklabels=False, **plain)
-    y2 = axis("KL", domain=[0, 0.24], anchor="x2", nticks=3, rangemode="tozero", **plain)
+    title = f"KL (nats) of all {len(kl)} dimensions"
+    x2 = axis(title, anchor="y2", showticklabels=False, **plain)
+    y2 = axis(None, domain=[0, 0.24], anchor="x2", nticks=3, rangemode="tozero", **plain)
     return bars, {"xaxis2": x2, "yaxis2": y2, "bargap": 0.15}
 
 

@@ -22,7 +22,7 @@ from tests.browser.driving import (
 MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
 CHARTS = {
     "Posterior": ("posterior-map",),
-    "Ruler": ("posterior-ruler", "posterior-iwae"),
+    "Bounds": ("posterior-bounds", "posterior-iwae"),
     "Gap": ("posterior-gap",),
     "Flow steps": ("posterior-flow", "posterior-dets"),
     "Weights": ("posterior-weights", "posterior-concentration"),
@@ -141,9 +141,9 @@ def test_a_long_method_can_be_stopped_and_taken_up_again(app_server: App, page: 
 
 def test_an_image_of_the_models_own_is_bounded_from_both_sides(app_server: App, page: Page) -> None:
     go(page, app_server, "Ruler", MANY, source="Drawn+by+the+model", draw="3", temperatures="100")
-    expect_plot(page, "posterior-ruler", "BDMC, from above")
-    expect_plot(page, "posterior-ruler", "AIS, from below")
-    expect(stop(page, "ruler")).to_have_count(0)
+    expect_plot(page, "posterior-bounds", "BDMC, from above")
+    expect_plot(page, "posterior-bounds", "AIS, from below")
+    expect(stop(page, "bounds")).to_have_count(0)
 
 
 def test_many_dimensions_are_drawn_by_hmc(app_server: App, page: Page) -> None:

@@ -15,7 +15,7 @@ from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import DRAWS, Floats, Steps
 from app.views.posterior.subject import Subject
-from app.views.posterior.truth_tab import GREY, ground_of, plane_titles
+from app.views.posterior.truth_tab import GREY, plane_titles
 from vae_core.wording.numbers import typeset
 
 _ORDER_REVERSING = ("iaf",)
@@ -93,7 +93,7 @@ def _stage(subject: Subject, member: Member, steps: Steps, step: int, still: boo
     elif subject.d == 2:
         grid = data.truth(subject)
         assert grid is not None
-        ground = ground_of(grid)
+        ground = data.ground_of(grid)
         traces = figures.flow_points(
             steps.points[step], log_abs_det, steps.curves[step], member.colour
         )

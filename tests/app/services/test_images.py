@@ -62,7 +62,7 @@ def test_start_opens_readable_images_only_where_they_are_at_hand(
     choices: dict[str, Choice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert showcase.first_of(choices) == models.first_of(choices)  # nothing needs a download
-    monkeypatch.setattr(showcase, "missing", lambda choice: False)
+    monkeypatch.setattr(showcase, "missing", lambda _: False)
     first = showcase.first_of(choices)
     assert first is not None
     assert (first.run.config.dataset, first.run.config.model.latent_size) == ("mnist", 2)
