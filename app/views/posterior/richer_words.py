@@ -36,15 +36,12 @@ def about_elbos(elbos: Sequence[tuple[str, float, float]], pairs: Sequence[Pair]
         elbos: families with their ELBO and its standard error, in nats.
     """
     found = {name: (value, error) for name, value, error in elbos}
-    lost = _largest(
-        [
-            Loss(
-                pair, found[pair[1]][0] - found[pair[0]][0], _joint(found[each][1] for each in pair)
-            )
-            for pair in pairs
-            if pair[0] in found and pair[1] in found
-        ]
-    )
+    losses = [
+        Loss(pair, found[pair[1]][0] - found[pair[0]][0], _joint(found[name][1] for name in pair))
+        for pair in pairs
+        if found.keys() >= {*pair}
+    ]
+    lost = _largest(losses)
     if lost is None:
         return ""
     rich, simple = lost.pair
@@ -58,24 +55,25 @@ def about_elbos(elbos: Sequence[tuple[str, float, float]], pairs: Sequence[Pair]
 def about_gaps(bars: Sequence[GapBar], pairs: Sequence[Pair]) -> str:
     """Say which richer family loses, by the two parts of its gap."""
     found = {bar.name: bar for bar in bars}
-    lost = _largest(
-        [
-            Loss(pair, _gap(found[pair[0]]) - _gap(found[pair[1]]), _error(found, pair))
-            for pair in pairs
-            if pair[0] in found and pair[1] in found
-        ]
-    )
+    losses = [
+        Loss(pair, _gap(found[pair[0]]) - _gap(found[pair[1]]), _error(found, pair))
+        for pair in pairs
+        if found.keys() >= {*pair}
+    ]
+    lost = _largest(losses)
     if lost is None:
         return ""
     rich, simple = (found[name] for name in lost.pair)
     nearer = simple.approximation - rich.approximation
     more = rich.amortisation - simple.amortisation
+    apart = _joint((simple.approximation_se, rich.approximation_se))
+    amortised = _joint((simple.amortisation_se, rich.amortisation_se))
     side, link = ("nearer to", "but") if nearer >= 0 else ("farther from", "and")
     extra = "more" if more >= 0 else "less"
     return (
         f"**{rich.name}** contains **{simple.name}**, but loses {number(lost.nats, lost.error)} "
-        f"against it on this image. Its best q is {number(abs(nearer))} {side} the true posterior, "
-        f"{link} its encoder loses {number(abs(more))} {extra}."
+        f"against it on this image. Its best q is {number(abs(nearer), apart)} {side} the true posterior, "
+        f"{link} its encoder loses {number(abs(more), amortised)} {extra}."
     )
 
 

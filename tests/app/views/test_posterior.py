@@ -472,7 +472,8 @@ def test_the_parts_of_the_gap_say_why_a_richer_family_loses() -> None:
     rich = GapBar("Planar", "", 0.7, 0.01, 1.0, 0.01)
     said = richer_words.about_gaps([simple, rich], PAIRS)
     assert "loses 0.50 ± 0.02 nats against it" in said
-    assert "0.30 nats nearer to the true posterior, but its encoder loses 0.80 nats more" in said
+    assert "0.30 ± 0.01 nats nearer to the true posterior" in said
+    assert "but its encoder loses 0.80 ± 0.01 nats more" in said
     assert richer_words.about_gaps([simple, rich._replace(amortisation=0.1)], PAIRS) == ""
 
 
