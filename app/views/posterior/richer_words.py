@@ -72,8 +72,8 @@ def about_gaps(bars: Sequence[GapBar], pairs: Sequence[Pair]) -> str:
     extra = "more" if more >= 0 else "less"
     return (
         f"**{rich.name}** contains **{simple.name}**, but loses {number(lost.nats, lost.error)} "
-        f"against it on this image. Its best q is {number(abs(nearer), apart)} {side} the true posterior, "
-        f"{link} its encoder loses {number(abs(more), amortised)} {extra}."
+        f"against it on this image. Its best q is {number(abs(nearer), apart)} {side} the true "
+        f"posterior, {link} its encoder loses {number(abs(more), amortised)} {extra}."
     )
 
 

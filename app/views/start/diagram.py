@@ -11,7 +11,7 @@ import streamlit as st
 from app.figures import start_diagram, start_dimensions, start_estimates
 from app.figures.pictures import as_picture
 from app.figures.style import ELBO, LOG_LIKELIHOOD, LOG_PRIOR, LOG_Q, Quantity
-from app.parts import charts, pickers
+from app.parts import charts, pickers, play
 from app.parts.glossary import see
 from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
@@ -84,6 +84,7 @@ def choose_noise() -> int:
             help="Draws new noise. All that depends on it changes; the encoder's output stays. "
             "Enter an earlier number to see that draw again. The link contains the number.",
         )
+        play.button("new draws of ε")
         return st.number_input(
             "Number of the draw",
             min_value=0,
