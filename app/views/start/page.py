@@ -110,5 +110,5 @@ def show_next_pages(choice: Choice, images: Images, index: int) -> None:
 
 
 diagram_parts.apply_style()
-widgets.header("How a VAE works", LEAD)
+widgets.header(navigation.PAGES["start"].heading, LEAD)
 walk_through()
