@@ -113,7 +113,9 @@ def test_a_flow_is_gone_through_step_by_step(app_server: App, page: Page) -> Non
     settle(page)
     expect_plot(page, "posterior-flow", "the Gaussian base")
     page.locator("html[data-keys=listening]").wait_for(state="attached", timeout=SLOW)
-    page.locator(".st-key-play button").click()  # one step, because motion is unwanted
+    page.locator(".st-key-play button").filter(
+        visible=True
+    ).first.click()  # one step, because motion is unwanted
     expect_plot(page, "posterior-flow", "z₁ of Planar")
     settle(page)
     for _ in range(3):
@@ -163,9 +165,11 @@ def test_a_long_method_can_be_stopped_and_taken_up_again(app_server: App, page: 
 
 
 def test_an_image_of_the_models_own_is_bounded_from_both_sides(app_server: App, page: Page) -> None:
-    go(page, app_server, "Ruler", MANY, source="Drawn+by+the+model", draw="3", temperatures="100")
+    old = {"model": MANY, "tab": "Ruler", "source": "Drawn+by+the+model"}  # a former name
+    visit(page, f"{app_server.url}/posterior", old | {"draw": "3", "temperatures": "100"})
     expect_plot(page, "posterior-bounds", "BDMC, from above")
     expect_plot(page, "posterior-bounds", "AIS, from below")
+    expect(page.get_by_role("tab", name="Bounds", selected=True)).to_be_visible()
     expect(stop(page, "bounds")).to_have_count(0)
 
 

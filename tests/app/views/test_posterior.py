@@ -15,7 +15,17 @@ from app.parts import preparation
 from app.services import models
 from app.services.models import Choice
 from app.services.work import Bench, Known, Task
-from app.views.posterior import code, data, flow_tab, notes, richer_words, tasks, truth_tab
+from app.views.posterior import (
+    code,
+    data,
+    families,
+    flow_tab,
+    notes,
+    pointer,
+    richer_words,
+    tasks,
+    truth_tab,
+)
 from app.views.posterior.bounds_words import about_elbos, about_sandwich
 from app.views.posterior.families import Member, companions
 from app.views.posterior.gap_words import about_gap
@@ -493,3 +503,28 @@ def test_a_flow_contains_the_gaussian_that_it_starts_from(tmp_path: Path) -> Non
     assert [each.contains(full) for each in (small, full, flow, tilted)] == [
         False, False, False, True,
     ]  # fmt: skip
+
+
+def test_another_family_is_trained_for_the_decoder_that_all_share(
+    pretrained: Choice, tmp_path: Path
+) -> None:
+    assert families._another(pretrained) == {
+        "posterior": "planar", "decoder_of": pretrained.key, "start_from": "", "title": "",
+    }  # fmt: skip
+    small = untrained(tmp_path / "small", posterior="mean-field", decoder_of=pretrained.key)
+    kept = families._another(small)
+    assert (kept["posterior"], kept["decoder_of"]) == ("full", pretrained.key)
+    RunConfig.from_settings(small.run.config.settings() | kept)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_the_pointer_has_an_image_for_every_place_of_the_picture(
+    d: int, tmp_path: Path, x: Tensor
+) -> None:
+    own = subject(untrained(tmp_path / "own", latent_size=d, posterior="full"), x)
+    member = Member(own.choice)
+    low, high = pointer._window(own, [member])
+    assert (low < high).all()
+    grid = pointer._grid(own, *low, *high)
+    assert (grid.height, grid.width) == (8, 8)
+    assert (grid.rows == 1) == (d == 1)
