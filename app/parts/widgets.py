@@ -47,7 +47,7 @@ def open_tabs(
         The index of the open tab, and the container to draw it in.
     """
     kept = f"{page}-tab"
-    if (linked := st.query_params.get(_TAB)) in former:
+    if (linked := st.query_params.get(_TAB, "")) in former:
         st.query_params[_TAB] = st.session_state[_TAB] = former[linked]
     if _TAB not in st.query_params and kept in st.session_state:
         st.session_state[_TAB] = st.session_state[kept]

@@ -144,7 +144,7 @@ def test_of_fifty_dimensions_the_most_active_are_shown_above_the_kl_of_all() -> 
     bars = trace(figure, "KL")
     assert len(bars.y) == 50
     assert np.all(np.diff(bars.y) <= 0)
-    both = [torch.distributions.Normal(*map(torch.tensor, q)) for q in ((2.5, 0.1), (0.0, 1.0))]
+    both = [torch.distributions.Normal(*q) for q in ((2.5, 0.1), (0.0, 1.0))]
     exact = float(torch.distributions.kl_divergence(*both))
     assert bars.y[0] == pytest.approx(exact, abs=1e-4)
     noise = trace(start_diagram.noise(z, np.zeros((0, 50)), [7, 30]), "ε")
