@@ -137,7 +137,7 @@ def _reading(subject: Subject, member: Member, step: int) -> str:
         return f"{GREY[1]} {dots} Lines: where the circles |ε| = 1 and 2 are now."
     return (
         f"{dots} The picture shows the plane in which the last stage of {member.name} is narrowest "
-        f"compared with the prior (sd 1). The other {subject.d - 2} directions are not shown."
+        f"compared with the prior. The other {subject.d - 2} directions are not shown."
     )
 
 

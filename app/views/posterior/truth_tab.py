@@ -188,7 +188,7 @@ def _reading(subject: Subject) -> str:
         text = (
             "Grey: draws of the true posterior by Hamiltonian Monte Carlo. The picture shows the "
             f"plane through the mean of q in which {Member(subject.choice).name} is narrowest "
-            "compared with the prior (sd 1 in every direction). These are the two directions that "
+            "compared with the prior. These are the two directions that "
             f"the image determines best. The other {subject.d - 2} directions are not shown. "
             "Lines: ellipses from the means and covariances of the draws, at 1 and 2 σ."
         )
