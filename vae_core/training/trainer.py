@@ -354,10 +354,12 @@ class Training:
         return EpochDone(done, metrics, improved)
 
 
-def train(config: RunConfig, data: Dataset, start: VAE | None = None) -> Iterator[Event]:
-    """Train a new model, from the weights of ``start`` if it is given. :class:`Training` gives
-    access to the weights and can be continued later."""
-    return Training(config, data, start=start).events()
+def train(
+    config: RunConfig, data: Dataset, start: VAE | None = None, decoder_of: VAE | None = None
+) -> Iterator[Event]:
+    """Train a new model, from the weights of ``start`` or with the decoder of ``decoder_of`` if
+    one is given. :class:`Training` gives access to the weights and can be continued later."""
+    return Training(config, data, decoder_of, start).events()
 
 
 def keep_decoder(model: VAE, source: VAE) -> None:
