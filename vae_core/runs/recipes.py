@@ -41,6 +41,8 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
     }
 
 
+_GIVEN_CLASS = "mnist-given-class-d20"
+
 _MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -86,6 +88,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "kl_warmup_epochs": 10,
         "title": "MNIST · with its classes, p(y|z) · d = 50",
     },
+    _GIVEN_CLASS: {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 20,
+        "conditioning": "class",
+        "epochs": 150,
+        "kl_warmup_epochs": 10,
+        "title": "MNIST · given their class, p(x|y) · d = 20",
+    },
     "mnist-full-d2": {
         **_MNIST,
         "posterior": "full",
@@ -129,7 +140,9 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-EFFORTS: Mapping[str, Mapping[str, int]] = {}
+EFFORTS: Mapping[str, Mapping[str, int]] = {
+    _GIVEN_CLASS: {"images": 1000, "samples": 1000},
+}
 """What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
 
 
