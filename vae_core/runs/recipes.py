@@ -42,6 +42,7 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
 
 
 _COLOUR = "cifar10-corrected-linear-d128"
+_GIVEN_CLASS = "mnist-given-class-d20"
 
 _MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
 
@@ -87,6 +88,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "epochs": 100,
         "kl_warmup_epochs": 10,
         "title": "MNIST · with its classes, p(y|z) · d = 50",
+    },
+    _GIVEN_CLASS: {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 20,
+        "conditioning": "class",
+        "epochs": 150,
+        "kl_warmup_epochs": 10,
+        "title": "MNIST · given their class, p(x|y) · d = 20",
     },
     "mnist-full-d2": {
         **_MNIST,
@@ -155,6 +165,7 @@ EFFORTS: Mapping[str, Mapping[str, int]] = {
         "training_images": 4000,
         "latents": 2000,
     },
+    _GIVEN_CLASS: {"images": 1000, "samples": 1000},
 }
 """What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
 
