@@ -56,7 +56,7 @@ def test_every_recipe_has_its_model_and_all_are_small():
     files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 32 * MEGABYTE
     sizes = {run.id: size_of(run.folder) for run in pretrained_runs()}
-    assert max(sizes.values()) < 6 * MEGABYTE
+    assert max(sizes.values()) < 7 * MEGABYTE
 
 
 @pytest.mark.slow
