@@ -34,7 +34,7 @@ def interpolate(view: View, index: int) -> None:
     share = np.linspace(0, 1, _STEPS).reshape(-1, *(1,) * first.reconstruction.ndim)
     pixels = (1 - share) * first.reconstruction + share * last.reconstruction
     images = np.concatenate([decoded, pixels[None]])
-    names = view.classes[first.label], view.classes[last.label]
+    names = view.data_info.class_name(first.label), view.data_info.class_name(last.label)
     with plots:
         figure = sheets.sheet_figure(
             images,
