@@ -42,9 +42,9 @@ def region_of_text(text: str) -> Region | None:
             [float(each) for each in part.split(_BETWEEN_NUMBERS)]
             for part in text.split(_BETWEEN_PARTS)
         ]
+        return _region((part[::2], part[1::2]) for part in numbers)
     except ValueError:
         return None
-    return _region((part[::2], part[1::2]) for part in numbers)
 
 
 def region_of_selection(selection: Mapping[str, Any]) -> Region | None:

@@ -1,6 +1,6 @@
 """Maps of posterior means by t-SNE or UMAP: long work that is done once for a checkpoint.
 
-A finished map is also kept as a file in the folder of downloads, so that a restart does not lose it.
+A finished map is also kept as a file in the folder of downloads, for the time after a restart.
 """
 
 import hashlib

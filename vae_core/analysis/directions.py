@@ -1,7 +1,7 @@
 """Directions in a latent space that make an image more like a class.
 
-The direction of a class is the difference of two means of posterior means E[z|x]: over the images of
-the class, and over the images that it is compared with (attribute vectors; Larsen et al. 2016,
+The direction of a class is the difference of two means of posterior means E[z|x]: over the images
+of the class, and over the images that it is compared with (attribute vectors; Larsen et al. 2016,
 arXiv 1512.09300, section 3.3; White 2016, arXiv 1609.04468).
 """
 

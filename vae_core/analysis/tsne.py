@@ -1,9 +1,9 @@
 """t-SNE: a map of many dimensions in two that keeps neighbours together, made step by step.
 
-van der Maaten & Hinton 2008, with the initialisation and the learning rate that Kobak & Berens 2019
-and Belkina et al. 2019 recommend, and the optimiser of scikit-learn's ``TSNE``. That class reports no
-progress and cannot be stopped. Here every few iterations are a state, and the repulsive forces are
-exact, not approximated by a tree. Nothing is random: equal latents give equal maps.
+van der Maaten & Hinton 2008, with the initialisation and the learning rate that Kobak & Berens
+2019 and Belkina et al. 2019 recommend, and the optimiser of scikit-learn's ``TSNE``. That class
+reports no progress and cannot be stopped. Here every few iterations are a state, and the repulsive
+forces are exact, not approximated by a tree. Nothing is random: equal latents give equal maps.
 """
 
 import math

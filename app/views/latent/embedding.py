@@ -13,9 +13,9 @@ from vae_core.basics.arrays import Floats
 
 PLANE = "PCA"
 READING = (
-    "On this map only neighbours mean something. The distance and the size of groups, and the axes, "
-    "mean nothing. A place between points cannot be decoded: only images that are on the map have a "
-    "z. The prior and the posterior have no shape here; the plot of q(z|x) shows the principal plane."
+    "On this map only neighbours mean something. The distance and the size of groups, and the "
+    "axes, mean nothing. A place between points cannot be decoded: only images that are on the map "
+    "have a z. Prior and posterior have no shape here; q(z|x) is shown on the principal plane."
 )
 
 
