@@ -17,6 +17,7 @@ MOST_BYTES = 560_000
 """Most bytes of an atlas as a file; as text in a message it takes a third more."""
 _SIDES = (28, 20, 16, 12, 8)  # of an image on an atlas, tried until the atlas is small enough
 _ATLAS_QUALITY = 30
+_BLOCK = 500  # images of full size in memory at once
 _SHEET_SIDE = 40
 
 
@@ -39,11 +40,13 @@ class Atlas:
 @cached(max_entries=8, hash_funcs=_BY_VIEW)
 def atlas(view: View, index: NDArray[np.intp]) -> Atlas:
     """Put these images of the split, (N,), on one picture of at most ``MOST_BYTES``."""
-    images = as_picture(view.data.split(view.split)[0].numpy()[index])
-    columns = math.ceil(math.sqrt(len(images)))
+    images = view.data.split(view.split)[0].numpy()
+    blocks = (index[i : i + _BLOCK] for i in range(0, len(index), _BLOCK))
+    small = np.concatenate([_reduced(as_picture(images[some]), _SIDES[0]) for some in blocks])
+    columns = math.ceil(math.sqrt(len(small)))
     content, width, height = b"", 0, 0
     for side in _SIDES:
-        small = _reduced(images, side)
+        small = _reduced(small, side)
         height, width = small.shape[1:3]
         content = _webp(tile(small, columns, gap=0), _ATLAS_QUALITY)
         if len(content) <= MOST_BYTES:
@@ -68,7 +71,7 @@ def _reduced(images: Picture, side: int) -> Picture:
         return images
     size = max(1, round(width * share)), max(1, round(height * share))
     small = [Image.fromarray(as_bytes(each)).resize(size, Image.Resampling.BOX) for each in images]
-    return np.stack([np.asarray(each, np.float32) / 255 for each in small])
+    return np.array([np.asarray(each) for each in small], np.float32) / np.float32(255)
 
 
 def _webp(picture: Picture, quality: int) -> bytes:

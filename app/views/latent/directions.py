@@ -1,9 +1,11 @@
 """Sliders of the Decode tab that make the image more like a class."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
+from app.parts import widgets
 from app.parts.components.latent_walk import DirectionSlider
 from app.services.byte_cache import cached
 from app.services.latent import _BY_VIEW, View, cloud
@@ -55,7 +57,7 @@ def _pick_toward(classes: Mapping[str, int]) -> list[str]:
     if _TOWARD in st.session_state:  # another data set has other classes
         kept = st.session_state[_TOWARD] or []
         st.session_state[_TOWARD] = [name for name in kept if name in classes]
-    about = {"key": _TOWARD, "bind": "query-params", "persist_state": "session", "help": _HELP}
+    about: dict[str, Any] = {"key": _TOWARD, "help": _HELP, **widgets.IN_URL}
     if len(names) <= _MOST_PILLS:
         return list(st.pills("More like", names, selection_mode="multi", **about))
     return st.multiselect("More like", names, max_selections=_MOST, **about)
@@ -69,8 +71,7 @@ def _pick_from(classes: Mapping[str, int]) -> str:
         "Compared with",
         options,
         key=_FROM,
-        bind="query-params",
-        persist_state="session",
+        **widgets.IN_URL,
         help="The images whose mean is subtracted: those of all other classes, or of one class.",
     )
 
