@@ -19,6 +19,7 @@ from vae_core.analysis.latent import Dimensions, Plane
 from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
+from vae_core.runs.kept_latents import latents_of
 from vae_core.runs.records import HeldOut
 from vae_core.settings.data_sets import DatasetInfo, Split
 
@@ -135,6 +136,11 @@ def cloud(view: View, scored: bool = False) -> Cloud:
 
 @cached(max_entries=8, show_spinner="Encoding the images", hash_funcs=_BY_VIEW)
 def _cloud(view: View, index: NDArray[np.intp]) -> Cloud:
+    kept = latents_of(view.choice.run) if view.split == "test" else None
+    if kept is not None and index.max(initial=0) < len(kept.mean):
+        means, plane = kept.mean[index], latent.plane_of(kept.mean[index])
+        labels = kept.labels[index]
+        return Cloud(index, labels, means, plane, plane.project(means), kept.dimensions)
     x, labels = view.images()
     encoded = latent.encode(view.model, x[index], SEED, _MOMENT_DRAWS)
     means = encoded.mean.double().numpy()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 SLOW = 300_000  # milliseconds; reached only when something is broken, also on a busy processor
 
@@ -102,17 +102,22 @@ def isolated(folder: Path) -> dict[str, str]:
     return own | os.environ | {name: str(place) for name, place in places.items()}
 
 
+def tab_options(size: tuple[int, int] = DESKTOP) -> dict[str, Any]:
+    """Options of a window of this size, as Playwright's ``new_context`` takes them.
+
+    Animations are off: without a graphics card they take as much of the processor as the page.
+    """
+    return {"viewport": {"width": size[0], "height": size[1]}, "reduced_motion": "reduce"}
+
+
 @contextmanager
 def new_tab(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
     """Open a tab with cookies and storage of its own.
 
-    Animations are off: without a graphics card they take as much of the processor as the page.
-
     Args:
         options: those of Playwright's ``new_context``.
     """
-    viewport: ViewportSize = {"width": size[0], "height": size[1]}
-    with browser.new_context(viewport=viewport, reduced_motion="reduce", **options) as context:
+    with browser.new_context(**{**tab_options(size), **options}) as context:
         yield context.new_page()
 
 

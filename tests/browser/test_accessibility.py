@@ -2,10 +2,10 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from app.shell.navigation import PAGES
-from tests.browser.driving import App, new_tab, visit
+from tests.browser.driving import SLOW, App, new_tab, visit
 
 OF_STREAMLIT = {
     "list": '[data-testid="stSidebarNavItems"]',  # its sections are no items of the list
@@ -23,6 +23,8 @@ def test_axe_finds_nothing_of_ours(
 ) -> None:
     with new_tab(browser, color_scheme=scheme) as page:
         visit(page, app_server.url if name == "start" else f"{app_server.url}/{name}")
+        # What a running script has not drawn yet, Streamlit shows pale for a moment
+        expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=SLOW)
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         ours = [
             (each["id"], node["html"][:200], node.get("failureSummary"))

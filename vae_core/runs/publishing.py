@@ -14,12 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import save
 from torch import Tensor
 
 from vae_core.analysis.evaluation import evaluate
-from vae_core.analysis.neighbours import posterior_means
 from vae_core.analysis.resumable import kept_log_density
 from vae_core.basics.files import replace_plain
 from vae_core.basics.plain_files import MAX_JSON_BYTES, check_folder, read_plain
@@ -31,6 +29,7 @@ from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.kept_latents import write_latents
 from vae_core.runs.metrics import line_of
 from vae_core.runs.own_data import dataset_of
 from vae_core.runs.records import calibrate_steps, write_calibration, write_detection
@@ -38,7 +37,6 @@ from vae_core.runs.run import (
     CONFIG_FILE,
     EVALUATION_FILE,
     HELD_OUT_FILE,
-    LATENTS_FILE,
     METRICS_FILE,
     STATUS_FILE,
     WEIGHTS_FILE,
@@ -142,7 +140,7 @@ def _judge(published: Run, model: VAE, data: Dataset, effort: Effort) -> None:
     of_a_kind = effort.foreign_images or FOREIGN_IMAGES
     write_detection(result_of(detection_steps(model, data, calibration, of_a_kind)), folder)
     x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED, effort.latents)
-    _keep_latents(folder / LATENTS_FILE, model, x, labels)
+    write_latents(published, model, x, labels)
 
 
 def _evaluate(
@@ -206,9 +204,3 @@ def _to_five_digits(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _to_five_digits(each) for name, each in value.items()}
     return [_to_five_digits(each) for each in value] if isinstance(value, list) else value
-
-
-def _keep_latents(path: Path, model: VAE, x: Tensor, labels: Tensor) -> None:
-    means = posterior_means(model, x).double().numpy().round(2).astype(np.float16)
-    with path.open("wb") as file:
-        np.savez_compressed(file, mean=means, label=labels.numpy().astype(np.uint8))

@@ -18,6 +18,7 @@ from torch import Tensor
 from vae_core.basics.devices import resolve_device
 from vae_core.basics.errors import UserError
 from vae_core.basics.memory import keep_freed_memory
+from vae_core.basics.seeding import continue_generator
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
@@ -189,11 +190,12 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"])
         self.sums.copy_(state["sums"])
         progress = dict(state["progress"])
         went_by_elbo = progress.pop("best_elbo", None) is not None  # whatever the objective
         self.progress = Progress(**progress)
+        place = f"{self.config.train.seed}/{self.progress.epoch}/{self.progress.step}"
+        continue_generator(self.generator, state["generator"], place)
         if went_by_elbo and self.progress.best_epoch >= self._first_candidate():
             self.progress.best_value = self._criterion_of(self.best)
 
@@ -352,10 +354,12 @@ class Training:
         return EpochDone(done, metrics, improved)
 
 
-def train(config: RunConfig, data: Dataset, start: VAE | None = None) -> Iterator[Event]:
-    """Train a new model, from the weights of ``start`` if it is given. :class:`Training` gives
-    access to the weights and can be continued later."""
-    return Training(config, data, start=start).events()
+def train(
+    config: RunConfig, data: Dataset, start: VAE | None = None, decoder_of: VAE | None = None
+) -> Iterator[Event]:
+    """Train a new model, from the weights of ``start`` or with the decoder of ``decoder_of`` if
+    one is given. :class:`Training` gives access to the weights and can be continued later."""
+    return Training(config, data, decoder_of, start).events()
 
 
 def keep_decoder(model: VAE, source: VAE) -> None:

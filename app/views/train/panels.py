@@ -379,11 +379,13 @@ def code_of(config: RunConfig) -> list[str]:
     """Python lines that train the same model without the app."""
     default = RunConfig().settings()
     chosen = {k: v for k, v in config.settings().items() if v != default[k] or k == "dataset"}
+    others = {"start": config.start_from, "decoder_of": config.decoder_of}
+    models = "".join(f", {name}=load_model({run!r})" for name, run in others.items() if run)
     return [
-        "from vae_core import RunConfig, load_dataset, train",
+        f"from vae_core import RunConfig, load_dataset, {'load_model, ' if models else ''}train",
         "",
         f"config = RunConfig.from_settings({chosen!r})",
-        "for event in train(config, load_dataset(config.dataset)):",
+        f"for event in train(config, load_dataset(config.dataset){models}):",
         '    if hasattr(event, "metrics"):  # an epoch is done',
         '        print(event.epoch, event.metrics["validation"]["elbo"])',
     ]

@@ -16,6 +16,7 @@ from app.services.history import Reader
 from app.views.train import film, panels
 from app.views.train.estimate import estimate
 from vae_core.basics.devices import DeviceError
+from vae_core.runs.recipes import RECIPES
 from vae_core.runs.run import METRICS_FILE, Run
 from vae_core.runs.store import create_run
 from vae_core.settings.config import RunConfig
@@ -233,9 +234,22 @@ def test_times_are_easy_to_read(seconds: float, text: str) -> None:
 # ---- the code
 
 
+D2 = {**RECIPES["digits-full-d2"], "epochs": 2}
+
+
 @pytest.mark.slow
-def test_the_lines_that_are_shown_train_the_same_model(tmp_path: Path) -> None:
-    config = RunConfig.from_settings({"epochs": 2, "hidden_size": 8, "posterior": "planar"})
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 2, "hidden_size": 8, "posterior": "planar"},
+        {**D2, "start_from": "pretrained/digits-full-d2"},
+        {**D2, "posterior": "planar", "decoder_of": "pretrained/digits-full-d2"},
+    ],
+)
+def test_the_lines_that_are_shown_train_the_same_model(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    config = RunConfig.from_settings(settings)
     lines = "\n".join(panels.code_of(config))
     found = subprocess.run(
         [sys.executable, "-c", lines], capture_output=True, text=True, check=True, cwd=tmp_path

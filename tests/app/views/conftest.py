@@ -2,8 +2,15 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from app.services import runs
+from app.shell import navigation
+from tests.app.views.opening import NoProcess
+from vae_core.runs import worker
+from vae_core.runs.store import RunStore
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +19,14 @@ def _costs_are_counted_anew() -> Iterator[None]:
     yield
     if (estimate := sys.modules.get("app.views.train.estimate")) is not None:
         estimate._memory.cache_clear()
+
+
+@pytest.fixture
+def idle_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    """The store of the page, in which nothing trains."""
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setattr(navigation, "link", lambda *_, **__: None)
+    monkeypatch.setattr(worker, "_spawn", NoProcess)
+    runs.store.clear()
+    yield RunStore(tmp_path / "runs")
+    runs.store.clear()

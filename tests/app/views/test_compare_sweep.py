@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import runs
 from app.shell import navigation
+from tests.app.views.opening import opened
 from vae_core.basics.paths import pretrained_folder
 from vae_core.runs.run import Run
 from vae_core.runs.store import RunStore
@@ -20,7 +21,6 @@ from vae_core.settings.grid import Grid
 
 pytestmark = pytest.mark.slow
 
-VIEWS = Path(__file__).resolve().parents[3] / "app" / "views"
 SMALL = {"hidden_size": 8, "hidden_layers": 1, "epochs": 1, "importance_every": 0}
 GRID = Grid.of(SMALL, {"posterior": ["full", "iaf"], "latent_size": [2, 3], "seed": [0, 1]})
 
@@ -33,15 +33,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepStore:
     monkeypatch.setattr(runs, "ensure_worker", lambda _: False)
     runs.store.clear()
     return SweepStore(RunStore())
-
-
-def opened(name: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(VIEWS / name / "page.py"), default_timeout=300)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception
-    return app
 
 
 def texts(app: AppTest) -> str:

@@ -13,38 +13,32 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.figures.pictures import as_picture
-from app.services import embeddings, latent, models, runs, thumbnails
+from app.services import embeddings, latent, models, thumbnails
 from app.services.latent import View
-from app.shell import navigation
 from app.views.latent import directions, region, region_figures
+from tests.app.views.opening import opened
 from vae_core.analysis import tsne
 from vae_core.basics.progress import finish
 
-PAGE = Path(__file__).resolve().parents[3] / "app" / "views" / "latent" / "page.py"
 PLANE, MANY = "digits-full-d2", "digits-mean-field-d16"
 EVERYWHERE = "-99_-99_99_-99_99_99_-99_99"
 LEFT = "-99_-99_0_-99_0_99_-99_99"
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(navigation, "link", lambda *_, **__: None)
-    runs.store.clear()
-    (tmp_path / "runs").mkdir()
+
+
+pytestmark = pytest.mark.usefixtures("idle_store")
 
 
 def view(model: str = PLANE, split: Any = "test") -> View:
     return View(models.choices()[f"pretrained/{model}"], split)
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120)
-    for name, value in ({"model": f"pretrained/{PLANE}"} | query).items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
+def seen(model: str = PLANE, **query: str) -> AppTest:
+    app = opened("latent", model=f"pretrained/{model}", **query)
     assert not app.error
     return app
 
@@ -60,18 +54,18 @@ def words(app: AppTest) -> str:
 def test_a_link_opens_the_images_of_a_region() -> None:
     around = latent.cloud(view())
     left = int((around.points[:, 0] < 0).sum())
-    text = words(opened(region=LEFT))
+    text = words(seen(region=LEFT))
     assert f"{left} images in the region" in text
     assert "L = 100 draws" in text
     assert "K = 5,000" in text, "log p(x) is known for the test images of this model"
-    assert "in the region" not in words(opened())
-    assert "No point of the map" in words(opened(region="50_50_51_50_51_51"))
+    assert "in the region" not in words(seen())
+    assert "No point of the map" in words(seen(region="50_50_51_50_51_51"))
 
 
 @pytest.mark.slow
 def test_of_many_images_some_are_shown_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region, "MOST", 20)
-    assert "20 of the 300 images" in words(opened(region=EVERYWHERE))
+    assert "20 of the 300 images" in words(seen(region=EVERYWHERE))
 
 
 def taken() -> None:
@@ -138,7 +132,7 @@ def test_tsne_is_computed_once_for_a_checkpoint(monkeypatch: pytest.MonkeyPatch)
     task = embeddings.task(view(MANY), "t-SNE")
     finish(task.start())
     monkeypatch.setattr(tsne, "tsne_steps", None)  # nothing may be computed again
-    text = words(opened(model=f"pretrained/{MANY}", projection="t-SNE", region=EVERYWHERE))
+    text = words(seen(MANY, projection="t-SNE", region=EVERYWHERE))
     assert "300 images in the region" in text
     assert "perplexity 30" in text
     assert "cannot be decoded" in text

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import runs
 from app.shell import navigation
+from tests.app.views.opening import NoProcess
 from tests.small_disk import SmallDisk, small_disk
 from vae_core.runs import failures, worker
 from vae_core.runs.store import RunStore
@@ -17,18 +18,6 @@ pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).resolve().parents[3] / "app" / "views" / "train" / "page.py"
 SETTINGS = {"hidden_size": 8, "hidden_layers": 1, "epochs": 1, "importance_every": 0}
-
-
-class NoProcess:
-    """A worker that ended at once."""
-
-    returncode = 0
-
-    def __init__(self, *_given: object) -> None:
-        pass
-
-    def poll(self) -> int:
-        return 0
 
 
 @pytest.fixture

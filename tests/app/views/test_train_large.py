@@ -1,47 +1,18 @@
 """The Train page asks back before a large run, and bounds the queue."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.services import runs
-from app.shell import navigation
+from tests.app.views.opening import opened
 from vae_core.basics import memory
-from vae_core.runs import worker
 from vae_core.runs.store import RunStore
 
 pytestmark = pytest.mark.slow
 
-PAGE = Path(__file__).resolve().parents[3] / "app" / "views" / "train" / "page.py"
-
-
-class NoProcess:
-    """A worker that ended at once."""
-
-    def __init__(self, *_given: object) -> None:
-        pass
-
-    def poll(self) -> int:
-        return 0
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """The store of the page, which trains nothing."""
-    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setattr(navigation, "link", lambda *_, **__: None)
-    monkeypatch.setattr(worker, "_spawn", NoProcess)
-    runs.store.clear()
-    yield RunStore(tmp_path / "runs")
-    runs.store.clear()
-
 
 def page() -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120).run()
-    assert not app.exception
-    return app
+    return opened("train")
 
 
 def press(app: AppTest, key: str) -> None:
@@ -51,7 +22,7 @@ def press(app: AppTest, key: str) -> None:
 
 
 def test_a_run_of_more_than_half_the_memory_starts_only_after_a_second_click(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
+    idle_store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = page()
     with monkeypatch.context() as patch:
@@ -60,31 +31,31 @@ def test_a_run_of_more_than_half_the_memory_starts_only_after_a_second_click(
 
         estimate._memory.cache_clear()
         press(app, "start")
-        assert store.runs() == []
+        assert idle_store.runs() == []
         assert app.warning[-1].value.startswith("This run would take about ")
         press(app, "start-anyway")
         estimate._memory.cache_clear()
-    assert len(store.runs()) == 1
+    assert len(idle_store.runs()) == 1
 
 
 def test_the_queue_of_one_person_is_bounded_and_the_page_says_so(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
+    idle_store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "MOST_OF_ONE", 2)
     app = page()
     for _ in range(4):
         press(app, "start")
-    assert len(store.runs()) == 2
+    assert len(idle_store.runs()) == 2
     assert app.error[0].value.startswith("2 runs of yours are in the queue already.")
-    store.runs()[0].request("stop")
+    idle_store.runs()[0].request("stop")
     press(app, "start")
-    assert len(store.runs()) == 3
+    assert len(idle_store.runs()) == 3
 
 
-def test_the_queue_of_all_is_bounded(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_of_all_is_bounded(idle_store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "MOST_OF_ALL", 2)
     for _ in range(2):  # each in a session of its own
         press(page(), "start")
     press(app := page(), "start")
-    assert len(store.runs()) == 2
+    assert len(idle_store.runs()) == 2
     assert app.error[0].value.startswith("2 runs are in the queue already.")

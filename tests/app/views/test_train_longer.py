@@ -1,18 +1,13 @@
 """The Train page: more epochs, a new run from the weights of a run, and large copied runs."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.services import runs
-from app.shell import navigation
 from app.views.train import estimate
+from tests.app.views.opening import opened
 from vae_core.basics import memory
 from vae_core.model.vae import VAE
-from vae_core.runs import worker
 from vae_core.runs.checkpoint import save_model
 from vae_core.runs.run import Run
 from vae_core.runs.store import RunStore, create_run
@@ -20,33 +15,10 @@ from vae_core.settings.config import RunConfig
 
 pytestmark = pytest.mark.slow
 
-PAGE = Path(__file__).resolve().parents[3] / "app" / "views" / "train" / "page.py"
-
-
-class NoProcess:
-    """A worker that ended at once."""
-
-    def __init__(self, *_given: object) -> None:
-        pass
-
-    def poll(self) -> int:
-        return 0
-
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """The store of the page, which trains nothing."""
-    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setattr(navigation, "link", lambda *_, **__: None)
-    monkeypatch.setattr(worker, "_spawn", NoProcess)
-    runs.store.clear()
-    yield RunStore(tmp_path / "runs")
-    runs.store.clear()
-
-
-@pytest.fixture
-def run(store: RunStore) -> Run:
-    run = create_run(store.folder / "first", RunConfig.from_settings({"epochs": 3}), "paused")
+def run(idle_store: RunStore) -> Run:
+    run = create_run(idle_store.folder / "first", RunConfig.from_settings({"epochs": 3}), "paused")
     torch.manual_seed(0)
     save_model(VAE(run.config.model), run.folder / "model.safetensors")
     (run.folder / "resume.pt").write_bytes(b"a checkpoint")
@@ -55,9 +27,7 @@ def run(store: RunStore) -> Run:
 
 
 def page() -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120).run()
-    assert not app.exception
-    return app
+    return opened("train")
 
 
 def press(app: AppTest, key: str) -> None:
@@ -77,12 +47,12 @@ def test_a_finished_run_gets_more_epochs_and_is_queued(run: Run) -> None:
     assert any("two parts\\: epochs 1 to 3 with" in each for each in said)
 
 
-def test_a_new_run_starts_from_the_weights_of_a_run(run: Run, store: RunStore) -> None:
+def test_a_new_run_starts_from_the_weights_of_a_run(run: Run, idle_store: RunStore) -> None:
     app = page()
     press(app, "run-start-from")
     assert app.selectbox(key="new_start_from").value == "first"
     press(app, "start")
-    (new,) = (each for each in store.runs() if each.id != run.id)
+    (new,) = (each for each in idle_store.runs() if each.id != run.id)
     assert (new.config.start_from, new.config.train.kl_warmup_epochs) == ("first", 0)
     assert (new.folder / "start.safetensors").is_file()
 
@@ -99,14 +69,14 @@ def test_the_list_of_decoders_holds_the_models_that_fit(run: Run) -> None:
 
 
 def test_weights_that_do_not_fit_are_refused_when_start_is_pressed(
-    run: Run, store: RunStore
+    run: Run, idle_store: RunStore
 ) -> None:
     app = page()
     press(app, "run-start-from")
     app.number_input(key="new_latent_size").set_value(3).run()
     press(app, "start")
     assert "Latent size d is 2, not 3." in app.error[0].value
-    assert [each.id for each in store.runs()] == [run.id]
+    assert [each.id for each in idle_store.runs()] == [run.id]
 
 
 def test_a_large_copied_run_is_resumed_only_after_a_question(

@@ -57,6 +57,12 @@ def test_a_finished_run_is_added_and_its_model_can_be_used(top, store, files, ar
     assert not (store.folder / "mailed" / "card.md").exists()
 
 
+def test_the_weights_of_the_last_epoch_come_along(store, files, archive):
+    files["last.safetensors"] = files["model.safetensors"]
+    add_run(archive(files), store)
+    assert load_model("mailed", weights="last").config.latent_size == 16
+
+
 def test_a_run_is_never_replaced_and_a_second_one_gets_another_id(store, files, archive):
     first = add_run(archive(files), store)
     before = {each.name: each.read_bytes() for each in first.folder.iterdir() if each.is_file()}

@@ -277,3 +277,16 @@ def test_a_data_set_without_images_to_train_on_or_to_choose_by_is_refused(digits
     empty = replace(digits, splits={**digits.splits, split: slice(0, 0)})
     with pytest.raises(NoImages, match=f"The data set digits has no {split} images"):
         training_of(empty)
+
+
+@pytest.mark.slow
+def test_a_run_of_another_kind_of_device_goes_on_with_other_random_numbers(digits):
+    first = training_of(digits)
+    rows_until(first, 12)
+    state = {**first.state_dict(), "generator": torch.zeros(16, dtype=torch.uint8)}  # as of a GPU
+    again, twice = training_of(digits), training_of(digits)
+    for training in (again, twice):
+        training.load_state_dict(state)
+    found = rows(again)
+    assert [row["epoch"] for row in found] == [2, 3]
+    assert found == rows(twice)

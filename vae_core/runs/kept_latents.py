@@ -1,0 +1,88 @@
+"""The latents of test images that a published model brings along (``latents.npz``).
+
+With them the map of the latent space is drawn at once, without an encoder's pass over the images.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_core.analysis.latent import Dimensions, dimensions, encode
+from vae_core.analysis.neighbours import posterior_means
+from vae_core.basics.arrays import Floats
+from vae_core.basics.files import replace_plain
+from vae_core.basics.plain_files import NotAPlainFile, read_plain
+from vae_core.basics.tensor_files import TensorFileError
+from vae_core.model.vae import VAE
+from vae_core.runs.records import model_digest
+from vae_core.runs.run import LATENTS_FILE, Run
+
+_MOST_BYTES = 64_000_000
+_DRAWS = 32  # of a flow, from each posterior, for the figures of the dimensions
+_DAMAGED = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class KeptLatents:
+    """Latents of the first N test images.
+
+    Attributes:
+        mean: E[z|x], (N, d), rounded to hundredths.
+        labels: classes of the images, (N,).
+        dimensions: KL and spread of each latent dimension over these images.
+    """
+
+    mean: Floats
+    labels: NDArray[np.intp]
+    dimensions: Dimensions
+
+
+def write_latents(run: Run, model: VAE, x: Tensor, labels: Tensor) -> None:
+    """Keep the latents of test images x (N, C, H, W) with labels (N,) in the run's folder."""
+    found, out = dimensions(encode(model, x, draws=_DRAWS)), io.BytesIO()
+    np.savez_compressed(
+        out,
+        mean=posterior_means(model, x).double().numpy().round(2).astype(np.float16),
+        label=labels.numpy().astype(np.uint8),
+        kl=found.kl.astype(np.float32),
+        spread=found.spread.astype(np.float32),
+        model=np.array(model_digest(run.folder)),
+    )
+    replace_plain(run.folder / LATENTS_FILE, out.getvalue())
+
+
+def latents_of(run: Run) -> KeptLatents | None:
+    """Read the kept latents; None if there are none, or if they are not of the run's weights.
+
+    A file that is damaged counts as none: everything in it can be computed again.
+    """
+    try:
+        with zipfile.ZipFile(
+            io.BytesIO(read_plain(run.folder / LATENTS_FILE, _MOST_BYTES))
+        ) as file:
+            if sum(each.file_size for each in file.infolist()) > _MOST_BYTES:
+                return None
+            arrays = {
+                name: np.lib.format.read_array(file.open(f"{name}.npy"), allow_pickle=False)
+                for name in ("mean", "label", "kl", "spread", "model")
+            }
+        if str(arrays["model"]) != model_digest(run.folder):
+            return None
+    except (*_DAMAGED, NotAPlainFile, TensorFileError):
+        return None
+    d, means = run.config.model.latent_size, arrays["mean"]
+    numbers = [arrays[name] for name in ("mean", "kl", "spread")]
+    shapes = [(len(means), d) if means.ndim else (), (d,), (d,)]
+    if (
+        [each.shape for each in numbers] != shapes
+        or any(each.dtype.kind != "f" or not np.isfinite(each).all() for each in numbers)
+        or arrays["label"].shape != means.shape[:1]
+        or arrays["label"].dtype.kind != "u"
+    ):
+        return None
+    figures = Dimensions(arrays["kl"].astype(np.float64), arrays["spread"].astype(np.float64))
+    return KeptLatents(means.astype(np.float64), arrays["label"].astype(np.intp), figures)
