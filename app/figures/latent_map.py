@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from app.figures import style
 from app.figures.prior import PriorOnPlane
+from app.figures.regions import Region
 
 _MANY_POINTS = 1500  # more points than this are drawn by WebGL
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -49,6 +50,7 @@ def map_figure(
     prior: PriorOnPlane | None,
     *,
     embedding: str = "",
+    region: Region | None = None,
     scale: Scale | None = None,
     chosen: np.ndarray | None = None,
     height: int = 560,
@@ -66,6 +68,7 @@ def map_figure(
         prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate is used.
             None for an embedding, which has no place for it.
         embedding: the method that placed the points if they are on no plane of the latent space.
+        region: an area that is outlined. Another one clears what the browser has selected.
         chosen: the point that is marked until another is clicked, (2,).
     """
     if d == 1:
@@ -90,7 +93,18 @@ def map_figure(
         _lay_tightly(figure, points)
     if d > 1 and prior is not None:
         _add_prior(figure, points, prior)
+    if region is not None:
+        _add_region(figure, region)
     return figure
+
+
+def _add_region(figure: go.Figure, region: Region) -> None:
+    outline = {"color": style.HIGHLIGHT, "width": 1.5, "dash": "dash"}
+    for part in region.parts:
+        path = f"M{'L'.join(f'{x:.5g},{y:.5g}' for x, y in part)}Z"
+        figure.add_shape(type="path", path=path, line=outline)
+    # What was drawn with the mouse gives way to the outline, so that classes keep their colours.
+    figure.update_layout(selectionrevision=region.text(), selections=[])
 
 
 def embedding_titles(method: str) -> tuple[str, str]:

@@ -92,7 +92,8 @@ def _embedded(view: View, points: Floats, scored: bool) -> Cloud:
 
 def _chart(view: View, index: int, around: Cloud, colour: str, method: str) -> None:
     scale = _scale(view, around, colour)
-    drawn = _drawn_as_chosen((view.identity(), colour, method), index)
+    area = region.of_address(view, method)
+    drawn = _drawn_as_chosen((view.identity(), colour, method, area), index)
     figure = figures.map_figure(
         around.points,
         around.index,
@@ -102,6 +103,7 @@ def _chart(view: View, index: int, around: Cloud, colour: str, method: str) -> N
         around.plane.explained.tolist(),
         None if method else prior_on_map(around.plane, view.choice),
         embedding=method,
+        region=area,
         scale=scale,
         chosen=_place(view, around, drawn, method),
     )

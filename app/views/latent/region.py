@@ -16,6 +16,7 @@ from app.parts import live
 from app.parts.components.image_sheet import Group, Thumbnail, image_sheet, selected
 from app.services import latent, thumbnails
 from app.services.latent import Cloud, View
+from app.shell import errors
 from app.views.latent import region_figures, selection
 from app.views.latent.region_figures import Measured
 from vae_core.settings.protocol import Protocol
@@ -41,7 +42,8 @@ def _anchor(view: View, method: str) -> str:
     return "/".join((*view.identity(), method))
 
 
-def _of_address(view: View, method: str) -> Region | None:
+def of_address(view: View, method: str) -> Region | None:
+    """Return the region that the address has for this map; None if it has none."""
     anchor = _anchor(view, method)
     if st.session_state.get(_ANCHOR, anchor) != anchor:
         st.query_params.pop(_ADDRESS, None)
@@ -55,7 +57,7 @@ def _close() -> None:
 
 def show(view: View, index: int, around: Cloud, method: str) -> None:
     """Show the images in the region of the address, if there is one."""
-    region = _of_address(view, method)
+    region = of_address(view, method)
     if region is None:
         return
     inside = np.flatnonzero(region.contains(around.points))
@@ -85,8 +87,8 @@ def _sheet(view: View, index: int, around: Cloud, inside: NDArray[np.intp], key:
     shown = inside[np.linspace(0, len(inside) - 1, min(len(inside), MOST)).astype(int)]
     if len(shown) < len(inside):
         st.caption(
-            f"{MOST} of the {len(inside):,} images are shown, measured and saved: every "
-            f"{len(inside) / MOST:.2g}th by number."
+            f"{MOST} of the {len(inside):,} images are shown, measured and saved, spread evenly "
+            "over their numbers."
         )
     numbers, labels = around.index[shown], around.labels[shown]
     task = region_figures.task(view, numbers)
@@ -122,15 +124,15 @@ def _choose(key: str) -> None:
 
 def _protocol(view: View, count: int) -> None:
     scores = latent.held_out(view)
-    protocol = Protocol(view.data_info.name, view.split, images=count, seed=latent.SEED)
+    protocol = Protocol(view.data_info.name, view.split, seed=latent.SEED)
     kept = ""
     if scores is not None:
         samples = scores.protocol["importance_samples"]
         kept = f" log p(x) is from the figures of the run, K = {samples:,}."
     st.caption(
-        f"{protocol.text(pixels=view.pixels)}. ELBO and KL(q(z|x) ‖ p(z)) of each image with L = "
-        f"{region_figures.DRAWS} draws of z, in nats.{kept} A click chooses the image; hold the "
-        "pointer on it to read its figures."
+        f"{errors.plain(protocol.text(_images(count), pixels=view.pixels))}. ELBO and "
+        f"KL(q(z|x) ‖ p(z)) of each image with L = {region_figures.DRAWS} draws of z, in nats."
+        f"{kept} A click chooses the image; hold the pointer on it to read its figures."
     )
 
 

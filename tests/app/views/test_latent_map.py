@@ -79,8 +79,8 @@ def taken() -> None:
     box = {"box": [{"x": [0, 1], "y": [0, 2]}], "points": [{"customdata": 3}]}
     answers = [region.take(shown, "", each) for each in ({"points": []}, box, box)]
     st.write(f"{answers} {st.query_params.get('region')}")
-    st.write(region._of_address(shown, "") is not None)
-    st.write(region._of_address(shown, "t-SNE") is not None)
+    st.write(region.of_address(shown, "") is not None)
+    st.write(region.of_address(shown, "t-SNE") is not None)
     st.write("region" in st.query_params)
 
 
