@@ -14,8 +14,6 @@ from app.figures import style
 from app.figures.pictures import as_bytes
 from app.shell import frame
 
-_TALL = 560  # pixels; of a projector's 900, the page head and controls need the rest
-
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
 
@@ -42,6 +40,8 @@ def chart(
     """
     saved = st.session_state.get("picture-format", "PNG")
     with st.container(key=f"chart-{key}", gap=None):
+        if frame.presenting():  # the style sheet of the mode enlarges charts with the screen
+            st.html(f"<style>.st-key-chart-{key} {{ --height: {_height(figure)}px }}</style>")
         shown = st.plotly_chart(
             figure,
             key=key,
@@ -89,8 +89,7 @@ def _save_menu(
 
 def _height(figure: go.Figure) -> int | Literal["content"]:
     layout: Any = figure.layout
-    height = layout.height
-    return max(height, min(round(height * frame.magnification()), _TALL)) if height else "content"
+    return layout.height or "content"
 
 
 def _csv_maker(figure: go.Figure, csv: Table | Callable[[], str] | None) -> Callable[[], str]:

@@ -11,7 +11,10 @@ KEYS = (
     ("Page Down, Page Up", "the next page and the page before, in presentation mode"),
     ("]  [", "the next tab and the tab before"),
     ("e", "another ε, on the page Start"),
-    ("p", "play and pause: a new ε again and again, on the page Start"),
+    (
+        "p",
+        "play and pause: a new ε on Start, the film on Train, the flow steps on Posterior",
+    ),
     ("Esc", "close this sheet, or leave the presentation mode"),
     ("?", "show this sheet"),
 )

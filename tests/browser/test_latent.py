@@ -179,7 +179,7 @@ def test_the_map_can_be_coloured_by_what_was_measured(app: App, page: Page) -> N
 def test_the_way_to_the_start_page_takes_model_and_image_along(app: App, page: Page) -> None:
     go(page, app, model=FLOW, point="42")
     page.get_by_role("link", name="Send this image through the VAE").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Start")
+    expect(page.get_by_role("heading", level=1)).to_have_text("How a VAE works")
     expect(page).to_have_url(re.compile("image=42"))
     assert "iaf" in page.url
     settle(page)
@@ -278,6 +278,7 @@ def test_a_lasso_opens_its_images_and_the_pointer_shows_one(app: App, page: Page
     chart, image = plot(page, "latent-map"), lonely(page)[0]
     tip = page.locator(".tip")
     click(page, image)
+    expect(chosen(page)).to_have_value(str(image))
     expect(tip).to_have_attribute("data-image", str(image), timeout=SLOW)
     expect(tip).to_be_visible()
     settle(page)

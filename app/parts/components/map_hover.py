@@ -26,7 +26,12 @@ _component = component(
 
 
 def map_hover(
-    key: str, chart: str, anchor: str, index: NDArray[np.intp], atlas: Callable[[], Atlas]
+    key: str,
+    chart: str,
+    anchor: str,
+    index: NDArray[np.intp],
+    atlas: Callable[[], Atlas],
+    on_ask: Callable[[], None],
 ) -> None:
     """Show the images of a chart's points at the pointer. Call it in a fragment of its own.
 
@@ -35,14 +40,11 @@ def map_hover(
         anchor: identifies the images; when it changes, the pictures are asked for again.
         index: the numbers of the images on the atlas, in its order, (N,).
         atlas: makes the pictures.
+        on_ask: called when the browser asks for the pictures.
     """
     wanted = (st.session_state.get(key) or {}).get("wanted") == anchor
     data: dict[str, object] = {"chart": chart, "anchor": anchor, "atlas": None}
     if wanted:
         numbers = base64.b64encode(index.astype("<u4").tobytes()).decode()
         data |= {"atlas": vars(atlas()), "numbers": numbers}
-    _component(key=key, data=numbered(key, data), on_wanted_change=_nothing)
-
-
-def _nothing() -> None:
-    """Do nothing: Streamlit keeps a component's state only if a callback is given for it."""
+    _component(key=key, data=numbered(key, data), on_wanted_change=on_ask)

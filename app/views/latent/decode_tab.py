@@ -116,7 +116,8 @@ def _readouts(view: View, index: int, z: Floats) -> list[tuple[str, str, str]]:
     with torch.no_grad():
         likelihood = float(model.log_likelihood(x, at))
         prior = float(model.log_prior(at))
-    length = f"{np.linalg.norm(z):.2f} (prior: about {np.sqrt(view.d):.1f})"
+    usual = latent_service.prior_moments(view.choice).root_mean_square
+    length = f"{np.linalg.norm(z):.2f} (prior: about {usual:.1f})"
     return [
         ("log p(x|z)", number(likelihood), style.LOG_LIKELIHOOD.colour),
         ("log p(z)", number(prior), style.LOG_PRIOR.colour),

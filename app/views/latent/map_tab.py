@@ -133,7 +133,12 @@ def _hover(view: View, around: Cloud) -> None:
     """Show the image of a point at the pointer. The pictures are made when it first comes."""
     anchor = "/".join((*view.identity(), str(len(around.index)), str(around.index[-1])))
     map_hover(
-        "latent-hover", MAP, anchor, around.index, lambda: thumbnails.atlas(view, around.index)
+        "latent-hover",
+        MAP,
+        anchor,
+        around.index,
+        lambda: thumbnails.atlas(view, around.index),
+        on_ask=selection.keep,
     )
 
 

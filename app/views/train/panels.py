@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.figures import train as figures
 from app.figures.pictures import tile
-from app.parts import animation, charts, widgets
+from app.parts import animation, charts, play, widgets
 from app.parts.glossary import see
 from app.services.history import History, history
 from app.shell import errors, navigation
@@ -215,7 +215,9 @@ def film(run: Run) -> None:
     if not available:
         st.caption("Reconstructions and samples appear here after the first epoch.")
         return
-    epoch = _film_epoch(run, available)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
+        play.button("the epochs")
+        epoch = _film_epoch(run, available)
     frame = film_frames.frame(run.folder, epoch)
     if frame is None:
         st.caption(f"The pictures of epoch {epoch} cannot be read.")
