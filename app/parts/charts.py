@@ -3,13 +3,12 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from PIL import Image, ImageColor
+from PIL import Image
 
 from app.figures import style
 from app.figures.pictures import as_bytes
@@ -129,17 +128,12 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
     levels = as_bytes(np.nan_to_num(np.asarray(array, dtype=np.float32)))
     picture = Image.fromarray(levels)
     if levels.ndim == 2:
-        picture.putpalette(_inks())  # one byte a pixel: encoded several times faster than three
+        picture.putpalette(
+            style.ink_palette()
+        )  # one byte a pixel: encoded several times faster than three
     picture = picture.resize(
         (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
     )
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
-
-
-@cache
-def _inks() -> bytes:
-    """Palette of 256 colours from dark to light."""
-    dark, light = (np.array(ImageColor.getrgb(ink)) for ink in style.INK)
-    return np.linspace(dark, light, 256).round().astype(np.uint8).tobytes()

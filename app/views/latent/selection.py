@@ -122,5 +122,7 @@ def _of_another_class(view: View, index: int) -> int:
     _, labels = view.images()
     around = cloud(view)
     others = around.index[around.labels != int(labels[index])]
+    if not len(others):  # all images are of one class, or of none
+        others = around.index[around.index != index]
     later = others[others > index]
     return int(later[0] if len(later) else others[0])

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.figures import train as figures
 from app.figures.pictures import tile
-from app.parts import charts, play, widgets
+from app.parts import animation, charts, play, widgets
 from app.parts.glossary import see
 from app.services.history import History, history
 from app.shell import errors, navigation
@@ -265,6 +265,13 @@ def strip(run: Run, status: Status) -> None:
         st.caption(
             "E[x|z] at the posterior mean of three validation images (x̂), and at two draws from "
             "the prior. The images and the noise are the same at every epoch."
+        )
+        animation.button(
+            lambda: film_frames.animation(run.folder),
+            f"film-{run.id}",
+            "Saves the training as an animation, an epoch a frame: 12 images, their "
+            "reconstructions, and 36 samples.",
+            "film",
         )
 
 
