@@ -86,7 +86,7 @@ def map_figure(
     by = f" by {scale.title}" if scale is not None else ""
     title = f"Posterior means E[z|x]{by}" + (f", {embedding}" if embedding else "")
     layout = style.layout(title, x_title, y_title, height=height)
-    figure.update_layout(**layout, dragmode="lasso")
+    figure.update_layout(**layout, dragmode="pan")
     if d == 1 and prior is not None:
         _lay_in_rows(figure, points, classes, prior)
     else:

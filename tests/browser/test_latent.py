@@ -285,6 +285,8 @@ def test_a_lasso_opens_its_images_and_the_pointer_shows_one(app: App, page: Page
     box = chart.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    chart.locator("[data-title='Lasso Select']").click()
     page.mouse.move(x - 90, y - 90)
     page.mouse.down()
     for right, down in ((-90, 90), (90, 90), (90, -90), (-85, -90)):

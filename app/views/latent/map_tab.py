@@ -157,8 +157,9 @@ def _protocol(view: View, around: Cloud, scored: bool, method: str) -> None:
         how = METHODS[method].protocol(len(latent.cloud(view).index))
     widgets.protocol(protocol, f"{shown:,}{of} posterior means", how, pixels=view.pixels)
     st.caption(
-        "Draw around points with the mouse to see their images. The buttons above the map choose "
-        "lasso, box or moving. " + (embedding.READING if method else "")
+        "A click chooses an image. *Lasso Select* and *Box Select* above the map draw around points, "
+        "to see all their images; *Pan* leads back to clicks. "
+        + (embedding.READING if method else "")
     )
 
 
