@@ -157,8 +157,8 @@ def _protocol(view: View, around: Cloud, scored: bool, method: str) -> None:
         how = METHODS[method].protocol(len(latent.cloud(view).index))
     widgets.protocol(protocol, f"{shown:,}{of} posterior means", how, pixels=view.pixels)
     st.caption(
-        "A click chooses an image. *Lasso Select* and *Box Select* above the map draw around points, "
-        "to see all their images; *Pan* leads back to clicks. "
+        "A click chooses an image. *Lasso Select* and *Box Select* above the map draw around "
+        "points, to see all their images; *Pan* leads back to clicks. "
         + (embedding.READING if method else "")
     )
 
