@@ -301,7 +301,7 @@ def test_a_lasso_opens_its_images_and_the_pointer_shows_one(app: App, page: Page
     pictures.first.click()
     expect(chosen(page)).to_have_value(re.findall(r"\d+", title)[0], timeout=SLOW)
     settle(page)
-    with page.expect_download() as saved:
+    with page.expect_download(timeout=SLOW) as saved:
         sheet.get_by_role("button", name="Figures as CSV").click()
     assert title.partition(",")[0].removeprefix("image ") in saved.value.path().read_text()
     page.reload()
@@ -327,7 +327,7 @@ def test_an_image_becomes_more_like_a_class_and_its_way_is_saved(app: App, page:
     assert large.evaluate(PIXELS) != picture
     open_tab(page, "Interpolate")
     page.get_by_role("button", name="Save the animation").click()
-    with page.expect_download() as saved:
+    with page.expect_download(timeout=SLOW) as saved:
         page.get_by_role("button", name="Save as GIF").click()
     assert saved.value.path().read_bytes()[:6] == b"GIF89a"
 
