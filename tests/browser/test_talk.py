@@ -28,9 +28,9 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     page.get_by_label("Number of the draw").fill("8")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("epsilon=8"))
-    page.get_by_role("link", name="Theory").first.click()
+    page.get_by_role("link", name="Data").first.click()
     heading = page.get_by_role("heading", level=1)
-    expect(heading).to_have_text("Theory")
+    expect(heading).to_have_text("Data")
     settle(page)
     press_for(page, "a", "Added as step 2 of the talk.")
 
@@ -65,7 +65,7 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     page.keyboard.press("n")
     expect(line.locator(".talk-note")).to_be_hidden()
     page.keyboard.press("PageDown")
-    expect(heading).to_have_text("Theory")
+    expect(heading).to_have_text("Data")
     expect(line).to_contain_text("2 / 2")
     settle(page)
     page.keyboard.press("PageDown")  # there is no third step

@@ -6,6 +6,7 @@ from app.shell import errors
 from app.shell.talk import state, talks
 from app.shell.talk.talks import Step, Talk, TalkError
 
+_OPEN_ON = "talk-dialog"
 _WIDTHS = (0.5, 4.4, 6, 0.9, 0.9, 0.9)
 _EMPTY = (
     "No screen yet. Set up a page as you want to show it and press **Add this screen** (or the key "
@@ -13,7 +14,24 @@ _EMPTY = (
 )
 
 
-@st.dialog("Talk", width="large", on_dismiss="rerun")
+def open_on(url_path: str) -> None:
+    """Note that the dialog is open on a page, until it is dismissed.
+
+    So it is drawn again where work on the page has the whole page drawn again.
+    """
+    st.session_state[_OPEN_ON] = url_path
+
+
+def is_open_on(url_path: str) -> bool:
+    """Whether the dialog is open on a page."""
+    return st.session_state.get(_OPEN_ON) == url_path
+
+
+def _close() -> None:
+    st.session_state.pop(_OPEN_ON, None)
+
+
+@st.dialog("Talk", width="large", on_dismiss=_close)
 def show(base: str) -> None:
     """Draw the dialog.
 
@@ -39,6 +57,7 @@ def _row(index: int, step: Step, last: bool) -> None:
         if st.button(errors.plain(step.title), key=f"talk-open-{name}", type="tertiary",
                      help="Opens this step."):  # fmt: skip
             state.go(index + 1, presenting=False)
+            _close()
             st.rerun()
     note.text_input(
         f"Note of step {index + 1}", step.note, max_chars=talks.MOST_NOTE, key=f"talk-note-{name}",
@@ -77,6 +96,7 @@ def _begin_and_save() -> None:
                      icon=":material/slideshow:", help="Shows step 1. Page Down shows the next."
                      ):  # fmt: skip
             state.go(1, presenting=True)
+            _close()
             st.rerun()
         st.download_button(
             "Save", state.writer(), file_name="talk.json",

@@ -38,8 +38,10 @@ def _bar(url_path: str, presenting: bool) -> None:
         if _button("Add this screen", "add", "a", "Adds this screen to the end of the talk."):
             actions["add"] = lambda: _add(url_path)
         if _button("Talk", "talk", "t", "Shows the talk: reorder, note, save, open, present."):
+            editor.open_on(url_path)
+        if editor.is_open_on(url_path):
             actions["talk"] = lambda: editor.show(_base(url_path))
-        if _button("QR code", "qr", "q", "Shows a QR code of this screen."):
+        elif _button("QR code", "qr", "q", "Shows a QR code of this screen."):
             actions["qr"] = lambda: qr.show(f"{_base(url_path)}/{_screen(url_path).address}")
     for act in actions.values():
         try:
