@@ -29,6 +29,7 @@ LOOKS: Mapping[str, Look] = {
 _REACH = 1.25  # factor by which the L axis goes beyond the first and the last L
 _ROOM = 0.12  # space above and below the data, as a share of their range of logarithms
 _LINES = 6  # reference lines in a plot, at most
+_LOWER, _UPPER = 0.41, 0.54  # ends of the two panels of a plot, as shares of its height
 
 
 class Curve(NamedTuple):
@@ -104,13 +105,24 @@ def cost_figure(
     ]
     base["xaxis"] |= _samples_axis(grid) | {"anchor": "y2", "title": {"text": "Samples L"}}
     base["yaxis"] |= _log_axis(upper) | {
-        "domain": [0.56, 1], "title": {"text": "Time of one gradient (ms)", "standoff": 8}
+        "domain": [_UPPER, 0.94], "title": {"text": "ms", "standoff": 8}
     }  # fmt: skip
     base["yaxis2"] = _log_axis(lower) | {
-        "domain": [0, 0.46], "title": {"text": "Variance × time (nats² ms)", "standoff": 8},
-        "zeroline": False,
+        "domain": [0, _LOWER], "title": {"text": "nats² ms", "standoff": 8}, "zeroline": False,
     }  # fmt: skip
+    base["annotations"] = [
+        _above(0.94, "Time of one gradient"),
+        _above(_LOWER, "Variance × time: the lower, the less noise for the same computing time"),
+    ]
     return go.Figure(traces, layout=base | {"shapes": _mark(chosen)})
+
+
+def _above(height: float, text: str) -> dict[str, Any]:
+    """A heading above a panel, whose upper end is at this height of the plot."""
+    return {
+        "text": text, "x": 0, "y": height, "xref": "paper", "yref": "paper", "xanchor": "left",
+        "yanchor": "bottom", "showarrow": False, "yshift": 2,
+    }  # fmt: skip
 
 
 def coordinate_figure(

@@ -8,10 +8,13 @@ import plotly.graph_objects as go
 
 from app.figures import style
 from app.figures.prior import PriorOnPlane
+from app.figures.regions import Region
 
 _MANY_POINTS = 1500  # more points than this are drawn by WebGL
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_CHOSEN = {"color": style.HIGHLIGHT, "size": 13}
+_CHOSEN = {"color": style.HIGHLIGHT, "size": 11}
+_NO_CLASS = "no class"
+_MARGIN = 0.04  # around the data, as a share of their larger extent
 
 
 class Scale(NamedTuple):
@@ -44,8 +47,10 @@ def map_figure(
     classes: Sequence[str],
     d: int,
     explained: Sequence[float],
-    prior: PriorOnPlane,
+    prior: PriorOnPlane | None,
     *,
+    embedding: str = "",
+    region: Region | None = None,
     scale: Scale | None = None,
     chosen: np.ndarray | None = None,
     height: int = 560,
@@ -58,13 +63,16 @@ def map_figure(
     Args:
         points: positions on the plane, (N, 2); for d = 1 only the first coordinate is used.
         index: number of each image, (N,); a click on a point returns it as ``customdata``.
-        labels: class of each image, (N,).
+        labels: class of each image, (N,); −1 has none.
         explained: share of the variance along each axis, (2,).
         prior: drawn at 1, 2 and 3 standard deviations; for d = 1 only the first coordinate is used.
+            None for an embedding, which has no place for it.
+        embedding: the method that placed the points if they are on no plane of the latent space.
+        region: an area that is outlined. Another one clears what the browser has selected.
         chosen: the point that is marked until another is clicked, (2,).
     """
     if d == 1:
-        points = np.column_stack([points[:, 0], _rows_of(labels)])
+        points = drawn_points(points, labels, d)
         chosen = None if chosen is None else np.array([chosen[0], _row_of(chosen[0], points)])
     figure = go.Figure()
     if scale is None:
@@ -73,22 +81,47 @@ def map_figure(
         figure.add_trace(_scale_trace(points, index, labels, classes, scale, height))
     if chosen is not None:
         figure.add_trace(_chosen_trace(chosen, len(points)))
-    x_title, y_title = axis_titles(d, explained)
-    title = "Posterior means E[z|x]" + (f" by {scale.title}" if scale is not None else "")
+        points = np.vstack([points, chosen])
+    x_title, y_title = embedding_titles(embedding) if embedding else axis_titles(d, explained)
+    by = f" by {scale.title}" if scale is not None else ""
+    title = f"Posterior means E[z|x]{by}" + (f", {embedding}" if embedding else "")
     layout = style.layout(title, x_title, y_title, height=height)
     figure.update_layout(**layout, dragmode="pan")
-    if d == 1:
+    if d == 1 and prior is not None:
         _lay_in_rows(figure, points, classes, prior)
     else:
-        _lay_on_the_prior(figure, points, prior)
+        _lay_tightly(figure, points)
+    if d > 1 and prior is not None:
+        _add_prior(figure, points, prior)
+    if region is not None:
+        _add_region(figure, region)
     return figure
+
+
+def _add_region(figure: go.Figure, region: Region) -> None:
+    outline = {"color": style.HIGHLIGHT, "width": 1.5, "dash": "dash"}
+    for part in region.parts:
+        path = f"M{'L'.join(f'{x:.5g},{y:.5g}' for x, y in part)}Z"
+        figure.add_shape(type="path", path=path, line=outline)
+    # What was drawn with the mouse gives way to the outline, so that classes keep their colours.
+    figure.update_layout(selectionrevision=region.text(), selections=[])
+
+
+def embedding_titles(method: str) -> tuple[str, str]:
+    """Titles of the two axes of an embedding, which have no unit."""
+    return f"{method} 1 (no unit)", f"{method} 2 (no unit)"
+
+
+def drawn_points(points: np.ndarray, labels: np.ndarray, d: int) -> np.ndarray:
+    """Where :func:`map_figure` draws points (N, 2): for d = 1 in the rows of their classes."""
+    return np.column_stack([points[:, 0], _rows_of(labels)]) if d == 1 else points
 
 
 def _class_traces(
     points: np.ndarray, index: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> list[Any]:
     traces = []
-    for label, name in enumerate(classes):
+    for label, name in [*enumerate(classes), (-1, _NO_CLASS)]:
         here = labels == label
         if here.any():
             marker = {"color": style.class_colour(label), "size": _size(len(points))}
@@ -118,8 +151,9 @@ def _scale_trace(
             "outlinewidth": 0, "nticks": 6,
         },
     }  # fmt: skip
+    named = [*classes, _NO_CLASS]  # the last one is that of label −1
     names = [
-        f"{classes[label]}, {value:.1f}" for label, value in zip(labels, scale.values, strict=True)
+        f"{named[label]}, {value:.1f}" for label, value in zip(labels, scale.values, strict=True)
     ]
     return _points(points, index, marker, len(points), text=names, showlegend=False)
 
@@ -174,29 +208,47 @@ def _row_of(x: float, points: np.ndarray) -> float:
 def _lay_in_rows(
     figure: go.Figure, points: np.ndarray, classes: Sequence[str], prior: PriorOnPlane
 ) -> None:
-    mean, sd = prior.mean[0], prior.sd[0]
-    reach = max(3.3 * sd, 1.05 * float(np.abs(points[:, 0] - mean).max()))
-    figure.update_xaxes(range=[mean - reach, mean + reach])
+    low, high = _ranges(points[:, :1])[0]
+    figure.update_xaxes(range=[low, high])
+    lowest = -1 if (points[:, 1] < -0.5).any() else 0  # a row for images without a class
+    rows = list(range(lowest, len(classes)))
     figure.update_yaxes(
-        tickvals=list(range(len(classes))), ticktext=list(classes), range=[-0.6, len(classes) - 0.4]
-    )
+        tickvals=rows, ticktext=[*[_NO_CLASS] * -lowest, *classes],
+        range=[lowest - 0.6, len(classes) - 0.4],
+    )  # fmt: skip
     for sigma in (-3, -2, -1, 0, 1, 2, 3):
-        figure.add_vline(x=mean + sigma * sd, line=_prior_line(), layer="below")
+        x = prior.mean[0] + sigma * prior.sd[0]
+        figure.add_vline(x=x, line=_prior_line(), layer="below")
 
 
-def _lay_on_the_prior(figure: go.Figure, points: np.ndarray, prior: PriorOnPlane) -> None:
-    """Give both axes the same scale, and draw the prior behind the points."""
-    (x, y), sd = prior.mean, prior.sd
-    reach = max(3.3 * sd.max(), 1.05 * float(np.abs(points - prior.mean).max()))
-    for axis, middle in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(range=[middle - reach, middle + reach], showgrid=False, constrain="domain")
+def _lay_tightly(figure: go.Figure, points: np.ndarray) -> None:
+    """Give both axes the same scale, and let them end where the points do."""
+    ranges = _ranges(points)
+    for axis, limits in zip((figure.update_xaxes, figure.update_yaxes), ranges, strict=True):
+        axis(range=list(limits), showgrid=False, constrain="domain")
     figure.update_yaxes(scaleanchor="x", scaleratio=1)
+
+
+def _ranges(points: np.ndarray) -> list[tuple[float, float]]:
+    """Limits of each axis around points (N, k), with a little margin."""
+    lows, highs = points.min(0), points.max(0)
+    margin = max(_MARGIN * float((highs - lows).max()), 0.05)
+    return [(float(a) - margin, float(b) + margin) for a, b in zip(lows, highs, strict=True)]
+
+
+def _add_prior(figure: go.Figure, points: np.ndarray, prior: PriorOnPlane) -> None:
+    """Draw the prior behind the points, and name the outermost contour whose top is in view."""
     for sigma in (1, 2, 3):
         figure.add_shape(layer="below", line=_prior_line(), **_prior_contour(prior, sigma))
-    figure.add_annotation(
-        x=x, y=y + 3 * sd[1], text="3 σ", showarrow=False, yshift=8,
-        font={"size": 11},
-    )  # fmt: skip
+    (left, right), (bottom, top) = _ranges(points)
+    tops = {sigma: prior.mean[1] + sigma * prior.sd[1] for sigma in (3, 2, 1)}
+    for sigma, y in tops.items():
+        if left < prior.mean[0] < right and bottom < y < top:
+            figure.add_annotation(
+                x=prior.mean[0], y=y, text=f"{sigma} σ of the prior", showarrow=False, yshift=8,
+                font={"size": 11},
+            )  # fmt: skip
+            return
 
 
 def _prior_contour(prior: PriorOnPlane, sigma: int) -> dict[str, Any]:

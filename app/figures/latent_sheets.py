@@ -14,6 +14,7 @@ from vae_core.wording.numbers import typeset
 
 _HISTOGRAM_COLUMNS = 3
 _FINE = 24  # an image on a sheet is enlarged to about this many pixels
+_PATH_MARKS = (("solid", "circle"), ("dot", "diamond-open"))  # line and mark of each path
 _FEWEST_BARS = 8  # space for at least this many bars, so that a bar is never too wide
 
 # ---- sheets of images
@@ -94,11 +95,12 @@ def length_figure(lengths: Mapping[str, np.ndarray], prior: Prior, height: int =
     usual = prior.root_mean_square
     about = "√d, the" if prior.is_standard else "the"
     figure = go.Figure()
-    dashes = ("solid", "dash")
-    for (name, values), dash in zip(lengths.items(), dashes, strict=True):
+    for (name, values), colour, (dash, symbol) in zip(
+        lengths.items(), style.PATHS, _PATH_MARKS, strict=True
+    ):
         figure.add_scatter(
             x=np.linspace(0, 1, len(values)), y=values, name=name, mode="lines+markers",
-            line={"color": style.HIGHLIGHT, "dash": dash, "width": 2}, marker={"size": 5},
+            line={"color": colour, "dash": dash, "width": 2}, marker={"size": 9, "symbol": symbol},
             hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.add_hline(

@@ -1,4 +1,4 @@
-"""Figures about log p(x): bounds on a ruler, IWAE curves, parts of the gap, importance weights."""
+"""Figures about log p(x): bounds on one axis, IWAE curves, parts of the gap, importance weights."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -25,7 +25,7 @@ _MOST_BARS = 60
 
 
 class Mark(NamedTuple):
-    """A value on the ruler with its standard error or error bound, in nats; NaN if not known."""
+    """A bound or an estimate in nats, with its error or error bound; NaN if not known."""
 
     name: str
     colour: str
@@ -39,7 +39,7 @@ class Mark(NamedTuple):
         return 2 * self.error if np.isfinite(self.error) else 0.0
 
 
-def ruler_figure(
+def bounds_figure(
     marks: Sequence[Mark], log_px: float | None, *, title: str = "", room: int = 0
 ) -> go.Figure:
     """Plot estimates of and bounds on log p(x), one in each row, on an axis in nats.

@@ -1,28 +1,25 @@
-"""Figures of the diagram on the Start page: the encoder's Gaussian, ε, the flow, and z.
+"""Figures of the diagram on the Start page: ε, the flow, and z.
 
 All arrays are as in ``Walk`` and ``Reference`` of ``app/services/walk_numbers.py``: L draws of d
 dimensions. The first draw is highlighted. The kind of figure depends on d: a density for d = 1, a
-plane for d = 2, the dimensions side by side for d > 2.
+plane for d = 2, the dimensions side by side (``start_dimensions.py``) for d > 2.
 
 Each layout is complete before it is given to Plotly. Plotly checks the whole figure at each change,
 which would take longer than the rest of the page.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures import style
+from app.figures import start_dimensions
 from app.figures.prior import Prior, circle
+from app.figures.start_base import Spec, axis, counted, figure
 from app.figures.style import HIGHLIGHT, LOG_PRIOR, LOG_Q, NEUTRAL, faint
 from vae_core.basics.arrays import Floats
 from vae_core.wording.numbers import typeset
 
-Spec = dict[str, Any]  # a trace, an axis or a shape, as Plotly takes it
-
-HEIGHT = 230
 RADII = (1, 2, 3)  # radii of the circles |ε| = r that are the probe for d = 2
 _REACH = 3.0  # standard deviations of a normal distribution that are drawn on either side
 _FAINT_DRAWS = 300
@@ -30,23 +27,20 @@ _FLOW_PANELS = 6
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def noise(epsilon: Floats, probe: Floats) -> go.Figure:
+def noise(epsilon: Floats, probe: Floats, shown: Sequence[int] | None = None) -> go.Figure:
     """Plot ε ~ N(0, I).
 
     Args:
         epsilon: draws, (L, d).
         probe: for d = 1 a grid, (N, 1); for d = 2 the circles |ε| = 1, 2, 3, (N, 2); else unused.
+        shown: for d > 2 the dimensions to show; by default all.
     """
     if epsilon.shape[1] == 1:
         bell = _density(probe[:, 0], _normal(probe[:, 0]), NEUTRAL, "p(ε)")
         return _on_a_line([bell], epsilon[:, 0], "ε", NEUTRAL)
     if epsilon.shape[1] == 2:
         return _in_a_plane(_rings(probe, NEUTRAL), epsilon, "ε", NEUTRAL, np.zeros(2), _REACH)
-    bars = _bars(epsilon[0], "ε", HIGHLIGHT)
-    reach = max(_REACH, 1.05 * float(np.abs(epsilon[0]).max()))
-    return _figure(
-        [bars], _counted("dimension", len(epsilon[0])), _axis("ε", range=[-reach, reach])
-    )
+    return start_dimensions.noise(epsilon[0], shown or range(epsilon.shape[1]))
 
 
 def latent(
@@ -72,21 +66,8 @@ def latent(
         return _latent_line(z[:, 0], probe_z[:, 0], probe_log_q, probe_log_p)
     if z.shape[1] == 2:
         return _latent_plane(z, probe_z, prior)
-    return _latent_dimensions(z[0], z_mean, z_sd, prior)
-
-
-def gaussian(mean: Floats, scale: Floats, diagonal: bool) -> go.Figure:
-    """Plot the encoder's Gaussian: μ (d,) as bars; below, σ as bars or C (d, d) as heatmap."""
-    sigma = _bars(np.diag(scale), "σ", NEUTRAL)
-    below = sigma | {"yaxis": "y2"} if diagonal else _cholesky(scale)
-    way = {"rangemode": "tozero"} if diagonal else {"autorange": "reversed"}
-    y2 = _axis("σ" if diagonal else "C", domain=[0, 0.6], anchor="x", nticks=4, showgrid=False)
-    return _figure(
-        [_bars(mean, "μ", LOG_Q.colour), below],
-        _counted(None, len(mean), anchor="y2"),
-        _axis("μ", domain=[0.68, 1], nticks=4),
-        more={"yaxis2": {**y2, "zeroline": False, **way}},
-    )
+    shown = start_dimensions.most_active(z_mean, z_sd, prior)
+    return start_dimensions.latent(z[0], z_mean, z_sd, prior, shown)
 
 
 def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figure:
@@ -102,10 +83,13 @@ def flow(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> go.Figur
     """
     if points.shape[1] == 2:
         return _flow_panels(log_abs_dets, probe_points, points)
-    bars = _bars(log_abs_dets, "log |det|", LOG_Q.colour)
-    bars["hovertemplate"] = "step %{x}: %{y:.3f} nats<extra></extra>"
-    step = _counted("step t", len(log_abs_dets))
-    return _figure([bars], step, _axis("log |det| (nats)"))
+    bars = {
+        "type": "bar", "x": np.arange(1, len(log_abs_dets) + 1), "y": log_abs_dets, "width": 0.7,
+        "name": "log |det|", "marker": {"color": LOG_Q.colour},
+        "hovertemplate": "step %{x}: %{y:.3f} nats<extra></extra>",
+    }  # fmt: skip
+    step = counted("step t", len(log_abs_dets))
+    return figure([bars], step, axis("log |det| (nats)"))
 
 
 # ---- d = 1
@@ -131,7 +115,7 @@ def _on_a_line(densities: Sequence[Spec], values: Floats, name: str, colour: str
     """Plot densities over a line, with draws (L,) on the line."""
     draws = _draws(np.stack([values, np.zeros_like(values)], -1), name, colour)
     text = _label(f"{name} = {typeset(values[0], '.2f')}")
-    return _figure([*densities, *draws], _axis(name), _axis("density", nticks=5), [text])
+    return figure([*densities, *draws], axis(name), axis("density", nticks=5), [text])
 
 
 # ---- d = 2
@@ -184,10 +168,10 @@ def _in_a_plane(
     reach = max(reach, 1.1 * float(np.abs(values[0] - centre).max()))
     x, y = ({"range": [c - reach, c + reach], "nticks": 6, "constrain": "domain"} for c in centre)
     text = f"{name} = ({typeset(values[0, 0], '.2f')}, {typeset(values[0, 1], '.2f')})"
-    return _figure(
+    return figure(
         [*traces, *_draws(values, name, colour)],
-        _axis(f"{name}₁", **x),
-        _axis(f"{name}₂", **y, scaleanchor="x", showgrid=False),
+        axis(f"{name}₁", **x),
+        axis(f"{name}₂", **y, scaleanchor="x", showgrid=False),
         [_label(text)],
     )
 
@@ -221,7 +205,7 @@ def _flow_panels(log_abs_dets: Floats, probe_points: Floats, points: Floats) -> 
         labels.append(_label(f"z{t}".translate(_SUBSCRIPTS) + gain, (left + 0.24, top)))
     first = {"xaxis": axes.pop("xaxis1"), "yaxis": axes.pop("yaxis1")}
     bare = {"margin": {"t": 0, "r": 0, "b": 0, "l": 0}}
-    return _figure(traces, {}, {}, labels, more=axes | first | bare)
+    return figure(traces, {}, {}, labels, more=axes | first | bare)
 
 
 def _flow_panel(
@@ -248,94 +232,7 @@ def _flow_panel(
     return [{**trace, "xaxis": x, "yaxis": y} for trace in traces], axes
 
 
-# ---- d > 2
-
-
-def _latent_dimensions(z: Floats, mean: Floats, sd: Floats, prior: Prior) -> go.Figure:
-    dimension = np.arange(1, len(z) + 1)
-    spread = {
-        "type": "scatter", "x": dimension, "y": mean, "mode": "markers", "name": "q(z|x)",
-        "customdata": sd, "marker": {"color": LOG_Q.colour, "symbol": "line-ew-open", "size": 6},
-        "error_y": {"array": sd, "color": LOG_Q.colour, "width": 0,
-                    "thickness": max(1, min(5, 120 / len(z)))},
-        "hovertemplate": "dimension %{x}: mean %{y:.2f}, sd %{customdata:.2f}<extra></extra>",
-    }  # fmt: skip
-    followed = {
-        "type": "scatter", "x": dimension, "y": z, "mode": "markers", "name": "z",
-        "marker": {"color": HIGHLIGHT, "size": max(3, min(8, 160 / len(z)))},
-        "hovertemplate": "z of dimension %{x}: %{y:.2f}<extra></extra>",
-    }  # fmt: skip
-    reach = max(
-        float((np.abs(prior.mean) + _REACH * prior.sd).max()),
-        float((np.abs(mean) + 2.5 * sd).max()),
-        1.05 * float(np.abs(z).max()),
-    )
-    x, y = _counted("dimension", len(z)), _axis("z", range=[-reach, reach])
-    return _figure([spread, followed], x, y, shapes=_prior_bands(prior))
-
-
-def _prior_bands(prior: Prior) -> list[Spec]:
-    """Mean ± standard deviation under the prior: one band, or one a dimension if they differ."""
-    look = {
-        "type": "rect", "layer": "below", "fillcolor": faint(LOG_PRIOR.colour, 0.2),
-        "line": {"width": 0},
-    }  # fmt: skip
-    low, high = prior.mean - prior.sd, prior.mean + prior.sd
-    if np.ptp(low) == np.ptp(high) == 0:
-        return [look | {"xref": "paper", "x0": 0, "x1": 1, "y0": low[0], "y1": high[0]}]
-    return [
-        look | {"x0": i - 0.5, "x1": i + 0.5, "y0": a, "y1": b}
-        for i, (a, b) in enumerate(zip(low, high, strict=True), 1)
-    ]
-
-
-def _bars(values: Floats, name: str, colour: str) -> Spec:
-    return {
-        "type": "bar", "x": np.arange(1, len(values) + 1), "y": values, "name": name,
-        "width": 0.7, "marker": {"color": colour},
-        "hovertemplate": f"{name} of dimension %{{x}}: %{{y:.3f}}<extra></extra>",
-    }  # fmt: skip
-
-
-def _cholesky(scale: Floats) -> Spec:
-    most = float(np.abs(scale).max())
-    lower = np.where(np.tri(len(scale)) > 0, scale, np.nan)
-    return {
-        "type": "heatmap", "z": lower.astype(np.float32), "x0": 1, "y0": 1, "yaxis": "y2",
-        "name": "C", "zmin": -most, "zmax": most, "colorscale": style.SIGNED_SCALE,
-        "showscale": False, "hoverongaps": False,
-        "hovertemplate": "row %{y}, column %{x} of C: %{z:.3f}<extra></extra>",
-    }  # fmt: skip
-
-
 # ---- for all
-
-
-def _figure(
-    traces: Sequence[Spec],
-    x: Spec,
-    y: Spec,
-    labels: Sequence[Spec] = (),
-    shapes: Sequence[Spec] = (),
-    more: Spec | None = None,
-) -> go.Figure:
-    """Make a figure of the diagram. The page writes its heading above it, in LaTeX."""
-    layout = style.layout("", height=HEIGHT, legend=False)
-    layout["xaxis"] |= x
-    layout["yaxis"] |= y
-    layout["margin"] = {"t": 4, "r": 10, "b": 4, "l": 4, "pad": 2}
-    return go.Figure(
-        list(traces), layout | {"annotations": labels, "shapes": shapes} | (more or {})
-    )
-
-
-def _axis(title: str | None, **more: Any) -> Spec:
-    return {"title": {"text": title, "standoff": 8}, **more}
-
-
-def _counted(title: str | None, count: int, **more: Any) -> Spec:
-    """An axis of dimensions or steps, counted from 1."""
-    return _axis(title, **({"dtick": 1} if count < 7 else {"nticks": 6}), **more)
 
 
 def _draws(values: Floats, name: str, colour: str) -> list[Spec]:

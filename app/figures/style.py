@@ -10,6 +10,7 @@ contrast of 4.5 that text needs on both backgrounds, so text always has the colo
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
@@ -47,14 +48,23 @@ CLASSES = (
 INK = ("#101419", "#F8F6F1")  # the pixels 0 and 1, for both backgrounds
 INK_SCALE = ((0.0, INK[0]), (1.0, INK[1]))
 DENSITY_SCALE = "Viridis"
+PATHS = (CLASSES[3], HIGHLIGHT)
+"""Colours of two paths through the latent space, as different as colours can be."""
 SIGNED_SCALE = ((0.0, KL.colour), (0.5, "rgba(128,133,141,0.15)"), (1.0, LOG_LIKELIHOOD.colour))
 
 ImageFormat = Literal["png", "svg"]
 
 
+@cache
+def ink_palette() -> bytes:
+    """Palette of 256 colours from dark to light ink, three bytes each."""
+    dark, light = (np.array([int(ink[i : i + 2], 16) for i in (1, 3, 5)]) for ink in INK)
+    return np.linspace(dark, light, 256).round().astype(np.uint8).tobytes()
+
+
 def class_colour(label: int) -> str:
-    """Colour of a class; the colours repeat after ten classes."""
-    return CLASSES[label % len(CLASSES)]
+    """Colour of a class; the colours repeat after ten classes. Grey for −1, no class."""
+    return NEUTRAL if label < 0 else CLASSES[label % len(CLASSES)]
 
 
 def faint(colour: str, alpha: float = 0.2) -> str:

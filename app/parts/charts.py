@@ -3,20 +3,17 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from PIL import Image, ImageColor
+from PIL import Image
 
 from app.figures import style
 from app.figures.pictures import as_bytes
 from app.shell import frame
 from app.shell.report import record
-
-_TALL = 560  # pixels; of a projector's 900, the page head and controls need the rest
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
@@ -45,6 +42,8 @@ def chart(
     record.chart(key, alt, lambda: figure.to_json() or "")
     saved = st.session_state.get("picture-format", "PNG")
     with st.container(key=f"chart-{key}", gap=None):
+        if frame.presenting():  # the style sheet of the mode enlarges charts with the screen
+            st.html(f"<style>.st-key-chart-{key} {{ --height: {_height(figure)}px }}</style>")
         shown = st.plotly_chart(
             figure,
             key=key,
@@ -92,8 +91,7 @@ def _save_menu(
 
 def _height(figure: go.Figure) -> int | Literal["content"]:
     layout: Any = figure.layout
-    height = layout.height
-    return max(height, min(round(height * frame.magnification()), _TALL)) if height else "content"
+    return layout.height or "content"
 
 
 def _csv_maker(figure: go.Figure, csv: Table | Callable[[], str] | None) -> Callable[[], str]:
@@ -132,17 +130,12 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
     levels = as_bytes(np.nan_to_num(np.asarray(array, dtype=np.float32)))
     picture = Image.fromarray(levels)
     if levels.ndim == 2:
-        picture.putpalette(_inks())  # one byte a pixel: encoded several times faster than three
+        picture.putpalette(
+            style.ink_palette()
+        )  # one byte a pixel: encoded several times faster than three
     picture = picture.resize(
         (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
     )
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
-
-
-@cache
-def _inks() -> bytes:
-    """Palette of 256 colours from dark to light."""
-    dark, light = (np.array(ImageColor.getrgb(ink)) for ink in style.INK)
-    return np.linspace(dark, light, 256).round().astype(np.uint8).tobytes()

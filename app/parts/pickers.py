@@ -1,7 +1,7 @@
 """Widgets that choose a model and an image. They are alike on all pages, and kept in the URL."""
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from app.services import models
 from app.services.images import Images
 from app.services.models import Choice
 from app.shell import carried, errors
+from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.data_sets import dataset_called, dataset_titles
 from vae_core.wording.numbers import typeset
 
@@ -20,16 +21,22 @@ _MOST_DIGITS = 20  # of a number in an address
 
 
 def pick_model(
-    key: str = "model", first_of: FirstOf = models.first_of, *, conditional: bool = False
+    key: str = "model",
+    first_of: FirstOf = models.first_of,
+    *,
+    conditional: bool = False,
+    notes: DeltaGenerator | None = None,
 ) -> Choice:
     """Draw a select box of all models. If there is no model, link to Train and end the page.
 
     Args:
         first_of: chooses the model that the page opens as long as nobody has chosen one.
         conditional: whether the page can show models of p(x|y).
+        notes: container for what must be said about a link; by default it stands below the box.
     """
     choices = models.choices(conditional=conditional)
-    _leave_out_conditional(key, choices)
+    with _within(notes):
+        _leave_out_conditional(key, choices)
     first = first_of(choices)
     if first is None:
         widgets.empty_state(
@@ -37,7 +44,11 @@ def pick_model(
         )
         st.stop()
     about = "A model that came with the program, or one of your runs. The whole page follows it."
-    return choices[_pick("Model", models.labels(choices), first.key, key, about)]
+    return choices[_pick("Model", models.labels(choices), first.key, key, about, notes)]
+
+
+def _within(notes: DeltaGenerator | None) -> AbstractContextManager[object]:
+    return nullcontext() if notes is None else notes
 
 
 def _leave_out_conditional(key: str, choices: Mapping[str, Choice]) -> None:
@@ -61,7 +72,14 @@ def pick_dataset(key: str = "dataset") -> str:
     return _pick("Data set", titles, next(iter(titles)), key, about)
 
 
-def _pick(label: str, shown: Mapping[str, str], first: str, key: str, about: str) -> str:
+def _pick(
+    label: str,
+    shown: Mapping[str, str],
+    first: str,
+    key: str,
+    about: str,
+    notes: DeltaGenerator | None = None,
+) -> str:
     """Draw a select box whose choice is kept in the URL, and return the chosen name.
 
     Args:
@@ -89,34 +107,72 @@ def _pick(label: str, shown: Mapping[str, str], first: str, key: str, about: str
     )
     if unknown:
         what, name = label.lower(), errors.plain(unknown)
-        st.caption(f":orange[There is no {what} called {name}. This page shows another one.]")
+        with _within(notes):
+            st.caption(f":orange[There is no {what} called {name}. This page shows another one.]")
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     st.session_state[_seen(key)] = chosen
     return chosen
 
 
-def pick_image(images: Images, key: str = "image") -> int:
-    """Draw a number input that chooses an image of the test split, or one the model draws."""
+def keep_model(key: str = "model") -> None:
+    """Keep the model on all pages, as if it was chosen: somebody has chosen one of its images."""
+    _forget(_default(key))
+
+
+def forget_other_data(choice: Choice, key: str = "image") -> None:
+    """Forget an image that was chosen on another page for a model of another data set.
+
+    A number in the address is kept.
+    """
+    name, dataset = f"{key}-of", choice.run.config.dataset
+    if key not in st.query_params and st.session_state.get(name, dataset) != dataset:
+        _forget(key)
+    st.session_state[name] = dataset
+
+
+def pick_image(images: Images, key: str = "image", *, notes: DeltaGenerator | None = None) -> int:
+    """Draw a number input that chooses an image of the test split, or one the model draws.
+
+    Args:
+        notes: container for what must be said about a link; by default it stands below the input.
+    """
+    forget_other_data(images.choice, key)
     count, showcase = images.count, images.choice.run.config.info.showcase
     if st.session_state.get(key, 0) >= count:
         st.session_state[key] = showcase
     if images.split is None:
         about = "Number of the image to look at. The model draws these images itself."
-        return index_input(f"Draw, 0 to {count - 1:,}", count, showcase, key, about)
+        label = f"Draw, 0 to {count - 1:,}"
+        return index_input(label, count, showcase, key, about, keep_model, notes)
     return index_input(
         f"Test image, 0 to {count - 1:,}",
         count,
         showcase,
         key,
         "Number of the image to look at. The model was not trained on these images.",
+        keep_model,
+        notes,
     )
 
 
-def index_input(label: str, count: int, first: int, key: str, help_text: str) -> int:
+def index_input(
+    label: str,
+    count: int,
+    first: int,
+    key: str,
+    help_text: str,
+    on_change: Callable[[], None] | None = None,
+    notes: DeltaGenerator | None = None,
+) -> int:
     """Draw a number input, 0 to ``count`` − 1, whose value is kept in the URL.
 
     If the URL holds a number outside, choose the nearest one and say so.
+
+    Args:
+        first: the number at first.
+        on_change: called when somebody chooses another number.
+        notes: container for what must be said about a link; by default it stands below the input.
     """
     refused = _refuse_outside(key, count)
     with st.container() if refused else nullcontext():
@@ -128,10 +184,12 @@ def index_input(label: str, count: int, first: int, key: str, help_text: str) ->
             key=key,
             bind="query-params",
             persist_state="session",
+            on_change=on_change,
             help=help_text,
         )
         if refused:
-            st.caption(f":orange[{refused}]")
+            with _within(notes):
+                st.caption(f":orange[{refused}]")
     carried.keep(key, index)
     return index
 

@@ -1,6 +1,7 @@
 """Elements of every page, such as heading, tabs and code, which look alike on all pages."""
 
-from collections.abc import Callable, Iterator, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -33,17 +34,22 @@ def protocol(protocol: Protocol, *notes: str, pixels: str) -> None:
     st.caption(errors.plain(protocol.text(*notes, pixels=pixels)))
 
 
-def open_tabs(names: Sequence[str], page: str) -> Iterator[tuple[int, DeltaGenerator]]:
+def open_tabs(
+    names: Sequence[str], page: str, former: Mapping[str, str] = types.MappingProxyType({})
+) -> Iterator[tuple[int, DeltaGenerator]]:
     """Show tabs. The open one is named in the URL, and is open again after a visit elsewhere.
 
     Args:
         page: the page of the tabs. Its open tab is kept here, because ``st.tabs`` has no
             ``persist_state``: after a visit to another page, the first tab would be open.
+        former: names of tabs in old links, and their present names.
 
     Yields:
         The index of the open tab, and the container to draw it in.
     """
     kept = f"{page}-tab"
+    if (linked := st.query_params.get(_TAB, "")) in former:
+        st.query_params[_TAB] = st.session_state[_TAB] = former[linked]
     if _TAB not in st.query_params and kept in st.session_state:
         st.session_state[_TAB] = st.session_state[kept]
     tabs = st.tabs(names, key=_TAB, bind="query-params", on_change=_keep_tab, args=(kept,))

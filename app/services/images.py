@@ -106,6 +106,18 @@ class Images:
             f"x = x[{first}:{end}]",
         ]
 
+    def links(self, index: int) -> dict[str, dict[str, str]]:
+        """Query parameters, by lab, with which it opens on an image."""
+        number = str(index)
+        alone = {"gradient-first": number, "gradient-count": "1"}
+        if not self.split:
+            drawn = {"source": "Drawn by the model", "draw": number}
+            return {"posterior": drawn, "gradients": alone}
+        return {
+            "posterior": {"source": "Test image", "image": number},
+            "gradients": {**alone, "split": self.split},
+        }
+
     @property
     def _data_info(self) -> DatasetInfo:
         return self.choice.run.config.info

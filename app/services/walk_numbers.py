@@ -76,7 +76,7 @@ class Reference:
 
     Attributes:
         mean: μ of the Gaussian base, (d,).
-        scale: L of the Gaussian base, z_0 = μ + Lε, lower triangular, (d, d).
+        scale: C of the Gaussian base, z_0 = μ + Cε, lower triangular, (d, d).
         z_mean, z_sd: mean and standard deviation of each z_i under q(z|x), (d,).
         kl: KL(q(z|x) ‖ p(z)) if it has a closed form, with an error of 0; else None.
         log_px: log p̂(x) with K importance samples, and its standard error; NaN if not known.
@@ -109,7 +109,7 @@ class Reference:
 
     @property
     def diagonal(self) -> bool:
-        """Whether L is diagonal: z_0 = μ + σ ⊙ ε."""
+        """Whether C is diagonal: z_0 = μ + σ ⊙ ε."""
         return not np.tril(self.scale, -1).any()
 
     @property
@@ -194,7 +194,7 @@ def _noise_of(epsilon: Floats, model: VAE) -> Tensor:
 
 
 def _base(q: Posterior, model: VAE) -> tuple[Floats, Floats]:
-    """μ (d,) and L (d, d) of z_0 = μ + Lε, computed from z_0 at ε = 0 and at each unit vector."""
+    """μ (d,) and C (d, d) of z_0 = μ + Cε, computed from z_0 at ε = 0 and at each unit vector."""
     d = model.config.latent_size
     starts = _rows(q.path(_noise_of(np.eye(d + 1, d, -1), model)).points[0])
     return starts[0], (starts[1:] - starts[0]).T

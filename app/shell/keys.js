@@ -5,7 +5,8 @@
 const STEP_EVERY = 1200; // ms between two steps of Play
 const IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]';
 const BUTTONS = ".st-key-another button";
-const SLIDERS = "[class*=st-key-frame-] [role=slider], .st-key-step [role=slider]";
+const PLAY = ".st-key-play button";
+const SLIDERS = ":is([class*=st-key-frame-], .st-key-step) input[type=range]";
 const ADVICE = /Is Streamlit still running|Streamlit server is not responding/;
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const visible = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent !== null);
@@ -20,6 +21,7 @@ export default function ({ data }) {
 class Listener {
   constructor() {
     document.addEventListener("keydown", (event) => this.press(event));
+    document.addEventListener("click", (event) => this.clickPlay(event), true);
     document.documentElement.dataset.keys = "listening";
     new MutationObserver(() => this.replaceAdvice()).observe(document.body, { childList: true, subtree: true });
   }
@@ -61,19 +63,31 @@ class Listener {
 
   // ---- Play: one step for each press where the system asks for less motion
 
+  // Our own button Play is not for the server: the click ends here.
+  clickPlay(event) {
+    if (!event.target.closest?.(PLAY)) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    this.togglePlay();
+  }
+
   togglePlay() {
-    if (this.playing) {
-      clearInterval(this.playing);
-      this.playing = null;
-      return;
-    }
-    if (!step()) return false;
+    if (this.playing) return this.pause();
+    if (!step() && !rewind()) return false;
     if (still()) return;
     const page = location.pathname;
     this.playing = setInterval(() => {
+      if (location.pathname !== page || still()) return this.pause();
       if (!document.querySelector(IDLE) || document.hidden) return;
-      if (location.pathname !== page || still() || !step()) this.togglePlay();
+      if (!step()) this.pause();
     }, STEP_EVERY);
+    document.documentElement.dataset.playing = "yes";
+  }
+
+  pause() {
+    clearInterval(this.playing);
+    this.playing = null;
+    delete document.documentElement.dataset.playing;
   }
 
   // ---- the server is gone
@@ -122,8 +136,19 @@ function step() {
   const [button] = visible(BUTTONS);
   if (button) return button.click(), true;
   const [thumb] = visible(SLIDERS);
-  if (!thumb || thumb.getAttribute("aria-valuenow") === thumb.getAttribute("aria-valuemax")) return false;
-  thumb.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", code: "ArrowRight", bubbles: true }));
-  thumb.dispatchEvent(new KeyboardEvent("keyup", { key: "ArrowRight", code: "ArrowRight", bubbles: true }));
+  if (!thumb || thumb.value === thumb.max) return false;
+  return type(thumb, "ArrowRight");
+}
+
+// Moves the page's slider from its end to its start, as its last step is what a page shows at first.
+function rewind() {
+  const [thumb] = visible(SLIDERS);
+  return Boolean(thumb) && type(thumb, "Home");
+}
+
+function type(thumb, key) {
+  for (const kind of ["keydown", "keyup"]) {
+    thumb.dispatchEvent(new KeyboardEvent(kind, { key, code: key, bubbles: true, cancelable: true }));
+  }
   return true;
 }

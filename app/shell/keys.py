@@ -19,7 +19,10 @@ KEYS = (
     ("s", "save a report of this page as a file, if the sidebar is open"),
     ("]  [", "the next tab and the tab before"),
     ("e", "another ε, on the page Start"),
-    ("p", "play and pause: a new ε again and again, on the page Start"),
+    (
+        "p",
+        "play and pause: a new ε on Start, the film on Train, the flow steps on Posterior",
+    ),
     ("Esc", "close this sheet, or leave the presentation mode"),
     ("?", "show this sheet"),
 )

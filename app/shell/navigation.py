@@ -9,19 +9,35 @@ from app.shell.streamlit_internals import DeltaGenerator
 
 @dataclass(frozen=True)
 class Entry:
-    """A page in the navigation."""
+    """A page in the navigation.
+
+    Attributes:
+        title: name of the page in the navigation.
+        own_heading: heading of the page, if it is not its title.
+    """
 
     title: str
     icon: str
     help: str
     section: str = ""
+    own_heading: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Heading of the page itself."""
+        return self.own_heading or self.title
 
     def label(self) -> str:
         return f":material/{self.icon}:"
 
 
 PAGES = {
-    "start": Entry("Start", "hub", "One image walks through the VAE, every number live."),
+    "start": Entry(
+        "Start",
+        "hub",
+        "One image walks through the VAE, every number live.",
+        own_heading="How a VAE works",
+    ),
     "data": Entry(
         "Data", "photo_library", "See the images of every data set; add images of yours.", "Explore"
     ),

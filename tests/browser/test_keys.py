@@ -22,7 +22,7 @@ def test_page_keys_turn_pages_in_presentation_mode(app_server: App, page: Page) 
     expect(heading).to_have_text(PAGES["data"].title)
     settle(page)
     page.keyboard.press("PageUp")
-    expect(heading).to_have_text(PAGES["start"].title)
+    expect(heading).to_have_text(PAGES["start"].heading)
     settle(page)
 
 

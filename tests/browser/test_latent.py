@@ -179,7 +179,7 @@ def test_the_map_can_be_coloured_by_what_was_measured(app: App, page: Page) -> N
 def test_the_way_to_the_start_page_takes_model_and_image_along(app: App, page: Page) -> None:
     go(page, app, model=FLOW, point="42")
     page.get_by_role("link", name="Send this image through the VAE").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Start")
+    expect(page.get_by_role("heading", level=1)).to_have_text("How a VAE works")
     expect(page).to_have_url(re.compile("image=42"))
     assert "iaf" in page.url
     settle(page)
@@ -268,6 +268,68 @@ def test_an_image_of_the_manifold_leads_to_where_it_lies(app: App, page: Page, m
             zip(page.locator(".rows .name").all_inner_texts(), position(page), strict=True)
         )
         assert by_name == {"z₁": "−0.60", "z₂": "1.15"}
+
+
+# ---- regions and animations
+
+
+def test_a_lasso_opens_its_images_and_the_pointer_shows_one(app: App, page: Page) -> None:
+    go(page, app)
+    chart, image = plot(page, "latent-map"), lonely(page)[0]
+    tip = page.locator(".tip")
+    click(page, image)
+    expect(chosen(page)).to_have_value(str(image))
+    expect(tip).to_have_attribute("data-image", str(image), timeout=SLOW)
+    expect(tip).to_be_visible()
+    settle(page)
+    box = chart.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    chart.locator("[data-title='Lasso Select']").click()
+    page.mouse.move(x - 90, y - 90)
+    page.mouse.down()
+    for right, down in ((-90, 90), (90, 90), (90, -90), (-85, -90)):
+        page.mouse.move(x + right, y + down, steps=5)
+    page.mouse.up()
+    sheet = page.locator(".st-key-latent-region")
+    expect(sheet.get_by_role("heading")).to_have_text(re.compile(r"\d+ images? in the region"))
+    expect(chosen(page)).to_have_value(str(image))
+    pictures = sheet.locator(".grid button")
+    expect(pictures.first).to_have_attribute("title", re.compile("ELBO .*KL"), timeout=SLOW)
+    title = pictures.first.get_attribute("title") or ""
+    pictures.first.click()
+    expect(chosen(page)).to_have_value(re.findall(r"\d+", title)[0], timeout=SLOW)
+    settle(page)
+    with page.expect_download(timeout=SLOW) as saved:
+        sheet.get_by_role("button", name="Figures as CSV").click()
+    assert title.partition(",")[0].removeprefix("image ") in saved.value.path().read_text()
+    page.reload()
+    expect(sheet.get_by_role("heading")).to_be_visible(timeout=SLOW)
+    sheet.get_by_role("button", name="Close").click()
+    expect(sheet).to_have_count(0)
+
+
+def test_an_image_becomes_more_like_a_class_and_its_way_is_saved(app: App, page: Page) -> None:
+    go(page, app, "Decode", model=MANY, point="3", toward="7")
+    expect(page.locator(".legend li")).to_have_text(list("0123456789"))
+    slider = page.get_by_role(
+        "slider", name=re.compile("more like 7, .* σ from that of the others")
+    )
+    expect(page.locator(".directions output")).to_have_text("0.00")
+    large, start = page.locator("canvas.large"), position(page)
+    picture = large.evaluate(PIXELS)
+    slider.focus()
+    slider.press("End")
+    expect(page).to_have_url(re.compile("z="))
+    settle(page)
+    assert position(page) != start
+    assert large.evaluate(PIXELS) != picture
+    open_tab(page, "Interpolate")
+    page.get_by_role("button", name="Save the animation").click()
+    with page.expect_download(timeout=SLOW) as saved:
+        page.get_by_role("button", name="Save as GIF").click()
+    assert saved.value.path().read_bytes()[:6] == b"GIF89a"
 
 
 # ---- every tab, for every kind of model

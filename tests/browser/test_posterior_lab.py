@@ -22,7 +22,7 @@ from tests.browser.driving import (
 MODEL, MANY = "pretrained/digits-full-d2", "pretrained/digits-mean-field-d16"
 CHARTS = {
     "Posterior": ("posterior-map",),
-    "Ruler": ("posterior-ruler", "posterior-iwae"),
+    "Bounds": ("posterior-bounds", "posterior-iwae"),
     "Gap": ("posterior-gap",),
     "Flow steps": ("posterior-flow", "posterior-dets"),
     "Weights": ("posterior-weights", "posterior-concentration"),
@@ -49,6 +49,11 @@ def expect_rows(page: Page, *names: str) -> None:
     expect(names_shown).to_have_text(list(names), use_inner_text=True, timeout=SLOW)
 
 
+def unfold(page: Page, name: str) -> None:
+    """Open what holds the controls of a kind."""
+    page.get_by_role("button", name=name).click()
+
+
 def pill(page: Page, key: str, name: str) -> Locator:
     return page.locator(f".st-key-{key}").get_by_text(name, exact=True)
 
@@ -62,6 +67,12 @@ def stop(page: Page, panel: str) -> Locator:
 def test_families_are_laid_over_the_true_posterior(app_server: App, page: Page) -> None:
     go(page, app_server)
     expect_rows(page, "Mean-field", "Full covariance", "Spline", "log p(x)")
+    pointed = page.locator(".decoded-at-pointer figcaption")
+    page.locator(".st-key-chart-posterior-map .nsewdrag").hover()
+    expect(pointed).to_have_text(re.compile(r"^\(−?\d\.\d\d, −?\d\.\d\d\)$"))
+    page.mouse.move(1, 1)
+    expect(pointed).to_have_count(0)
+    unfold(page, "Families of q")
     pill(page, "families", "Planar").click()
     pill(page, "families", "Spline").click()
     expect_plot(page, "posterior-map", "Planar")
@@ -77,6 +88,7 @@ def test_families_are_laid_over_the_true_posterior(app_server: App, page: Page) 
 
 def test_another_image_has_another_posterior(app_server: App, page: Page) -> None:
     go(page, app_server, families="Full+covariance")
+    unfold(page, "Model and image")
     image = page.locator(".st-key-image input")
     image.fill("42")
     image.press("Enter")
@@ -99,6 +111,19 @@ def test_a_flow_is_gone_through_step_by_step(app_server: App, page: Page) -> Non
         if "step=0" in page.url:
             break
     settle(page)
+    expect_plot(page, "posterior-flow", "the Gaussian base")
+    page.locator("html[data-keys=listening]").wait_for(state="attached", timeout=SLOW)
+    page.locator(".st-key-play button").filter(
+        visible=True
+    ).first.click()  # one step, because motion is unwanted
+    expect_plot(page, "posterior-flow", "z₁ of Planar")
+    settle(page)
+    for _ in range(3):
+        page.keyboard.press("p")
+        settle(page)
+        page.wait_for_timeout(700)
+    expect_plot(page, "posterior-flow", "z₄ of Planar")
+    page.keyboard.press("p")  # from the end to the start
     expect_plot(page, "posterior-flow", "the Gaussian base")
     page.wait_for_timeout(2000)  # the answer to the last press is on its way to the browser
     page.reload()
@@ -140,10 +165,12 @@ def test_a_long_method_can_be_stopped_and_taken_up_again(app_server: App, page: 
 
 
 def test_an_image_of_the_models_own_is_bounded_from_both_sides(app_server: App, page: Page) -> None:
-    go(page, app_server, "Ruler", MANY, source="Drawn+by+the+model", draw="3", temperatures="100")
-    expect_plot(page, "posterior-ruler", "BDMC, from above")
-    expect_plot(page, "posterior-ruler", "AIS, from below")
-    expect(stop(page, "ruler")).to_have_count(0)
+    old = {"model": MANY, "tab": "Ruler", "source": "Drawn+by+the+model"}  # a former name
+    visit(page, f"{app_server.url}/posterior", old | {"draw": "3", "temperatures": "100"})
+    expect_plot(page, "posterior-bounds", "BDMC, from above")
+    expect_plot(page, "posterior-bounds", "AIS, from below")
+    expect(page.get_by_role("tab", name="Bounds", selected=True)).to_be_visible()
+    expect(stop(page, "bounds")).to_have_count(0)
 
 
 def test_many_dimensions_are_drawn_by_hmc(app_server: App, page: Page) -> None:
@@ -153,6 +180,7 @@ def test_many_dimensions_are_drawn_by_hmc(app_server: App, page: Page) -> None:
 
 def test_a_file_is_looked_at_and_a_broken_one_is_named(app_server: App, page: Page) -> None:
     go(page, app_server, source="Your+file", families="Full+covariance")
+    unfold(page, "Model and image")
     chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
     chooser.set_input_files(
         [{"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"}]
@@ -172,12 +200,14 @@ def test_a_file_outlives_another_page_and_can_be_forgotten(app_server: App, page
     go(page, app_server, source="Your+file", families="Full+covariance")
     picture, out = Image.new("L", (60, 60), "white"), io.BytesIO()
     picture.save(out, "PNG")
+    unfold(page, "Model and image")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         [{"name": "white.png", "mimeType": "image/png", "buffer": out.getvalue()}]
     )
     expect(page.get_by_text("white.png shows nothing")).to_be_visible()
     elsewhere_and_back(page)
     expect(page.get_by_alt_text("white.png, as the model sees it")).to_be_visible(timeout=SLOW)
+    unfold(page, "Model and image")
     page.get_by_role("button", name="Forget white.png").click()
     expect(page.get_by_alt_text(re.compile("^test image"))).to_be_visible()
     expect(page.get_by_text("white.png shows nothing")).to_have_count(0)

@@ -32,7 +32,7 @@ def test_every_page_opens_by_its_address_inside_the_shell(
 ) -> None:
     # The first page a fresh server is asked for is not the first in the navigation, on purpose.
     visit(page, address(app_server, name))
-    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].title)
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].heading)
     navigation = page.get_by_test_id("stSidebarNav")
     for entry in PAGES.values():
         expect(navigation.get_by_role("link", name=entry.title)).to_be_visible()
@@ -57,7 +57,7 @@ def test_a_former_address_leads_on_with_its_whole_query(
 
 
 def expect_moved(page: Page, name: str, address: str | None = None) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].title)
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].heading)
     expect(page).to_have_url(re.compile(rf"/{address or name}\?"))
     query = parse_qs(urlsplit(page.url).query)
     assert query["model"] == ["pretrained/digits-full-d2"]
@@ -96,7 +96,7 @@ def test_the_navigation_leads_to_every_page(app_server: App, page: Page) -> None
     visit(page, app_server.url)
     for entry in [*PAGES.values()][::-1]:
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=entry.title).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(entry.title)
+        expect(page.get_by_role("heading", level=1)).to_have_text(entry.heading)
         settle(page)
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.driving import PHONE, App, new_tab, settle, visit
+from tests.browser.driving import PHONE, SLOW, App, new_tab, settle, visit
 
 GAUSSIAN, FLOW, MANY = "digits-full-d2", "digits-iaf-d2", "digits-mean-field-d16"
 
@@ -64,6 +64,13 @@ def test_a_first_visitor_reads_what_this_is_and_sees_an_image_walk_through(
         expect(page.get_by_alt_text(re.compile(alt))).to_be_visible()
     for way_on in ("Train your own model", "See the whole latent space", "Score your own images"):
         expect(page.get_by_role("link", name=way_on)).to_be_visible()
+    page.locator(".st-key-strip [role=radio]").nth(4).click()
+    expect(page).to_have_url(re.compile(r"[?&]image=\d+"))
+    settle(page)
+    chosen = page.locator(".st-key-stage-x").get_by_text("test image").inner_text()
+    page.get_by_role("link", name="See its true posterior").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Posterior")
+    expect(page.get_by_alt_text(f"{chosen}, as the model sees it")).to_be_visible(timeout=SLOW)
 
 
 def test_the_code_unfolds_and_follows_the_page(app_server: App, page: Page) -> None:
@@ -169,19 +176,19 @@ def test_another_model_is_chosen_and_kept_in_the_link(app_server: App, page: Pag
 
 
 @pytest.mark.parametrize(
-    ("query", "image"),
+    ("query", "image"),  # of the digits, or of MNIST where it is at hand
     [
-        ({"model": "no-such-run", "image": "99999", "L": "7", "epsilon": "-4"}, 299),
-        ({"model": "../../etc", "image": "x", "L": "x", "epsilon": "1e99"}, 176),
+        ({"model": "no-such-run", "image": "99999", "L": "7", "epsilon": "-4"}, "299|9999"),
+        ({"model": "../../etc", "image": "x", "L": "x", "epsilon": "1e99"}, "176|0"),
     ],
 )
 def test_a_link_that_makes_no_sense_opens_the_page_all_the_same(
-    app_server: App, page: Page, query: dict[str, str], image: int
+    app_server: App, page: Page, query: dict[str, str], image: str
 ) -> None:
     visit(page, app_server.url, query)
     drawn(page)
     expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
-    expect(page.locator(".st-key-stage-x")).to_contain_text(f"test image {image}:")
+    expect(page.locator(".st-key-stage-x")).to_contain_text(re.compile(f"test image ({image}):"))
 
 
 def test_the_walk_goes_from_left_to_right_and_on_a_phone_from_top_to_bottom(

@@ -1,8 +1,10 @@
 """The prior p(z), a part of the model.
 
 Estimators, fits, samplers and pages get densities, draws, gradients and quantiles from the model's
-prior. None of them assumes a standard normal. To add a prior, write a class here (or in a new file
-of this folder) and name it in :data:`vae_core.settings.choices.PRIORS`.
+prior. None of them assumes a standard normal, but the page Theory, which derives its formulas, and
+the choice of a plane to draw (:func:`vae_core.analysis.latent.narrowest_plane_of`). To add a prior,
+write a class here (or in a new file of this folder) and name it in
+:data:`vae_core.settings.choices.PRIORS`.
 
 Shapes: z is (…, d). All log-densities are in nats.
 """

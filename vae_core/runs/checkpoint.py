@@ -76,7 +76,7 @@ def load_model(
         raise _refused(path, "is damaged and cannot be read", error) from error
     except (ConfigError, LargerThanItsWeights) as error:
         raise _refused(path, "does not fit this version of the program", error) from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, MemoryError, TypeError, ValueError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise TooLargeModel(_too_large(path)) from error
         if isinstance(error, UserError):

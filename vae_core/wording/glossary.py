@@ -237,7 +237,7 @@ GLOSSARY: Mapping[str, Symbol] = {
     "L": Symbol(
         "L",
         "samples",
-        "How many ε the ELBO is averaged over. (In μ + Lε the same letter is a matrix.)",
+        "How many ε the ELBO is averaged over.",
         "count",
         "samples",
     ),
@@ -262,15 +262,15 @@ GLOSSARY: Mapping[str, Symbol] = {
         "d numbers",
         "assumptions",
     ),
-    "L-matrix": Symbol(
-        "L",
-        "scale matrix",
-        "A lower triangular matrix with σ on its diagonal: z = μ + Lε.",
+    "C": Symbol(
+        "C",
+        "Cholesky factor",
+        "A lower triangular matrix with σ on its diagonal: z = μ + Cε.",
         "d × d numbers",
         "assumptions",
     ),
     "Sigma": Symbol(
-        r"\Sigma = LL^\top",
+        r"\Sigma = CC^\top",
         "covariance of q",
         "How the latent numbers vary together.",
         "d × d numbers",

@@ -1,1 +1,1 @@
-"""Streamlit components of this app: a drawing pad, a paste box, the latent walk."""
+"""Streamlit components of this app: a drawing pad, a paste box, the latent walk, and others."""

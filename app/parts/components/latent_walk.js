@@ -19,11 +19,11 @@ class Walk {
     this.root = document.createElement("div");
     this.root.className = "walk";
     this.root.innerHTML = `<div class="grid">
-      <div class="pad"><canvas tabindex="0" role="application"></canvas><p></p></div>
+      <div class="pad"><canvas tabindex="0" role="application"></canvas><ul class="legend" aria-label="Classes"></ul><p></p></div>
       <div class="sliders"><div class="buttons">
         <button class="back" title="Moves every slider back to the posterior mean of the chosen image.">Back to the image</button>
         <button class="random" title="Draws every z from the prior, as for a newly generated image.">Draw z from the prior</button>
-      </div><div class="rows"></div></div>
+      </div><div class="directions"></div><div class="rows"></div></div>
       <div class="picture"><canvas class="large" role="img" aria-label="The decoded image"></canvas>
         <div class="below"><div><canvas class="small" role="img" aria-label="The chosen image"></canvas>
         <span class="caption">chosen image</span></div><table></table></div></div>
@@ -49,7 +49,8 @@ class Walk {
       this.z = data.z.slice();
       this.count = Math.max(this.count ?? 0, data.number);
     } else if (this.waiting === null && !this.held) this.z = data.z.slice();
-    if (JSON.stringify(before?.sliders) !== JSON.stringify(data.sliders)) this.buildSliders();
+    const which = ({ sliders, directions, reach }) => JSON.stringify([sliders, directions, reach]);
+    if (!before || which(before) !== which(data)) this.buildSliders();
     this.root.classList.toggle("flat", !data.pad);
     if (data.pad && before?.pad?.points !== data.pad.points) this.readCloud();
     this.drawImage(this.find(".large"), data.image);
@@ -82,34 +83,43 @@ class Walk {
   // ---- the sliders
 
   buildSliders() {
-    const rows = this.find(".rows");
-    rows.replaceChildren(
-      ...this.data.sliders.map(({ dimension, name, note, dead }) => {
-        const row = document.createElement("label");
-        row.className = dead ? "row dead" : "row";
-        row.innerHTML = `<span class="name"></span><input type="range" step="0.01"><output class="value"></output><span class="about"></span>`;
-        const input = row.querySelector("input");
-        [input.min, input.max] = [-this.data.reach, this.data.reach];
-        input.dataset.dimension = dimension;
-        input.setAttribute("aria-label", `${name}, ${note}`);
-        row.querySelector(".name").textContent = name;
-        row.querySelector(".about").textContent = note;
-        const move = (settled) => {
-          this.held = settled ? null : input;
-          const z = this.z.slice();
-          z[dimension] = Number(input.value);
-          this.go(z, settled);
-        };
-        input.oninput = () => move(false);
-        input.onchange = () => move(true);
-        return row;
-      }),
-    );
+    const { sliders, directions, reach } = this.data;
+    this.sliders = [
+      ...directions.map((each) => ({ ...each, of: (z) => this.along(z, each.step), move: (z, by) => moved(z, each.step, by) })),
+      ...sliders.map((each) => ({ ...each, reach, of: (z) => z[each.dimension], move: (z, by) => moved(z, unit(z, each.dimension), by) })),
+    ];
+    const rows = this.sliders.map((slider) => this.row(slider));
+    this.find(".directions").replaceChildren(...rows.slice(0, directions.length));
+    this.find(".rows").replaceChildren(...rows.slice(directions.length));
+  }
+
+  row(slider) {
+    const row = document.createElement("label");
+    row.className = slider.dead ? "row dead" : "row";
+    row.innerHTML = `<span class="name"></span><input type="range" step="0.01"><output class="value"></output><span class="about"></span>`;
+    const input = (slider.input = row.querySelector("input"));
+    [input.min, input.max] = [-slider.reach, slider.reach];
+    input.setAttribute("aria-label", `${slider.name}, ${slider.note}`);
+    row.querySelector(".name").textContent = slider.name;
+    row.querySelector(".about").textContent = slider.note;
+    const move = (settled) => {
+      this.held = settled ? null : input;
+      this.go(slider.move(this.z, Number(input.value) - slider.of(this.z)), settled);
+    };
+    input.oninput = () => move(false);
+    input.onchange = () => move(true);
+    return row;
+  }
+
+  // How far z is from the start along a step, in steps.
+  along(z, step) {
+    const dot = (a, b) => a.reduce((sum, each, i) => sum + each * b[i], 0);
+    return dot(moved(z, this.data.start, -1), step) / dot(step, step);
   }
 
   showPosition() {
-    for (const input of this.root.querySelectorAll("input")) {
-      const value = this.z[input.dataset.dimension];
+    for (const { input, of } of this.sliders) {
+      const value = of(this.z);
       if (input !== this.held) input.value = value;
       const share = (Number(input.value) - input.min) / (input.max - input.min);
       input.style.setProperty("--filled", `${100 * share}%`);
@@ -123,9 +133,11 @@ class Walk {
   readCloud() {
     const { pad } = this.data;
     this.points = new Int16Array(bytes(pad.points).buffer);
-    this.classes = bytes(pad.classes);
+    this.classes = new Uint16Array(bytes(pad.classes).buffer);
     const canvas = this.find(".pad canvas");
     canvas.setAttribute("aria-label", "Map of the latent space: drag, or use the arrow keys, to move z.");
+    this.find(".legend").replaceChildren(...pad.names.map((name, i) => entry(name, pad.colours[i])));
+    if (pad.more) this.find(".legend").append(entry(`and ${pad.more} more`, "transparent"));
     this.find(".pad p").textContent = `Drag to move z. Across: ${pad.titles[0]}; up: ${pad.titles[1]}.`;
   }
 
@@ -237,6 +249,17 @@ class Walk {
     });
     this.find("table").replaceChildren(...rows);
   }
+}
+
+const moved = (z, step, by) => z.map((value, i) => value + by * step[i]);
+const unit = (z, dimension) => z.map((_, i) => Number(i === dimension));
+
+function entry(name, colour) {
+  const item = document.createElement("li");
+  const dot = document.createElement("i");
+  dot.style.background = colour;
+  item.append(dot, name);
+  return item;
 }
 
 function disc(ink, x, y, radius) {

@@ -19,6 +19,7 @@ from app.parts.components.versions import numbered
 
 _HERE = Path(__file__).parent
 _INT16 = 32767
+_MOST_NAMES = 20  # classes in the legend
 
 _component = component(
     "latent_walk",
@@ -38,12 +39,29 @@ class Slider:
 
 
 @dataclass(frozen=True)
+class DirectionSlider:
+    """A slider that moves z along a direction.
+
+    Attributes:
+        name, note: its name and a short note.
+        step: what one unit of the slider adds to z, (d,). The slider is at 0 at ``start``.
+        reach: the slider goes from −reach to reach.
+    """
+
+    name: str
+    note: str
+    step: Sequence[float]
+    reach: float
+
+
+@dataclass(frozen=True)
 class Pad:
     """A map on which z can be moved.
 
     Attributes:
         points: positions of images on the map, (N, 2).
-        labels: classes of these images, (N,).
+        labels: classes of these images, (N,); −1 has none.
+        names: names of the classes.
         origin, axes: the map's plane in the latent space, (d,) and (2, d).
         centre: position of z = 0 on the map, (2,).
         titles: titles of the two axes.
@@ -51,6 +69,7 @@ class Pad:
 
     points: np.ndarray
     labels: np.ndarray
+    names: Sequence[str]
     origin: np.ndarray
     axes: np.ndarray
     centre: np.ndarray
@@ -88,6 +107,7 @@ def latent_walk(
     readouts: Sequence[tuple[str, str, str]],
     pad: Pad | None = None,
     reach: float = 3.5,
+    directions: Sequence[DirectionSlider] = (),
 ) -> None:
     """Draw the controls and the image.
 
@@ -100,6 +120,7 @@ def latent_walk(
         target: the chosen image, in the same form.
         readouts: label, value and colour of the numbers under the image.
         reach: the sliders go from −reach to reach.
+        directions: sliders above those of the dimensions.
     """
     data = {
         "anchor": anchor,
@@ -111,6 +132,7 @@ def latent_walk(
         "shape": image.shape,
         "inks": style.INK,
         "sliders": [vars(slider) for slider in sliders],
+        "directions": [vars(slider) for slider in directions],
         "readouts": readouts,
         "pad": None if pad is None else _pad(pad),
         "accent": style.HIGHLIGHT,
@@ -131,10 +153,16 @@ def _text(image: np.ndarray) -> str:
 def _pad(pad: Pad) -> dict[str, Any]:
     reach = max(3.3, 1.05 * float(np.abs(pad.points - pad.centre).max(initial=0)))
     points = np.round((pad.points - pad.centre) / reach * _INT16).astype("<i2")
+    present = sorted(set(pad.labels.tolist()))
+    names = {label: pad.names[label] if label >= 0 else "no class" for label in present}
     return {
         "points": base64.b64encode(points.tobytes()).decode(),
-        "classes": base64.b64encode(pad.labels.astype(np.uint8).tobytes()).decode(),
-        "colours": [style.class_colour(i) for i in range(int(pad.labels.max(initial=0)) + 1)],
+        "classes": base64.b64encode(
+            np.searchsorted(present, pad.labels).astype("<u2").tobytes()
+        ).decode(),
+        "colours": [style.class_colour(label) for label in present],
+        "names": [names[label] for label in present[:_MOST_NAMES]],
+        "more": max(0, len(present) - _MOST_NAMES),
         "origin": pad.origin.tolist(),
         "axes": pad.axes.tolist(),
         "centre": pad.centre.tolist(),

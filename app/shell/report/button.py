@@ -8,7 +8,6 @@ import importlib.metadata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,6 @@ def _data(recorded: record.Record, name: str) -> dict[str, Any]:
     }
 
 
-@cache
 def _plotly() -> str:
     """Plotly's library for browsers, some 5 MB."""
     from plotly.offline import get_plotlyjs

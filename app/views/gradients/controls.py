@@ -33,7 +33,7 @@ WITHOUT_DATA = (
 )
 _TITLES = explain("gradient").titles
 _HELP = {
-    "pathwise": "z = μ + Lε moves with μ and L, so the derivative of log p(x,z) − log q(z|x) is "
+    "pathwise": "z = μ + Cε moves with μ and C, so the derivative of log p(x,z) − log q(z|x) is "
     "taken through z. Training uses this estimator by default.",
     "sticking-the-landing": "The pathwise gradient without one part whose mean is zero. Its noise "
     "vanishes where q(z|x) is the true posterior.",

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from app.services.gradient_work import Measurement
 
 LEAD = (
-    "All these estimators have the same mean: the gradient of the ELBO. How noisy is each of them, "
-    "and how much do more samples help?"
+    "Training follows the gradient of the ELBO, which can only be estimated from random draws. "
+    "These estimators all have the same mean, the true gradient. How noisy is each of them, and "
+    "how much do more draws help?"
 )
 
 

@@ -46,7 +46,7 @@ def compared(table: Table, samples: int) -> None:
     if head:
         st.markdown(f"**{head}**")
     elif not sentences.enough(table):
-        st.markdown(f"A comparison appears here after {sentences.ENOUGH} estimates per point.")
+        st.markdown(f"Waiting for {sentences.ENOUGH} estimates per point.")
 
 
 def explained(table: Table, samples: int, dimension: int) -> None:
@@ -102,6 +102,10 @@ def variance(request: MeasurementRequest, table: Table, samples: int) -> None:
     )
     alt = "Variance of each gradient estimator against the number of samples L, both logarithmic."
     charts.chart(figure, "gradient-variance", alt, _columns(table))
+    st.caption(
+        "Variance: the mean squared distance of an estimate from the mean of all estimates, summed "
+        "over the weights of the encoder. ∝ 1/L: what an average of L draws promises."
+    )
     _protocol(request, "bars: ± 1 standard error")
 
 
@@ -131,6 +135,10 @@ def signal_to_noise(request: MeasurementRequest, table: Table, samples: int) -> 
         return  # nothing is measured yet
     length = square**0.5
     known = number(length, 0.5 * error / length if length else None)
+    st.caption(
+        "Signal-to-noise: the length of the true gradient, ‖E g‖, over the root of the variance of "
+        "an estimate g. Below 1, a single step depends more on chance than on the data."
+    )
     _protocol(request, f"‖E g‖ = {known}, from the least noisy point")
 
 
@@ -153,6 +161,10 @@ def coordinate(
     )
     csv = {LOOKS[name].label: each for name, each in draws.items()}
     charts.chart(figure, "gradient-coordinate", alt, csv)
+    st.caption(
+        "One number of the gradient, estimated R times: the derivative by the posterior mean of "
+        "one latent dimension. All have the same mean; a narrower hill has less noise."
+    )
     _protocol(request, "diamonds: mean ± 2 standard errors · dashed: mean of all", samples)
 
 
@@ -171,7 +183,7 @@ def cost(request: MeasurementRequest, table: Table, samples: int) -> None:
     charts.chart(figure, "gradient-cost", alt, _columns(table))
     _protocol(
         request,
-        "median time, encoder forward and backward, ± 1 standard error · below, lower is better",
+        "median time, encoder forward and backward, ± 1 standard error",
     )
 
 

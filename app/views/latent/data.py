@@ -116,5 +116,7 @@ def _figures(model: VAE, x: torch.Tensor) -> dict[str, tuple[float, float]]:
 
 
 def _mean_and_se(values: torch.Tensor) -> tuple[float, float]:
+    if len(values) == 1:  # a closed form
+        return float(values), 0.0
     mean, se = monte_carlo(values.double())
     return float(mean), float(se)

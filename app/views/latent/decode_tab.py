@@ -11,7 +11,7 @@ from app.parts import widgets
 from app.parts.components import latent_walk
 from app.services import latent as latent_service
 from app.services.latent import View
-from app.views.latent import code, data
+from app.views.latent import code, data, directions
 from app.views.latent.data import Point
 from vae_core.analysis import latent
 from vae_core.basics.arrays import Floats
@@ -32,6 +32,7 @@ def decode(view: View, index: int) -> None:
     """Let the user move z, and show the decoded image at once."""
     point = data.point(view, index)
     anchor = _anchor(view, index)
+    toward = directions.pick(view)
     z, number = _position(view, point, anchor)
     image = as_picture(latent.decode(view.model, z))
     latent_walk.latent_walk(
@@ -46,6 +47,7 @@ def decode(view: View, index: int) -> None:
         _readouts(view, index, z),
         _pad(view),
         max(_REACH, float(np.abs(point.mean).max())),
+        toward,
     )
     _caption(view)
     widgets.code(code.lines("Decode", view, index))
@@ -114,7 +116,8 @@ def _readouts(view: View, index: int, z: Floats) -> list[tuple[str, str, str]]:
     with torch.no_grad():
         likelihood = float(model.log_likelihood(x, at))
         prior = float(model.log_prior(at))
-    length = f"{np.linalg.norm(z):.2f} (prior: about {np.sqrt(view.d):.1f})"
+    usual = latent_service.prior_moments(view.choice).root_mean_square
+    length = f"{np.linalg.norm(z):.2f} (prior: about {usual:.1f})"
     return [
         ("log p(x|z)", number(likelihood), style.LOG_LIKELIHOOD.colour),
         ("log p(z)", number(prior), style.LOG_PRIOR.colour),
@@ -131,6 +134,7 @@ def _pad(view: View) -> latent_walk.Pad | None:
     return latent_walk.Pad(
         around.points[some],
         around.labels[some],
+        view.classes,
         plane.origin,
         plane.axes,
         plane.project(np.zeros(view.d)),

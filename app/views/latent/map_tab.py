@@ -1,7 +1,6 @@
-"""The Map tab: posterior means of the data, and a close look at the chosen image."""
+"""The Map tab: posterior means of the data on a plane, or in an embedding that keeps neighbours."""
 
-import base64
-import html
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,56 +8,92 @@ import streamlit as st
 
 from app.figures import latent_map as figures
 from app.figures import style
+from app.figures.latent_map import Scale
 from app.parts import charts, widgets
+from app.parts.components.map_hover import map_hover
 from app.parts.glossary import see
-from app.services import latent
+from app.services import latent, thumbnails
+from app.services.embeddings import METHODS
 from app.services.latent import Cloud, View, prior_on_map
-from app.shell import navigation
-from app.views.latent import code, data, selection
-from app.views.latent.data import Point
+from app.views.latent import code, data, embedding, region, selection
+from app.views.latent.point import show_point
+from vae_core.basics.arrays import Floats
 from vae_core.settings.protocol import Protocol
-from vae_core.wording.numbers import estimate
 
 COLOURS = ("class", "KL", "log p(x)")
-QUANTITIES = {q.label: q for q in style.QUANTITIES}
-_MAP = "latent-map"
-_THUMBNAIL = 40  # pixels
+MAP = "latent-map"
 
 
 def show(view: View, index: int) -> None:
     """Show the map beside the chosen image. A click does not redraw the map."""
     plot, detail = st.columns([13, 11], gap="medium")
     with plot:
-        show_map(view, index)
+        drawn = show_map(view, index)
     with detail:
         show_point(view, data.point(view, index))
+    if drawn is not None:
+        region.show(view, index, *drawn)
     widgets.code(code.lines("Map", view, index))
 
 
-def show_map(view: View, index: int) -> None:
-    colour = st.segmented_control(
-        "Colour by",
-        COLOURS,
-        default="class",
-        required=True,
-        key="colour",
-        bind="query-params",
-        persist_state="session",
-        help="By class, by the KL of q(z|x) to the prior in nats, or by log p(x) in nats."
-        + see("kl", "px"),
-    )
+def show_map(view: View, index: int) -> tuple[Cloud, str] | None:
+    """Show the controls and the map; return what it shows, or None before it is finished.
+
+    Returns:
+        The images with the places where they are drawn, and the method of an embedding or "".
+    """
+    with st.container(key="latent-map-controls", horizontal=True, gap="medium"):
+        colour = st.segmented_control(
+            "Colour by",
+            COLOURS,
+            default="class",
+            required=True,
+            key="colour",
+            bind="query-params",
+            persist_state="session",
+            help="By class, by the KL of q(z|x) to the prior in nats, or by log p(x) in nats."
+            + see("kl", "px"),
+        )
+        method = embedding.pick(view)
     scores = latent.held_out(view)
     if colour == "log p(x)" and scores is None:
         st.caption(
             "log p(x) is known only for test images of a finished run. The colours show the class."
         )
         colour = "class"
-    around = latent.cloud(view, scored=colour == "log p(x)")
-    scale = None
-    if colour == "KL":
-        scale = figures.Scale("KL (nats)", data.kl_of_cloud(view))
-    elif scores is not None and colour == "log p(x)":
-        scale = figures.Scale("log p(x) (nats)", scores.log_px.numpy())
+    scored = colour == "log p(x)"
+    if not method:
+        around = latent.cloud(view, scored)
+    else:
+        points = embedding.points(view, method)
+        if points is None:
+            return None
+        around = _embedded(view, points, scored)
+    around = replace(around, points=figures.drawn_points(around.points, around.labels, view.d))
+    _chart(view, index, around, colour, method)
+    _hover(view, around)
+    _protocol(view, around, scored, method)
+    return around, method
+
+
+def _embedded(view: View, points: Floats, scored: bool) -> Cloud:
+    """The images of the map at their places in an embedding; only those with scores, if asked."""
+    around = latent.cloud(view)
+    scores = latent.held_out(view) if scored else None
+    kept = np.ones(len(points), bool) if scores is None else around.index < len(scores.log_px)
+    return replace(
+        around,
+        index=around.index[kept],
+        labels=around.labels[kept],
+        means=around.means[kept],
+        points=points[kept],
+    )
+
+
+def _chart(view: View, index: int, around: Cloud, colour: str, method: str) -> None:
+    scale = _scale(view, around, colour)
+    area = region.of_address(view, method)
+    drawn = _drawn_as_chosen((view.identity(), colour, method, area), index)
     figure = figures.map_figure(
         around.points,
         around.index,
@@ -66,22 +101,48 @@ def show_map(view: View, index: int) -> None:
         view.classes,
         view.d,
         around.plane.explained.tolist(),
-        prior_on_map(around.plane, view.choice),
+        None if method else prior_on_map(around.plane, view.choice),
+        embedding=method,
+        region=area,
         scale=scale,
-        chosen=_place(view, around, _drawn_as_chosen((view.identity(), colour), index)),
+        chosen=_place(view, around, drawn, method),
     )
     charts.chart(
         figure,
-        _MAP,
-        f"Scatter plot: posterior means of {len(around.index):,} images, coloured by {colour}. "
-        "The number input chooses an image, like a click.",
+        MAP,
+        f"Scatter plot{f' ({method})' if method else ''}: posterior means of "
+        f"{len(around.index):,} images, coloured by {colour}. The number input chooses an image, "
+        "like a click.",
         lambda: _csv(view, around, scale),
-        on_select=_take_click,
+        on_select=lambda: _take_selection(view, method),
+        selection_mode=("points", "box", "lasso"),
     )
-    _protocol(view, around, scale is not None and colour == "log p(x)")
 
 
-def _protocol(view: View, around: Cloud, scored: bool) -> None:
+def _scale(view: View, around: Cloud, colour: str) -> Scale | None:
+    scores = latent.held_out(view)
+    if colour == "KL":
+        return Scale("KL (nats)", data.kl_of_cloud(view))
+    if colour == "log p(x)" and scores is not None:
+        return Scale("log p(x) (nats)", scores.log_px.numpy()[around.index])
+    return None
+
+
+@st.fragment
+def _hover(view: View, around: Cloud) -> None:
+    """Show the image of a point at the pointer. The pictures are made when it first comes."""
+    anchor = "/".join((*view.identity(), str(len(around.index)), str(around.index[-1])))
+    map_hover(
+        "latent-hover",
+        MAP,
+        anchor,
+        around.index,
+        lambda: thumbnails.atlas(view, around.index),
+        on_ask=selection.keep,
+    )
+
+
+def _protocol(view: View, around: Cloud, scored: bool, method: str) -> None:
     shown = len(around.index)
     of = f" of {view.count:,}" if shown < view.count else ""
     scores = latent.held_out(view) if scored else None
@@ -91,14 +152,21 @@ def _protocol(view: View, around: Cloud, scored: bool) -> None:
         importance_samples=None if scores is None else scores.protocol["importance_samples"],
         seed=latent.SEED,
     )
-    means = f"{shown:,}{of} posterior means"
-    widgets.protocol(protocol, means, "dotted: 1, 2, 3 σ of the prior", pixels=view.pixels)
+    how = "dotted: 1, 2, 3 σ of the prior"
+    if method:
+        how = METHODS[method].protocol(len(latent.cloud(view).index))
+    widgets.protocol(protocol, f"{shown:,}{of} posterior means", how, pixels=view.pixels)
+    st.caption(
+        "A click chooses an image. *Lasso Select* and *Box Select* above the map draw around "
+        "points, to see all their images; *Pan* leads back to clicks. "
+        + (embedding.READING if method else "")
+    )
 
 
-def _csv(view: View, around: Cloud, scale: figures.Scale | None) -> str:
+def _csv(view: View, around: Cloud, scale: Scale | None) -> str:
     columns: dict[str, Any] = {
         "image": around.index,
-        "class": [view.classes[label] for label in around.labels],
+        "class": [view.data_info.class_name(label) for label in around.labels],
         "x": around.points[:, 0],
         "y": around.points[:, 1],
     }
@@ -108,26 +176,35 @@ def _csv(view: View, around: Cloud, scale: figures.Scale | None) -> str:
     return style.csv_text(columns)
 
 
-def _place(view: View, around: Cloud, index: int) -> np.ndarray:
-    """Position of an image on the map, whether or not the map shows the image."""
+def _place(view: View, around: Cloud, index: int, method: str) -> np.ndarray | None:
+    """Position of an image on the map, whether or not the map shows the image.
+
+    None for an image that is not in an embedding: a new point has no place there.
+    """
     here = np.flatnonzero(around.index == index)
     if len(here):
         return around.points[here[0]]
-    return around.plane.project(data.point(view, index).mean)
+    return None if method else around.plane.project(data.point(view, index).mean)
+
+
+def _selected() -> dict[str, Any]:
+    """What is selected on the map, as the browser last said."""
+    return (st.session_state.get(MAP) or {}).get("selection") or {}
 
 
 def _clicked() -> int | None:
-    """Index of the image whose point is selected in the browser; None if none is."""
-    state = st.session_state.get(_MAP) or {}
-    points = (state.get("selection") or {}).get("points") or []
-    found = points[0].get("customdata") if points else None
+    """Index of the image whose point is selected in the browser; None if none is, or many."""
+    points = _selected().get("points") or []
+    found = points[0].get("customdata") if len(points) == 1 else None
     found = found[0] if isinstance(found, list) else found
     return None if found is None else int(found)
 
 
-def _take_click() -> None:
+def _take_selection(view: View, method: str) -> None:
+    """Callback: open the region that was drawn, or choose the image that was clicked."""
+    opened = region.take(view, method, _selected())
     clicked = _clicked()
-    if clicked is None:  # the second of two quick clicks clears the selection
+    if opened or clicked is None:  # the second of two quick clicks clears the selection
         selection.keep()
     else:
         selection.choose(clicked)
@@ -144,85 +221,3 @@ def _drawn_as_chosen(what: tuple[Any, ...], index: int) -> int:
         drawn = index
     st.session_state["latent-drawn"] = (what, drawn)
     return drawn
-
-
-# ---- the chosen image
-
-
-def show_point(view: View, point: Point) -> None:
-    with st.container(key="latent-point", gap="small"):
-        with st.container(key="latent-images", horizontal=True, gap="small"):
-            name = view.classes[point.label]
-            charts.image(point.original, "image", 84, alt=f"Image {point.index}, class {name}")
-            if view.binarisation != "none":
-                charts.image(point.seen, "model input", 84, alt="The image, black and white")
-            charts.image(point.reconstruction, "decoded", 84, alt="E[x|z] at the posterior mean")
-        st.html(_table(view, point))
-    show_posterior(view, point)
-    show_neighbours(view, point)
-
-
-def _table(view: View, point: Point) -> str:
-    rows = [f"<tr><td>class</td><td>{html.escape(view.classes[point.label])}</td></tr>"]
-    for name, (mean, se) in point.figures.items():
-        dot = f'<i style="background:{QUANTITIES[name].colour}"></i>'
-        rows.append(f"<tr><td>{dot}{name}</td><td>{estimate(mean, se)}</td></tr>")
-    about = f"L = K = {latent.DRAWS} draws of z, seed {latent.SEED}"
-    return f'<table class="latent-figures">{"".join(rows)}</table><small>{about}</small>'
-
-
-def show_posterior(view: View, point: Point) -> None:
-    around = latent.cloud(view)
-    mean = around.plane.project(point.mean)
-    if view.d == 1:
-        figure = figures.density_figure(
-            point.draws[:, 0], mean[0], around.points[:, 0], title="Posterior q(z|x)"
-        )
-        what = "Histogram of draws of z."
-    else:
-        figure = figures.posterior_figure(
-            point.draws,
-            point.contours,
-            mean,
-            around.points,
-            around.labels,
-            titles=figures.axis_titles(view.d, around.plane.explained.tolist()),
-            title="Posterior q(z|x), enlarged",
-        )
-        what = "Draws of z and contours at 1, 2 and 3 σ, among the means of other images."
-    charts.chart(figure, "latent-posterior", f"The posterior of image {point.index}. {what}")
-
-
-def show_neighbours(view: View, point: Point) -> None:
-    around = latent.cloud(view)
-    near = {int(around.index[i]): int(around.labels[i]) for i in point.neighbours}
-    pictures = {i: _thumbnail(view, i, label) for i, label in near.items()}
-    st.session_state["latent-neighbour"] = None
-    st.segmented_control(
-        "Nearest in z",
-        list(near),
-        format_func=pictures.__getitem__,
-        key="latent-neighbour",
-        on_change=_take_neighbour,
-        help="The images with the nearest posterior means, nearest first. Click one to choose it.",
-    )
-    if view.split == "test":
-        navigation.link(
-            "start",
-            "Send this image through the VAE",
-            model=view.choice.key,
-            image=str(point.index),
-        )
-
-
-def _thumbnail(view: View, index: int, label: int) -> str:
-    pixels = latent.original(view, index)
-    scale = max(1, _THUMBNAIL // pixels.shape[1])  # the browser does not enlarge it
-    picture = base64.b64encode(charts.png(pixels, scale)).decode()
-    return f"![class {view.classes[label]}](data:image/png;base64,{picture})"
-
-
-def _take_neighbour() -> None:
-    chosen = st.session_state["latent-neighbour"]
-    if chosen is not None:
-        selection.choose(chosen)

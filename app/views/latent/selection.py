@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.parts import pickers
 from app.services.latent import View, cloud
 from app.services.models import Choice
 from vae_core.runs.run import UNFINISHED, RunError
@@ -63,6 +64,7 @@ def pick_view(choice: Choice) -> View:
 def pick_point(view: View) -> int:
     """Draw the number input of the chosen image. A click on the map sets it too."""
     first = view.data_info.showcase if view.split == "test" else 0
+    pickers.forget_other_data(view.choice)
     if "point" not in st.session_state and "point" not in st.query_params and view.split == "test":
         st.session_state["point"] = st.session_state.get("image", first)  # from another page
     if not 0 <= (st.session_state.get("point") or 0) < view.count:
@@ -120,5 +122,7 @@ def _of_another_class(view: View, index: int) -> int:
     _, labels = view.images()
     around = cloud(view)
     others = around.index[around.labels != int(labels[index])]
+    if not len(others):  # all images are of one class, or of none
+        others = around.index[around.index != index]
     later = others[others > index]
     return int(later[0] if len(later) else others[0])

@@ -36,7 +36,7 @@ print(plane.project(chains.draws.double().numpy()).shape)
 """
 
 _TABS = {
-    "ruler": """
+    "bounds": """
 from vae_core.inference.annealing import Annealing, {annealed}
 from vae_core.inference.importance import log_density
 

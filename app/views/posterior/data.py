@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from app.figures.posterior_plane import Ground
 from app.services import densities
 from app.services.byte_cache import cached
 from app.services.densities import ELBO_SAMPLES as ELBO_SAMPLES
 from app.services.densities import REFERENCE_SAMPLES as REFERENCE_SAMPLES
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import (
+    MASSES,
     Floats,
     Shape,
     Steps,
@@ -24,7 +26,8 @@ from vae_core.inference.quadrature import PosteriorGrid
 from vae_core.inference.weights import Weights
 
 PLANE_DRAWS = 4096  # enough draws that the directions of the plane depend on q, not on chance
-_BY_SUBJECT: dict[str | type[Any], Any] = {Subject: Subject.identity}
+BY_SUBJECT: dict[str | type[Any], Any] = {Subject: Subject.identity}
+"""How results of a subject are found in the cache."""
 
 
 def prepare(subject: Subject, members: Sequence[Member] = ()) -> None:
@@ -49,7 +52,7 @@ def shape(subject: Subject, member: Member) -> Shape:
     return _shape(subject.on(member.choice))
 
 
-@cached(max_entries=256, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=256, hash_funcs=BY_SUBJECT)
 def _shape(subject: Subject) -> Shape:
     x = subject.x.to(subject.model.device)
     return shape_of(subject.model, x, subject.model.posterior(x), SEED)
@@ -60,7 +63,7 @@ def plane(subject: Subject, member: Member) -> Plane:
     return _plane(subject.on(member.choice))
 
 
-@cached(max_entries=64, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, hash_funcs=BY_SUBJECT)
 def _plane(subject: Subject) -> Plane:
     x = subject.x.to(subject.model.device)
     q = subject.model.posterior(x)
@@ -72,7 +75,7 @@ def steps(subject: Subject, member: Member) -> Steps:
     return _steps(subject.on(member.choice))
 
 
-@cached(max_entries=64, hash_funcs=_BY_SUBJECT)
+@cached(max_entries=64, hash_funcs=BY_SUBJECT)
 def _steps(subject: Subject) -> Steps:
     return steps_of(subject.model, subject.x.to(subject.model.device), SEED)
 
@@ -111,3 +114,10 @@ def density(grid: PosteriorGrid) -> Floats:
 def axes(grid: PosteriorGrid) -> list[Floats]:
     """Positions of the grid lines, one array per dimension."""
     return [axis.numpy() for axis in grid.axes]
+
+
+def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
+    """The true posterior for d = 2 as input of a figure, with every n-th grid line."""
+    x, y = (axis[::every] for axis in axes(grid))
+    levels = [grid.level(mass) for mass in MASSES]
+    return Ground(x, y, density(grid)[::every, ::every], levels)

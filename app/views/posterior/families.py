@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from app.parts import forms
 from app.services import models
 from app.services.byte_cache import cached
 from app.services.models import Choice
-from app.shell import errors
+from app.shell import errors, navigation
+from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.runs.checkpoint import ModelFileError
 from vae_core.settings.choices import FLOWS, POSTERIORS, PosteriorName
 from vae_core.settings.config import explain
@@ -62,6 +64,12 @@ class Member:
         """Whether the family is a flow, which transforms a Gaussian step by step."""
         return self.family in FLOWS
 
+    def contains(self, other: "Member") -> bool:
+        """Whether this family has every q of another family, because its steps can do nothing."""
+        if other.family == "full":
+            return self.is_flow and self.choice.run.config.model.flow_base == "full"
+        return other.family == "mean-field" != self.family
+
 
 def companions(choice: Choice) -> list[Choice]:
     """Models with the same decoder as the choice, so with the same true posteriors; one per family.
@@ -99,8 +107,17 @@ def _readable(choice: Choice) -> bool:
     return True
 
 
-def pick_members(choice: Choice) -> list[Member]:
-    """Draw pills for the families with this decoder. If none is picked, use the choice alone."""
+def named(members: Sequence[Member]) -> str:
+    """Names of the families, for a line of text."""
+    return ", ".join(member.name for member in members)
+
+
+def pick_members(choice: Choice, notes: DeltaGenerator) -> list[Member]:
+    """Draw pills for the families with this decoder. If none is picked, use the choice alone.
+
+    Args:
+        notes: container for what must be said about the choice.
+    """
     found, unreadable = _companions(choice)
     members = {Member(each).name: Member(each) for each in found}
     own = Member(choice).name
@@ -109,10 +126,11 @@ def pick_members(choice: Choice) -> list[Member]:
         picked = [own]
     else:
         picked = _pills(members, own)
+    _offer_another(choice, notes if len(members) == 1 else st.container())
     if unreadable:
-        st.caption(_left_out(unreadable))
+        notes.caption(_left_out(unreadable))
     if not picked:
-        st.caption(f"No family is chosen, so the page shows the model's own family, {own}.")
+        notes.caption(f"No family is chosen, so the page shows the model's own family, {own}.")
     return [members[name] for name in members if name in picked] or [members[own]]
 
 
@@ -134,6 +152,36 @@ def _pills(members: Mapping[str, Member], own: str) -> list[str]:
         help="All these encoders were trained for the same decoder, so they approximate the same "
         "true posterior. Each family has the same colour in all panels.",
     )
+
+
+def _offer_another(choice: Choice, place: DeltaGenerator) -> None:
+    """Say what another family needs, and offer to train it for this decoder."""
+    with place.container(key="posterior-another", horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "Only families that were trained for this model's decoder can be compared, because "
+            "another decoder has another true posterior.",
+            width="content",
+        )
+        if st.button(
+            "Train another family for it",
+            key="posterior-train",
+            icon=":material/model_training:",
+            help="Opens Train with these settings, another family, and *Keep the decoder of* this "
+            "model. Then press Start there.",
+        ):
+            forms.prefill(choice.run.config, **_another(choice))
+            st.switch_page(navigation.path("train"))
+
+
+def _another(choice: Choice) -> dict[str, str]:
+    """Settings of a run with another family for the decoder of the choice."""
+    config = choice.run.config
+    return {
+        "posterior": "planar" if config.model.posterior == "full" else "full",
+        "decoder_of": config.decoder_of or choice.key,
+        "start_from": "",
+        "title": "",
+    }
 
 
 def _left_out(unreadable: Sequence[Choice]) -> str:

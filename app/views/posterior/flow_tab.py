@@ -9,13 +9,13 @@ import streamlit as st
 from app.figures import posterior_plane as figures
 from app.figures.latent_map import density_bars
 from app.figures.posterior_plane import Curve
-from app.parts import charts, widgets
+from app.parts import charts, play, widgets
 from app.shell import navigation
 from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import DRAWS, Floats, Steps
 from app.views.posterior.subject import Subject
-from app.views.posterior.truth_tab import GREY, ground_of, plane_titles
+from app.views.posterior.truth_tab import GREY, plane_titles
 from vae_core.wording.numbers import typeset
 
 _ORDER_REVERSING = ("iaf",)
@@ -26,8 +26,8 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
     flows = {member.name: member for member in members if member.is_flow}
     if not flows:
         st.info(
-            "A Gaussian q(z|x) has a single step, z = μ + Lε, so this tab has nothing to show. "
-            "Choose a flow among the families above, or a model with a flow.",
+            "A Gaussian q(z|x) has a single step, z = μ + Cε, so this tab has nothing to show. "
+            "Choose a flow under *Families of q*, or a model with a flow.",
             icon=":material/info:",
         )
         navigation.link("train", "Train a flow")
@@ -39,16 +39,9 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
     last = len(steps.log_abs_dets)
     if not 0 <= st.session_state.get("step", last) <= last:
         st.session_state["step"] = last
-    step = slide.slider(
-        "Step t",
-        0,
-        last,
-        value=last,
-        key="step",
-        bind="query-params",
-        persist_state="session",
-        help="0 is the Gaussian from the encoder. Each step is one map z_t = f_t(z_{t−1}).",
-    )
+    with slide, st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
+        play.button("the steps of the flow")
+        step = _pick_step(last)
     plot, about = st.columns([10, 6], gap="medium")
     with about:
         still = subject.d > 1 and st.toggle(
@@ -66,6 +59,20 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         st.markdown(_said(member, steps, step))
     notes.protocol(subject, L=DRAWS)
     widgets.code(code.lines("flow", subject.on(member.choice)))
+
+
+def _pick_step(last: int) -> int:
+    """Draw the slider of the step."""
+    return st.slider(
+        "Step t",
+        0,
+        last,
+        value=last,
+        key="step",
+        bind="query-params",
+        persist_state="session",
+        help="0 is the Gaussian from the encoder. Each step is one map z_t = f_t(z_{t−1}).",
+    )
 
 
 def _pick_flow(names: Sequence[str]) -> str:
@@ -93,7 +100,7 @@ def _stage(subject: Subject, member: Member, steps: Steps, step: int, still: boo
     elif subject.d == 2:
         grid = data.truth(subject)
         assert grid is not None
-        ground = ground_of(grid)
+        ground = data.ground_of(grid)
         traces = figures.flow_points(
             steps.points[step], log_abs_det, steps.curves[step], member.colour
         )
@@ -130,7 +137,7 @@ def _reading(subject: Subject, member: Member, step: int) -> str:
         return f"{GREY[1]} {dots} Lines: where the circles |ε| = 1 and 2 are now."
     return (
         f"{dots} The picture shows the plane in which the last stage of {member.name} is narrowest "
-        f"compared with the prior (sd 1). The other {subject.d - 2} directions are not shown."
+        f"compared with the prior. The other {subject.d - 2} directions are not shown."
     )
 
 

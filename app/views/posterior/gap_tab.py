@@ -11,7 +11,7 @@ from app.figures.posterior_values import GapBar
 from app.parts import charts, live, widgets
 from app.parts.glossary import see
 from app.services.work import Bench
-from app.views.posterior import code, data, notes
+from app.views.posterior import code, data, notes, richer_words
 from app.views.posterior.families import Member
 from app.views.posterior.gap_words import about_gap
 from app.views.posterior.subject import Subject
@@ -86,4 +86,6 @@ def _drawn(subject: Subject, members: Sequence[Member], bench: Bench) -> None:
         head = ("nats", "ELBO[q]", "ELBO[q*]", "approximation", "amortisation")
         st.html(notes.table(head, rows, [b.colour for b in bars]))
         st.markdown(about_gap(bars, exact, error))
+        if richer := richer_words.about_gaps(bars, richer_words.nested(members)):
+            st.markdown(richer)
         st.caption(f"± is one standard error; lines in the chart are two. Fits: {'; '.join(fits)}.")

@@ -19,7 +19,7 @@ from app.views.posterior import code, data, notes
 from app.views.posterior.families import Member, colour_of
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import METHOD_DRAWS, method_task
-from app.views.posterior.truth_tab import ground_of, true_draws
+from app.views.posterior.truth_tab import true_draws
 from vae_core.inference import methods as inference_methods
 from vae_core.inference.methods import NOT_REACHED, State
 from vae_core.wording.numbers import number
@@ -132,7 +132,7 @@ class _Canvas(NamedTuple):
             return figures.line_figure(z, density, curves, height=_HEIGHT, bare=True)
         points = draws[:_SHOWN]
         if grid is not None:
-            ground = ground_of(grid, every=2)
+            ground = data.ground_of(grid, every=2)
             return figures.plane_figure(
                 ground, [Layer("", colour, draws=points)], window=figures.window_of(ground, []),
                 height=_HEIGHT, bare=True,
@@ -194,7 +194,7 @@ def _values(subject: Subject, states: Sequence[tuple[Entry, State]], room: int) 
         ],
     }
     charts.chart(
-        posterior_values.ruler_figure(
+        posterior_values.bounds_figure(
             marks,
             exact[0] if exact else None,
             title="log p(x) by each method",

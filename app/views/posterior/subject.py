@@ -17,7 +17,12 @@ from app.services.images import DRAWS, Images
 from app.services.models import Choice
 from app.services.refits import identity
 from app.shell import errors
-from app.shell.streamlit_internals import REFUSAL, forget_uploads, take_refusal
+from app.shell.streamlit_internals import (
+    REFUSAL,
+    DeltaGenerator,
+    forget_uploads,
+    take_refusal,
+)
 from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
@@ -26,7 +31,7 @@ from vae_core.model.vae import VAE
 SOURCES = ("Test image", "Your file", "Drawn by the model")
 WITHOUT_DATA = (
     "Test images are part of the data. Your own file, or an image that the model draws itself, "
-    "needs no download: choose one above."
+    "needs no download: choose one under *Model and image*."
 )
 _FIRST = 0  # a digit whose true posterior has two modes
 _UPLOADER = "posterior-file"
@@ -79,10 +84,13 @@ class Subject:
         return replace(self, choice=choice)
 
 
-def pick_subject(choice: Choice) -> Subject | None:
+def pick_subject(choice: Choice, notes: DeltaGenerator) -> Subject | None:
     """Draw the choice of the source and of the image, and return the image.
 
     Returns None for a test image if the data set is missing.
+
+    Args:
+        notes: container for what must be said about the choice.
     """
     missing = data_service.missing(choice)
     source = st.segmented_control(
@@ -98,14 +106,15 @@ def pick_subject(choice: Choice) -> Subject | None:
     )
     if source == SOURCES[1]:
         with st.container():
-            return _from_file(choice)
+            return _from_file(choice, notes)
     if source == SOURCES[2]:
-        return _drawn(choice)
+        return _drawn(choice, notes)
     if missing:
         return None
+    pickers.forget_other_data(choice)
     _choose_first_image()
     images = Images(choice, "test")
-    return _of(images, pickers.pick_image(images))
+    return _of(images, pickers.pick_image(images, notes=notes))
 
 
 def _choose_first_image() -> None:
@@ -121,18 +130,19 @@ def _of(images: Images, index: int) -> Subject:
     return Subject(images.choice, x, label, images.origin, tuple(making), z)
 
 
-def _drawn(choice: Choice) -> Subject:
+def _drawn(choice: Choice, notes: DeltaGenerator) -> Subject:
     number = pickers.index_input(
         "Number of the draw",
         DRAWS,
         0,
         "draw",
         "Draws z from the prior and x from p(x|z); the same number gives the same image.",
+        notes=notes,
     )
     return _of(Images(choice, None), number)
 
 
-def _from_file(choice: Choice) -> Subject:
+def _from_file(choice: Choice, notes: DeltaGenerator) -> Subject:
     given = st.file_uploader(
         "Your image",
         key=_UPLOADER,
@@ -142,19 +152,19 @@ def _from_file(choice: Choice) -> Subject:
     if given is not None:  # a new session after a lost connection gets the file, and no callback
         st.session_state[_KEPT] = (given.name, given.getvalue(), given.file_id)
     if take_refusal():
-        st.warning(REFUSAL)
+        notes.warning(REFUSAL)
     kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), choice.run.config.info.showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
     if kept is None:
-        st.caption(f"{instead} until you upload one.")
+        notes.caption(f"{instead} until you upload one.")
         return _of(images, index)
     if given is None:
         _forget_button(kept[0], kept[2])
     try:
         return subject_of_file(choice, *kept[:2])
     except ImageError as error:
-        st.error(f"{errors.plain(str(error))} {instead} until you upload another file.")
+        notes.error(f"{errors.plain(str(error))} {instead} until you upload another file.")
         return _of(images, index)
 
 

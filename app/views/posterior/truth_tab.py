@@ -7,22 +7,22 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.figures import posterior_plane as figures
-from app.figures.posterior_plane import Curve, Ground, Layer
+from app.figures.posterior_plane import Curve, Layer
 from app.parts import charts, live, widgets
 from app.parts.glossary import see
 from app.services.work import Bench
-from app.views.posterior import code, data, notes
+from app.views.posterior import code, data, notes, pointer, richer_words
 from app.views.posterior.families import Member
 from app.views.posterior.shapes import MASSES, RADII, Floats, Shape, shape_of
 from app.views.posterior.subject import SEED, Subject
 from app.views.posterior.tasks import METHOD_DRAWS, AnyTask, method_task, refit_task
 from vae_core.analysis.latent import Plane, ellipse
 from vae_core.inference.methods import HMC_CHAINS, HMC_WARMUP, State
-from vae_core.inference.quadrature import PosteriorGrid
 from vae_core.model.posteriors import Posterior
 from vae_core.wording.numbers import estimate, number
 
 HEIGHT = 560
+_CHART = "posterior-map"
 _HELD = " and ".join(f"{mass:.0%}" for mass in MASSES)
 GREY = (
     "Grey: the true posterior.",
@@ -50,6 +50,7 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
         tasks.insert(0, method_task(subject, "hmc"))
     with plot:
         live.panel(tasks, lambda bench: _picture(subject, members, bench, refitted), "truth")
+        pointer.follow(subject, members, _CHART)
     notes.protocol(
         subject,
         L=data.ELBO_SAMPLES,
@@ -81,16 +82,16 @@ def _picture(subject: Subject, members: Sequence[Member], bench: Bench, refitted
             Layer(m.name + _star(dash), m.colour, s.curves, dash=dash) for m, s, dash in shapes
         ]
         figure = figures.plane_figure(
-            ground_of(grid), layers, title=_title(subject), true_z=subject.z, height=HEIGHT
+            data.ground_of(grid), layers, title=_title(subject), true_z=subject.z, height=HEIGHT
         )
     else:
         figure = _in_many(subject, shapes, bench)
     charts.chart(
         figure,
-        "posterior-map",
+        _CHART,
         f"The true posterior of z given {subject.label}, in grey, with q(z|x) of {names} over it.",
     )
-    st.caption(_reading(subject))
+    st.caption(pointer.HINT + _reading(subject))
     if subject.d > 2:
         st.caption(_about_chains(bench.latest(method_task(subject, "hmc"))))
 
@@ -106,13 +107,6 @@ def _star(dash: str) -> str:
 def _shape_of_fit(subject: Subject, member: Member, best: Posterior) -> Shape:
     own = subject.on(member.choice)
     return shape_of(own.model, own.x.to(own.model.device), best, SEED)
-
-
-def ground_of(grid: PosteriorGrid, every: int = 1) -> Ground:
-    """The true posterior for d = 2 as input of a figure, with every n-th grid line."""
-    x, y = (axis[::every] for axis in data.axes(grid))
-    levels = [grid.level(mass) for mass in MASSES]
-    return Ground(x, y, data.density(grid)[::every, ::every], levels)
 
 
 # ---- d > 2
@@ -158,11 +152,12 @@ def _in_many(
 def figures_table(subject: Subject, members: Sequence[Member]) -> None:
     """Draw the ELBO of each family and its distance from the true posterior."""
     log_px, error, exact = data.reference(subject, members)
-    rows = []
+    rows, elbos = [], []
     for member in members:
         elbo, se = data.weighed(subject, member, data.ELBO_SAMPLES).elbo
         distance = estimate(log_px - elbo, float(np.hypot(se, error)), "")
         rows.append((member.name, number(elbo, se, ""), distance))
+        elbos.append((member.name, elbo, se))
     hat = "log p(x)" if exact else "log p̂(x)"
     how = "exact" if exact else f"estimated by importance sampling, K = {data.REFERENCE_SAMPLES:,}"
     rows.append((hat, number(log_px, unit="") if exact else estimate(log_px, error, ""), ""))
@@ -177,6 +172,8 @@ def figures_table(subject: Subject, members: Sequence[Member]) -> None:
         f"{hat}: {how}.{least} ELBO = log p(x) − KL(q(z|x) ‖ p(z|x)): the farther q is from the "
         "true posterior, the lower the ELBO." + see("elbo", "kl", "pzx")
     )
+    if richer := richer_words.about_elbos(elbos, richer_words.nested(members)):
+        st.markdown(richer)
 
 
 def _reading(subject: Subject) -> str:
@@ -191,7 +188,7 @@ def _reading(subject: Subject) -> str:
         text = (
             "Grey: draws of the true posterior by Hamiltonian Monte Carlo. The picture shows the "
             f"plane through the mean of q in which {Member(subject.choice).name} is narrowest "
-            "compared with the prior (sd 1 in every direction). These are the two directions that "
+            "compared with the prior. These are the two directions that "
             f"the image determines best. The other {subject.d - 2} directions are not shown. "
             "Lines: ellipses from the means and covariances of the draws, at 1 and 2 σ."
         )

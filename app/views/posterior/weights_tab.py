@@ -10,8 +10,8 @@ from app.parts import charts, live, widgets
 from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, notes
+from app.views.posterior.bounds_tab import pick_samples
 from app.views.posterior.families import Member
-from app.views.posterior.ruler_tab import pick_samples
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import weights_task
 from vae_core.inference.pareto import largest_trusted_k

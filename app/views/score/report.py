@@ -20,6 +20,7 @@ from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import Judgement
 from vae_core.settings.choices import DENSITY, pixels_as
+from vae_core.wording.lists import listed
 from vae_core.wording.numbers import in_hundredths, number, typeset
 from vae_core.wording.verdict import (
     class_condition,
@@ -134,14 +135,15 @@ def figures(report: Report, job: Job) -> None:
     calibration = job.scorer.judge.calibration
     if report.judgement is not None and calibration is not None:
         samples = calibration.importance_samples
+        both = listed([each.heading for each in FIGURES.values() if each.two_sided])
         st.markdown(f"{report_sentence(report)} {_percentile(report)}")
         st.markdown(_table(report, report.judgement))
         st.caption(
             f"Percentile and tail among {report.judgement.images} held-out images. The tail is the "
-            "share of them that are at least as extreme. High values are extreme; for log p(x) low "
-            f"values too. All tails together give p = {report.judgement.p_value:.2g}: the "
-            "probability that an image of the data looks at least as extreme. Percentile and tail "
-            f"of log p̂(x) are by K = {samples:,}, as for the held-out images.  \n"
+            "share of them that are at least as extreme. High values are extreme; for "
+            f"{both} low values too. All tails together give p = {report.judgement.p_value:.2g}: "
+            "the probability that an image of the data looks at least as extreme. Percentile and "
+            f"tail of log p̂(x) are by K = {samples:,}, as for the held-out images.  \n"
             f"{rate_sentence(report.judgement.false_alarms, report.judgement.images)}"
         )
     else:

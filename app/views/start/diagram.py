@@ -1,16 +1,17 @@
 """The parts of the diagram on the Start page, in the order in which an image passes them."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from app.figures import start_diagram, start_estimates
+from app.figures import start_diagram, start_dimensions, start_estimates
 from app.figures.pictures import as_picture
 from app.figures.style import ELBO, LOG_LIKELIHOOD, LOG_PRIOR, LOG_Q, Quantity
-from app.parts import charts
+from app.parts import charts, pickers, play
 from app.parts.glossary import see
 from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
@@ -68,6 +69,7 @@ def _thumbnail(pixels: np.ndarray, name: str) -> str:
 
 def _take_from_strip() -> None:
     st.session_state["image"] = st.session_state["strip"]
+    pickers.keep_model()
 
 
 def choose_noise() -> int:
@@ -82,6 +84,7 @@ def choose_noise() -> int:
             help="Draws new noise. All that depends on it changes; the encoder's output stays. "
             "Enter an earlier number to see that draw again. The link contains the number.",
         )
+        play.button("new draws of ε")
         return st.number_input(
             "Number of the draw",
             min_value=0,
@@ -189,7 +192,9 @@ def encoded(about: "Reference") -> None:
     )  # fmt: skip
     with _body("said"):
         if len(about.mean) > _MOST_WRITTEN_OUT:
-            figure = start_diagram.gaussian(about.mean, about.scale, about.diagonal)
+            figure = start_dimensions.gaussian(
+                about.mean, about.scale, about.diagonal, _shown(about)
+            )
             charts.chart(figure, "gaussian", f"Bars of the mean and {spread} of each dimension")
             return
         st.latex(_matrix(r"\mu", about.mean[:, None]))
@@ -205,6 +210,11 @@ def _matrix(name: str, values: np.ndarray) -> str:
     return rf"{name} = \begin{{pmatrix}} " + r" \\ ".join(cells) + r" \end{pmatrix}"
 
 
+def _shown(about: "Reference") -> Sequence[int]:
+    """The dimensions that the diagram shows."""
+    return start_dimensions.most_active(about.z_mean, about.z_sd, about.prior)
+
+
 def noise_heading() -> None:
     """Draw the heading over :func:`noise`."""
     _heading(
@@ -218,7 +228,7 @@ def noise_heading() -> None:
 def noise(now: "Walk", about: "Reference") -> None:
     """Draw ε and the circles |ε| = 1, 2."""
     with _body("noise"):
-        figure = start_diagram.noise(now.epsilon, about.probe)
+        figure = start_diagram.noise(now.epsilon, about.probe, _shown(about))
         alt = "The noise ε, drawn from a standard normal distribution"
         charts.chart(figure, "noise", alt, _table("epsilon", now.epsilon))
 
@@ -247,7 +257,8 @@ def latent(now: "Walk", about: "Reference") -> None:
         "The latent z: the noise, moved to where the encoder places this image"
         + (f", z = ${chain}$" if steps else "")
         + ". Green is q(z|x), pink is the prior p(z). For d = 2 the circles of ε move along with "
-        "it, and a small map shows how little of the prior q covers.",
+        "it, and a small map shows how little of the prior q covers. Of many dimensions the most "
+        "active ones are shown, by their KL to the prior; the small bars are the KL of all.",
     )  # fmt: skip
     with _body("latent"):
         figure = start_diagram.latent(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.parts import missing_data, pickers, widgets
+from app.services import showcase
 from app.services.images import Images
 from app.services.models import Choice
 from app.services.walk import reference_of, walk_of
@@ -31,7 +32,7 @@ WITHOUT_DATA = (
 def walk_through() -> None:
     """Draw the whole page: the choices, the diagram, the terms and the estimates."""
     with st.container(key="walk-choice", gap=None):
-        choice = pickers.pick_model()
+        choice = pickers.pick_model(first_of=showcase.first_of)
         images = Images.at_hand(choice)
         index = pickers.pick_image(images)
         diagram_parts.image_strip(images, index)
@@ -79,7 +80,7 @@ def walk_through() -> None:
         diagram_parts.estimates(now, about)
     diagram_parts.split(now, about)
     show_protocol(images, about, seed, samples)
-    show_next_pages(choice)
+    show_next_pages(choice, images, index)
     widgets.code(diagram_parts.code_lines(images, index, seed, samples))
 
 
@@ -97,14 +98,17 @@ def show_protocol(images: Images, about: "Reference", seed: int, samples: int) -
     widgets.protocol(protocol, f"ESS {about.ess:,.0f}", trust, pixels=images.pixels)
 
 
-def show_next_pages(choice: Choice) -> None:
-    """Show links to other pages."""
+def show_next_pages(choice: Choice, images: Images, index: int) -> None:
+    """Show links to other pages. Those to the labs lead to the same image."""
+    lab = images.links(index)
     with st.container(key="walk-foot", horizontal=True):
+        navigation.link("posterior", "See its true posterior", model=choice.key, **lab["posterior"])
+        navigation.link("gradients", "Measure its gradient", model=choice.key, **lab["gradients"])
         navigation.link("train", "Train your own model")
         navigation.link("latent", "See the whole latent space", model=choice.key)
         navigation.link("score", "Score your own images", model=choice.key)
 
 
 diagram_parts.apply_style()
-widgets.header("Start", LEAD)
+widgets.header(navigation.PAGES["start"].heading, LEAD)
 walk_through()

@@ -15,7 +15,7 @@ A Gaussian is one ellipse. A true posterior can be bent, or have two modes. A **
 bends the Gaussian, by $T$ maps that can be inverted:
 
 $$
-z_0 = \mu + L\epsilon, \qquad z_t = f_t(z_{t-1}, x) \quad (t = 1, \dots, T), \qquad z = z_T.
+z_0 = \mu + C\epsilon, \qquad z_t = f_t(z_{t-1}, x) \quad (t = 1, \dots, T), \qquad z = z_T.
 $$
 
 Each map stretches space a little. The Jacobian of the whole chain is the product of the Jacobians

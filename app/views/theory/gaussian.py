@@ -27,20 +27,20 @@ $\epsilon$. Its determinant says how much the map stretches.
 Take $\epsilon \sim \mathcal N(0, I)$ with $d$ dimensions, and the simplest map with correlations:
 
 $$
-z = \mu + L \epsilon, \qquad
-L = L_{\text{mask}} \odot L' + \operatorname{diag}(\sigma).
+z = \mu + C \epsilon, \qquad
+C = C_{\text{mask}} \odot C' + \operatorname{diag}(\sigma).
 $$
 
-The encoder returns $\mu$, $\log \sigma$ and $L'$. $\odot$ multiplies entry by entry. The mask has
-ones below the diagonal and zeros elsewhere. So $L$ is lower triangular, with $\sigma$ on its
-diagonal. Then $q$ is a Gaussian with mean $\mu$ and covariance $\Sigma = LL^\top$. Without $L'$ the
-dimensions of $z$ are independent. That is called **mean-field**.
+The encoder returns $\mu$, $\log \sigma$ and $C'$. $\odot$ multiplies entry by entry. The mask has
+ones below the diagonal and zeros elsewhere. So $C$ is lower triangular, with $\sigma$ on its
+diagonal. Then $q$ is a Gaussian with mean $\mu$ and covariance $\Sigma = CC^\top$, whose Cholesky
+factor is $C$. Without $C'$ the dimensions of $z$ are independent. That is called **mean-field**.
 
 For the pixels, each one is often 0 or 1 with a probability that the decoder returns. The prior is
 chosen freely. Usual is $p(z) = \mathcal N(0, I)$. It is not the distribution of $z$ for one image.
 """
 _TERMS = r"""
-Now every term can be computed. $L$ is triangular, so its determinant is the product of its
+Now every term can be computed. $C$ is triangular, so its determinant is the product of its
 diagonal:
 
 $$
@@ -101,8 +101,9 @@ def draw(sheet: Sheet) -> None:
         )
         sheet.slip(
             "diagonal",
-            r"$L = L_{\text{mask}} \odot L' + \log \sigma$.",
-            r"$L = L_{\text{mask}} \odot L' + \operatorname{diag}(\sigma)$. The network returns "
+            r"$C = C_{\text{mask}} \odot C' + \log \sigma$ (the note calls the matrix $L$, like "
+            "the number of draws).",
+            r"$C = C_{\text{mask}} \odot C' + \operatorname{diag}(\sigma)$. The network returns "
             r"$\log \sigma$, and $\sigma$ belongs on the diagonal.",
             slip_words.log_sigma_diagonal,
         )

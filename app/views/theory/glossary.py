@@ -10,6 +10,7 @@ from vae_core.wording.glossary import GLOSSARY, Symbol
 
 PARAMETER = "symbol"
 """Name of the query parameter that holds a symbol."""
+_FORMER = {"L-matrix": "C"}  # names of symbols in old links
 
 
 def answer(sections: Mapping[str, str]) -> None:
@@ -21,6 +22,7 @@ def answer(sections: Mapping[str, str]) -> None:
     asked = st.query_params.get(PARAMETER)
     if not asked:
         return
+    asked = _FORMER.get(asked, asked)
     if asked not in GLOSSARY:
         st.caption(
             f":orange[The glossary has no symbol called {errors.plain(asked)}.] "

@@ -27,12 +27,12 @@ def log_noise(now: "Walk") -> float:
 
 
 def log_sigmas(about: "Reference") -> float:
-    """Σ log σ_i, the log Jacobian of z_0 = μ + Lε, in nats."""
+    """Σ log σ_i, the log Jacobian of z_0 = μ + Cε, in nats."""
     return float(np.log(np.diag(about.scale)).sum())
 
 
 def log_det(now: "Walk", about: "Reference") -> float:
-    """log |det ∂z/∂ε| of the first draw, through L and all flow steps, in nats."""
+    """log |det ∂z/∂ε| of the first draw, through C and all flow steps, in nats."""
     return log_sigmas(about) + float(now.log_abs_dets[:, 0].sum())
 
 

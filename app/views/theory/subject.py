@@ -1,7 +1,7 @@
 """The model and the image of the Theory page, and the links that carry them to the labs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.services.images import Images
 from app.services.models import Choice
@@ -65,16 +65,14 @@ class Subject:
         navigation.link(page, label, **{"model": self.choice.key, **self._image(page), **query})
 
     def _image(self, page: str) -> dict[str, str]:
-        number, drawn = str(self.index), self.images.split is None
-        found: dict[str, dict[str, Any]] = {
-            "start": {"image": number, "L": str(self.samples), "epsilon": str(SEED)},
-            "posterior": {"source": "Drawn by the model", "draw": number}
-            if drawn
-            else {"source": "Test image", "image": number},
-            "gradients": {
-                "gradient-first": number, "gradient-count": "1", "gradient-k": "1",
-                "gradient-upto": str(GRADIENT_SAMPLES), "gradient-l": str(GRADIENT_SAMPLES),
-                "gradient-r": str(REPEATS), **({} if drawn else {"split": "test"}),
-            },
+        labs = self.images.links(self.index)
+        same = {
+            "gradient-k": "1", "gradient-upto": str(GRADIENT_SAMPLES),
+            "gradient-l": str(GRADIENT_SAMPLES), "gradient-r": str(REPEATS),
         }  # fmt: skip
+        found = {
+            "start": {"image": str(self.index), "L": str(self.samples), "epsilon": str(SEED)},
+            "posterior": labs["posterior"],
+            "gradients": labs["gradients"] | same,
+        }
         return found.get(page, {})

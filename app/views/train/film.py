@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.figures.pictures import Picture, as_picture
+from app.figures.pictures import Picture, as_picture, tile
+from app.parts.animation import LARGE, Film
 from app.services.byte_cache import cached
 
 _FRAMES = 14
+_SECONDS = 6.0  # of the animation
 _ROWS = ("x̂ 1", "x̂ 2", "x̂ 3", "sample 1", "sample 2")
 _RECONSTRUCTED, _SAMPLED = 3, 2
 _EMPTY = 0.15  # the grey of the space between the images
@@ -93,3 +95,38 @@ def strip(folder: Path, last_epoch: int) -> tuple[Sequence[int], np.ndarray, Seq
         for each in frames
     ]
     return [0, *shown], np.stack(columns), _ROWS
+
+
+class Pages(Sequence[Picture]):
+    """The frames of a film as one picture each, read when they are asked for.
+
+    A picture holds the originals, under each its reconstruction, and below them the samples.
+    Frames that are damaged, or of other shapes than the first one, are left out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        shapes = {epoch: self._shapes(epoch) for epoch in epochs(folder)}
+        first = next(filter(None, shapes.values()), None)
+        self.epochs = [epoch for epoch, each in shapes.items() if each and each == first]
+
+    def _shapes(self, epoch: int) -> list[tuple[int, ...]]:
+        """Shapes of the parts of a frame; empty if it is missing or its images do not match."""
+        found = frame(self._folder, epoch)
+        shapes = [] if found is None else [part.shape for part in found]
+        return shapes if len({shape[1:] for shape in shapes}) == 1 else []
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __getitem__(self, place: int) -> Picture:  # type: ignore[override]
+        found = frame(self._folder, self.epochs[place])
+        if found is None:  # it was removed meanwhile
+            raise IndexError(place)
+        return tile(np.concatenate(found), len(found.originals))
+
+
+def animation(folder: Path) -> Film:
+    """The film of a run as an animation, one picture for each epoch that has a frame."""
+    pages = Pages(folder)
+    return Film(pages, _SECONDS, [f"epoch {epoch:,}" for epoch in pages.epochs], side=LARGE)

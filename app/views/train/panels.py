@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.figures import train as figures
 from app.figures.pictures import tile
-from app.parts import charts, widgets
+from app.parts import animation, charts, play, widgets
 from app.parts.glossary import see
 from app.services.history import History, history
 from app.shell import errors, navigation
@@ -215,7 +215,9 @@ def film(run: Run) -> None:
     if not available:
         st.caption("Reconstructions and samples appear here after the first epoch.")
         return
-    epoch = _film_epoch(run, available)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
+        play.button("the epochs")
+        epoch = _film_epoch(run, available)
     frame = film_frames.frame(run.folder, epoch)
     if frame is None:
         st.caption(f"The pictures of epoch {epoch} cannot be read.")
@@ -263,6 +265,13 @@ def strip(run: Run, status: Status) -> None:
         st.caption(
             "E[x|z] at the posterior mean of three validation images (x̂), and at two draws from "
             "the prior. The images and the noise are the same at every epoch."
+        )
+        animation.button(
+            lambda: film_frames.animation(run.folder),
+            f"film-{run.id}",
+            "Saves the training as an animation, an epoch a frame: 12 images, their "
+            "reconstructions, and 36 samples.",
+            "film",
         )
 
 

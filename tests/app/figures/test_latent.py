@@ -12,6 +12,7 @@ from app.figures import latent_map as figures
 from app.figures import latent_sheets as sheets
 from app.figures import style
 from app.figures.prior import Prior, PriorOnPlane, prior_on_plane
+from app.figures.regions import region_of_text
 
 CLASSES = tuple("0123456789")
 
@@ -308,3 +309,61 @@ def test_the_histograms_show_a_shifted_prior_at_its_place() -> None:
         density = np.asarray(curve.y)
         assert np.average(curve.x, weights=density) == pytest.approx(mean, abs=0.01)
         assert density.max() == pytest.approx(1 / (sd * np.sqrt(2 * np.pi)), rel=1e-3)
+
+
+# ---- the map of an embedding, regions, and images without a class
+
+
+def test_an_embedding_has_no_prior_and_axes_without_unit() -> None:
+    points, index, labels = cloud()
+    figure: Any = figures.map_figure(
+        points, index, labels, CLASSES, 16, (), None, embedding="t-SNE"
+    )
+    assert not figure.layout.shapes
+    assert figure.layout.xaxis.title.text == "t-SNE 1 (no unit)"
+    assert figure.layout.title.text == "Posterior means E[z|x], t-SNE"
+
+
+def test_the_axes_end_where_the_points_do() -> None:
+    points, index, labels = cloud()
+    layout: Any = mapped(chosen=np.array([9.0, 0.0])).layout
+    assert 9 < layout.xaxis.range[1] < 9.6, "the chosen point is in view"
+    extent = np.ptp(points, axis=0).max()
+    for axis, values in ((layout.xaxis, points[:, 0]), (layout.yaxis, points[:, 1])):
+        assert values.min() - 0.1 * 12 < axis.range[0] < values.min()
+    figure: Any = figures.map_figure(
+        points, index, labels, CLASSES, 2, (), PriorOnPlane(np.zeros(2), 99 * np.eye(2))
+    )
+    low, high = figure.layout.yaxis.range
+    assert high - low < 1.2 * extent, "a wide prior does not make the data small"
+    assert not figure.layout.annotations, "no contour has its top in view"
+
+
+def test_images_without_a_class_are_grey_points_of_their_own() -> None:
+    points, index, labels = cloud()
+    labels[:30] = -1
+    figure = figures.map_figure(points, index, labels, CLASSES, 2, (), None)
+    by_name = {t.name: t for t in traces(figure)}
+    assert len(by_name["no class"].x) == 30
+    assert by_name["no class"].marker.color == style.NEUTRAL
+    assert len(shown(figure)) == 120
+    flat: Any = figures.map_figure(
+        points, index, labels, CLASSES, 1, (), PriorOnPlane(np.zeros(2), np.eye(2))
+    )
+    assert flat.layout.yaxis.ticktext[0] == "no class"
+
+
+def test_a_region_is_outlined_and_takes_the_place_of_what_was_selected() -> None:
+    region = region_of_text("0_0_1_0_1_2")
+    figure: Any = mapped(region=region, prior=None)
+    (shape,) = figure.layout.shapes
+    assert shape.path == "M0,0L1,0L1,2Z"
+    assert figure.layout.selectionrevision == "0_0_1_0_1_2"
+
+
+def test_two_paths_differ_in_colour_and_mark() -> None:
+    ways = {"straight": np.ones(3), "spherical": np.ones(3)}
+    one, other = traces(sheets.length_figure(ways, standard(4)))
+    assert one.line.color != other.line.color
+    assert one.marker.symbol != other.marker.symbol
+    assert one.line.dash != other.line.dash

@@ -96,7 +96,7 @@ def test_a_bound_points_to_where_log_px_is() -> None:
         Mark("BDMC", RED, -8.0, 0.2, "upper"),
         Mark("exact", RED, -9.0, 0.0, "exact"),
     ]
-    figure = posterior_values.ruler_figure(marks, -9.0)
+    figure = posterior_values.bounds_figure(marks, -9.0)
     symbols = [t.marker.symbol for t in traces(figure)]
     assert symbols == ["triangle-right", "triangle-left", "diamond"]
     assert [t.x[0] for t in traces(figure)] == [-10, -8, -9]
@@ -109,7 +109,7 @@ def test_a_bound_points_to_where_log_px_is() -> None:
 
 def test_the_line_at_log_px_crosses_no_text_of_the_ruler() -> None:
     marks = [Mark(str(i), BLUE, -9.0 - i, 0.1, "estimate") for i in range(4)]
-    figure = posterior_values.ruler_figure(marks, -9.0)
+    figure = posterior_values.bounds_figure(marks, -9.0)
     parts = [(shape.y0, shape.y1) for shape in layout(figure).shapes]
     texts = [(row + 0.2, row + 0.65) for row in range(len(marks))]  # above the marks
     assert all(end <= low or start >= high for start, end in parts for low, high in texts)
@@ -161,7 +161,7 @@ def test_the_largest_weights_hold_the_most() -> None:
 
 def test_a_value_whose_error_is_not_known_says_so_and_has_no_line() -> None:
     marks = [Mark("IS", BLUE, -10.0, np.nan, "estimate"), Mark("ELBO", RED, -12.0, 0.1, "lower")]
-    figure = posterior_values.ruler_figure(marks, None)
+    figure = posterior_values.bounds_figure(marks, None)
     first = traces(figure)[0]
     assert list(first.text) == ["−10.00 (error not known)"]
     assert list(first.error_x.array) == [0]

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 
-from app.figures import start_diagram, start_estimates, style
+from app.figures import start_diagram, start_dimensions, start_estimates, style
 from app.figures.prior import Prior
 
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def axis_range(figure: go.Figure, axis: str) -> tuple[float, float]:
     return low, high
 
 
-@pytest.mark.parametrize("d", [1, 2, 3, 16])
+@pytest.mark.parametrize("d", [1, 2, 3, 8])
 def test_noise_and_latent_show_the_followed_draw_where_it_is(d: int) -> None:
     epsilon = RNG.normal(size=(50, d))
     epsilon[0] = 4.5  # further out than a standard normal is drawn
@@ -123,13 +124,31 @@ def test_the_density_over_a_line_is_normalised_and_drawn_in_order() -> None:
 
 
 def test_many_dimensions_show_mean_and_spread_of_each_over_the_prior() -> None:
-    mean, sd = RNG.normal(size=20), RNG.uniform(0.1, 1, size=20)
-    figure = latent(RNG.normal(size=(4, 20)), np.zeros((0, 20)), np.zeros(0), mean, sd)
+    mean, sd = RNG.normal(size=8), RNG.uniform(0.1, 1, size=8)
+    figure = latent(RNG.normal(size=(4, 8)), np.zeros((0, 8)), np.zeros(0), mean, sd)
     spread = trace(figure, "q(z|x)")
     np.testing.assert_allclose(spread.y, mean)
     np.testing.assert_allclose(spread.error_y.array, sd)
     (band,) = spec(figure)["layout"]["shapes"]
     assert (band["y0"], band["y1"]) == (-1, 1)
+
+
+def test_of_fifty_dimensions_the_most_active_are_shown_above_the_kl_of_all() -> None:
+    mean, sd, z = np.zeros(50), np.ones(50), RNG.normal(size=(4, 50))
+    mean[[7, 30]], sd[[7, 30]] = [2.5, -1.0], [0.1, 0.2]
+    figure = latent(z, np.zeros((0, 50)), np.zeros(0), mean, sd)
+    spread = trace(figure, "q(z|x)")
+    assert len(spread.y) == start_dimensions.MOST
+    assert list(spread.customdata[:2, 1]) == [8, 31]  # counted from 1, the most active first
+    np.testing.assert_allclose(trace(figure, "z").y[:2], z[0, [7, 30]])
+    bars = trace(figure, "KL")
+    assert len(bars.y) == 50
+    assert np.all(np.diff(bars.y) <= 0)
+    both = [torch.distributions.Normal(*q) for q in ((2.5, 0.1), (0.0, 1.0))]
+    exact = float(torch.distributions.kl_divergence(*both))
+    assert bars.y[0] == pytest.approx(exact, abs=1e-4)
+    noise = trace(start_diagram.noise(z, np.zeros((0, 50)), [7, 30]), "ε")
+    np.testing.assert_allclose(noise.y, z[0, [7, 30]])
 
 
 def test_a_shifted_prior_is_drawn_where_it_is() -> None:
@@ -172,12 +191,12 @@ def test_dimensions_with_different_priors_have_a_band_each() -> None:
 
 def test_the_gaussian_is_shown_by_sigma_or_by_the_lower_triangle() -> None:
     scale = np.tril(RNG.normal(size=(5, 5)))
-    heat = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=False), "C")
+    heat = trace(start_dimensions.gaussian(np.zeros(5), scale, False, range(5)), "C")
     above = np.triu_indices(5, 1)
     assert np.isnan(np.asarray(heat.z)[above]).all()
     np.testing.assert_allclose(np.nan_to_num(heat.z), scale)
-    bars = trace(start_diagram.gaussian(np.zeros(5), scale, diagonal=True), "σ")
-    np.testing.assert_allclose(bars.y, np.diag(scale))
+    bars = trace(start_dimensions.gaussian(np.zeros(5), scale, True, [4, 0]), "σ")
+    np.testing.assert_allclose(bars.y, np.diag(scale)[[4, 0]])
 
 
 @pytest.mark.parametrize("steps", [1, 4, 5, 64])

@@ -77,3 +77,35 @@ def test_a_model_of_p_of_x_given_y_opens_where_the_page_can_show_it(
     assert visit(app, "latent", model=made.id) == DIGITS
     assert any("describes p(x|y)" in each.value for each in app.caption)
     runs.store.clear()
+
+
+def images() -> None:
+    import streamlit as st
+
+    from app.parts import pickers
+    from app.services.images import Images
+    from app.shell import carried
+    from app.views.score import better_model
+
+    page = st.session_state["page"]
+    carried.arrive(page)
+    first_of = {"first_of": better_model.first_of} if page == "score" else {}
+    shown = Images(pickers.pick_model(**first_of), None)  # type: ignore[arg-type]
+    st.session_state["open"] = shown.choice.key
+    st.session_state["index"] = pickers.pick_image(shown)
+
+
+def test_a_chosen_image_goes_along_with_its_model() -> None:
+    app = AppTest.from_function(images, default_timeout=TIMEOUT)
+    assert visit(app, "score") == MNIST
+    app.number_input[0].set_value(42).run()
+    assert visit(app, "latent") == MNIST
+    assert app.session_state["index"] == 42
+
+
+def test_an_image_of_other_data_is_forgotten_unless_a_link_names_it() -> None:
+    app = AppTest.from_function(images, default_timeout=TIMEOUT)
+    assert visit(app, "score", image="42") == MNIST
+    assert app.session_state["index"] == 42
+    assert visit(app, "latent") == DIGITS  # nobody chose a model
+    assert app.session_state["index"] == 176

@@ -5,7 +5,6 @@ import logging
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -173,14 +172,14 @@ def test_before_an_audience_the_lead_is_left_to_the_speaker(
     assert [caption.value for caption in app.caption] == leads
 
 
-@pytest.mark.parametrize(("height", "larger"), [(320, 400), (500, 560), (700, 700)])
-def test_before_an_audience_charts_grow_no_further_than_a_projector_shows(
-    height: int, larger: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figure = go.Figure(layout={"height": height})
-    assert charts._height(figure) == height
-    monkeypatch.setattr("app.shell.frame.presenting", lambda: True)
-    assert charts._height(figure) == larger
+@pytest.mark.parametrize("presenting", [False, True])
+def test_before_an_audience_the_style_sheet_knows_how_high_a_chart_is(presenting: bool) -> None:
+    app = AppTest.from_function(pieces, default_timeout=TIMEOUT)
+    app.session_state["present"] = presenting
+    app.run()
+    assert not app.exception
+    styles = [each.proto.body for each in app.get("html")]  # type: ignore[attr-defined]
+    assert ("<style>.st-key-chart-curve { --height: 320px }</style>" in styles) == presenting
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[3]
 MB = 2**20
 # They keep one object for the server, or a few numbers each.
 SMALL = {
-    "_costs", "_disk", "_download", "_elbo_of", "_inks", "_log_once", "_memory", "_pretrained",
+    "_costs", "_disk", "_download", "_elbo_of", "_log_once", "_memory", "_pretrained",
     "_pretrained_models", "_removed", "_shared", "_speed", "_temporary", "_watch", "batches",
-    "boxed", "planned", "scheduler", "shared", "store", "sweep",
+    "boxed", "ink_palette", "planned", "scheduler", "shared", "store", "sweep",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.services import data, models
+from app.services import data, models, showcase
 from app.services.images import DRAWS, Images
 from app.services.models import Choice
 
@@ -56,3 +56,14 @@ def test_a_model_that_needs_no_download_is_opened_first(choices: dict[str, Choic
     only = {MNIST: choices[MNIST]}
     assert models.first_of(only) == choices[MNIST]
     assert models.first_of({}) is None
+
+
+def test_start_opens_readable_images_only_where_they_are_at_hand(
+    choices: dict[str, Choice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert showcase.first_of(choices) == models.first_of(choices)  # nothing needs a download
+    monkeypatch.setattr(showcase, "missing", lambda _: False)
+    first = showcase.first_of(choices)
+    assert first is not None
+    assert (first.run.config.dataset, first.run.config.model.latent_size) == ("mnist", 2)
+    assert showcase.first_of({}) is None

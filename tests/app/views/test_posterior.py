@@ -15,10 +15,20 @@ from app.parts import preparation
 from app.services import models
 from app.services.models import Choice
 from app.services.work import Bench, Known, Task
-from app.views.posterior import code, data, flow_tab, notes, tasks, truth_tab
+from app.views.posterior import (
+    code,
+    data,
+    families,
+    flow_tab,
+    notes,
+    pointer,
+    richer_words,
+    tasks,
+    truth_tab,
+)
+from app.views.posterior.bounds_words import about_elbos, about_sandwich
 from app.views.posterior.families import Member, companions
 from app.views.posterior.gap_words import about_gap
-from app.views.posterior.ruler_words import about_elbos, about_sandwich
 from app.views.posterior.shapes import MASSES, RADII, shape_of, steps_of
 from app.views.posterior.subject import Subject, subject_of_file
 from vae_core.data.datasets import load_dataset
@@ -436,7 +446,7 @@ def test_the_code_runs_as_it_stands(tab: str, pretrained: Choice, x: Tensor) -> 
     assert out.getvalue()
 
 
-@pytest.mark.parametrize("tab", ["truth", "ruler", "gap", "flow", "weights", "methods"])
+@pytest.mark.parametrize("tab", ["truth", "bounds", "gap", "flow", "weights", "methods"])
 def test_all_code_is_python(tab: str, tmp_path: Path, x: Tensor) -> None:
     choice = untrained(tmp_path / "model", latent_size=4)
     for z in (None, np.zeros(4)):
@@ -451,3 +461,70 @@ def test_a_gaussian_is_drawn_as_its_ellipse(x: Tensor, tmp_path: Path) -> None:
     inverse = np.linalg.inv(q.scale_tril[0].double().numpy())
     away = np.linalg.norm((curve - q.mean[0].double().numpy()) @ inverse.T, axis=1)
     np.testing.assert_allclose(away, RADII[1], rtol=1e-4)
+
+
+# ---- a richer family that loses
+
+PAIRS = [("Planar", "Mean-field")]
+
+
+def test_a_richer_family_that_loses_is_explained_by_its_encoder() -> None:
+    said = richer_words.about_elbos([("Mean-field", -20.0, 0.03), ("Planar", -20.5, 0.04)], PAIRS)
+    assert "**Planar** contains **Mean-field**, but its ELBO is 0.50 ± 0.05 nats lower" in said
+    assert "amortisation" in said
+    near = [("Mean-field", -20.0, 0.3), ("Planar", -20.5, 0.4)]  # by chance
+    assert richer_words.about_elbos(near, PAIRS) == ""
+    assert richer_words.about_elbos([("Planar", -20.5, 0.04)], PAIRS) == ""
+
+
+def test_the_parts_of_the_gap_say_why_a_richer_family_loses() -> None:
+    simple = GapBar("Mean-field", "", 1.0, 0.01, 0.2, 0.01)
+    rich = GapBar("Planar", "", 0.7, 0.01, 1.0, 0.01)
+    said = richer_words.about_gaps([simple, rich], PAIRS)
+    assert "loses 0.50 ± 0.02 nats against it" in said
+    assert "0.30 ± 0.01 nats nearer to the true posterior" in said
+    assert "but its encoder loses 0.80 ± 0.01 nats more" in said
+    assert richer_words.about_gaps([simple, rich._replace(amortisation=0.1)], PAIRS) == ""
+
+
+def test_a_flow_contains_the_gaussian_that_it_starts_from(tmp_path: Path) -> None:
+    small, full, flow, tilted = (
+        Member(untrained(tmp_path / name, **settings))
+        for name, settings in {
+            "small": {"posterior": "mean-field"},
+            "full": {"posterior": "full"},
+            "flow": {"posterior": "planar"},
+            "tilted": {"posterior": "planar", "flow_base": "full"},
+        }.items()
+    )
+    assert [each.contains(small) for each in (small, full, flow, tilted)] == [
+        False, True, True, True,
+    ]  # fmt: skip
+    assert [each.contains(full) for each in (small, full, flow, tilted)] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_another_family_is_trained_for_the_decoder_that_all_share(
+    pretrained: Choice, tmp_path: Path
+) -> None:
+    assert families._another(pretrained) == {
+        "posterior": "planar", "decoder_of": pretrained.key, "start_from": "", "title": "",
+    }  # fmt: skip
+    small = untrained(tmp_path / "small", posterior="mean-field", decoder_of=pretrained.key)
+    kept = families._another(small)
+    assert (kept["posterior"], kept["decoder_of"]) == ("full", pretrained.key)
+    RunConfig.from_settings(small.run.config.settings() | kept)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_the_pointer_has_an_image_for_every_place_of_the_picture(
+    d: int, tmp_path: Path, x: Tensor
+) -> None:
+    own = subject(untrained(tmp_path / "own", latent_size=d, posterior="full"), x)
+    member = Member(own.choice)
+    low, high = pointer._window(own, [member])
+    assert (low < high).all()
+    grid = pointer._grid(own, *low, *high)
+    assert (grid.height, grid.width) == (8, 8)
+    assert (grid.rows == 1) == (d == 1)

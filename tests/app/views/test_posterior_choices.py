@@ -21,7 +21,7 @@ def an_image() -> None:
     from app.parts import pickers
     from app.views.posterior.subject import pick_subject, show_preparation
 
-    subject = pick_subject(pickers.pick_model())
+    subject = pick_subject(pickers.pick_model(), st.container())
     assert subject is not None
     show_preparation(subject)
     st.text(f"shown: {subject.label}")
@@ -33,7 +33,7 @@ def some_families() -> None:
     from app.parts import pickers
     from app.views.posterior.families import pick_members
 
-    members = pick_members(pickers.pick_model())
+    members = pick_members(pickers.pick_model(), st.container())
     st.text(", ".join(member.name for member in members))
 
 
@@ -46,13 +46,15 @@ def a_flow() -> None:
 
 
 def a_table() -> None:
+    import streamlit as st
+
     from app.parts import pickers
     from app.views.posterior.families import Member
     from app.views.posterior.subject import pick_subject
     from app.views.posterior.truth_tab import figures_table
 
     choice = pickers.pick_model()
-    subject = pick_subject(choice)
+    subject = pick_subject(choice, st.container())
     assert subject is not None
     figures_table(subject, [Member(choice)])
 

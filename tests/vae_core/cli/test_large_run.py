@@ -48,6 +48,18 @@ def test_a_run_of_weeks_is_refused_with_the_option_that_starts_it_and_nothing_is
     assert Run.open(tmp_path / "run").config.train.epochs == 100_000
 
 
+def test_an_epoch_of_minutes_is_said_before_it_starts_and_a_short_one_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flows = ["--posterior", "iaf", "--flow-steps", "64", "--flow-hidden-size", "2048", "--yes"]
+    status_of(["--run", str(tmp_path / "long"), *flows, "--epochs", "2"])
+    said = capsys.readouterr().err
+    assert "An epoch of this run would take about " in said
+    assert "fewer than 64 flow steps" in said
+    status_of(["--run", str(tmp_path / "short"), *SMALL])
+    assert "An epoch of this run" not in capsys.readouterr().err
+
+
 def test_a_run_of_half_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

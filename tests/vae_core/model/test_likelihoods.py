@@ -176,3 +176,13 @@ def test_many_images_at_the_same_latents_are_as_each_alone(name, generator):
     together = model.likelihood.at_shared(x, outputs)
     alone = [model.likelihood(image[None], outputs[:, None])[:, 0] for image in x]
     torch.testing.assert_close(together, torch.stack(alone, 1))
+
+
+def test_many_images_at_the_same_latents_do_not_cancel_at_large_logits():
+    generator = torch.Generator().manual_seed(0)
+    logits = 1e4 * (2 * torch.rand(20, 784, generator=generator) - 1)
+    x = (torch.rand(3, 784, generator=generator) < 0.5).float()
+    exact = Bernoulli().by_pixel(x.double(), logits.double()[:, None]).sum(-1)
+    torch.testing.assert_close(
+        Bernoulli().at_shared(x, logits).double(), exact, rtol=1e-6, atol=1e-4
+    )

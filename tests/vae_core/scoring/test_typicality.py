@@ -35,10 +35,10 @@ def test_the_middle_is_typical_and_the_far_end_of_any_figure_is_not():
         assert far.verdict == "unlike the training data"
 
 
-def test_only_log_px_is_atypical_at_its_low_end_too():
+def test_only_a_two_sided_figure_is_atypical_at_its_low_end_too():
     for name, figure in FIGURES.items():
         low = judged(REFERENCE, **{name: -100.0})
-        assert (low.tails[name] < 0.01) is figure.two_sided is (name == "log_px")
+        assert (low.tails[name] < 0.01) is figure.two_sided
 
 
 def test_all_ends_at_once_are_as_rare_as_can_be():
@@ -120,13 +120,14 @@ def test_words_follow_the_false_alarm_rate(rate):
 
 
 def test_no_images_have_no_verdict():
-    assert REFERENCE.judge(torch.empty(0, 4)) == []
+    assert REFERENCE.judge(torch.empty(0, len(FIGURES))) == []
 
 
 def test_a_p_value_of_a_tenth_is_a_tenth_and_unusual():
     """One of ten images, counting itself: 0.1 in float64, not the nearest number of float32."""
     nine = Reference(torch.arange(9, dtype=torch.float64)[:, None].expand(-1, len(FIGURES)))
-    judgement = judged(nine, **{name: 50.0 for name in FIGURES if name != "log_px"}, log_px=-50.0)
+    ends = {name: -50.0 if figure.two_sided else 50.0 for name, figure in FIGURES.items()}
+    judgement = judged(nine, **ends)
     assert judgement.p_value == 0.1
     assert judgement.verdict == "unusual"
 

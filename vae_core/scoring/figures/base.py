@@ -19,7 +19,7 @@ class Figure:
     Attributes:
         name: key in JSON, in tables and in a calibration.
         title: name in a sentence, "the likelihood regret".
-        unit: unit of the values.
+        unit: unit of the values, in letters, because it ends the name of a column in files.
         measure: computes the values of B images, (B,), float64; NaN where unknown.
         two_sided: whether low values are atypical as well as high ones.
         se: computes the standard errors of the values, (B,), if the figure has them.

@@ -1,4 +1,4 @@
-"""The Ruler tab: all bounds and estimates of log p(x) on one axis in nats."""
+"""The Bounds tab: all bounds and estimates of log p(x) on one axis in nats."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from app.parts import charts, live, widgets
 from app.parts.glossary import see
 from app.services.work import Bench
 from app.views.posterior import code, data, notes
+from app.views.posterior.bounds_words import about_bounds
 from app.views.posterior.families import Member
-from app.views.posterior.ruler_words import about_ruler
 from app.views.posterior.subject import Subject
 from app.views.posterior.tasks import CHAINS, QUICK, AnyTask, anneal_task, weights_task
 from vae_core.inference.weights import Weights
@@ -71,11 +71,11 @@ def show(subject: Subject, members: Sequence[Member]) -> None:
     live.panel(
         tasks,
         lambda bench: _drawn(subject, members, bench, samples, temperatures if annealed else 0),
-        "ruler",
+        "bounds",
     )
     note = f"annealing: {temperatures} temperatures, {CHAINS} chains" if annealed else ""
     notes.protocol(subject, K=samples, note=note)
-    widgets.code(code.lines("ruler", subject, samples, temperatures))
+    widgets.code(code.lines("bounds", subject, samples, temperatures))
 
 
 def _drawn(
@@ -103,13 +103,13 @@ def _drawn(
     left, right = st.columns(2, gap="medium")
     with left:
         charts.chart(
-            figures.ruler_figure(
+            figures.bounds_figure(
                 marks,
                 exact[0] if exact else None,
                 title="Bounds and estimates of log p(x)",
                 room=room,
             ),
-            "posterior-ruler",
+            "posterior-bounds",
             "On one axis of nats: "
             + "; ".join(f"{m.name} {estimate(m.value, m.error)}" for m in marks),
             {
@@ -121,7 +121,7 @@ def _drawn(
         )
     with right:
         _iwae(weighed, exact, bounds)
-    st.markdown(about_ruler(weighed, exact[0] if exact else None, bounds))
+    st.markdown(about_bounds(weighed, exact[0] if exact else None, bounds))
     st.caption(
         "A triangle is a bound and points towards log p(x). A dot is an importance sampling (IS) "
         "estimate, on average below log p(x). Lines are ± 2 standard errors. The IWAE bound with K "

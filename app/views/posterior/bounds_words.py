@@ -12,7 +12,7 @@ from vae_core.wording.numbers import number
 from vae_core.wording.ties import clearly, leaders
 
 
-def about_ruler(
+def about_bounds(
     weighed: Sequence[tuple[Member, Weights]], log_px: float | None, bounds: Sequence[Mark]
 ) -> str:
     """Describe the chart in a few sentences.
