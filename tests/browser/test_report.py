@@ -20,15 +20,17 @@ def test_reports_of_two_pages_work_from_a_file(
     app_server: App, page: Page, browser: Browser, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "start.html", tmp_path / "latent.html"
-    save_report(page, f"{app_server.url}/?image=5", first)
-    save_report(page, f"{app_server.url}/latent?tab=Prior", second)
+    save_report(page, f"{app_server.url}/?image=5&model=pretrained%2Fdigits-full-d2", first)
+    save_report(
+        page, f"{app_server.url}/latent?tab=Prior&model=pretrained%2Fdigits-full-d2", second
+    )
     with new_tab(browser) as reader:
         asked: list[str] = []
         said: list[str] = []
         reader.on("request", lambda request: asked.append(request.url))
         reader.on("console", lambda message: said.append(message.text))
         reader.on("pageerror", lambda error: said.append(str(error)))
-        for file, heading in ((first, "Start"), (second, "Latent space")):
+        for file, heading in ((first, "How a VAE works"), (second, "Latent space")):
             reader.goto(file.as_uri())
             expect(reader.get_by_role("heading", level=1)).to_have_text(heading)
             charts = reader.locator("figure.chart")
@@ -39,6 +41,7 @@ def test_reports_of_two_pages_work_from_a_file(
         reader.goto(first.as_uri())
         expect(reader.locator("body")).to_contain_text("K = 1,000 · seed 0")  # the protocol
         expect(reader.locator("body")).to_contain_text("Test image, 0 to 299: 5")
+        expect(reader.locator("body")).to_contain_text("Samples L: 100")
         expect(reader.locator("math").first).to_be_visible()
         assert reader.locator("img").first.get_attribute("src", timeout=0).startswith("data:image/")  # type: ignore[union-attr]
         reader.emulate_media(media="print")

@@ -59,7 +59,7 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     line = page.get_by_role("group", name="Talk")
     expect(line).to_contain_text("1 / 2")
     expect(line).to_contain_text("a question: <b>qp</b>")
-    expect(heading).to_have_text("Start")
+    expect(heading).to_have_text("How a VAE works")
     expect(page.get_by_label("Number of the draw")).to_have_value("3")  # not 8, as it was left
     settle(page)
     page.keyboard.press("n")
@@ -77,7 +77,7 @@ def test_a_talk_is_made_saved_opened_and_given_by_keys(
     expect(code).to_have_count(0)
     settle(page)
     page.keyboard.press("PageUp")
-    expect(heading).to_have_text("Start")
+    expect(heading).to_have_text("How a VAE works")
     expect(page.get_by_label("Number of the draw")).to_have_value("3")
     settle(page)
     page.reload()

@@ -278,7 +278,7 @@ const ELEMENTS = {
   stNumberInput: setting((node) => node.querySelector("input")?.value),
   stTextInput: setting((node) => node.querySelector("input")?.value),
   stTextArea: setting((node) => node.querySelector("textarea")?.value),
-  stSlider: setting((node) => all(node, '[role="slider"]').map((each) => each.getAttribute("aria-valuetext") || each.getAttribute("aria-valuenow")).join(" to ")),
+  stSlider: setting((node) => all(node, '[role="slider"], input[type="range"]').map((each) => each.getAttribute("aria-valuetext") || each.getAttribute("aria-valuenow") || each.value).join(" to ")),
   stCheckbox: setting((node) => (node.querySelector("input")?.checked ? "yes" : "no")),
   stRadio: setting((node) => node.querySelector("input:checked")?.closest("label")?.textContent),
   stButtonGroup: setting((node) => all(node, '[aria-checked="true"], [aria-pressed="true"], [data-testid$="Active"]').map((each) => each.textContent).filter(Boolean).join(", ")),
