@@ -4,7 +4,6 @@ from app.parts import live
 from app.shell import errors, frame, imports
 
 live.enter()
-page = frame.open_page()
-with errors.guard():
+with frame.open_page() as page, errors.guard():
     imports.finish()
     page.run()

@@ -13,6 +13,7 @@ from PIL import Image
 from app.figures import style
 from app.figures.pictures import as_bytes
 from app.shell import frame
+from app.shell.report import record
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
@@ -38,6 +39,7 @@ def chart(
     Returns:
         The selection, where ``on_select`` asks for one.
     """
+    record.chart(key, alt, lambda: figure.to_json() or "")
     saved = st.session_state.get("picture-format", "PNG")
     with st.container(key=f"chart-{key}", gap=None):
         if frame.presenting():  # the style sheet of the mode enlarges charts with the screen

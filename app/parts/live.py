@@ -83,7 +83,7 @@ def enter() -> None:
 
 
 def _visitor() -> str:
-    return sessions.current() or "no session"
+    return sessions.visitor() or "no session"
 
 
 def to_go(seconds: float) -> str:

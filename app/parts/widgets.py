@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.shell import errors, frame, navigation
+from app.shell.report import record
 from app.shell.streamlit_internals import DeltaGenerator
 from vae_core.settings.protocol import Protocol
 
@@ -74,6 +75,7 @@ def code(
     Args:
         lines: the lines, or a function that makes the text once the expander is opened.
     """
+    record.code(key, label, lines)
     fold = st.expander(label, icon=":material/code:", type="compact", key=key, on_change="rerun")
     # Streamlit loads 1.6 MB of JavaScript to colour code: only if the expander is opened.
     if fold.open:

@@ -178,12 +178,12 @@ def hand_over(name: str, files: Sequence[File]) -> None:
     """Give files of another page to the page Data, which takes them when it is opened next."""
     if (unclaimed := take_handed_over()) is not None:
         unclaimed.let_go()
-    _handed_over[sessions.current() or ""] = Intake(name, files)
+    _handed_over[sessions.visitor() or ""] = Intake(name, files)
 
 
 def take_handed_over() -> Intake | None:
     """Return the files that another page gave, once."""
-    return _handed_over.pop(sessions.current() or "", None)
+    return _handed_over.pop(sessions.visitor() or "", None)
 
 
 def _forget(ended: set[str]) -> None:

@@ -79,8 +79,9 @@ def labels(found: Mapping[str, Choice]) -> dict[str, str]:
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
     """Return the model to open by default: the first whose images come with the program, if any."""
-    embedded = (each for each in found.values() if each.run.config.info.embedded)
-    return next(embedded, next(iter(found.values()), None))
+    about = {key: choice.run.config.info for key, choice in found.items()}
+    with_images = (found[key] for key, info in about.items() if info.embedded and not info.is_own)
+    return next(with_images, next(iter(found.values()), None))
 
 
 def companions(choice: Choice) -> dict[str, Choice]:

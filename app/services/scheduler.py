@@ -180,6 +180,7 @@ def scheduler() -> Scheduler:
     def leave(ended: set[str]) -> None:
         for session in ended:
             made.leave(session)
+            made.leave(sessions.ahead_of(session))
 
     sessions.at_end(leave)
     atexit.register(made.close)

@@ -1,5 +1,7 @@
 """The frame around every page: navigation, style sheets, presentation mode."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import streamlit as st
 
 from app.shell import carried, keys, sessions, unknown
 from app.shell.navigation import MOVED, PAGES, link, path
+from app.shell.report import button
+from app.shell.talk import state, tools, warming
 
 _HERE = Path(__file__).parent
 
@@ -21,8 +25,16 @@ def magnification() -> float:
     return 1.25 if presenting() else 1.0
 
 
-def open_page() -> st.Page:
-    """Draw the frame and return the requested page, ready to ``run()``."""
+@contextmanager
+def open_page() -> Iterator[st.Page]:
+    """Draw the frame around the requested page, which is ready to ``run()`` inside."""
+    page = _open_page()
+    with button.of_the_page(page.url_path or next(iter(PAGES)), st.sidebar.container()):
+        yield page
+    warming.warm_next()
+
+
+def _open_page() -> st.Page:
     sessions.enter()
     st.set_page_config(
         page_title="ELBO Room",
@@ -41,10 +53,13 @@ def open_page() -> st.Page:
     )
     page = st.navigation(_sections(), position="hidden" if presenting() else "sidebar")
     carried.arrive(page.url_path)
+    state.arrive()
     if presenting():
-        _presenter_strip()
+        _presenter_strip(page.url_path)
     else:
         with st.sidebar:
+            tools.show(page.url_path, presenting=False)
+            button.show()
             keys.listen(presenting=False)
     return page
 
@@ -72,11 +87,12 @@ def _sections() -> dict[str, list[st.Page]]:
     return sections
 
 
-def _presenter_strip() -> None:
-    """Draw links to all pages and a button that ends the mode, nearly invisible until hovered."""
+def _presenter_strip(url_path: str) -> None:
+    """Draw the line of the talk, or links to all pages, and a button that ends the mode."""
     st.html(_HERE / "presentation.css")
     with st.container(key="presenter-strip", horizontal=True, gap="small"):
-        for name in PAGES:
+        tools.show(url_path, presenting=True)
+        for name in () if state.current().steps else PAGES:
             link(name)
         keys.listen(presenting=True)  # here, because a hidden sidebar is not drawn
         st.button(

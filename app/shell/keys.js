@@ -34,8 +34,9 @@ class Listener {
       "]": () => turnTab(1),
       "[": () => turnTab(-1),
       p: () => this.togglePlay(),
-      PageDown: () => this.data.presenting && turnPage(1),
-      PageUp: () => this.data.presenting && turnPage(-1),
+      n: () => press(".talk-notes"),
+      PageDown: () => this.data.presenting && turn(1),
+      PageUp: () => this.data.presenting && turn(-1),
     }[event.key];
     if (act && act() !== false) event.preventDefault();
   }
@@ -100,6 +101,17 @@ class Listener {
       found.dataset.serverGone = this.data.gone;
     }
   }
+}
+
+function turn(by) {
+  return visible(".talk-line").length ? press(by > 0 ? ".talk-next" : ".talk-back") : turnPage(by);
+}
+
+// Presses a button of the talk's line; false where there is none.
+function press(selector) {
+  const [button] = visible(selector);
+  if (!button) return false;
+  button.click();
 }
 
 function turnPage(by) {

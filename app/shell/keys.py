@@ -8,7 +8,15 @@ from streamlit.components.v2 import component
 _HERE = Path(__file__).parent
 
 KEYS = (
-    ("Page Down, Page Up", "the next page and the page before, in presentation mode"),
+    (
+        "Page Down, Page Up",
+        "the next step of the talk and the step before, in presentation mode; pages without a talk",
+    ),
+    ("a", "add this screen to the talk"),
+    ("t", "show the talk: reorder it, write notes, save, open, present"),
+    ("n", "show or hide the note of the step"),
+    ("q", "show a QR code of this screen"),
+    ("s", "save a report of this page as a file, if the sidebar is open"),
     ("]  [", "the next tab and the tab before"),
     ("e", "another ε, on the page Start"),
     (

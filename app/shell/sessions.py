@@ -13,6 +13,7 @@ from functools import cache
 from app.shell.streamlit_internals import close_lost_sessions, has_server, session_id
 
 _EVERY = 2.0  # seconds
+_AHEAD = "ahead of "
 _seen: set[str] = set()
 _at_end: list[Callable[[set[str]], None]] = []
 
@@ -22,12 +23,31 @@ def at_end(forget: Callable[[set[str]], None]) -> None:
     _at_end.append(forget)
 
 
+def visitor() -> str | None:
+    """Return the id of the session that this thread draws a page for; None in other threads.
+
+    A page that is drawn ahead (:func:`ahead_of`) has a visitor of its own.
+    """
+    return session_id()
+
+
 def current() -> str | None:
-    """Return the id of the session that this thread draws a page for; None in other threads."""
+    """Return the id of the session that results of this thread are for; None in other threads."""
     found = session_id()
     if found is not None:
+        found = found.removeprefix(_AHEAD)
         _seen.add(found)
     return found
+
+
+def ahead_of(session: str) -> str:
+    """Return the visitor that pages are drawn for before the session asks for them."""
+    return _AHEAD + session
+
+
+def is_ahead() -> bool:
+    """Whether this thread draws a page before somebody asks for it."""
+    return (session_id() or "").startswith(_AHEAD)
 
 
 def enter() -> None:

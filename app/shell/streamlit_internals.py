@@ -7,6 +7,7 @@ not documented either; the browser tests check the effect.
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,16 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import FragmentHandledException
 from streamlit.runtime import Runtime
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import (
+    RerunData,
+    RerunException,
+    ScriptRunner,
+    get_script_run_ctx,
+)
+from streamlit.runtime.state import SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from vae_core.basics.errors import UserError
@@ -29,8 +38,10 @@ __all__ = [
     "REFUSAL",
     "DeltaGenerator",
     "FragmentHandledException",
+    "RerunException",
     "SettingError",
     "close_lost_sessions",
+    "draw_unseen",
     "forget_uploads",
     "has_server",
     "session_id",
@@ -43,6 +54,9 @@ __all__ = [
 
 # FragmentHandledException: raised by a fragment whose error Streamlit has already reported. If
 # Streamlit removes it, `errors.guard` reports such an error a second time.
+
+# RerunException: ends a script that is drawn again at once. If Streamlit moves it, only this import
+# breaks.
 
 # spool_max_size: Streamlit's server parses uploads with Starlette, which writes a file of more than
 # a megabyte to a temporary file. If Starlette removes the attribute, uploaded images are written to
@@ -107,6 +121,51 @@ def close_lost_sessions() -> set[str]:
 
     # The managers of sessions may be used in the thread of the server only.
     return asyncio.run_coroutine_threadsafe(close(), runtime._get_async_objs().eventloop).result()
+
+
+def draw_unseen(session: str, name: str, page: str, query: str, seconds: float) -> None:
+    """Run the script of a page without showing it, so that its results are in the caches.
+
+    If Streamlit changes how it runs scripts, the test of this function fails.
+
+    Args:
+        session: id of the session whose app is drawn.
+        name: id of the session that the script believes to be of.
+        page: path of the page; empty for the first one.
+        query: its parameters, URL-encoded.
+        seconds: how long to wait for the script before it is stopped.
+    """
+    runtime = Runtime.instance()
+    shown: Any = runtime.get_app_session(session)
+    if shown is None:
+        return
+    main, cache, loop = (
+        shown._script_data.main_script_path,
+        shown._script_cache,
+        asyncio.new_event_loop(),
+    )
+    ended = threading.Event()
+    runner = ScriptRunner(
+        session_id=name, main_script_path=main, session_state=SessionState(),
+        uploaded_file_mgr=shown._uploaded_file_mgr, script_cache=cache,
+        initial_rerun_data=RerunData(query_string=query, page_name=page), user_info={},
+        fragment_storage=MemoryFragmentStorage(), pages_manager=PagesManager(main, cache),
+        event_loop=loop,
+    )  # fmt: skip
+
+    def note(_runner: Any, event: Any, **_about: Any) -> None:
+        if event.name == "SHUTDOWN":
+            ended.set()
+
+    runner.on_event.connect(note, weak=False)
+    runner.start()
+    if not ended.wait(seconds):
+        runner.request_stop()
+        ended.wait()
+    files: Any = (runtime.media_file_mgr, runtime.dataframe_source_mgr)
+    files[0].clear_session_refs(name)
+    files[1].clear_all_for_session(name)
+    loop.close()
 
 
 # ---- uploads

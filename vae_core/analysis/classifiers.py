@@ -15,13 +15,13 @@ from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
-from vae_core.inference.classes import class_densities
+from vae_core.inference.classes import class_densities, refined_class_densities
 from vae_core.inference.importance import log_density
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.options import ClassifyOptions
 
-_AT_ONCE = 20
+_AT_ONCE = 50
 _MOST_FITTED = 5000
 TITLES = {
     "generative": "p(y) p(x|y)",
@@ -162,15 +162,16 @@ def classifier(name: str, source: Source, data: Dataset, options: ClassifyOption
     """Make a classifier of images (N, C, H, W) as the model sees them; fit it where needed."""
     model, n, seed = source.model, options.importance_samples, options.seed
     if name == "generative":
-        return lambda x: _generative(model, x, n, seed)
+        return lambda x: _generative(model, x, options)
     if name == "head":
         return lambda x: _head(model, x, n, seed)
     return _on_latents(name, source, data, options)
 
 
 @torch.no_grad()
-def _generative(model: VAE, x: Tensor, n: int, seed: int) -> Answers:
-    found = class_densities(model, x.to(model.device), n, seed)
+def _generative(model: VAE, x: Tensor, options: ClassifyOptions) -> Answers:
+    estimate = refined_class_densities if options.proposal == "refined" else class_densities
+    found = estimate(model, x.to(model.device), options.importance_samples, options.seed)
     return Answers(
         _array(found.probabilities), _array(found.probabilities_se), _array(found.log_px)
     )

@@ -6,8 +6,10 @@ lower bound in expectation that rises with K. Everything is streamed: memory doe
 
 import copy
 import math
+import operator
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
@@ -171,7 +173,7 @@ def sample_density(
     Raises:
         InvalidArgument: as for these functions.
     """
-    check_count(most)
+    most = check_count(most)
     x = model.as_images(x)
     check_fits(proposal, x)
     if se is not None and not se > 0:
@@ -264,16 +266,18 @@ def check_fits(proposal: Proposal | None, x: Tensor) -> None:
         )
 
 
-def check_count(n: int) -> None:
-    """Check that n can be a number of importance samples.
+def check_count(n: int) -> int:
+    """Return n, also a NumPy integer, as a number of importance samples.
 
     Raises:
-        InvalidArgument: otherwise.
+        InvalidArgument: if n is out of range or no whole number.
     """
-    if not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
+    if not isinstance(n, SupportsIndex) or not 1 <= n <= MAX_IMPORTANCE_SAMPLES:
         raise InvalidArgument(
-            f"The number of importance samples must be 1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
+            "The number of importance samples must be a whole number, "
+            f"1 to {MAX_IMPORTANCE_SAMPLES:,}, not {n}."
         )
+    return operator.index(n)
 
 
 @torch.no_grad()
@@ -299,7 +303,7 @@ def log_density_steps(
     Raises:
         InvalidArgument: as :func:`log_density` does.
     """
-    check_count(n)
+    n = check_count(n)
     x = model.as_images(x)
     check_fits(proposal, x)
     q = proposal or model.posterior(x)

@@ -167,7 +167,7 @@ class VAE(nn.Module):
         value = x[image][~good[image]][0].item()
         wanted = "numbers" if math.isinf(high) else f"in [{low:g}, {high:g}]"
         raise InvalidArgument(
-            f"The pixels of images must be {wanted}; image {image} has a pixel of {value:g}. "
+            f"The pixels of images must be {wanted}; image {image} has a pixel of {value:.9g}. "
             "Divide 8-bit images by 255, and undo other scalings."
         )
 

@@ -229,8 +229,8 @@ class _Execution:
         else:
             self._save_model()
             self._save_last_weights()
+            self._report_progress()  # before the checkpoint, which a full disk may refuse
             self.checkpoint()
-            self._report_progress()
 
     def _report_progress(self, **more: Any) -> None:
         """Write the current epoch and step into the status."""
@@ -257,11 +257,12 @@ class _Execution:
             self._save_model()
 
     def _save_model(self) -> None:
-        """Save the kept weights. During training they are not the current weights."""
+        """Save the kept weights and their epoch. During training they are not the current ones."""
         assert self.training is not None
         path = self.run.folder / WEIGHTS_FILE
         save_model(self.training.model, path, self.training.best)
         self.unsaved_model = False
+        self._status(best_epoch=self.training.progress.best_epoch)
 
     def _save_last_weights(self) -> None:
         """Save the weights of the last step, for those who prefer them to the kept ones."""

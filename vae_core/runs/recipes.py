@@ -41,6 +41,9 @@ def _companion(posterior: PosteriorName) -> Mapping[str, Any]:
     }
 
 
+_COLOUR = "cifar10-corrected-linear-d128"
+_GIVEN_CLASS = "mnist-given-class-d20"
+
 _MNIST = {"dataset": "mnist", "learning_rate": 2e-3, "importance_every": 50}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -86,6 +89,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "kl_warmup_epochs": 10,
         "title": "MNIST · with its classes, p(y|z) · d = 50",
     },
+    _GIVEN_CLASS: {
+        **_MNIST,
+        "posterior": "mean-field",
+        "latent_size": 20,
+        "conditioning": "class",
+        "epochs": 150,
+        "kl_warmup_epochs": 10,
+        "title": "MNIST · given their class, p(x|y) · d = 20",
+    },
     "mnist-full-d2": {
         **_MNIST,
         "posterior": "full",
@@ -93,6 +105,21 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "epochs": 200,
         "learning_rate": 1e-3,
         "title": "MNIST · full covariance · d = 2",
+    },
+    _COLOUR: {
+        "dataset": "cifar10",  # added with: datasets add cifar10 FILE
+        "network": "corrected-linear",
+        "posterior": "mean-field",
+        "latent_size": 128,
+        "likelihood": "discretised-logistic-mixture",
+        "mixture_components": 2,
+        "channels": 8,
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "epochs": 12,
+        "kl_warmup_epochs": 0,
+        "importance_every": 0,
+        "title": "CIFAR-10 · corrected linear · d = 128",
     },
     "digits-full-d2": {
         **_DIGITS,
@@ -129,7 +156,17 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-EFFORTS: Mapping[str, Mapping[str, int]] = {}
+EFFORTS: Mapping[str, Mapping[str, int]] = {
+    _COLOUR: {
+        "images": 1000,
+        "refined_images": 100,
+        "samples": 100,
+        "foreign_images": 25,
+        "training_images": 4000,
+        "latents": 2000,
+    },
+    _GIVEN_CLASS: {"images": 1000, "samples": 1000},
+}
 """What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
 
 

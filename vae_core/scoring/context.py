@@ -61,7 +61,7 @@ class ImageContext:
         Raises:
             InvalidArgument: if K is out of range, or the images do not fit the model.
         """
-        check_count(importance_samples)
+        importance_samples = check_count(importance_samples)
         self.model, self.x, self.latents = model, model.as_images(x), latents
         self.importance_samples, self.estimate_seed, self.seed = importance_samples, seed, seed
         self._known: dict[Hashable, Any] = {}
@@ -80,7 +80,7 @@ class ImageContext:
         Raises:
             ValueError: if K is out of range.
         """
-        check_count(importance_samples)
+        importance_samples = check_count(importance_samples)
         other = copy.copy(self)
         other.importance_samples, other.estimate_seed = importance_samples, seed
         return other

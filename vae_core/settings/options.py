@@ -179,7 +179,13 @@ class ClassifyOptions(Checked):
         "Test images, at most this many, and as many validation images for the temperature.",
         bounds=(10, 10**9),
     )
-    importance_samples: int = _samples(100)
+    importance_samples: int = _samples(500)
+    proposal: ProposalName = setting(
+        "refined",
+        "Proposal",
+        "What importance samples of p(x|y) are drawn from: a mixture fitted to each image, for "
+        "classes that may matter, or the encoder's q(z|x, y), which is faster and less exact.",
+    )
     neighbours: int = setting(
         10, "Neighbours", "Training images that nearest neighbours ask.", bounds=(1, 1000)
     )

@@ -8,29 +8,26 @@ import streamlit as st
 
 from app.figures import classify as figures
 from app.parts import charts, live, picture_rows
-from app.parts.widgets import code
+from app.parts.widgets import IN_URL, code
 from app.services import data, models
 from app.services.models import Choice
 from app.services.work import Bench, Task
 from app.shell import errors, navigation
+from app.views.classify import own
+from app.views.classify.sources import source_of
 from vae_core.analysis.calibrated import confusion, reject_curve, reliability
 from vae_core.analysis.class_figures import quality
 from vae_core.analysis.classifiers import (
     TITLES,
     Classified,
-    Source,
     Way,
     classify_steps,
-    names_of,
 )
-from vae_core.data.decode import ImageError
-from vae_core.data.pixels import model_input
-from vae_core.data.prepare import prepare
 from vae_core.settings.options import ClassifyOptions
 from vae_core.wording.command import command
 
 _COUNTS = (100, 200, 500, 1000)
-_SAMPLES = (50, 100, 500)
+_SAMPLES = (100, 500, 2000)
 _SHOWN = 24
 
 
@@ -39,14 +36,15 @@ def show(choice: Choice) -> None:
     with st.container(horizontal=True, key="classify-choice"):
         chosen = [choice, *_other(choice)]
         limit = st.selectbox(
-            "Test images", _COUNTS, 1, key="classify-images", bind="query-params", help=_LIMIT
+            "Test images", _COUNTS, 1, key="classify-images", help=_LIMIT, **IN_URL
         )
-        samples = st.selectbox(
-            "Samples K", _SAMPLES, 1, key="classify-samples", bind="query-params", help=_K
-        )
+        samples = st.selectbox("Samples K", _SAMPLES, 1, key="classify-samples", help=_K, **IN_URL)
     options = ClassifyOptions(limit=limit, importance_samples=samples)
     task = _task(chosen, options)
     live.panel([task], lambda bench: _results(chosen, task, bench), "classify")
+    found = live.bench().latest(task)
+    if found is not None and live.bench().finished(task):
+        own.show(chosen, found, task.key)
     words = ["--and", chosen[1].key] if len(chosen) > 1 else []
     code(
         lambda: command("classify", [choice.key, *words], options),
@@ -57,6 +55,7 @@ def show(choice: Choice) -> None:
 
 _LIMIT = "Accuracy and calibration are measured on so many test images; T on validation images."
 _K = "Importance samples for each image, and for each class of p(x|y)."
+_GIVEN = "Bayes' rule needs a model of the images of each class. This one is put beside the other."
 
 
 def _other(choice: Choice) -> list[Choice]:
@@ -78,7 +77,10 @@ def _other(choice: Choice) -> list[Choice]:
             navigation.link("train", "Train a model of p(x|y)", dataset=config.dataset)
         return []
     names = models.labels(found)
-    key = st.selectbox("Model of p(x|y)", list(found), format_func=names.__getitem__, key="given")
+    key = st.selectbox(
+        "Model of p(x|y)", list(found), format_func=names.__getitem__, key="given", help=_GIVEN,
+        **IN_URL,
+    )  # fmt: skip
     return [found[key]]
 
 
@@ -94,11 +96,7 @@ def _task(chosen: Sequence[Choice], options: ClassifyOptions) -> Task[Classified
 
 def _steps(chosen: Sequence[Choice], options: ClassifyOptions) -> Iterator[Classified]:
     dataset = data.dataset(chosen[0].run.config.dataset)
-    return classify_steps([_source(each) for each in chosen], dataset, options)
-
-
-def _source(choice: Choice) -> Source:
-    return Source(models.model(choice), choice.run.config.train.binarisation)
+    return classify_steps([source_of(each) for each in chosen], dataset, options)
 
 
 def _results(chosen: Sequence[Choice], task: Task[Classified], bench: Bench) -> None:
@@ -113,15 +111,15 @@ def _results(chosen: Sequence[Choice], task: Task[Classified], bench: Bench) -> 
         "and counted. Times include log p̂(x)."
     )
     titles = {each.name: TITLES[each.name] for each in found.ways}
-    if st.session_state.get("classify-way") not in titles:
-        st.session_state["classify-way"] = found.ways[0].name
+    first = found.ways[0].name
+    if st.session_state.get("way", first) not in titles:
+        del st.session_state["way"]  # of models that were chosen before
     name = st.segmented_control(
-        "Way", list(titles), format_func=titles.__getitem__, key="classify-way", required=True
-    )
-    way = next(each for each in found.ways if each.name == name)
+        "Way", list(titles), default=first, format_func=titles.__getitem__, key="way",
+        required=True, **IN_URL,
+    )  # fmt: skip
+    way = next(each for each in found.ways if each.name == (name or first))
     _figures(chosen[0], found, way)
-    if bench.finished(task):
-        _own_image(chosen, found)
 
 
 def _table(found: Classified) -> str:
@@ -206,37 +204,3 @@ def _images_of_cell(choice, found, way, event, cells) -> None:  # type: ignore[n
     )  # fmt: skip
     texts = [f"image {i}, p = {way.raw.probabilities[i, cell[1]]:.3f}" for i in chosen]
     picture_rows.show([picture_rows.Row("", images[chosen].numpy(), texts)], "classify-cell-images")
-
-
-def _own_image(chosen: Sequence[Choice], found: Classified) -> None:
-    info = chosen[0].run.config.info
-    file = st.file_uploader("An image of your own", key="classify-file")
-    if file is None:
-        return
-    try:
-        pixels = prepare(file.getvalue(), file.name, info.image_shape, None, info).pixels
-    except ImageError as error:
-        st.warning(errors.plain(str(error)))
-        return
-    sources = {name: s for s in map(_source, chosen) for name in names_of(s.model)}
-    answers = [
-        (TITLES[way.name], way.classify(model_input(pixels, sources[way.name].binarisation)))
-        for way in found.ways
-    ]
-    picture_rows.show(
-        [picture_rows.Row("", pixels[None].numpy(), [errors.plain(file.name)])], "classify-own"
-    )
-    charts.chart(
-        figures.probabilities_figure(
-            [
-                (title, a.probabilities[0], None if a.se is None else a.se[0])
-                for title, a in answers
-            ],
-            info.classes,
-        ),
-        "classify-own-probabilities",
-        "p(y|x) of your image by every way, with two standard errors.",
-    )
-    unknown = [t for t, a in answers if a.se is not None and not np.isfinite(a.se).all()]
-    if unknown:
-        st.caption(f"The error of p(y|x) is not known by {', '.join(unknown)}; take a larger K.")

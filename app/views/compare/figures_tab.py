@@ -4,6 +4,7 @@ import math
 
 import streamlit as st
 
+from app.parts import tables
 from app.parts.glossary import see
 from app.shell import errors
 from vae_core.runs.comparison import FIGURES, Comparison, Group
@@ -37,7 +38,7 @@ def _group(found: Comparison, group: Group, number: int) -> None:
     with st.container(key=f"compare-group-{number}", gap="small"):
         if said:
             st.markdown(f"**{said[0]}**")
-        st.dataframe(
+        tables.table(
             {"Run": [found.names[i] for i in group.members]}
             | {TITLES[name]: _column(group, name) for name in FIGURES if _is_known(group, name)},
             hide_index=True,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.parts import live, pickers
+from app.parts import live, pickers, tables
 from app.parts.glossary import see
 from app.services import comparing, data, densities
 from app.services.comparing import Entry
@@ -47,7 +47,7 @@ def show(chosen: Sequence[Entry], found: Comparison) -> None:
             "Amortisation gap (nats)",
         )  # fmt: skip
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        st.dataframe(columns, hide_index=True, key="compare-gap")
+        tables.table(columns, hide_index=True, key="compare-gap")
     st.caption(
         "log p(x) − ELBO of q is the sum of two gaps. q* is the best q of a model's own family for "
         "this image alone: the approximation gap is what the family loses, log p(x) − ELBO of q*, "

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.figures.compare import kl_figure
-from app.parts import charts
+from app.parts import charts, tables
 from app.parts.glossary import see
 from app.services.history import history
 from vae_core.runs.comparison import Comparison
@@ -28,7 +28,7 @@ def show(found: Comparison) -> None:
         "compare-kl",
         f"KL of each latent dimension of {len(names)} runs, largest first.",
     )
-    st.dataframe(
+    tables.table(
         {
             "Run": names,
             "Active": [f"{'–' if active is None else active} of {d}" for _, active, d, _ in about],

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import streamlit as st
 
+from app.parts import tables
 from app.services import comparing
 from app.services.comparing import MOST, Entry
 from app.shell import errors
@@ -79,7 +80,7 @@ def _say_what_is_missing(unknown: Sequence[str], damaged: Mapping[str, str]) -> 
 def _list(found: Mapping[str, Entry], chosen: Sequence[str]) -> None:
     shown = _filtered(list(found.values()))
     keys = [each.key for each in shown]
-    selected = st.dataframe(
+    selected = tables.table(
         {
             "": ["✓" if key in chosen else "" for key in keys],
             "Name": [each.name for each in shown],

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.figures import sweep as figures
 from app.figures.sweep import Dimension, Series, Square
-from app.parts import charts, widgets
+from app.parts import charts, tables, widgets
 from app.parts.glossary import see
 from app.services import sweeps
 from app.shell import errors, navigation
@@ -295,7 +295,7 @@ def _number(value: Any) -> float:
 
 def _table(found: SweepFigures) -> None:
     with st.expander("Table of all combinations", key="sweep-table"):
-        st.dataframe(
+        tables.table(
             {
                 "Combination": [cell.name for cell in found.cells],
                 "Seeds": [f"{c.figures['log_px'].seeds} of {c.planned}" for c in found.cells],

@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from app.figures import data as figures
-from app.parts import charts, forms, missing_data, pickers, picture_rows, widgets
+from app.parts import charts, forms, missing_data, pickers, picture_rows, tables, widgets
 from app.services import samples
 from app.shell import errors, navigation
 from app.views.data import keeping, removing
@@ -171,7 +171,8 @@ def _how(info: DatasetInfo, history: History) -> None:
         st.header(f"Rejected: {_files(history.rejected_count)}", anchor=False)
         if history.rejected:
             table = {"file": [f for f, _ in history.rejected]}
-            st.dataframe(table | {"reason": [reason for _, reason in history.rejected]}, height=180)
+            table["reason"] = [reason for _, reason in history.rejected]
+            tables.table(table, "data-rejected", height=180)
             if history.rejected_count > len(history.rejected):
                 st.caption(f"The first {len(history.rejected):,} are listed.")
 

@@ -28,7 +28,9 @@ def note(choice: Choice) -> None:
             f"It calls {told} unlike its training data, so *typical* says little about your own "
             "picture."
         )
-        better = _best(models.choices().values())
+        kind = choice.run.config.info.instance
+        alike = (c for c in models.choices().values() if c.run.config.info.instance == kind)
+        better = _best(alike)
         if better is not None:
             least = min(_noticed(better).values())
             pressed = st.button(
@@ -54,8 +56,12 @@ def _noticed(choice: Choice) -> dict[str, float]:
 
 
 def first_of(found: Mapping[str, Choice]) -> Choice | None:
-    """Return the model to open by default: the bundled one that notices most foreign images."""
-    return _best(found.values()) or models.first_of(found)
+    """Return the model to open by default: the bundled one that notices most foreign images.
+
+    It is one of the built-in data sets, whose examples everybody can have.
+    """
+    built_in = (each for each in found.values() if not each.run.config.info.is_own)
+    return _best(built_in) or models.first_of(found)
 
 
 def _best(found: Iterable[Choice]) -> Choice | None:

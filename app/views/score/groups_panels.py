@@ -7,7 +7,7 @@ import streamlit as st
 from app.figures import score_groups as figures
 from app.figures import style
 from app.figures.score_groups import Point, Roc
-from app.parts import charts
+from app.parts import charts, tables
 from app.parts.text import shown_path
 from app.services.models import Choice
 from app.shell import errors
@@ -156,7 +156,7 @@ def _point(counted: Rate) -> Point:
 def _table(groups: "Groups") -> None:
     rows = groups.table()
     st.markdown("**At each false-alarm rate, on all images**")
-    st.dataframe(
+    tables.table(
         {
             "Rate": [percent(row.false_alarms) for row in rows],
             "Bad images found": [rate_with_interval(row.detected) for row in rows],
@@ -190,7 +190,7 @@ def _p_values(groups: "Groups", chosen: "Chosen") -> None:
 
 
 def _areas(areas: dict[str, Area]) -> None:
-    st.dataframe(
+    tables.table(
         {
             "Score": [SCORE_NAMES[name] for name in areas],
             "Area under the ROC curve (95 %)": list(map(area_with_interval, areas.values())),

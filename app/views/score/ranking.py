@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.figures import style
+from app.parts import tables
 from app.services.models import Choice
 from app.shell import frame
 from app.views.score import export
@@ -35,7 +36,7 @@ def ranking(job: Job, listed: Pairs, chosen: str, choice: Choice, awaited: bool)
     selected: Any = {"rows": places, "columns": [], "cells": []}
     if st.session_state.get(key, {}).get("selection") != selected:
         st.session_state[key] = {"selection": selected}
-    st.dataframe(
+    tables.table(
         _table(listed, choice),
         key=key,
         on_select=lambda: _choose(rows, key, shown=selected),

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator
 
 import streamlit as st
 
-from app.parts import live
+from app.parts import live, tables
 from app.services.work import Bench, Task
 from app.views.score.inputs import Given
 from app.views.score.job import Job
@@ -66,7 +66,9 @@ def _show(bench: Bench, task: Task[Redraws]) -> None:
     }
     if found.percentiles:
         table["Percentile"] = list(found.percentiles)
-    st.dataframe(table, hide_index=True, column_config=_COLUMNS, width="content")
+    tables.table(
+        table, key="score-redraws-table", hide_index=True, column_config=_COLUMNS, width="content"
+    )
     st.caption(
         "Grey was turned to black or white at random: white with probability grey/255. The score "
         "above is of seed 0; another draw changes the score. "

@@ -108,11 +108,23 @@ COLOUR_IN_A_STYLE_SHEET = re.compile(
 )
 
 
-@pytest.mark.parametrize("sheet", sorted((ROOT / "app").rglob("*.css")), ids=str)
+OF_A_FILE = ROOT / "app/shell/report/report.css"  # it is read on white, in both themes
+SHEETS = sorted({*(ROOT / "app").rglob("*.css")} - {OF_A_FILE})
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.stem)
 def test_marks_in_style_sheets_stand_out_on_both_grounds(sheet: Path) -> None:
-    found = {colour for _, colour in COLOUR_IN_A_STYLE_SHEET.findall(sheet.read_text("utf-8"))}
-    dim = {c for c in found - BEHIND_A_PICTURE if min(contrast(c, g) for g in style.GROUNDS) < MARK}
-    assert not dim
+    found = {c.upper() for _, c in COLOUR_IN_A_STYLE_SHEET.findall(sheet.read_text("utf-8"))}
+    marks = found - {c.upper() for c in (*BEHIND_A_PICTURE, *style.GROUNDS)}
+    assert not {c for c in marks if min(contrast(c, g) for g in style.GROUNDS) < MARK}
+
+
+def test_the_text_of_a_report_file_is_easy_to_read() -> None:
+    text = OF_A_FILE.read_text("utf-8")
+    colours = set(re.findall(r"[{; ]color: (#[0-9a-f]{6})", text))
+    assert len(colours) >= 3
+    (ground,) = re.findall(r"pre \{ background: (#[0-9a-f]{6})", text)
+    assert all(contrast(c, g) >= TEXT for c in colours for g in ("#FFFFFF", ground))
 
 
 def test_no_text_of_a_chart_has_the_colour_of_a_mark() -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from vae_core import load_dataset, load_model
 from vae_core.basics.errors import InvalidArgument
-from vae_core.inference.classes import class_densities, marginal_density
+from vae_core.inference.classes import class_densities, marginal_density, refined_class_densities
 from vae_core.inference.importance import log_density
 from vae_core.inference.proposals import refine, refined_log_density
 from vae_core.inference.quadrature import quadrature
@@ -104,6 +105,28 @@ def test_an_unknown_error_of_a_class_that_matters_makes_the_error_unknown():
     found = class_densities(_linear(), _images(), 50)
     found.se[0] = math.nan
     assert found.probabilities_se[0].isnan().all()
+
+
+def test_a_class_that_matters_is_estimated_as_if_alone_and_the_others_are_far_below():
+    torch.manual_seed(0)
+    model = load_model("pretrained/digits-given-class-d8")
+    x = (load_dataset("digits").split("test")[0][:20] > 0.5).float()
+    found = refined_class_densities(model, x, 200, seed=3)
+    alone = class_densities(model, x, 200, seed=3, estimate=refined_log_density)
+    matters = alone.log_joint > alone.log_joint.amax(1, keepdim=True) - 15
+    assert 20 <= matters.sum() < 0.5 * matters.numel()
+    torch.testing.assert_close(found.log_px_y[matters], alone.log_px_y[matters], atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.probabilities, alone.probabilities, atol=1e-4, rtol=0)
+    assert (found.probabilities_se.isnan() == alone.probabilities_se.isnan()).all()
+
+
+def test_with_refined_proposals_the_error_of_p_of_y_given_x_is_known():
+    model = load_model("pretrained/digits-given-class-d8")
+    x = (load_dataset("digits").split("test")[0][:20] > 0.5).float()
+    refined = refined_class_densities(model, x, 1000).probabilities_se
+    encoder = class_densities(model, x, 1000).probabilities_se
+    assert refined.isfinite().all(1).sum() >= 18
+    assert refined.isfinite().sum() >= encoder.isfinite().sum()
 
 
 def test_a_model_without_classes_has_no_class_densities():

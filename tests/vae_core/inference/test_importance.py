@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tests.vae_core.conftest import FAMILIES, ONE_MODE
 from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.paths import pretrained_folder
 from vae_core.inference.elbo import elbo_terms, monte_carlo
 from vae_core.inference.importance import log_density, log_density_to
@@ -242,3 +243,18 @@ def test_memory_grows_neither_with_images_nor_with_samples(images, samples):
 def resident_megabytes() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
+
+
+def test_the_number_of_samples_may_be_numpys_but_not_a_fraction(generator):
+    model = VAE(ModelConfig(latent_size=2, hidden_size=8, image_shape=(1, 3, 3)))
+    x = torch.rand(2, 1, 3, 3, generator=generator).round()
+    assert torch.equal(log_density(model, x, np.int64(10)).log_px, log_density(model, x, 10).log_px)
+    with pytest.raises(InvalidArgument, match=r"whole number, 1 to 1,000,000, not 1\.5"):
+        log_density(model, x, 1.5)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("seed", [1.5, "0", None])
+def test_a_seed_that_is_no_whole_number_is_refused_in_a_sentence(seed):
+    model = VAE(ModelConfig(image_shape=(1, 4, 4), hidden_size=8, latent_size=2))
+    with pytest.raises(InvalidArgument, match="The seed must be a whole number, not"):
+        log_density(model, torch.zeros(1, 1, 4, 4), 5, seed=seed)

@@ -64,7 +64,12 @@ def x() -> Tensor:
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
     ("spoil", "value"),
-    [(lambda x: x * 255, "255"), (lambda x: x * 2 - 1, "-1"), (lambda x: x / 0, "(nan|inf)")],
+    [
+        (lambda x: x * 255, "255"),
+        (lambda x: x * 2 - 1, "-1"),
+        (lambda x: x * (1 + 1e-6), r"1\.0000009"),  # not "a pixel of 1"
+        (lambda x: x / 0, "(nan|inf)"),
+    ],
 )
 def test_pixels_that_cannot_exist_are_refused(name, spoil, value, model, x):
     with pytest.raises(ValueError, match=rf"in \[0, 1\]; image 0 has a pixel of {value}") as found:

@@ -65,6 +65,37 @@ def test_what_a_user_can_mend_is_said_in_the_status(
     assert run.status().error == said
 
 
+def test_a_failed_last_checkpoint_leaves_the_kept_epoch_in_the_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(tmp_path / "run", RunConfig.from_settings(SETTINGS | {"epochs": 3}))
+
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(execution, "_CHECKPOINT_SECONDS", 1e9)  # only the last one is tried
+    monkeypatch.setattr(execution, "_STATUS_SECONDS", 1e9)
+    assert execute(run) == "failed"
+    status = run.status()
+    assert (status.epoch, status.best_epoch) == (3, run.metrics()[-1]["kept"]["epoch"])
+
+
+def test_a_failure_between_epochs_leaves_the_epoch_of_the_saved_weights_in_the_status(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = execution._Execution._record_epoch
+
+    def then_fail(self: execution._Execution, event: execution.EpochDone) -> None:
+        record(self, event)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(execution._Execution, "_record_epoch", then_fail)
+    monkeypatch.setattr(execution, "_STATUS_SECONDS", 1e9)
+    assert execute(run) == "failed"
+    assert run.status().best_epoch == run.metrics()[-1]["kept"]["epoch"] == 1
+
+
 @pytest.mark.parametrize("bug", [ValueError("a detail"), RuntimeError("a detail"), KeyError("x")])
 def test_a_bug_is_recorded_and_raised(
     bug: Exception, run: Run, monkeypatch: pytest.MonkeyPatch
