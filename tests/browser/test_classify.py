@@ -5,7 +5,7 @@ import re
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.driving import SLOW, App, expect_no_exception, plot, settle, visit
 
@@ -44,7 +44,7 @@ def test_three_ways_are_measured_and_classify_an_image_of_ones_own(
     expect(
         page.get_by_text("Test images of class 9 whose most probable class is 9")
     ).to_be_visible()
-    file = {"name": "one.png", "mimeType": "image/png", "buffer": one()}
+    file: FilePayload = {"name": "one.png", "mimeType": "image/png", "buffer": one()}
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files([file])
     expect(plot(page, "classify-own-probabilities")).to_be_visible(timeout=SLOW)
     settle(page)

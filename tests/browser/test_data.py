@@ -72,7 +72,7 @@ def test_an_own_data_set_can_be_renamed_and_saved(app: App, page: Page, tmp_path
         settle(page)
         assert "dataset=animals" in page.url
         with page.expect_download(timeout=SLOW) as saved:
-            page.get_by_role("button", name="Save").click()
+            page.get_by_role("button", name="Save", exact=True).click()
         saved.value.save_as(tmp_path / "saved.zip")
         assert saved.value.suggested_filename == "animals.zip"
         assert add_dataset("again", tmp_path / "saved.zip").digest == made.digest

@@ -44,10 +44,18 @@ def chosen_folder(variable: str) -> Path | None:
     """The folder that a variable of the environment names; None if it is empty or not set.
 
     Raises:
-        InvalidArgument: as for :func:`path_of`.
+        InvalidArgument: as for :func:`path_of`, or if it names a file.
     """
     chosen = os.environ.get(variable)
-    return path_of(chosen) if chosen else None
+    if not chosen:
+        return None
+    path = path_of(chosen)
+    if path.exists() and not path.is_dir():
+        raise InvalidArgument(
+            f"{variable} is set to {printable(chosen)}, which is no folder. Set it to a folder, or "
+            "to nothing."
+        )
+    return path
 
 
 def path_of(text: str | Path) -> Path:

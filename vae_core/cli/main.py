@@ -9,6 +9,7 @@ With ``--json``, stdout is one JSON object; progress goes to stderr.
 import argparse
 import io
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -45,13 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     try:
         given = _parser().parse_args(arguments)
-        return given.command(given)
+        status = given.command(given)
+        sys.stdout.flush()  # here, where an error has a sentence
+        return status
     except ConfigError as error:
         say(f"error: {error}")
         return WRONG_USAGE
     except KeyboardInterrupt as stop:
         say("\n" * sys.stderr.isatty() + (str(stop) or "Stopped before the end."))
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads the output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_ALL_DONE
     except Exception as error:
         return _report_error(error)
 

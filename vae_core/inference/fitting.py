@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import elbo_terms_at, monte_carlo
 from vae_core.model.batches import rows_at_once
 from vae_core.model.posteriors import Posterior
@@ -124,6 +125,16 @@ def fit(
         params = _where(fell_back, search.best, params)
         adam.forget_direction(fell_back)
         yield search.state(family, step)
+
+
+def check_some(x: Tensor) -> None:
+    """Check that there is an image to fit.
+
+    Raises:
+        InvalidArgument: otherwise.
+    """
+    if not len(x):
+        raise InvalidArgument("There is no image to fit: give at least one.")
 
 
 def log_weights(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from vae_core.inference.fitting import Fit, Params, Schedule, fit
+from vae_core.inference.fitting import Fit, Params, Schedule, check_some, fit
 from vae_core.model.posteriors import GaussianPosterior, Path, Posterior
 from vae_core.model.vae import VAE
 
@@ -38,9 +38,10 @@ def refit(model: VAE, x: Tensor, schedule: Schedule | None = None, seed: int = 0
         never worse than q on the noise of the checks.
 
     Raises:
-        InvalidArgument: if the images do not have the model's shape.
+        InvalidArgument: if the images do not have the model's shape, or there is none.
     """
     x = model.as_images(x)
+    check_some(x)
     with torch.no_grad():
         start = own_parameters(model, x)
     size = model.config.latent_size

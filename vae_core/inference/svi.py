@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vae_core.inference.fitting import Fit, Params, Schedule, fit
+from vae_core.inference.fitting import Fit, Params, Schedule, check_some, fit
 from vae_core.model.posteriors import GaussianPosterior
 from vae_core.model.vae import VAE
 
@@ -37,6 +37,7 @@ def svi(
         ``state.trace`` is the ELBO so far, (checks, B), in nats: a lower bound of log p(x).
     """
     x = model.as_images(x)
+    check_some(x)
     family = _diagonal if covariance == "mean-field" else _full
     yield from fit(model, x, _prior(model, x, covariance), family, schedule, seed)
 

@@ -51,7 +51,8 @@ def add_epochs(run: Run, epochs: int) -> Run:
 
     Raises:
         ConfigError: as for :func:`with_epochs`.
-        RunError: if the run trains or waits, has no checkpoint, or ended by its patience.
+        RunError: if the run trains or waits, has no checkpoint, or ended by its patience. A run
+            that failed before its first checkpoint begins again.
         OSError: if its folder cannot be written.
     """
     config = with_epochs(run.config, epochs)
@@ -81,7 +82,8 @@ def _check_state(run: Run) -> None:
             "because no epoch was better for as long as its patience. More epochs would end at "
             "once: start a new run from its weights instead."
         )
-    if not (run.folder / CHECKPOINT_FILE).is_file():
+    begins_again = status.state == "failed"  # before its first checkpoint
+    if not (begins_again or (run.folder / CHECKPOINT_FILE).is_file()):
         raise RunError(
             f"{run.name} has no checkpoint ({CHECKPOINT_FILE}), so its training cannot continue. "
             "Start a new run from its weights instead."

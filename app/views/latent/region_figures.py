@@ -21,8 +21,9 @@ _IMAGES_OF_A_STATE = 10
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures in nats of the first images of a list, each (n,), and the share that is done."""
+    """Figures in nats of some images, each (n,), by their numbers, and the share that is done."""
 
+    numbers: NDArray[np.intp]
     elbo: Floats
     kl: Floats
     share: float
@@ -35,13 +36,13 @@ def task(view: View, numbers: NDArray[np.intp]) -> Task[Measured]:
     return Task(
         ("region figures", *view.identity(), numbers.tobytes()),
         f"ELBO and KL of {len(numbers)} image{'s' * (len(numbers) != 1)}",
-        lambda: measure(model, x),
+        lambda: measure(model, x, numbers),
         lambda state: state.share,
     )
 
 
-def measure(model: VAE, x: torch.Tensor) -> Iterator[Measured]:
-    """Measure ELBO and KL of images x (N, C, H, W), one after another.
+def measure(model: VAE, x: torch.Tensor, numbers: NDArray[np.intp]) -> Iterator[Measured]:
+    """Measure ELBO and KL of images x (N, C, H, W) with these numbers, (N,), one after another.
 
     Each image gets the same noise, so its figures do not depend on the others.
     """
@@ -53,7 +54,7 @@ def measure(model: VAE, x: torch.Tensor) -> Iterator[Measured]:
         found.append((float(terms.kl_form.double().mean()), float(terms.kl.double().mean())))
         if done % _IMAGES_OF_A_STATE == 0 or done == len(x):
             elbo, kl = np.array(found).T
-            yield Measured(elbo, kl, done / len(x))
+            yield Measured(numbers[:done], elbo, kl, done / len(x))
 
 
 def columns(view: View, numbers: NDArray[np.intp], measured: Measured | None) -> dict[str, Floats]:
@@ -64,8 +65,10 @@ def columns(view: View, numbers: NDArray[np.intp], measured: Measured | None) ->
         here = numbers < len(scores.log_px)
         known["log p(x)"][here] = scores.log_px.double().numpy()[numbers[here]]
     if measured is not None:
-        known["ELBO"][: len(measured.elbo)] = measured.elbo
-        known["KL"][: len(measured.kl)] = measured.kl
+        places = {int(number): place for place, number in enumerate(measured.numbers)}
+        here = [i for i, number in enumerate(numbers) if int(number) in places]
+        there = [places[int(numbers[i])] for i in here]
+        known["ELBO"][here], known["KL"][here] = measured.elbo[there], measured.kl[there]
     return {f"{name} (nats)": values for name, values in known.items()}
 
 

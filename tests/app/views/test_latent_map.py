@@ -107,6 +107,9 @@ def test_the_figures_of_a_region_are_those_of_its_images_in_whatever_company() -
         assert float(row["ELBO (nats)"]) < float(row["log p(x) (nats)"]) + 1
         assert float(row["KL (nats)"]) > 0
     assert {row["model"] for row in rows} == {f"pretrained/{PLANE}"}
+    some = numbers[[2, 1]]  # those that are selected on the sheet
+    chosen = list(csv.DictReader(io.StringIO(region.table(shown, some, some * 0, measured))))
+    assert [row["ELBO (nats)"] for row in chosen] == [rows[i]["ELBO (nats)"] for i in (2, 1)]
 
 
 def test_what_is_not_known_is_empty_in_the_table() -> None:

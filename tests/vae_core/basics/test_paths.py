@@ -110,3 +110,13 @@ def test_a_data_folder_that_does_not_exist_is_known(
 ) -> None:
     monkeypatch.setenv("VAE_DATA_DIR", folder)
     assert paths.data_folder_is_missing() is missing
+
+
+@pytest.mark.parametrize("name", paths.FOLDER_VARIABLES)
+def test_a_variable_that_names_a_file_is_refused_by_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(name, str(tmp_path / "file"))
+    with pytest.raises(InvalidArgument, match=f"{name} is set to .*file, which is no folder"):
+        paths.chosen_folder(name)

@@ -426,3 +426,15 @@ def test_many_samples_are_the_images_of_their_latents(finished_model: VAE):
     images = finished_model.sample(1203, torch.Generator().manual_seed(0))
     z = torch.randn(1203, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(images, finished_model.mean_image(z))
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_enough_ends_the_command_without_a_word():
+    command = [sys.executable, "-m", "vae_core", "datasets", "list", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == b""
+    assert process.returncode == 1

@@ -3,6 +3,7 @@
 import math
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -248,6 +249,14 @@ def resident_megabytes() -> float:
 def test_the_number_of_samples_may_be_numpys_but_not_a_fraction(generator):
     model = VAE(ModelConfig(latent_size=2, hidden_size=8, image_shape=(1, 3, 3)))
     x = torch.rand(2, 1, 3, 3, generator=generator).round()
-    assert torch.equal(log_density(model, x, np.int64(10)).log_px, log_density(model, x, 10).log_px)
+    ten: Any = np.int64(10)
+    assert torch.equal(log_density(model, x, ten).log_px, log_density(model, x, 10).log_px)
     with pytest.raises(InvalidArgument, match=r"whole number, 1 to 1,000,000, not 1\.5"):
         log_density(model, x, 1.5)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("seed", [1.5, "0", None])
+def test_a_seed_that_is_no_whole_number_is_refused_in_a_sentence(seed):
+    model = VAE(ModelConfig(image_shape=(1, 4, 4), hidden_size=8, latent_size=2))
+    with pytest.raises(InvalidArgument, match="The seed must be a whole number, not"):
+        log_density(model, torch.zeros(1, 1, 4, 4), 5, seed=seed)

@@ -5,9 +5,13 @@ import torch
 
 from tests.vae_core.handmade import linear_model, ridge_model
 from tests.vae_core.linear import linear_gaussian, simulated
+from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.fitting import Fit, Schedule
+from vae_core.inference.refit import refit
 from vae_core.inference.svi import SCHEDULE, svi
 from vae_core.model.posteriors import GaussianPosterior
+from vae_core.model.vae import VAE
+from vae_core.settings.config import ModelConfig
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +85,10 @@ def test_no_image_depends_on_the_others():
     together, alone = last(svi(model, x)), last(svi(model, x[1:]))
     for a, b in zip(together.posterior.moments(0), alone.posterior.moments(0), strict=True):
         torch.testing.assert_close(a[1:], b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [svi, refit])
+def test_no_image_is_refused_in_a_sentence(method):
+    model = VAE(ModelConfig(image_shape=(1, 4, 4), hidden_size=8, latent_size=2))
+    with pytest.raises(InvalidArgument, match="There is no image to fit"):
+        next(method(model, torch.zeros(0, 1, 4, 4)))

@@ -125,6 +125,14 @@ def test_a_run_without_a_checkpoint_gets_no_epochs_and_stays_as_it_is(tmp_path):
     assert Run.open(run.folder).config.train.epochs == 2
 
 
+def test_a_run_that_failed_before_its_first_checkpoint_begins_again_with_more(tmp_path):
+    run = create_run(tmp_path / "run", RunConfig.from_settings(SETTINGS), "stopped")
+    run.update(state="failed", error="The disk is full.")
+    longer = add_epochs(run, 9)
+    assert (longer.config.train.epochs, longer.status().state) == (9, "stopped")
+    assert longer.status().error == ""
+
+
 def test_a_queued_run_gets_no_epochs(tmp_path):
     run = create_run(tmp_path / "run", RunConfig.from_settings(SETTINGS))
     with pytest.raises(RunError, match="is queued"):
