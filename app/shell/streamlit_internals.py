@@ -126,7 +126,7 @@ def close_lost_sessions() -> set[str]:
 def draw_unseen(session: str, name: str, page: str, query: str, seconds: float) -> None:
     """Run the script of a page without showing it, so that its results are in the caches.
 
-    If Streamlit changes how it runs scripts, the test of this function fails.
+    If Streamlit changes how it runs scripts, the browser test of a talk fails.
 
     Args:
         session: id of the session whose app is drawn.
