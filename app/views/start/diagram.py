@@ -15,6 +15,7 @@ from app.parts import charts, pickers, play
 from app.parts.glossary import see
 from app.parts.readouts import reading
 from app.parts.readouts import readouts as rows
+from app.parts.text import shown_path
 from app.services.images import Images
 from app.services.walk_samples import MAX_SAMPLES, SAMPLES
 from app.shell import carried
@@ -379,7 +380,7 @@ def code_lines(images: Images, index: int, seed: int, samples: int) -> list[str]
         *imports,
         "from vae_core.inference.elbo import elbo_terms_at, monte_carlo",
         "",
-        f"model = load_model({str(images.choice.run.folder)!r})",
+        f"model = load_model({shown_path(images.choice.run.folder)!r})",
         *making,
         "q = model.posterior(x)",
         f"epsilon = q.noise({MAX_SAMPLES}, torch.Generator().manual_seed({seed}))[:{samples}]",
