@@ -188,7 +188,7 @@ def _place(view: View, around: Cloud, index: int, method: str) -> np.ndarray | N
 
 
 def _selected() -> dict[str, Any]:
-    """What is selected on the map, as the browser last said."""
+    """The selection on the map that the browser sent last."""
     return (st.session_state.get(MAP) or {}).get("selection") or {}
 
 

@@ -1,5 +1,6 @@
 """The latents that a published model brings along: what is read, and what is refused."""
 
+import io
 import shutil
 import time
 import zipfile
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib import format as npy
 
 from vae_core.analysis.latent import dimensions, encode
 from vae_core.basics.paths import pretrained_folder
@@ -80,6 +82,25 @@ def test_a_file_that_is_no_archive_counts_as_none(run: Run, tmp_path: Path) -> N
     assert latents_of(run) is None
     path.unlink()
     assert latents_of(run) is None
+
+
+def test_a_header_that_states_gigabytes_counts_as_damage(run: Run) -> None:
+    header = {"descr": "<f8", "fortran_order": False, "shape": (10**11, 16)}
+    with zipfile.ZipFile(run.folder / "latents.npz", "w") as file:
+        content = io.BytesIO()
+        npy.write_array_header_1_0(content, header)
+        file.writestr("mean.npy", content.getvalue())
+    assert latents_of(run) is None
+
+
+def test_a_label_of_no_class_counts_as_none(run: Run) -> None:
+    labels = np.zeros(300, np.uint8)
+    labels[7] = 200
+    changed(run, label=labels)
+    kept = latents_of(run)
+    assert kept is not None
+    assert kept.labels[7] == -1
+    assert kept.labels.max() == 0
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_not_unpacked(run: Run) -> None:
