@@ -130,9 +130,8 @@ def png(array: np.ndarray, scale: int = 1) -> bytes:
     levels = as_bytes(np.nan_to_num(np.asarray(array, dtype=np.float32)))
     picture = Image.fromarray(levels)
     if levels.ndim == 2:
-        picture.putpalette(
-            style.ink_palette()
-        )  # one byte a pixel: encoded several times faster than three
+        # One byte a pixel is encoded several times faster than three
+        picture.putpalette(style.ink_palette())
     picture = picture.resize(
         (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
     )
