@@ -16,6 +16,7 @@ from vae_core.cli.shared import (
     tell,
 )
 from vae_core.runs.own_data import dataset_of
+from vae_core.settings.fields import ConfigError
 from vae_core.settings.options import DetectOptions
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def add_detect(commands: Any) -> None:
         help="foreign images of your own: a folder, an archive, an array file, or the name of a "
         "data set, whose test images are taken; may be given more than once",
     )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="add the kinds that the saved report lacks, as one of an older version does, with its "
+        "test images and seed; its other figures stay as they are",
+    )
     parser.set_defaults(command=detect)
 
 
@@ -51,10 +58,12 @@ def detect(given: argparse.Namespace) -> int:
     """Test the scores of a model on images unlike its training data."""
     run, model = open_model(given)
     from vae_core.basics.progress import result_of
-    from vae_core.runs.judging import new_detection_steps
+    from vae_core.runs.judging import completed_detection_steps, new_detection_steps
     from vae_core.runs.records import DETECTION_FILE, calibration_of
     from vae_core.scoring.foreign_sources import source_images
 
+    if given.missing and given.folder:
+        raise ConfigError("--missing adds kinds that need no images of yours: leave out --foreign.")
     data = dataset_of(run)
     if calibration_of(run) is None:
         say("No calibration: making one.")
@@ -63,7 +72,11 @@ def detect(given: argparse.Namespace) -> int:
         _kind_of(source): source_images(source, given.limit, shape, info, say)
         for source in map(str, given.folder)
     }
-    steps = new_detection_steps(run, model, data, given.limit, given.seed, own_kinds)
+    steps = (
+        completed_detection_steps(run, model, data)
+        if given.missing
+        else new_detection_steps(run, model, data, given.limit, given.seed, own_kinds)
+    )
     kept = result_of(steps, report_share)
     if given.json:
         print_json({"run": str(given.run)} | dataclasses.asdict(kept.record))
@@ -78,9 +91,10 @@ def detect(given: argparse.Namespace) -> int:
 
 def _kind_of(source: str) -> str:
     """The name of a source in the report, which is no name of another kind."""
+    from vae_core.scoring.detection import OWN
     from vae_core.scoring.foreign import KINDS
 
-    return f"./{source}" if source in KINDS else source
+    return f"./{source}" if source in (OWN, *KINDS) else source
 
 
 def _print_detection(report: "DetectionReport") -> None:

@@ -6,8 +6,8 @@ images, so the test images are new to it. :mod:`vae_core.runs.records` saves a r
 folder.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ FEWEST_IMAGES = 50
 """Smallest number of test images for a report to be saved (or all, if the data set has fewer)."""
 _AT_ONCE = 20
 _SENSITIVITY = 0.95
+OWN = "own"
+"""Name of the test images among the kinds of foreign images."""
+_DIGITS = "digits"
 _LAST = ("blurred",)  # later kinds: the draws of those in stored reports stay as they were
 
 _RAW = "log_px"
@@ -119,6 +122,7 @@ def detection_steps(
     images: int = IMAGES,
     seed: int = 0,
     own_kinds: Mapping[str, Tensor] | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[Step[DetectionReport]]:
     """Test the scores of a model on every kind of foreign images.
 
@@ -126,19 +130,25 @@ def detection_steps(
         calibration: of the model; all scores here follow its protocol.
         images: number of test images, and of images of each kind.
         own_kinds: more kinds by name, uint8, (N, C, H, W).
+        only: names of the kinds to score besides ``own_kinds``; None for all that
+            :func:`kinds_for` names. Their figures are those that they have among all kinds.
 
     Yields:
         The share of the work that is done; the last step has the report.
     """
     test = data.split("test")[0]
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:images]
-    given = {"own": test[chosen], **_foreign(data, test[chosen], seed), **(own_kinds or {})}
-    total = sum(map(len, given.values()))
+    given = {OWN: test[chosen], **_foreign(data, test[chosen], seed), **(own_kinds or {})}
+    wanted = {OWN, *(given if only is None else only), *(own_kinds or {})}
+    total = sum(len(pixels) for name, pixels in given.items() if name in wanted)
     draw, done = torch.Generator().manual_seed(seed), 0
     figures: dict[str, Tensor] = {}
     for name, pixels in given.items():
+        binary = binarise(pixels, calibration.binarisation, draw)  # the draws of every kind
+        if name not in wanted:
+            continue
         parts = []
-        for block in binarise(pixels, calibration.binarisation, draw).split(_AT_ONCE):
+        for block in binary.split(_AT_ONCE):
             parts.append(calibration.measure(model, block).table)
             done += len(block)
             yield Step(done / total)
@@ -146,11 +156,27 @@ def detection_steps(
     yield Step(1.0, _report(calibration, figures, seed))
 
 
+def kinds_for(dataset: str) -> tuple[str, ...]:
+    """Name the kinds of foreign images for a model of a data set, in the order of a report."""
+    digits = () if dataset == "digits" else (_DIGITS,)
+    return (*(name for name in KINDS if name not in _LAST), *digits, *_LAST)
+
+
 def _foreign(data: Dataset, test: Tensor, seed: int) -> dict[str, Tensor]:
-    kinds = {name: foreign_images(name, test, seed) for name in KINDS if name not in _LAST}
-    if data.name != "digits":
-        kinds["digits"] = upscaled_digits(len(test), data.info.image_shape, data.name)
-    return kinds | {name: foreign_images(name, test, seed) for name in _LAST}
+    def kind(name: str) -> Tensor:
+        if name == _DIGITS:
+            return upscaled_digits(len(test), data.info.image_shape, data.name)
+        return foreign_images(name, test, seed)
+
+    return {name: kind(name) for name in kinds_for(data.name)}
+
+
+def joined(report: DetectionReport, more: DetectionReport) -> DetectionReport:
+    """Add the kinds of another report on the same test images to a report."""
+    kinds = {**report.kinds, **more.kinds}
+    known = [name for name in kinds_for(report.calibration["dataset"]) if name in kinds]
+    ordered = {name: kinds[name] for name in (*known, *kinds)}
+    return replace(report, kinds=ordered)
 
 
 def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> DetectionReport:
@@ -164,13 +190,13 @@ def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> 
         name: Detection(
             len(table),
             unlike[name],
-            {each: separation(scores["own"][each], scores[name][each]) for each in SCORES},
+            {each: separation(scores[OWN][each], scores[name][each]) for each in SCORES},
         )
         for name, table in figures.items()
-        if name != "own"
+        if name != OWN
     }
-    own, about = len(figures["own"]), dict(calibration.protocol)
-    return DetectionReport(own, unlike["own"], FALSE_ALARMS, kinds, seed, about)
+    own, about = len(figures[OWN]), dict(calibration.protocol)
+    return DetectionReport(own, unlike[OWN], FALSE_ALARMS, kinds, seed, about)
 
 
 def atypicality(

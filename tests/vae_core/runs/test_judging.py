@@ -1,5 +1,6 @@
 """Calibrations and detection reports are made once and kept, unless they cannot or must not be."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.vae_core.handmade import change_weights
 from vae_core.basics.progress import result_of
 from vae_core.runs import judging
 from vae_core.runs.judging import (
+    completed_detection_steps,
     current_calibration_steps,
     new_calibration_steps,
     new_detection_steps,
@@ -19,8 +21,10 @@ from vae_core.runs.records import (
     calibration_of,
     detection_of,
     write_calibration,
+    write_detection,
 )
 from vae_core.runs.run import Run
+from vae_core.scoring.detection import kinds_for
 
 
 @pytest.fixture
@@ -87,3 +91,21 @@ def test_a_report_of_few_images_or_of_folders_of_ones_own_is_not_kept(
     assert "mine" in own.record.kinds
     assert "your own" in own.not_kept
     assert not (run.folder / DETECTION_FILE).exists()
+
+
+@pytest.mark.thorough
+def test_kinds_that_a_saved_report_lacks_are_added_as_a_new_report_has_them(
+    run, finished_model, digits, calibration, monkeypatch
+):
+    write_calibration(calibration, run.folder)
+    monkeypatch.setattr(judging, "FEWEST_IMAGES", 6)
+    whole = result_of(new_detection_steps(run, finished_model, digits, 6, 3)).record
+    older = {kind: whole.kinds[kind] for kind in ("constant", "noise", "black")}
+    write_detection(dataclasses.replace(whole, kinds=older), run.folder)
+    added = result_of(completed_detection_steps(run, finished_model, digits))
+    assert added.not_kept == ""
+    assert added.record == whole == detection_of(run)
+    assert tuple(added.record.kinds) == kinds_for("digits")
+    (step,) = completed_detection_steps(run, finished_model, digits)  # nothing is measured
+    assert step.result is not None
+    assert step.result.record == whole
