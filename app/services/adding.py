@@ -22,8 +22,8 @@ from app.shell import sessions
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.held_folders import HeldFolder, sweep_held
 from vae_core.basics.progress import Step, part_of
-from vae_core.data.frames import Frames
 from vae_core.data.given import GivenFiles, opened_source
+from vae_core.settings.choices import Frames
 from vae_core.settings.data_sets import DataError, DatasetInfo
 from vae_core.settings.own_data import AddOptions
 
@@ -250,11 +250,13 @@ class Adding(Sliced):
     Attributes:
         name: of the data set.
         made: the data set; None before the end.
+        owner: the session that began it, which alone may stop it.
     """
 
     def __init__(self, name: str, intake: Intake, options: AddOptions) -> None:
         self.name = name
         self.made: DatasetInfo | None = None
+        self.owner = sessions.current()
         self._intake, self._options = intake, options
         self._share = 0.0
         super().__init__(self._steps)
@@ -281,6 +283,11 @@ class Adding(Sliced):
             raise _not_written(error) from error
         finally:
             self._intake.let_go(user)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the session of this thread began it."""
+        return self.owner == sessions.current()
 
     def stop(self) -> None:
         """Stop for good, and remove what has been made so far."""

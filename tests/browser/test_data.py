@@ -58,6 +58,26 @@ def test_a_dropped_archive_becomes_a_data_set_to_train_on_and_can_be_removed(
     settle(page)
 
 
+def test_a_dropped_folder_becomes_a_data_set_with_its_class_folders_as_classes(
+    app: App, page: Page, tmp_path: Path
+) -> None:
+    beside = {"notes.txt": b"no image", "cats/Thumbs.db": b"no image"}
+    folder = write_files(tmp_path / "my pets", class_folders(60, (12, 10, 3)) | beside)
+    visit(page, f"{app.url}/data", {"tab": "Add images"})
+    page.get_by_role("radio", name="A folder").click()
+    chooser = page.locator("input[type=file][webkitdirectory]")
+    expect(chooser).to_have_count(1, timeout=SLOW)
+    chooser.set_input_files(folder)
+    expect(page.get_by_text("60 images in 2 classes: cats 40, dogs 20")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("my-pets")
+    settle(page)
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".st-key-data-sheet img")).to_have_count(46, timeout=SLOW)
+    settle(page)
+    assert "dataset=my-pets" in page.url
+    expect(page.locator(".data-facts")).to_contain_text("60, 12×10 pixels, in colour")
+
+
 def test_an_own_data_set_can_be_renamed_and_saved(app: App, page: Page, tmp_path: Path) -> None:
     files = write_files(tmp_path / "pets", class_folders(60, (12, 10, 3)))
     with pytest.MonkeyPatch.context() as patch:

@@ -116,8 +116,8 @@ def _compare(given: argparse.Namespace) -> int:
     steps = groups_steps(
         model,
         calibration,
-        iter_files(given.good),
-        iter_files(given.bad),
+        iter_files(given.good, options.frames),
+        iter_files(given.bad, options.frames),
         PrepareOptions(options.invert, options.contrast, options.crop, options.centre),
         run.config.info,
         options.seed,

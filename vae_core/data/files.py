@@ -16,9 +16,10 @@ from PIL import Image
 from vae_core.basics.text import printable
 from vae_core.data.archives import Entry, iter_archive
 from vae_core.data.decode import ImageError, read_bytes, short_name
-from vae_core.data.frames import Frames, every_frame
+from vae_core.data.frames import every_frame
 from vae_core.data.listing import walk_files
 from vae_core.data.sources.arrays import ArraySource
+from vae_core.settings.choices import Frames
 from vae_core.settings.data_sets import DataError
 
 

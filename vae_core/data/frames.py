@@ -6,15 +6,13 @@ are frames. A frame is decoded when it is asked for, so memory holds one frame a
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 from PIL import ExifTags, Image
 
 from vae_core.data.decode import MAX_BYTES, check_size, opened, short_name, turn_of
 from vae_core.data.picture import ImageError, upright
+from vae_core.settings.choices import Frames
 
-Frames = Literal["first", "all"]
-"""Which frames of a file are images: the first one alone, or all."""
 MOST_FRAMES = 10_000
 MOST_PIXELS = 400_000_000
 """Pixels that are decoded of all frames of one file."""
@@ -134,8 +132,4 @@ def frames_sentence(files: int, frames: int, taken: Frames) -> str:
     whose = "its" if files == 1 else "their"
     if taken == "first":
         return f"{which} several frames, and the first was taken. --frames all takes every frame."
-    return (
-        f"{which} several frames: {whose} {frames:,} frames are images of their own. Frames of one "
-        "file may be alike, and are divided by chance like other images, unless folders called "
-        "train and test or a table say which files are which part."
-    )
+    return f"{which} several frames: {whose} {frames:,} frames are images of their own."

@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 from vae_core.basics.paths import path_of
 from vae_core.basics.text import printable
 from vae_core.data.decode import ImageError, read_bytes, short_name
-from vae_core.data.frames import Frames
 from vae_core.data.listing import is_hidden
 from vae_core.data.sources.base import Entry, Source
 from vae_core.data.sources.opening import open_source
 from vae_core.data.sources.packed import TAR, checked_name
 from vae_core.data.sources.parquet import PARQUET, ParquetSource
 from vae_core.data.sources.several_frames import FramesSource
+from vae_core.settings.choices import Frames
 from vae_core.settings.data_sets import DataError
 
 ARCHIVES = (".zip", *TAR)

@@ -64,11 +64,12 @@ _LOOKED = 0.2  # share of the work of the first pass
 
 @dataclass(frozen=True)
 class _Row:
-    """A prepared image."""
+    """A prepared image; ``file`` is the file that it is a frame of, if it is one."""
 
     name: str
     place: Place
     digest: bytes
+    file: str
 
 
 def add_dataset(
@@ -222,7 +223,8 @@ class _Maker:
             self.rejected.append((name, str(error)))
             return
         content = pixels.tobytes()
-        row = _Row(name, place, hashlib.blake2b(content, digest_size=16).digest())
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        row = _Row(name, place, digest, printable(entry.file))
         first = self._first.setdefault(row.digest, row)
         labels = first.place.label, place.label
         if None not in labels and labels[0] != labels[1]:
@@ -251,7 +253,9 @@ class _Maker:
         labels = np.array([number.get(row.place.label, -1) for row in self.rows], np.int64)
         splits: list[Split | None] = [row.place.split for row in self.rows]
         digests = [row.digest for row in self.rows]
-        split = split_images(digests, labels, splits, self.options.shares, self.options.seed)
+        files = [row.file for row in self.rows]
+        shares, seed = self.options.shares, self.options.seed
+        split = split_images(digests, labels, splits, shares, seed, files)
         if not split.sizes["validation"]:
             raise DataError(f"{self._where} has only one training image; give more.")
         order = split.order

@@ -147,9 +147,7 @@ def completed_detection_steps(
         complete = joined(report, more)
         return Kept(complete, _save(complete, run, known))
 
-    steps = detection_steps(
-        model, data, calibration, report.own_images, report.seed, only=lacking
-    )
+    steps = detection_steps(model, data, calibration, report.own_images, report.seed, only=lacking)
     yield from mapped(steps, kept)
 
 

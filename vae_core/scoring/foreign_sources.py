@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from vae_core.basics.text import printable
 from vae_core.data.datasets import load_dataset
 from vae_core.data.decode import ImageError
 from vae_core.data.files import iter_files
-from vae_core.data.prepare import prepare
+from vae_core.data.prepare import PrepareOptions, prepare
 from vae_core.data.sources.opening import open_source
 from vae_core.data.sources.packed import TAR
 from vae_core.data.sources.parquet import PARQUET
@@ -42,18 +42,44 @@ def source_images(
         DataError: if there is neither such a path nor such a data set.
         DownloadError: if the data set must be downloaded, and cannot.
     """
-    found = []
-    for name, content in _contents(source):
+    try:
+        return prepared_images(_contents(source), limit, shape, dataset, on_refused)
+    except ImageError as error:
+        raise ImageError(f"{printable(source)} contains no image that can be read.") from error
+
+
+def prepared_images(
+    files: Iterable[tuple[str, bytes | ImageError]],
+    limit: int,
+    shape: ImageShape,
+    dataset: DatasetInfo,
+    on_refused: OnRefused | None = None,
+    options: PrepareOptions | None = None,
+) -> Tensor:
+    """Prepare the first images among files as images to score are: uint8, (N, C, H, W).
+
+    Args:
+        files: names and contents.
+        limit, shape, dataset: as for :func:`source_images`.
+        options: steps of the preparation; None for the usual ones.
+
+    Raises:
+        ImageError: if no image can be read, with the reason for the first file.
+    """
+    found, why = [], ""
+    for name, content in files:
         if len(found) == limit:
             break
         try:
             if isinstance(content, ImageError):
                 raise content
-            found.append(prepare(content, name, shape, dataset=dataset).pixels)
+            found.append(prepare(content, name, shape, options, dataset).pixels)
         except ImageError as error:
-            on_refused(f"{name}: {error}")
+            why = why or f" The first: {error}"
+            if on_refused is not None:
+                on_refused(f"{name}: {error}")
     if not found:
-        raise ImageError(f"{printable(source)} contains no image that can be read.")
+        raise ImageError(f"None of these images can be read.{why}")
     return torch.stack(found)
 
 

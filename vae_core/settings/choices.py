@@ -30,6 +30,8 @@ AUGMENTED: Mapping[Augmentation, str] = {
 }
 """What happened to training images, for sentences."""
 Binarisation = Literal["dynamic", "threshold", "none"]
+Frames = Literal["first", "all"]
+"""Which frames of a file are images: the first one alone, or all."""
 ProposalName = Literal["encoder", "refined"]
 WeightsName = Literal["kept", "last"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]

@@ -7,7 +7,7 @@ forms are from :mod:`vae_core.settings.config`.
 from dataclasses import dataclass
 from typing import Literal
 
-from vae_core.settings.choices import ProposalName
+from vae_core.settings.choices import Frames, ProposalName
 from vae_core.settings.data_sets import Split
 from vae_core.settings.fields import Checked, setting
 
@@ -71,6 +71,15 @@ def _centre() -> Preparation:
     return _step("Centre", "Moves the ink to where it is in the training images.")
 
 
+def _frames() -> Frames:
+    return setting(
+        "first",
+        "Frames",
+        "What is scored of animated and multi-page files (GIF, TIFF, WebP, PNG): the first frame, "
+        "or every frame as an image of its own.",
+    )
+
+
 @dataclass(frozen=True)
 class ScoreOptions(Checked):
     """How images of one's own are prepared and scored."""
@@ -81,11 +90,7 @@ class ScoreOptions(Checked):
     contrast: Preparation = _contrast()
     crop: Preparation = _crop()
     centre: Preparation = _centre()
-    frames: Literal["first", "all"] = setting(
-        "first",
-        "Frames",
-        "What is scored of animated and multi-page files: the first frame, or every frame.",
-    )
+    frames: Frames = _frames()
     false_alarms: float | None = setting(
         None,
         "False alarms",
@@ -131,6 +136,7 @@ class OperatingPointOptions(Checked):
     contrast: Preparation = _contrast()
     crop: Preparation = _crop()
     centre: Preparation = _centre()
+    frames: Frames = _frames()
     seed: int = _seed()
 
 

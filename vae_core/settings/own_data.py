@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from vae_core.settings.choices import Frames
 from vae_core.settings.fields import Checked, ConfigError, setting
 
 SIDES = (8, 128)
@@ -59,7 +60,7 @@ class AddOptions(Checked):
         titles={"auto": "Auto", "none": "None", "flip": "Flip", "shift": "Shift",
                 "flip-shift": "Flip and shift"},
     )  # fmt: skip
-    frames: Literal["first", "all"] = setting(
+    frames: Frames = setting(
         "first",
         "Frames",
         "What is taken of animated and multi-page files (GIF, TIFF, WebP, PNG): the first frame, "

@@ -236,15 +236,17 @@ def _forget_button(mine: Desk) -> None:
 
 
 def _progress(job: Adding, key: str) -> None:
-    """Draw the progress of a data set that is made, with a button to stop it."""
+    """Draw the progress of a data set that is made; who began it gets a button to stop it."""
 
     def draw() -> None:
         with st.container(key=key, horizontal=True, vertical_alignment="center"):
             left = job.seconds_left
-            text = f"Adding {errors.plain(job.name)}, {job.share:.0%}"
+            whose = "" if job.is_mine else "Another visitor: "
+            text = f"{whose}Adding {errors.plain(job.name)}, {job.share:.0%}"
             st.progress(job.share, text + (f", {live.to_go(left)}" if left is not None else ""))
-            st.button("Stop", on_click=job.stop, key=f"{key}-stop",
-                      help="Stops the work. Nothing of the data set is kept.")  # fmt: skip
+            if job.is_mine:
+                st.button("Stop", on_click=job.stop, key=f"{key}-stop",
+                          help="Stops the work. Nothing of the data set is kept.")  # fmt: skip
 
     live.watch(job, draw, key)
     if not job.working:

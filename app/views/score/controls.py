@@ -19,7 +19,7 @@ _OPTIONS = {each.name: each for each in settings_of(ScoreOptions)}
 ONLY = ("All", "Unlike", "Unusual", "Typical")
 """Which images are listed: all, or those with this verdict."""
 TABLE, SHEET = VIEWS = ("Table", "Sheet")
-STEPS = ("invert", "contrast", "crop", "centre")
+STEPS = ("invert", "contrast", "crop", "centre", "frames")
 
 
 def controls() -> tuple[Choice, int, float, dict[str, Any], Binarisation]:

@@ -185,6 +185,15 @@ class Desk:
         return seen
 
 
+def uploads_in(widget: str) -> "list[Upload]":
+    """Return the files in an uploader; files that another session had are left out."""
+    from app.views.score.inputs import Upload
+
+    files: list[Any] = st.session_state.get(widget) or []
+    found = [each for each in files if hasattr(each, "getvalue")]
+    return [Upload(each.file_id, each.name, each.getvalue()) for each in found]
+
+
 def _show_report_of(upload: "Upload") -> None:
     st.query_params["shown"] = upload.name
 

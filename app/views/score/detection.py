@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("elbo_room")
 
 
-def section(choice: Choice) -> None:
-    """Show the report, or the reason why none exists, or a button that makes one."""
+def section(choice: Choice, steps: dict[str, Any]) -> None:
+    """Show the report, or the reason why none exists, or a button that makes one.
+
+    Args:
+        steps: how files of the visitor's own are prepared.
+    """
     with st.container(key="score-foreign"):
         st.header(
             "How well do these scores detect foreign images?",
@@ -42,9 +46,10 @@ def section(choice: Choice) -> None:
         if report is None and made is not None:
             report = made.record
         if report is not None:
-            from app.views.score import detection_panels
+            from app.views.score import detection_panels, own_kinds
 
-            detection_panels.show(report, choice, kept)
+            detection_panels.show(own_kinds.with_own(report, choice, steps), choice, kept)
+            own_kinds.section(report, choice, steps)
         else:
             _offer_evaluation(choice)
 

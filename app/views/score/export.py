@@ -77,9 +77,11 @@ def files(job: Job, only: Collection[str]) -> bytes:
     origins = {each.place: each.label for each in chosen if each.place is not None}
     out, taken = io.BytesIO(), set[str]()
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
-        for place, entry in enumerate(entries(job.reading.uploads) if origins else ()):
+        given = entries(job.reading.uploads, job.reading.frames) if origins else ()
+        for place, entry in enumerate(given):
             if place in origins and isinstance(entry.data, bytes):
-                archive.writestr(_safe(_named(origins[place]), taken), entry.data)
+                name = _named(origins[place]) + (_ending(entry.data) if entry.file else "")
+                archive.writestr(_safe(name, taken), entry.data)
         for each in chosen:
             if each.place is None:
                 archive.writestr(_safe(f"{each.label}.png", taken), _png(each))
@@ -96,6 +98,11 @@ def _safe(name: str, taken: set[str]) -> str:
         safe = path.with_stem(f"{path.stem} ({number})")
     taken.add(str(safe))
     return str(safe)
+
+
+def _ending(frame: bytes) -> str:
+    """Ending of the name of a frame, which is a file of its own."""
+    return ".png" if frame.startswith(b"\x89PNG") else ".tif"
 
 
 def _png(given: Given) -> bytes:
@@ -124,7 +131,7 @@ def code(
     made_as = example(given.label) if given.place is None else None
     calibrated = _calibration_argument(scorer)
     lines = [
-        *_imports(made_as, calibrated),
+        *_imports(made_as, calibrated, given),
         "",
         f"folder = Path({shown_path(folder)!r})",
         "model = load_model(folder)",
@@ -151,7 +158,7 @@ def _calibration_argument(scorer: Scorer) -> str:
     return f', Judge("{judge.binarisation}", calibration_of(run), {judge.false_alarms:g})'
 
 
-def _imports(made_as: Example | None, calibrated: str) -> list[str]:
+def _imports(made_as: Example | None, calibrated: str, given: Given) -> list[str]:
     lines = ["from pathlib import Path", ""]
     if made_as is not None and "torch." in made_as.code + made_as.source:
         lines += ["import torch", ""]
@@ -163,6 +170,8 @@ def _imports(made_as: Example | None, calibrated: str) -> list[str]:
         lines.append("from vae_core.inference.annealing import simulate")
     if "upscaled_digits" in uses:
         lines.append("from vae_core.scoring.foreign import upscaled_digits")
+    if given.file:
+        lines.append("from vae_core.data.files import iter_files")
     if made_as is None:
         lines.append("from vae_core.data.prepare import PrepareOptions, prepare")
     lines.append("from vae_core.scoring.report import report_images")
@@ -179,14 +188,23 @@ def _from_example(made_as: Example, dataset: str) -> list[str]:
 
 
 def _from_file(given: Given, options: PrepareOptions, dataset: str) -> list[str]:
-    name = _file_name(given)
+    name, content = _file_name(given), "frame" if given.file else "file"
     chosen = ", ".join(f'{step}="{choice}"' for step, choice in _changed(options).items())
     return [
         f"file = Path({name!r})",
         f"options = PrepareOptions({chosen})",
         "shape = model.config.image_shape",
-        f'pixels = prepare(file, file.name, shape, options, "{dataset}").pixels',
+        *_frame(given, name),
+        f'pixels = prepare({content}, file.name, shape, options, "{dataset}").pixels',
     ]
+
+
+def _frame(given: Given, file: str) -> list[str]:
+    """Code that reads a frame of a film; nothing for an image that is a file."""
+    if not given.file:
+        return []
+    number = given.label.removeprefix(given.file).partition("]")[0]
+    return [f'frame = dict(iter_files([file], "all"))[{f"{file}{number}]"!r}]']
 
 
 def _command(
@@ -201,6 +219,7 @@ def _command(
         importance_samples=importance_samples,
         binarisation=binarisation,
         false_alarms=false_alarms,
+        frames="all" if given.file else "first",
         **asdict(options),
     )
     return command("score", [shown_path(folder), _file_name(given)], chosen)
@@ -214,7 +233,7 @@ def _changed(options: PrepareOptions) -> dict[str, str]:
 
 def _file_name(given: Given) -> str:
     """File name of the image, or the name under which it would be saved."""
-    return _named(given.label.rpartition("/")[2])
+    return _named((given.file or given.label).rpartition("/")[2])
 
 
 def _named(name: str) -> str:

@@ -53,6 +53,7 @@ def give(mine: Desk, choice: Choice) -> PadPanels | None:
             {FILES: _uploader, CAMERA: _camera, PASTE: _clipboard}[way](mine)
     with left, st.container(key="score-about"):
         _about(mine, way, data.missing(choice))
+        _frames(mine)
     return beside
 
 
@@ -167,6 +168,31 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
                 type="tertiary",
                 help="Removes all your images from memory and shows the examples again.",
             )
+
+
+def _frames(mine: Desk) -> None:
+    """Offer to score every frame of the films among the images, or say that it is done."""
+    films = [each for each in mine.uploads if each.has_frames]
+    if not films:
+        return
+    every = st.session_state.get("frames") == "all"
+    which = "One file has" if len(films) == 1 else f"{len(films)} files have"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(f"{which} several frames; {'all are' if every else 'the first is'} scored.")
+        st.button(
+            "Only the first" if every else "Score every frame",
+            on_click=_take_frames,
+            args=("first" if every else "all",),
+            key="score-frames",
+            icon=":material/burst_mode:",
+            type="tertiary",
+            help="Every frame of an animation, and every page of a TIFF, is an image of its own. "
+            "The same choice is in Preparation.",
+        )
+
+
+def _take_frames(frames: str) -> None:
+    st.session_state["frames"] = frames
 
 
 def _forget(mine: Desk) -> None:

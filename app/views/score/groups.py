@@ -15,6 +15,7 @@ from app.services.work import Bench, Task
 from app.shell import errors
 from app.shell.streamlit_internals import forget_uploads
 from app.views.score import calibrating
+from app.views.score.desk import uploads_in
 
 if TYPE_CHECKING:
     from app.views.score.inputs import Upload
@@ -53,11 +54,7 @@ class Desk:
 
     def take(self, group: "GroupName") -> None:
         """Callback: take the files in the uploader of a group."""
-        from app.views.score.inputs import Upload
-
-        files: list[Any] = st.session_state.get(self.key(group)) or []
-        found = [each for each in files if hasattr(each, "getvalue")]  # others ended elsewhere
-        self.given[group] = [Upload(each.file_id, each.name, each.getvalue()) for each in found]
+        self.given[group] = uploads_in(self.key(group))
         self.begun = False
 
     def begin(self) -> None:
@@ -188,10 +185,12 @@ def _measured(
     given: "dict[GroupName, list[Upload]]",
     steps: dict[str, Any],
 ) -> "Iterator[Step[Groups]]":
-    from app.views.score.inputs import entries
-    from vae_core.data.prepare import PrepareOptions
+    from app.views.score.inputs import entries, ways_of
     from vae_core.scoring.groups import groups_steps
 
-    good, bad = (((each.name, each.data) for each in entries(given[group])) for group in _TEXTS)
-    options, info = PrepareOptions(**steps), choice.run.config.info
+    options, frames = ways_of(steps)
+    good, bad = (
+        ((each.name, each.data) for each in entries(given[group], frames)) for group in _TEXTS
+    )
+    info = choice.run.config.info
     return groups_steps(models.model(choice), calibration, good, bad, options, info)

@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import io
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from app.figures.pictures import as_picture
 from app.parts import charts
 from vae_core.data.archives import iter_archive
 from vae_core.data.decode import ImageError
+from vae_core.data.frames import frames_of, has_frames
 from vae_core.data.prepare import Prepared, PrepareOptions, prepare
+from vae_core.settings.choices import Frames
 from vae_core.settings.data_sets import DatasetInfo, ImageShape
 
 MAX_IMAGES = 10_000
@@ -45,6 +47,11 @@ class Upload:
         """Whether the file is a .zip of images."""
         return self.name.lower().endswith(".zip") or self.data.startswith(b"PK\x03\x04")
 
+    @cached_property
+    def has_frames(self) -> bool:
+        """Whether the file is an animation, or has several pages."""
+        return not self.is_archive and has_frames(self.data)
+
 
 @dataclass(frozen=True)
 class Given:
@@ -57,6 +64,7 @@ class Given:
         place: position in :func:`entries`; None for an example.
         origin: the source file and its preparation, for comparison.
         small: the picture as it was given, small, as a JPEG; empty for an example.
+        file: name of the file that it is a frame of; empty if it is none.
     """
 
     label: str
@@ -65,6 +73,7 @@ class Given:
     place: int | None = None
     origin: Hashable = None
     small: bytes = b""
+    file: str = ""
 
     @property
     def digest(self) -> str:
@@ -93,15 +102,45 @@ class SourceFile(NamedTuple):
 
     Attributes:
         source: unique in the session.
+        file: name of the file that it is a frame of; empty if it is none.
     """
 
     source: str
     name: str
     data: bytes | ImageError
+    file: str = ""
 
 
-def entries(uploads: Iterable[Upload]) -> Iterator[SourceFile]:
-    """Yield every file of the uploads and of their archives, unpacked one by one."""
+def ways_of(steps: Mapping[str, Any]) -> tuple[PrepareOptions, Frames]:
+    """Divide the choices of the page into steps of preparation and the frames that are taken."""
+    prepared = dict(steps)
+    frames: Frames = prepared.pop("frames", "first")
+    return PrepareOptions(**prepared), frames
+
+
+def entries(uploads: Iterable[Upload], frames: Frames = "first") -> Iterator[SourceFile]:
+    """Yield every file of the uploads and of their archives, unpacked one by one.
+
+    Args:
+        frames: ``all`` gives every frame of an animated or multi-page file as a file of its own.
+    """
+    found = _files(uploads)
+    return _every_frame(found) if frames == "all" else found
+
+
+def _every_frame(files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+    for file in files:
+        if isinstance(file.data, ImageError):
+            yield file
+            continue
+        for i, data in frames_of(file.data, file.name):
+            if i is None:
+                yield file
+            else:
+                yield SourceFile(f"{file.source}[{i}]", f"{file.name}[{i}]", data, file.name)
+
+
+def _files(uploads: Iterable[Upload]) -> Iterator[SourceFile]:
     for upload in uploads:
         if not upload.is_archive:
             yield SourceFile(upload.id, upload.name, upload.data)
@@ -117,17 +156,19 @@ def read(
     options: PrepareOptions,
     dataset: str | DatasetInfo,
     before: Iterable[Given] = (),
+    frames: Frames = "first",
 ) -> Iterator[Given]:
     """Read and prepare the uploads one by one. Unreadable files come with the reason.
 
     Args:
         before: images read earlier. They are reused if their preparation is the same.
+        frames: as for :func:`entries`.
     """
     way = image_shape, options, dataset
     known = {given.origin: given for given in before}
     seen: dict[str, int] = {}
     labels: set[str] = set()
-    stream = entries(uploads)
+    stream = entries(uploads, frames)
     for place, entry in enumerate(islice(stream, MAX_IMAGES)):
         label = name = entry.name
         while label in labels:
@@ -149,7 +190,8 @@ def _given(
 ) -> Given:
     try:
         prepared = _prepared(entry, image_shape, options, dataset)
-        return Given(entry.name, prepared.pixels, small=_small(prepared.steps[0].image))
+        small = _small(prepared.steps[0].image)
+        return Given(entry.name, prepared.pixels, small=small, file=entry.file)
     except ImageError as error:
         return Given(entry.name, error=str(error))
 
@@ -176,11 +218,12 @@ def prepared_again(
     image_shape: ImageShape,
     options: PrepareOptions,
     dataset: str | DatasetInfo,
+    frames: Frames = "first",
 ) -> Prepared:
     """Prepare one image again and return every step, which :func:`read` does not keep.
 
     Raises:
         ImageError: if the file cannot be read.
     """
-    entry = next(islice(entries(uploads), place, None))
+    entry = next(islice(entries(uploads, frames), place, None))
     return _prepared(entry, image_shape, options, dataset)

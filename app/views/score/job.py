@@ -20,7 +20,7 @@ from vae_core.model.vae import VAE
 from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_steps
 from vae_core.scoring.score import Convergence, Score
-from vae_core.settings.choices import Binarisation
+from vae_core.settings.choices import Binarisation, Frames
 from vae_core.settings.options import FALSE_ALARMS
 
 SEED = 0
@@ -124,6 +124,7 @@ class Reading:
         key: cache key of the source.
         options: how the files are prepared.
         uploads: the files.
+        frames: which frames of animated and multi-page files are images.
         given: images read so far.
     """
 
@@ -133,10 +134,12 @@ class Reading:
         source: Iterable[Given],
         options: PrepareOptions,
         uploads: Sequence[Upload] = (),
+        frames: Frames = "first",
     ) -> None:
         self.key = key
         self.options = options
         self.uploads = uploads
+        self.frames: Frames = frames
         self.given: list[Given] = []
         self._source = iter(source)
 

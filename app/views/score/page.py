@@ -30,24 +30,23 @@ def job_for(
     """Return the current job, or a new one if the images or the settings have changed."""
     from app.views.score import examples, inputs
     from app.views.score import job as score_job
-    from vae_core.data.prepare import PrepareOptions
 
-    options = PrepareOptions(**steps)
+    options, frames = inputs.ways_of(steps)
     config = choice.run.config
     shape = config.model.image_shape
     uploads = mine.uploads
     source = tuple(upload.id for upload in uploads)
     missing = not source and data.missing(choice)
-    reading_key = (source, shape, config.info, options if source else missing)
+    reading_key = (source, shape, config.info, (options, frames) if source else missing)
     if mine.reading is None or mine.reading.key != reading_key:
         before = mine.reading.given if mine.reading else ()
         if source:
-            given = inputs.read(uploads, shape, options, config.info, before)
+            given = inputs.read(uploads, shape, options, config.info, before, frames)
         elif missing:
             given = examples.stand_ins(choice)
         else:
             given = examples.examples(data.dataset(config.dataset).split("test")[0])
-        mine.reading = score_job.Reading(reading_key, given, options, uploads)
+        mine.reading = score_job.Reading(reading_key, given, options, uploads, frames)
     mine.known = mine.known or score_job.Known()
     scorer = score_job.Scorer.of(choice, samples, binarisation)
     if mine.job is None or mine.job.key != (reading_key, scorer.key):
@@ -97,5 +96,5 @@ with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")
 give.follow(beside, job, mine.on_screen(job).frozen(false_alarms), choice)
-detection.section(choice)
+detection.section(choice, steps)
 groups.section(choice, steps, false_alarms)

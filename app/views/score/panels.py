@@ -121,8 +121,8 @@ def _preparation(given: Given, prepared: Prepared | None) -> None:
 def _chosen(listed: list[str], labels: list[str], shown: str) -> tuple[str, str]:
     """Label of the image to show, and the requested label if it does not exist.
 
-    Of an archive, the first listed image in it is shown. Without a request, it is the first listed
-    image, which is the most unusual one once all are scored.
+    Of an archive or a film, the first listed image in it is shown. Without a request, it is the
+    first listed image, which is the most unusual one once all are scored.
 
     Args:
         listed: the images that the filter lists.
@@ -136,8 +136,8 @@ def _chosen(listed: list[str], labels: list[str], shown: str) -> tuple[str, str]
 
 
 def _is_of(label: str, shown: str) -> bool:
-    """Whether this is the requested image, or an image in the requested archive."""
-    return label == shown or label.startswith(f"{shown}/")
+    """Whether this is the requested image, or one in the requested archive or film."""
+    return label == shown or label.startswith((f"{shown}/", f"{shown}["))
 
 
 def _is_among(given: list[Given], shown: str) -> bool:
@@ -156,6 +156,7 @@ def _prepared(desk: Desk, job: Job, given: Given, choice: Choice) -> Prepared | 
             config.model.image_shape,
             job.reading.options,
             config.info,
+            job.reading.frames,
         )
         desk.prepared = (job.reading.key, given.place), prepared
     return desk.prepared[1]

@@ -158,3 +158,10 @@ def test_files_of_another_page_are_taken_once_and_the_latest_count() -> None:
     assert (given.name, given.count, given.size) == ("second.zip", 1, 5)
     assert take_handed_over() is None
     given.let_go()
+
+
+def test_who_began_an_adding_is_known(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Adding("pets", intake, AddOptions())
+    assert job.is_mine
+    monkeypatch.setattr(sessions, "current", lambda: "you")
+    assert not job.is_mine

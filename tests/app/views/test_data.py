@@ -23,6 +23,7 @@ from tests.vae_core.data.own_sources import (
 )
 from vae_core import add_dataset
 from vae_core.data.kept import DATASET_FILE, kept_datasets
+from vae_core.settings.own_data import AddOptions
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +116,40 @@ def test_files_become_a_data_set_only_when_add_is_pressed(tmp_path: Path) -> Non
     assert app.selectbox(key="dataset").value == "my-pets"
     assert kept_datasets()["my-pets"].info.image_shape == (3, 12, 10)
     assert not list(adding._temporary().rglob("*.zip"))
+
+
+def test_the_class_folders_of_a_dropped_folder_are_classes_and_its_parts_are_kept() -> None:
+    app = opened(tab="Add images")
+    checked(app.segmented_control(key="data-way").set_value("A folder").run())
+    assert app.file_uploader[0].accept_directory
+    files = [
+        (f"my pets/{'train' if place < 40 else 'test'}/{name}", content)
+        for place, (name, content) in enumerate(class_folders(60).items())
+    ]
+    later(give(app, *files), has_button("data-add"))
+    assert app.text_input(key="data-name").value == "my-pets"
+    checked(app.button(key="data-add").click().run())
+    later(app, has_button("data-remove"))
+    kept = kept_datasets()["my-pets"]
+    assert kept.info.classes == ("cats", "dogs")
+    assert kept.info.sizes["test"] == 20
+
+
+def test_a_visitor_cannot_stop_what_another_one_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write_zip(tmp_path / "pets.zip", class_folders())
+    file = adding.File("pets.zip", memoryview(archive.read_bytes()))
+    jobs = [adding.Adding(name, adding.Intake(name, [file]), AddOptions()) for name in "ab"]
+    jobs[1].owner = "somebody else"
+    monkeypatch.setattr(adding, "_jobs", jobs)
+    monkeypatch.setattr(adding.Adding, "is_mine", property(lambda job: job is jobs[0]))
+    for each in jobs:
+        monkeypatch.setattr(each, "advance", lambda _: None)
+    app = opened(tab="Add images")
+    assert [each.key for each in app.button if each.key.endswith("-stop")] == ["data-other-0-stop"]
+    for each in jobs:
+        each.stop()
 
 
 def test_single_images_with_a_table_have_its_classes() -> None:

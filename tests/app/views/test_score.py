@@ -142,6 +142,40 @@ def test_files_and_what_is_in_archives_become_pixels_and_bad_ones_a_reason() -> 
     assert "broken.png" in given[3].error
 
 
+def film(form: str = "GIF") -> bytes:
+    """Three frames of a stroke, which grows."""
+    frames = [Image.open(io.BytesIO(picture(side))).resize((20, 20)) for side in (20, 30, 40)]
+    out = io.BytesIO()
+    frames[0].save(out, form, save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+def test_every_frame_of_a_film_is_an_image_where_that_is_asked_for() -> None:
+    packed = archive({"b.tif": film("TIFF"), "c.png": picture()})
+    uploads = [Upload("0", "a.gif", film()), Upload("1", "set.zip", packed)]
+    assert [each.has_frames for each in uploads] == [True, False]
+    options, frames = inputs.ways_of({"crop": "no", "frames": "all"})
+    first = list(inputs.read(uploads, SHAPE, options, "digits"))
+    assert [each.label for each in first] == ["a.gif", "set.zip/b.tif", "set.zip/c.png"]
+    given = list(inputs.read(uploads, SHAPE, options, "digits", first, frames))
+    assert [each.label for each in given] == [
+        *(f"a.gif[{i}]" for i in range(3)), *(f"set.zip/b.tif[{i}]" for i in range(3)),
+        "set.zip/c.png",
+    ]  # fmt: skip
+    assert given[-1].pixels is first[-1].pixels, "what is no film is not read again"
+    for each in given:
+        assert each.place is not None
+        assert each.pixels is not None
+        again = inputs.prepared_again(uploads, each.place, SHAPE, options, "digits", frames)
+        assert torch.equal(again.pixels, each.pixels)
+    reading = Reading("source", given, options, uploads, frames)
+    list(reading.steps())
+    job = Job(reading, Scorer("none", None, Judge(), 1), Known())  # type: ignore[arg-type]
+    saved = export.files(job, {"a.gif[1]", "set.zip/c.png"})
+    with zipfile.ZipFile(io.BytesIO(saved)) as made:
+        assert made.namelist() == ["a.gif[1].png", "set.zip/c.png"]
+
+
 def test_a_name_that_is_taken_is_not_given_again() -> None:
     given = read(("a.png", picture()), ("a.png", picture()), ("a.png (2)", picture()))
     assert len({each.label for each in given}) == 3
@@ -461,6 +495,25 @@ def test_the_code_and_the_command_of_a_file_give_its_score(
     assert command[:3] == ["python", "-m", "vae_core"]
     assert command_line(command[3:]) == 0
     assert f"log p(x) = {scored.score.log_px:.2f}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_code_and_the_command_of_a_frame_give_its_score(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my film.gif").write_bytes(film())
+    uploads = [Upload("0", "my film.gif", film())]
+    job = job_on(list(inputs.read(uploads, SHAPE, AUTO, "digits", (), "all")), scorer(run))
+    job.advance(60)
+    (_, _, (given, scored)) = job.scored()
+    lines = lines_of(run, job, given)
+    assert_same(report_of(lines), scored.report)
+    command = shlex.split(lines.splitlines()[-1].removeprefix("# "))
+    assert command_line(command[3:]) == 0
+    printed = capsys.readouterr().out
+    assert "my film.gif[2]" in printed
+    assert f"log p(x) = {scored.score.log_px:.2f}" in printed
 
 
 def test_thumbnails_are_forgotten_with_their_images() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from tests.vae_core.data.own_sources import (
     class_folders,
     encoded,
+    parts_of,
     pictures,
     use_folder,
     write_files,
@@ -19,7 +20,8 @@ from vae_core.data import frames as module
 from vae_core.data.decode import ImageError, decode, decode_colour
 from vae_core.data.files import iter_files
 from vae_core.data.frames import frames_of, has_frames
-from vae_core.data.kept import kept_datasets
+from vae_core.data.kept import SPLITS, kept_datasets
+from vae_core.data.splitting import split_images
 
 ALL = AddOptions(frames="all")
 
@@ -121,6 +123,63 @@ def test_frames_become_images_of_a_data_set_with_the_class_of_their_file(tmp_pat
     assert (sum(info.sizes.values()), info.classes) == (60, ("cats", "dogs"))
     assert np.bincount(kept.load()[1]).tolist() == [30, 30]
     assert "2 files have several frames: their 60 frames are" in kept.record["notes"][0]
+    assert "there are too few files to keep them together" in kept.record["notes"][-2]
+
+
+def test_no_film_is_in_two_parts_and_the_parts_have_their_shares(tmp_path: Path) -> None:
+    films = {f"{'ab'[n % 2]}/{n}.gif": film(pictures(9, seed=50 + n), "GIF") for n in range(20)}
+    folder = write_files(tmp_path / "films", films | class_folders(40))
+    info = add_dataset("films", folder, ALL)
+    kept = kept_datasets()["films"]
+    parts = [{n.partition("[")[0] for n in parts_of("films", part)} for part in SPLITS]
+    assert sum(map(len, parts)) == len(set.union(*parts)), "no file is in two parts"
+    assert sum(info.sizes.values()) == 220
+    assert all(abs(info.sizes[part] - 22) <= 9 for part in ("validation", "test"))
+    assert "The frames of one file are in the same part." in kept.record["notes"]
+
+
+def split_of(digests: str, files: list[str], labels: list[int], shares: tuple = (0.8, 0.1, 0.1)):
+    """The part of each image, −1 for one that was left out; and what was found out."""
+    count = len(digests)
+    found = split_images(
+        [each.encode() for each in digests],
+        np.array(labels, np.int64),
+        [None] * count,
+        shares,
+        0,
+        files,
+    )
+    part = np.full(count, -1)
+    part[found.order] = np.repeat([0, 1, 2], list(found.sizes.values()))
+    return part, found
+
+
+def test_three_films_are_a_part_each_and_a_frame_of_two_films_is_in_the_last_alone() -> None:
+    digests = "abcxdefxghij"
+    part, found = split_of(digests, [*"1111", *"2222", *"3333"], [-1] * 12)
+    films = [set(part[start : start + 4].tolist()) - {-1} for start in (0, 4, 8)]
+    assert sorted(map(len, films)) == [1, 1, 1]
+    assert set.union(*films) == {0, 1, 2}
+    assert (part[[3, 7]] == -1).sum() == 1
+    assert found.duplicates == {"copies": 1, "left_out": 1}
+    assert part[3] in (-1, max(part[0], part[4]))
+
+
+def test_a_class_of_one_film_stays_in_training_where_others_have_more() -> None:
+    files = [*"a" * 4, *"b" * 20, *"c" * 20, *"d" * 20]
+    digests = "".join(chr(100 + i) for i in range(64))
+    part, _ = split_of(digests, files, [0] * 4 + [1] * 60)
+    assert set(part[:4].tolist()) == {0}
+    assert set(part.tolist()) == {0, 1, 2}
+
+
+def test_images_without_films_are_divided_as_before() -> None:
+    digests = "".join(chr(200 + i // 2) for i in range(120))
+    labels = [i % 3 - 1 for i in range(120)]
+    part, found = split_of(digests, [""] * 120, labels)
+    assert dict(found.sizes) == {"train": 96, "validation": 12, "test": 12}
+    assert (part[::2] == part[1::2]).all()
+    assert np.flatnonzero(part == 2).tolist() == [8, 9, 42, 43, 54, 55, 74, 75, 76, 77, 82, 83]
 
 
 def test_a_table_states_the_class_and_the_part_of_all_frames_of_a_file(tmp_path: Path) -> None:

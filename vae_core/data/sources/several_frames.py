@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from vae_core.data.frames import Frames, frames_of, frames_sentence, has_frames
+from vae_core.data.frames import frames_of, frames_sentence, has_frames
 from vae_core.data.sources.base import Entry, Source
+from vae_core.settings.choices import Frames
 
 
 class FramesSource(Source):
