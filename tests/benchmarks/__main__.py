@@ -1,4 +1,7 @@
-"""``python -m tests.benchmarks [name …]``: run all benchmarks but that of a card, or the named."""
+"""``python -m tests.benchmarks [name …]``: run all benchmarks but some, or those that are named.
+
+A benchmark of a model is named alone and takes options: ``false-alarms MODEL --json``.
+"""
 
 import contextlib
 import importlib
@@ -14,11 +17,15 @@ NAMES = (
     "kills", "app",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)
+OF_A_MODEL = ("false-alarms", "roc")
 
 
 def main() -> None:
     chosen = sys.argv[1:] or NAMES
-    known = (*NAMES, *ON_A_CARD)
+    if chosen[0] in OF_A_MODEL:
+        _benchmark(chosen[0]).main(chosen[1:])
+        return
+    known = (*NAMES, *ON_A_CARD, *OF_A_MODEL)
     if unknown := set(chosen) - set(known):
         sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(known)}.")
     if len(chosen) == 1:
@@ -40,7 +47,7 @@ def _run(name: str) -> None:
 
 def _benchmark(name: str) -> ModuleType:
     try:
-        return importlib.import_module(f"tests.benchmarks.{name}")
+        return importlib.import_module(f"tests.benchmarks.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
         sys.exit(f"{error}. Install the peers: pip install -e '.[benchmarks]'")
 

@@ -164,6 +164,7 @@ def calibration_steps(
     images: int = IMAGES,
     seed: int = 0,
     training_images: int = TRAINING_IMAGES,
+    importance_samples: int = IMPORTANCE_SAMPLES,
 ) -> Iterator[Step[Calibration]]:
     """Measure held-out images in small steps, as a reference for the scores of a model.
 
@@ -175,6 +176,7 @@ def calibration_steps(
         binarisation: as in training.
         images: largest number of validation images to use.
         training_images: largest number of training images whose latents are kept, for distances.
+        importance_samples: K of log p̂(x).
 
     Yields:
         The share of the work that is done; the last step has the calibration, which
@@ -187,7 +189,7 @@ def calibration_steps(
     parts: list[Measured] = []
     classes: list[Tensor] = []
     for start in range(0, len(x), _AT_ONCE):
-        block = ImageContext(model, x[start : start + _AT_ONCE], IMPORTANCE_SAMPLES, seed, latents)
+        block = ImageContext(model, x[start : start + _AT_ONCE], importance_samples, seed, latents)
         parts.append(measure(block))
         if model.class_head is not None:
             classes.append(block.class_probabilities[0].argmax(1))
@@ -198,6 +200,7 @@ def calibration_steps(
         latents.points, latents.labels, held_out.whitened, held_out_labels, model.config.classes
     )
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
+    protocol["importance_samples"] = importance_samples
     if classes:
         right = (torch.cat(classes) == held_out_labels.cpu()).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
@@ -212,7 +215,6 @@ def _protocol(
         "split": _SPLIT,
         "images": images,
         "binarisation": binarisation,
-        "importance_samples": IMPORTANCE_SAMPLES,
         "seed": seed,
         "training_images": training_images,
         **CALIBRATION_FORMAT,
