@@ -147,7 +147,9 @@ def test_a_visitor_cannot_stop_what_another_one_began(
     for each in jobs:
         monkeypatch.setattr(each, "advance", lambda _: None)
     app = opened(tab="Add images")
-    assert [each.key for each in app.button if str(each.key).endswith("-stop")] == ["data-other-0-stop"]
+    assert [each.key for each in app.button if str(each.key).endswith("-stop")] == [
+        "data-other-0-stop"
+    ]
     for each in jobs:
         each.stop()
 
