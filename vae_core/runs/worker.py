@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from vae_core.basics.errors import UserError, sentence_of
 from vae_core.basics.plain_files import check_plain, open_to_append
 from vae_core.basics.text import PlainFormatter, as_sentence, printable
+from vae_core.basics.warned import say_it_elsewhere
 from vae_core.runs.failures import WAITING_FOR_SPACE, waiting_sentence, what_was_kept
 from vae_core.runs.queue import QUEUE_FILE
 from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
@@ -320,6 +321,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="the run store to work through")
     parser.add_argument("--run", type=Path, help="train only this run, in this process")
     given = parser.parse_args()
+    say_it_elsewhere()
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
