@@ -2,13 +2,14 @@
 
 import contextlib
 import logging
+import os
 import time
 from traceback import format_exception
 
 from vae_core.basics.errors import is_disk_full, is_out_of_memory, sentence_of
 from vae_core.basics.plain_files import kind_of, open_to_append
 from vae_core.basics.text import printable, printable_lines
-from vae_core.runs.run import CHECKPOINT_FILE, LOG_FILE, Run
+from vae_core.runs.run import CHECKPOINT_FILE, LOG_FILE, UNFINISHED, Run, Status
 
 WAITING_FOR_SPACE = "waiting for space on the disk"
 """Phase of a queued run that found the disk full."""
@@ -48,6 +49,23 @@ def waiting_sentence(run: Run) -> str:
     """Return the sentence for a run that continues by itself when the disk has space again."""
     by_itself = "the run continues by itself when there is space"
     return f"The disk is full. {_how_to_continue(run, by_itself)}"
+
+
+def is_writable(run: Run) -> bool:
+    """Whether files can be written in the folder of a run, as far as the system says so."""
+    return os.access(run.folder, os.W_OK | os.X_OK)
+
+
+def standstill_sentence(run: Run, status: Status) -> str:
+    """Say why an unfinished run does not go on, if its folder can no longer be written.
+
+    The status of such a run may still say "running", because its process could not write that it
+    ended. The sentence is empty for all other runs.
+    """
+    if status.state not in UNFINISHED or is_writable(run) or run.is_alive():
+        return ""
+    by_itself = "the run continues by itself when the folder can be written again"
+    return f"The folder of this run cannot be written. {_how_to_continue(run, by_itself)}"
 
 
 def _how_to_continue(run: Run, then: str) -> str:

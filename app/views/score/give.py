@@ -177,13 +177,6 @@ def _forget(mine: Desk) -> None:
     mine.clear()
 
 
-def _lost(images: int) -> str:
-    which, again = ("One image", "it") if images == 1 else (f"{images} images", "them")
-    return (
-        f"{which} could not be kept, as the connection to the server was lost. Give {again} again."
-    )
-
-
 def _save(mine: Desk) -> None:
     st.download_button(
         "Save the drawing",
