@@ -146,8 +146,7 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
         if mine.uploads or no_examples
         else "Examples are scored until you give your own images. "
     )
-    if mine.lost:
-        st.warning(_lost(mine.lost), icon=":material/cloud_off:")
+    mine.say_lost("image")
     if not frame.presenting():  # a projector's screen is small
         st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
     if mine.has_refused():
