@@ -1,4 +1,4 @@
-"""The benchmark for a graphics card, tiny and on the processor, so that it is known to run."""
+"""Benchmarks, tiny and on the processor, so that they are known to run."""
 
 import json
 import subprocess
@@ -25,3 +25,19 @@ def test_the_script_for_a_card_runs_and_all_that_it_promises_holds_here(tmp_path
 def test_the_script_for_a_card_needs_no_streamlit() -> None:
     code = "import sys; import tests.benchmarks.gpu; sys.exit('streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="makes pipes; memory is read from /proc")
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("store", "4, 0.5", ("the first list of the store: 0.", "without work: ", "Train page: ")),
+        ("hostile", "150, 1", ("| list | 3 |", "| train --resume | 3 |", "| page compare | 3 |")),
+    ],
+)
+def test_the_benchmarks_of_run_stores_run(name: str, size: str, said: tuple[str, ...]) -> None:
+    code = f"from tests.benchmarks import {name}; {name}.main({size})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(text in done.stdout for text in said), done.stdout

@@ -11,7 +11,7 @@ from vae_core.training.precision import denormals_flushed
 
 NAMES = (
     "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts",
-    "kills", "app",
+    "kills", "hostile", "app",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)
 

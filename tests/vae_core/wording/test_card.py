@@ -24,7 +24,10 @@ def written(refined_images: int = 10_000, **settings: Any) -> str:
         "iwae_samples": config.train.iwae_samples, "beta": config.train.beta, "free_bits": 0.0,
         "classes": False,
     }  # fmt: skip
-    kept = {"epoch": 117, "value": -90.0, "last_epoch": 200, "criterion": criterion}
+    kept = {
+        "epoch": 117, "value": -90.0, "last_epoch": 200, "kl_weight": config.train.beta,
+        "criterion": criterion,
+    }  # fmt: skip
     training = Training(117, chosen_by(kept), 60.0, "cpu")
     figures = FIGURES | {"refined": REFINED | {"images": refined_images}}
     return card("a-model", config, figures, training, 4096, "vae train")
