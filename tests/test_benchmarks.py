@@ -33,7 +33,11 @@ def test_the_script_for_a_card_needs_no_streamlit() -> None:
     ("name", "size", "said"),
     [
         ("store", "4, 0.5", ("the first list of the store: 0.", "without work: ", "Train page: ")),
-        ("hostile", "150, 1", ("| list | 3 |", "| train --resume | 3 |", "| page compare | 3 |")),
+        (
+            "hostile",
+            "150, 1, ('list', 'worker', 'sample', 'page train')",
+            ("| list | 3 |", "| worker | 3 |", "| sample | 3 |", "| page train | 3 |"),
+        ),
     ],
 )
 def test_the_benchmarks_of_run_stores_run(name: str, size: str, said: tuple[str, ...]) -> None:

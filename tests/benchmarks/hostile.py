@@ -11,7 +11,7 @@ import signal
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,13 @@ class Cost:
         return self.seconds > SECONDS or self.megabytes > MEGABYTES or bool(self.failure)
 
 
-def main(every: int = 1, pages_every: int = PAGES_EVERY) -> list[Cost]:
+def main(every: int = 1, pages_every: int = PAGES_EVERY, only: Collection[str] = ()) -> list[Cost]:
     """Print a row for each action, and return the costs that are too high.
 
     Args:
         every: take each n-th folder only.
         pages_every: open pages with each n-th of these.
+        only: names of the actions to measure; by default, all.
     """
     with tempfile.TemporaryDirectory() as place, _quiet_worker():
         made = hostile_store(Path(place) / "hostile")
@@ -67,6 +68,7 @@ def main(every: int = 1, pages_every: int = PAGES_EVERY) -> list[Cost]:
                 (_pages(), bad[::pages_every]),
             )
             for what, action in actions.items()
+            if what in only or not only
             for each in _row(what, action, made.healthy, names)
         ]
         assert made.untouched(), "a file outside the run folders was changed"
