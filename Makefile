@@ -4,6 +4,7 @@
 # make test-all    every test: the long proofs too, and all that a user does in a browser
 # make test-fast   the tests that take no browser and less than a second each
 # make check       lint, formatting, types, imports
+# make soak        random clicks by three browsers while both cores are busy (MINUTES=20)
 # make benchmarks  the measurements of tests/benchmarks/README.md (ARGS="training scoring" for some)
 # Another Python than python3: make app PYTHON=python3.12
 # PyTorch as the package index has it, whatever this machine is: make app TORCH=index
@@ -24,7 +25,7 @@ WSL := /usr/lib/wsl/lib
 TORCH ?= $(if $(filter Linux,$(shell uname -s)),$(if $(shell \
   PATH="$$PATH:$(WSL)" command -v nvidia-smi),index,cpu),index)
 
-.PHONY: app test test-all test-fast check benchmarks torch-for-processors
+.PHONY: app test test-all test-fast check soak benchmarks torch-for-processors
 .DELETE_ON_ERROR:
 
 app: $(VENV)/installed
@@ -46,6 +47,9 @@ check: $(VENV)/installed-test
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m pyright
 	$(BIN)/lint-imports --no-cache
+
+soak: $(VENV)/installed-test
+	$(BIN)/python -m tests.browser.soak --minutes $(or $(MINUTES),20)
 
 benchmarks: $(VENV)/installed-benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)

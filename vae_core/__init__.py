@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vae_core.basics.threads import let_threads_sleep
+from vae_core.basics.threads import prepare_threads
 from vae_core.settings.config import ModelConfig, RunConfig, TrainConfig
 from vae_core.settings.data_sets import DatasetInfo, use_catalogue
 from vae_core.settings.fields import ConfigError
@@ -87,4 +87,4 @@ def _dataset_infos() -> Mapping[str, DatasetInfo]:
 
 
 use_catalogue(_dataset_infos)
-let_threads_sleep()
+prepare_threads()

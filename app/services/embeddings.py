@@ -34,11 +34,13 @@ class Method:
     Attributes:
         steps: makes the map of latents (N, d), in states.
         protocol: how it is made, for N images.
+        code: a line that imports its steps, and lines that make the map of ``means`` by them.
         help: what it keeps and what it does not.
     """
 
     steps: Callable[[Floats], Iterator[Embedding]]
     protocol: Callable[[int], str]
+    code: tuple[str, str]
     help: str
 
 
@@ -49,12 +51,22 @@ METHODS: Mapping[str, Method] = {
             f"t-SNE of E[z|x]: perplexity {tsne.perplexity_for(count):g}, {tsne.ITERATIONS:,} "
             "iterations from the principal plane, exact gradients, nothing random"
         ),
+        (
+            "from vae_core.analysis.tsne import tsne_steps",
+            "*_, last = tsne_steps(means)                    # the map in states, on its way\n"
+            "points = last.points                            # (N, 2)",
+        ),
         "t-SNE (van der Maaten & Hinton 2008) minimises KL(P ‖ Q) = Σ pᵢⱼ log(pᵢⱼ / qᵢⱼ): pᵢⱼ is "
         "large for near neighbours in z, and qᵢⱼ ∝ 1 / (1 + ‖yᵢ − yⱼ‖²) on the map.",
     ),
     "UMAP": Method(
         lambda latents: umap.umap_steps(latents, SEED),
         lambda _: f"UMAP of E[z|x]: {umap.NEIGHBOURS} neighbours, seed {SEED}, by torchdr",
+        (
+            "from vae_core.analysis.umap import umap_steps",
+            f"*_, last = umap_steps(means, seed={SEED})\n"
+            "points = last.points                            # (N, 2)",
+        ),
         "UMAP (McInnes et al. 2018) keeps a graph of nearest neighbours. It cannot be stopped on "
         "its way.",
     ),

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Protocol
 
 from app.shell import sessions
+from vae_core.basics.threads import share_cores
 
 _THREADS = 2  # so that one long step does not hold up all visitors
 _SLICE = 0.1  # seconds of work before it is another's turn
@@ -131,6 +132,7 @@ class Scheduler:
         while (found := self._next()) is not None:
             key, place = found
             broken = False
+            share_cores(self._under_way())
             try:
                 place.work.advance(_SLICE)
             except Exception:  # the work reports its own errors; this is a bug
@@ -158,6 +160,10 @@ class Scheduler:
                 return None
             found[1].busy = True
             return found
+
+    def _under_way(self) -> int:
+        with self._change:
+            return sum(place.busy for place in self._line.values())
 
     def _first(self) -> tuple[_Key, _Place] | None:
         for key, place in list(self._line.items()):

@@ -1,7 +1,7 @@
 """Take screenshots of pages: ``python -m tests.browser.screenshots --out DIR [--page /latent]``.
 
-Every page at 1440 × 900 and 390 × 844, light and dark. The app is started for it, with the runs of
-``--runs`` or none, unless ``--url`` names a running app.
+Every page at 1440 × 900, at 390 × 844, and in presentation mode at 1280 × 720, light and dark. The
+app is started for it, with the runs of ``--runs`` or none, unless ``--url`` names a running app.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from app.shell.navigation import PAGES
 from tests.browser.driving import DESKTOP, PHONE, launch, running_app, settle
 
-SIZES = {"desktop": DESKTOP, "phone": PHONE}
+SIZES = {"desktop": DESKTOP, "phone": PHONE, "projector": (1280, 720)}
 SCHEMES = ("light", "dark")
 
 
@@ -44,7 +44,8 @@ def take(
         device_scale_factor=options.scale,
     )
     tab = context.new_page()
-    tab.goto(url + page)
+    presenting = ("&" if "?" in page else "?") + "present=true" if size == "projector" else ""
+    tab.goto(url + page + presenting)
     settle(tab)
     tab.wait_for_timeout(1000 * options.wait)
     name = re.sub(r"\W+", "-", page).strip("-") or "start"
@@ -79,7 +80,7 @@ def _arguments() -> argparse.Namespace:
         "--page", action="append", help="an address such as /latent?model=… (default: all pages)"
     )
     parser.add_argument(
-        "--size", action="append", choices=SIZES, help="size of the window (default: both)"
+        "--size", action="append", choices=SIZES, help="size of the window (default: all)"
     )
     parser.add_argument(
         "--scheme", action="append", choices=SCHEMES, help="colour theme (default: both)"

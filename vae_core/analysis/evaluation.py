@@ -22,6 +22,7 @@ from vae_core.settings.protocol import EVALUATION_SEED, Protocol
 
 Estimate = Callable[..., LogDensity]
 _ALL_BITS = 129  # distinct values, more than 7 bits have
+_BOUND_SAMPLES = 100  # of the encoder, beside those of a refined proposal
 
 
 def evaluate(
@@ -55,7 +56,7 @@ def evaluate(
             :func:`vae_core.analysis.resumable.kept_log_density` with its file.
         proposal: the distribution of the importance samples: the encoder's q(z|x), or a proposal
             refined for each image (:mod:`vae_core.inference.proposals`), which makes log p̂(x) more
-            accurate. The ELBO and the KL among the figures belong to this distribution.
+            accurate. The ELBO, its error and its two terms are the encoder's in both cases.
         se: the wanted standard error of every image, in nats. Each image then gets as many
             samples as necessary, ``importance_samples`` at most; ``estimate`` is not used.
 
@@ -79,7 +80,8 @@ def evaluate(
         chosen = estimate or partial(marginal_density, estimate=ESTIMATES[proposal])
         result = chosen(model, x, importance_samples, seed, on_progress=on_progress)
     log_px, log_px_se = mean_and_se(result.log_px)
-    elbo, elbo_se = mean_and_se(result.elbo)
+    bound = result if proposal == "encoder" else _bound(model, x, importance_samples, seed)
+    elbo, elbo_se = mean_and_se(bound.elbo)
     protocol = Protocol(
         data.name,
         split,
@@ -93,8 +95,8 @@ def evaluate(
         **protocol.to_dict(),
         "elbo": elbo,
         "elbo_se": elbo_se,
-        "expected_log_likelihood": float(result.expected_log_likelihood.mean()),
-        "kl": float(result.kl.mean()),
+        "expected_log_likelihood": float(bound.expected_log_likelihood.mean()),
+        "kl": float(bound.kl.mean()),
         "log_px": log_px,
         "log_px_se": log_px_se,
         "bits_per_dim": None
@@ -105,6 +107,11 @@ def evaluate(
         "share_pareto_k_above_0_7": _share_of_heavy_tails(result.pareto_k),
         **reaching,
     }, result
+
+
+def _bound(model: VAE, x: Tensor, importance_samples: int, seed: int) -> LogDensity:
+    """Return the encoder's ELBO, where the importance samples come from elsewhere."""
+    return marginal_density(model, x, min(importance_samples, _BOUND_SAMPLES), seed)
 
 
 def _comparability(model: VAE, data: Dataset, split: Split, x: Tensor) -> dict[str, bool]:

@@ -18,6 +18,7 @@ from vae_core.basics.files import replace_plain, replacing
 from vae_core.basics.plain_files import open_plain
 from vae_core.basics.progress import result_of
 from vae_core.basics.strict_json import strict_json
+from vae_core.basics.threads import share_cores_of_step
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
 from vae_core.runs.failures import (
@@ -63,7 +64,6 @@ _STATUS_SECONDS = 0.5
 _MODEL_SECONDS = 2.0
 _CHECKPOINT_SECONDS = 5.0
 _SOON = 1.0  # seconds of training until the first checkpoint after a death
-_SMALL = 30_000_000
 _KEPT = "its model and its curves were kept. Duplicate it to train it again."
 
 
@@ -186,7 +186,7 @@ class _Execution:
         self.training = training = Training(
             run.config, data, _decoder_of(run.config), start_of(run)
         )
-        _choose_threads(training)
+        _share_cores(training)
         self._resume()
         if run.status().deaths:  # a process that lives a little longer than the last gets further
             self.written["checkpoint"] = time.monotonic() - _CHECKPOINT_SECONDS + _SOON
@@ -377,9 +377,8 @@ class _Execution:
         return True
 
 
-def _choose_threads(training: Training) -> None:
-    """Use one thread for small steps. More threads would only wait for each other and the pages."""
+def _share_cores(training: Training) -> None:
     weights = sum(parameter.numel() for parameter in training.model.parameters())
     settings = training.config.train
-    if weights * settings.batch_size * settings.samples < _SMALL:
-        torch.set_num_threads(1)
+    latents = settings.batch_size * settings.samples * settings.iwae_samples
+    share_cores_of_step(weights, latents)

@@ -29,8 +29,9 @@ def evaluation_sentence(figures: Mapping[str, Any], likelihood: LikelihoodName) 
         figures: the result of :func:`vae_core.analysis.evaluation.evaluate`.
     """
     notes = (_reached(figures),) if "se_wanted" in figures else ()
+    bound = "ELBO" if figures["proposal"] == "encoder" else f"ELBO of {DRAWN_FROM['encoder']}"
     return (
-        f"log p(x) = {_with_error(figures, 'log_px')}, ELBO = {_with_error(figures, 'elbo')} "
+        f"log p(x) = {_with_error(figures, 'log_px')}, {bound} = {_with_error(figures, 'elbo')} "
         f"({_protocol(figures, likelihood, *notes)}){_density_note(likelihood)}"
         f"{_bits_note(figures, likelihood)}"
     )

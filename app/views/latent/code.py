@@ -43,21 +43,31 @@ z = latent.aggregate_draws(model, x)            # (N, d), to compare with the pr
 }
 
 
-def lines(tab: str, view: View, index: int = 0, other: int = 0) -> str:
-    """Runnable Python that computes what a tab shows, for the chosen image and a second one."""
+def lines(
+    tab: str, view: View, index: int = 0, other: int = 0, more: tuple[str, str] | None = None
+) -> str:
+    """Runnable Python that computes what a tab shows, for the chosen image and a second one.
+
+    Args:
+        more: what a choice on the tab adds: a line of imports, and lines that follow the others.
+    """
     config = view.choice.run.config
     folder = view.choice.run.folder.resolve()
     place = folder.relative_to(_ROOT) if folder.is_relative_to(_ROOT) else folder
-    first = [
+    imports, further = more or ("", "")
+    head = [
         "import numpy as np" if "np." in _TABS[tab] else "",
         "from vae_core import load_dataset, load_model",
         "from vae_core.analysis import latent",
+        imports,
         "from vae_core.data.pixels import evaluation_images",
-        "",
+    ]
+    data = [
         f'model = load_model("{place.as_posix()}")',
         f'data = load_dataset("{config.dataset}")',
         f'x, labels = evaluation_images(data, "{view.split}", "{view.binarisation}", seed={SEED})',
         _ENCODE,
     ]
     body = _TABS[tab].strip("\n").format(index=index, after=index + 1, other=other)
-    return "\n".join([*first, "", body]).lstrip("\n")
+    parts = [filter(None, head), data, [body], [further] if further else []]
+    return "\n\n".join("\n".join(part) for part in parts if part)

@@ -50,7 +50,7 @@ def decode(view: View, index: int) -> None:
         toward,
     )
     _caption(view)
-    widgets.code(code.lines("Decode", view, index))
+    widgets.code(code.lines("Decode", view, index, more=directions.code(view)))
 
 
 def _anchor(view: View, index: int) -> str:

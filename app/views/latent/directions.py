@@ -46,6 +46,23 @@ def pick(view: View) -> list[DirectionSlider]:
     return sliders
 
 
+def code(view: View) -> tuple[str, str] | None:
+    """Code that moves z towards the first chosen class, for :func:`app.views.latent.code.lines`."""
+    classes = _classes(view)
+    toward = [name for name in st.session_state.get(_TOWARD) or [] if name in classes]
+    if not toward:
+        return None
+    away = classes.get(st.session_state.get(_FROM, _REST))
+    if away == classes[toward[0]]:
+        return None
+    against = "" if away is None else f", away_from={away}"
+    move = (
+        f"towards = class_direction(means, labels.numpy(), {classes[toward[0]]}{against})\n"
+        "image = latent.decode(model, towards.move(z, 2.0))     # two standard deviations further"
+    )
+    return "from vae_core.analysis.directions import class_direction", move
+
+
 def _classes(view: View) -> Mapping[str, int]:
     """Classes that images of the map have, by name."""
     present = sorted({int(label) for label in cloud(view).labels if label >= 0})

@@ -12,6 +12,7 @@ from vae_core.analysis.tsne import Embedding
 from vae_core.basics.arrays import Floats
 
 PLANE = "PCA"
+_PROJECTION = "projection"
 READING = (
     "On this map only neighbours mean something. The distance and the size of groups, and the "
     "axes, mean nothing. A place between points cannot be decoded: only images that are on the map "
@@ -29,7 +30,7 @@ def pick(view: View) -> str:
         [PLANE, *offered],
         default=PLANE,
         required=True,
-        key="projection",
+        key=_PROJECTION,
         bind="query-params",
         persist_state="session",
         help="PCA: the plane of the two principal axes of the posterior means E[z|x], a shadow of "
@@ -50,6 +51,12 @@ def points(view: View, method: str) -> Floats | None:
         live.panel([task], lambda found: _under_way(found, view, method), "latent-embedding")
     state = bench.latest(task)
     return state.points if bench.finished(task) and state is not None else None
+
+
+def code(view: View) -> tuple[str, str] | None:
+    """Code of the chosen embedding, for :func:`app.views.latent.code.lines`; None for the plane."""
+    chosen = st.session_state.get(_PROJECTION)
+    return METHODS[chosen].code if chosen in embeddings.offered(view.d) else None
 
 
 def _under_way(bench: Bench, view: View, method: str) -> None:

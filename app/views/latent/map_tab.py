@@ -33,7 +33,7 @@ def show(view: View, index: int) -> None:
         show_point(view, data.point(view, index))
     if drawn is not None:
         region.show(view, index, *drawn)
-    widgets.code(code.lines("Map", view, index))
+    widgets.code(code.lines("Map", view, index, more=embedding.code(view)))
 
 
 def show_map(view: View, index: int) -> tuple[Cloud, str] | None:

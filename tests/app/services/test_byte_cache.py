@@ -31,11 +31,15 @@ def megabyte() -> np.ndarray:
 
 
 @pytest.fixture
-def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
-    """A budget of three megabytes and a little, for the functions that a test caches."""
-    budget = Budget(3 * MB + 10_000)
+def budget() -> Budget:
+    """A budget of three megabytes and a little."""
+    return Budget(3 * MB + 10_000)
+
+
+@pytest.fixture
+def of_the_app(budget: Budget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the functions that a test caches have this budget."""
     monkeypatch.setattr(byte_cache, "BUDGET", budget)
-    return budget
 
 
 @pytest.fixture
@@ -114,6 +118,7 @@ def test_what_only_ended_sessions_used_leaves_with_them(budget: Budget, visit) -
     assert budget.total == nobodys.size
 
 
+@pytest.mark.usefixtures("of_the_app")
 def test_a_cached_function_computes_again_only_what_has_left(budget: Budget) -> None:
     calls: list[int] = []
 
@@ -130,6 +135,7 @@ def test_a_cached_function_computes_again_only_what_has_left(budget: Budget) -> 
     assert budget.total <= budget.most
 
 
+@pytest.mark.usefixtures("of_the_app")
 def test_the_entries_of_a_cached_function_are_limited_in_number_too(budget: Budget) -> None:
     @cached(max_entries=2)
     def made(number: int) -> np.ndarray:
@@ -140,7 +146,7 @@ def test_the_entries_of_a_cached_function_are_limited_in_number_too(budget: Budg
     assert 2 * MB <= budget.total < 2.1 * MB
 
 
-@pytest.mark.usefixtures("budget")
+@pytest.mark.usefixtures("of_the_app")
 def test_two_sessions_at_once_compute_a_result_once() -> None:
     calls: list[int] = []
     both_asked = threading.Barrier(2)

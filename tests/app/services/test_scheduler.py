@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from app.services.scheduler import Scheduler
+from vae_core.basics import threads
 
 PATIENCE = 60.0  # seconds; reached only when something is broken
 
@@ -216,3 +218,37 @@ scheduler().wait(Endless(), 1.0)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "a slice" in done.stdout
+
+
+class Measured(Counting):
+    """Work that notes how many threads PyTorch may take in each slice."""
+
+    def __init__(self, slices: int) -> None:
+        super().__init__(slices)
+        self.threads: list[int] = []
+
+    def advance(self, seconds: float) -> None:
+        self.threads.append(torch.get_num_threads())
+        super().advance(seconds)
+
+
+def test_work_alone_has_all_cores_and_works_at_once_share_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "_available", lambda: 6)
+    scheduler = Scheduler(threads=2)
+    first, second = Measured(50), Measured(1)
+    first.gate.clear()
+
+    scheduler.want("ann", "score", first)
+    until(lambda: len(first.threads) == 1)
+    scheduler.want("bob", "score", second)
+    until(lambda: not second.working)
+    first.gate.set()
+    until(lambda: not first.working)
+    scheduler.close()
+    torch.set_num_threads(before)  # of threads to come
+
+    assert second.threads == [3]
+    assert (first.threads[0], first.threads[-1]) == (6, 6)

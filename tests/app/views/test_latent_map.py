@@ -14,14 +14,16 @@ from streamlit.testing.v1 import AppTest
 
 from app.figures.pictures import as_picture
 from app.services import embeddings, latent, models, thumbnails
+from app.services.embeddings import METHODS
 from app.services.latent import View
-from app.views.latent import directions, region, region_figures
+from app.views.latent import code, directions, region, region_figures
 from tests.app.views.opening import opened
 from vae_core.analysis import tsne
 from vae_core.basics.progress import finish
 
 PLANE, MANY = "digits-full-d2", "digits-mean-field-d16"
 EVERYWHERE = "-99_-99_99_-99_99_99_-99_99"
+ROOT = Path(__file__).resolve().parents[3]
 LEFT = "-99_-99_0_-99_0_99_-99_99"
 
 
@@ -142,6 +144,16 @@ def test_tsne_is_computed_once_for_a_checkpoint(monkeypatch: pytest.MonkeyPatch)
     assert len(list(task.start())) == 1
 
 
+@pytest.mark.slow
+def test_the_code_of_tsne_maps_the_latents_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    exec(code.lines("Map", view(MANY), more=METHODS["t-SNE"].code), names)
+    # Kept latents are rounded to 0.01, which turns a map of t-SNE around: both steps apart.
+    np.testing.assert_allclose(names["means"], latent.cloud(view(MANY)).means, atol=6e-3)
+    np.testing.assert_array_equal(names["points"], tsne.embedding(names["means"]))
+
+
 def test_only_spaces_of_more_than_two_dimensions_have_an_embedding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,8 +234,10 @@ def picked() -> None:
     from app.services.latent import View
     from app.views.latent import directions
 
-    found = directions.pick(View(models.choices()["pretrained/digits-mean-field-d16"], "test"))
+    view = View(models.choices()["pretrained/digits-mean-field-d16"], "test")
+    found = directions.pick(view)
     st.session_state["found"] = found
+    st.session_state["code"] = directions.code(view)
 
 
 def test_the_address_chooses_the_classes_of_the_sliders() -> None:
@@ -249,6 +263,23 @@ def test_a_class_has_no_slider_away_from_itself() -> None:
     assert not app.exception
     assert app.session_state["found"] == []
     assert "two different classes" in app.caption[0].value
+    assert app.session_state["code"] is None
+
+
+@pytest.mark.parametrize(("away", "other"), [("2", 2), ("all other classes", None)])
+def test_the_code_moves_z_as_the_first_slider_does(
+    away: str, other: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_function(picked)
+    app.query_params["toward"] = ["7", "1"]
+    app.query_params["away"] = away
+    app.run()
+    names: dict[str, Any] = {}
+    exec(code.lines("Decode", view(MANY), 9, more=app.session_state["code"]), names)
+    expected = directions.direction(view(MANY), 7, other)
+    np.testing.assert_allclose(names["towards"].step, expected.step, atol=6e-3)
+    assert names["image"].shape == (1, 8, 8)
 
 
 def test_images_without_classes_have_no_directions(monkeypatch: pytest.MonkeyPatch) -> None:

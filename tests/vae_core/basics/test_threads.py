@@ -1,10 +1,17 @@
-"""Waiting threads sleep: the policy is set before PyTorch, which reads it when it is loaded."""
+"""Threads: those that wait sleep, tasks share the cores, a container takes no more than it has."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import torch
+
+from vae_core.basics import threads
+from vae_core.basics.threads import prepare_threads, share_cores, share_cores_of_step
 
 WATCHED = """
 import os, sys
@@ -43,3 +50,71 @@ def test_threads_sleep_by_the_time_pytorch_is_loaded(module: str) -> None:
 @pytest.mark.slow
 def test_the_policy_of_the_user_stays() -> None:
     assert policy_at_torch("vae_core.model.vae", OMP_WAIT_POLICY="ACTIVE") == "policy: ACTIVE"
+
+
+def threads_in_a_new_thread(before: Callable[[], None]) -> int:
+    """Return how many threads PyTorch takes after ``before``; those of this thread stay."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(before).result()
+        return pool.submit(torch.get_num_threads).result()
+
+
+@pytest.fixture
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "_available", lambda: 8)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(("tasks", "each"), [(1, 8), (2, 4), (3, 2), (8, 1), (20, 1)])
+def test_tasks_share_the_cores_and_each_has_one(tasks: int, each: int) -> None:
+    assert threads_in_a_new_thread(lambda: share_cores(tasks)) == each
+
+
+@pytest.mark.usefixtures("eight_cores")
+def test_small_steps_take_one_thread_and_large_ones_all_cores() -> None:
+    assert threads_in_a_new_thread(lambda: share_cores_of_step(weights=100_000, latents=128)) == 1
+    assert threads_in_a_new_thread(lambda: share_cores_of_step(weights=430_000, latents=128)) == 8
+    assert threads_in_a_new_thread(lambda: share_cores_of_step(weights=100_000, latents=6400)) == 8
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [
+        ("150000 100000\n", "1"),
+        ("200000 100000\n", "2"),
+        ("50000 100000\n", "1"),
+        ("max 100000\n", None),
+        ("6400000 100000\n", None),  # as many as the computer has
+        ("nonsense", None),
+        (None, None),  # no container, or another system
+    ],
+)
+def test_a_container_takes_no_more_threads_than_its_cores(
+    quota: str | None, expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpu.max"
+    if quota is not None:
+        file.write_text(quota)
+    monkeypatch.setattr(threads, "_QUOTA", file)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is as before after the test
+    monkeypatch.delenv("OMP_NUM_THREADS")
+
+    prepare_threads()
+
+    assert os.environ.get("OMP_NUM_THREADS") == expected
+
+
+def test_the_threads_that_the_user_chose_stay_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text("100000 100000")
+    monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+
+    prepare_threads()
+
+    assert os.environ["OMP_NUM_THREADS"] == "5"

@@ -74,7 +74,20 @@ def test_it_can_draw_from_proposals_of_each_image(run, capsys):
     expected = refined_log_density(load_model(run), images, 50).log_px.mean().item()
     assert figures["log_px"] == pytest.approx(expected, abs=1e-6)
     assert main([*arguments, "--proposal", "refined"]) == 0
-    assert "K = 50 from a q refined for each image · seed 0" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "K = 50 from a q refined for each image · seed 0" in told
+    assert "ELBO of the encoder's q(z|x) = " in told
+
+
+def test_the_elbo_is_the_encoders_whatever_the_samples_come_from(run, capsys):
+    arguments = ["evaluate", str(run), "--importance-samples", "50", "--limit", "20", "--json"]
+    of_encoder, of_refined = (
+        (main([*arguments, "--proposal", proposal]), json.loads(capsys.readouterr().out))[1]
+        for proposal in ("encoder", "refined")
+    )
+    assert of_refined["log_px"] != of_encoder["log_px"]
+    for name in ("elbo", "elbo_se", "expected_log_likelihood", "kl"):
+        assert of_refined[name] == of_encoder[name]
 
 
 @pytest.mark.parametrize("proposal", ["encoder", "refined"])

@@ -1,0 +1,229 @@
+"""Random clicks by several browsers at once: ``python -m tests.browser.soak --minutes 20``.
+
+Each browser takes any control of any page, while two other processes keep two cores busy. The
+server must answer every message of a browser, show no error, and give its memory back. The runs
+that the clicks begin are trained in a temporary folder.
+"""
+
+import argparse
+import contextlib
+import random
+import re
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, WebSocket, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from app.shell.navigation import PAGES
+from tests.benchmarks.report import load, quiet
+from tests.browser.controls import any_control
+from tests.browser.driving import App, launch, new_tab, running_app, settle
+
+ANSWER = 3.0  # seconds within which the server is to begin its answer
+HANGS = 60.0  # seconds after which an answer is given up
+REACTION = 0.3  # seconds in which a browser sends what a control asks for
+LEFT = 60.0  # seconds for the server to forget those who left
+MOST_MEMORY, KEPT_MEMORY = 800, 150  # MB at most, and more than before once all have left
+
+
+@dataclass
+class Soaked:
+    """What one browser did and saw.
+
+    Attributes:
+        clicks: controls that were used.
+        answers: seconds from each use that sent something to the beginning of the server's answer.
+        faults: errors on a page or in the browser, each with the page and the control.
+    """
+
+    clicks: int = 0
+    answers: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+class Messages:
+    """When a tab last sent a message to the server, and when a script began to answer."""
+
+    def __init__(self, page: Page) -> None:
+        self.sent = self.begun = 0
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda _: self._count("sent"))
+        socket.on("framereceived", self._received)
+
+    def _received(self, data: str | bytes) -> None:
+        if isinstance(data, bytes) and ForwardMsg.FromString(data).HasField("new_session"):
+            self._count("begun")
+
+    def _count(self, name: str) -> None:
+        setattr(self, name, getattr(self, name) + 1)
+
+
+def main() -> None:
+    """Let the browsers click, and print what they and the server's log and memory say."""
+    options = _arguments()
+    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as app:
+        _see_every_page(app)
+        memory = Memory(app)
+        with quiet() if options.quiet else load(), memory.watched():
+            seen = _browse(app.url, options)
+        time.sleep(LEFT)
+        faults = [fault for each in seen for fault in each.faults] + _logged(app)
+        _report(seen, memory, faults)
+        failed = bool(faults) or memory.most > MOST_MEMORY or memory.more_than_before > KEPT_MEMORY
+    sys.exit(1 if failed else 0)
+
+
+def _browse(url: str, options: argparse.Namespace) -> list[Soaked]:
+    until = time.time() + 60 * options.minutes
+    with ProcessPoolExecutor(options.browsers, get_context("spawn")) as pool:
+        work = [
+            pool.submit(soak, url, until, options.seed + turn) for turn in range(options.browsers)
+        ]
+        return [each.result() for each in work]
+
+
+def soak(url: str, until: float, seed: int) -> Soaked:
+    """Use random controls of random pages in one browser until the time ``until``."""
+    rng, found = random.Random(seed), Soaked()
+    with sync_playwright() as playwright, new_tab(launch(playwright)) as page:
+        messages = Messages(page)
+        page.on("pageerror", lambda error: found.faults.append(f"{page.url}: {error}"))
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        page.on("popup", lambda other: other.close())
+        while time.time() < until:
+            page.goto(f"{url}/{_address(rng.choice(list(PAGES)))}")
+            settle(page)
+            for _ in range(rng.randint(5, 40)):
+                if time.time() > until or not page.url.startswith(url):
+                    break
+                _use_one(page, messages, rng, found)
+    return found
+
+
+def _use_one(page: Page, messages: Messages, rng: random.Random, found: Soaked) -> None:
+    control = any_control(page, rng)
+    if control is None:
+        return
+    what = f"{page.url} · {control.kind} {control.name!r}"
+    before = messages.sent, messages.begun, time.monotonic()
+    try:
+        control.use(rng)
+    except PlaywrightError:
+        return
+    found.clicks += 1
+    _await_answer(page, messages, before, found, what)
+    wrong = page.get_by_text("Something went wrong").or_(page.get_by_test_id("stException"))
+    if wrong.count():
+        found.faults.append(f"{what}: something went wrong")
+        page.reload()
+        settle(page)
+
+
+def _await_answer(
+    page: Page, messages: Messages, before: tuple[int, int, float], found: Soaked, what: str
+) -> None:
+    sent, begun, start = before
+    with contextlib.suppress(PlaywrightError):
+        while messages.sent == sent and time.monotonic() - start < REACTION:
+            page.wait_for_timeout(10)
+        if messages.sent == sent:
+            return
+        while messages.begun == begun and time.monotonic() - start < HANGS:
+            page.wait_for_timeout(10)
+        found.answers.append(time.monotonic() - start)
+        if messages.begun == begun:
+            found.faults.append(f"{what}: no answer in {HANGS:.0f} s")
+
+
+# ---- the server
+
+
+class Memory:
+    """Resident memory of the server, in MB."""
+
+    def __init__(self, app: App) -> None:
+        self._file = Path(f"/proc/{app.process.pid}/status")
+        self.before = self.most = self.now()
+
+    def now(self) -> int:
+        return int(re.findall(r"VmRSS:\s+(\d+)", self._file.read_text())[0]) // 1024
+
+    @property
+    def more_than_before(self) -> int:
+        return self.now() - self.before
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Keep the largest value during a ``with`` block."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(0.5):
+                self.most = max(self.most, self.now())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _see_every_page(app: App) -> None:
+    with sync_playwright() as playwright, new_tab(launch(playwright)) as page:
+        for name in PAGES:
+            page.goto(f"{app.url}/{_address(name)}")
+            settle(page)
+
+
+def _address(name: str) -> str:
+    return "" if name == next(iter(PAGES)) else name
+
+
+def _logged(app: App) -> list[str]:
+    return re.findall(r"Traceback[\s\S]+?\n(?=\S)[^\n]*", app.log.read_text(errors="replace"))
+
+
+def _report(seen: list[Soaked], memory: Memory, faults: list[str]) -> None:
+    clicks, answers = sum(each.clicks for each in seen), sorted(t for s in seen for t in s.answers)
+    late = sum(t > ANSWER for t in answers)
+    print(f"{len(seen)} browsers used {clicks:,} controls; {len(answers):,} asked the server.")
+    if len(answers) > 1:
+        print(
+            f"The answer began after {statistics.median(answers):.2f} s in half of the cases, "
+            f"after {statistics.quantiles(answers, n=20)[-1]:.2f} s in all but a twentieth; "
+            f"{late} took over {ANSWER:.0f} s, the longest {answers[-1]:.2f} s."
+        )
+    print(
+        f"Memory: {memory.before} MB before, {memory.most} MB at most, {memory.now()} MB "
+        f"{LEFT:.0f} s after all had left."
+    )
+    print(f"Faults: {len(faults)}")
+    for fault in faults:
+        print(f"  {fault}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--browsers", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quiet", action="store_true", help="without other work on the cores")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
