@@ -89,7 +89,8 @@ def _row(what: str, action: Action, healthy: str, names: Sequence[str]) -> list[
     slowest, largest = (max(costs, key=key) for key in (_seconds, _megabytes))
     wrong = [each for each in costs if each.is_too_much(usual)]
     print(
-        f"| {what} | {len(costs)} | {usual.seconds:.3f} | {statistics.median(map(_seconds, costs)):.3f} | "
+        f"| {what} | {len(costs)} | {usual.seconds:.3f} | "
+        f"{statistics.median(map(_seconds, costs)):.3f} | "
         f"{slowest.seconds:.2f} ({slowest.folder}) | "
         f"{largest.megabytes:.0f} ({largest.folder}) | {len(wrong)} |",
         flush=True,
