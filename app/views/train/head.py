@@ -31,7 +31,8 @@ def head(entry: Entry, before: int) -> None:
         st.header(errors.plain(run.name), anchor=False, width="content")
         icon = f":material/{ICONS[entry.state]}:"
         st.badge(entry.state, icon=icon, color=_COLOURS.get(entry.state, "gray"))
-        _buttons(entry, run, status)
+        with st.container(horizontal=True, gap="small", width="content"):
+            _buttons(entry, run, status)  # all in one line, below the name where it is long
     share = status.share_done(run.config.train.epochs)
     standstill = "" if entry.copied else standstill_sentence(run, status)
     if entry.copied:
