@@ -73,3 +73,23 @@ def test_one_class_is_told_from_the_others_by_every_score(
         assert shares[0] == 0, "15 held-out images do not support 1 %"
     mean = np.mean([each["combined"] for each in told["auroc_by_class"].values()])
     assert mean == pytest.approx(told["scores"]["combined"]["auroc"][0], abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="makes pipes; memory is read from /proc")
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("store", "4, 0.5", ("the first list of the store: 0.", "without work: ", "Train page: ")),
+        (
+            "hostile",
+            "150, 1, ('list', 'worker', 'sample', 'page train')",
+            ("| list | 3 |", "| worker | 3 |", "| sample | 3 |", "| page train | 3 |"),
+        ),
+    ],
+)
+def test_the_benchmarks_of_run_stores_run(name: str, size: str, said: tuple[str, ...]) -> None:
+    code = f"from tests.benchmarks import {name}; {name}.main({size})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(text in done.stdout for text in said), done.stdout

@@ -67,6 +67,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(each in str(error) for each in _NO_MEMORY)
 
 
+def why_disk_full(error: BaseException) -> str:
+    """Say in a sentence why there was no space: the disk is full, or the user's quota used up."""
+    number = error.errno if isinstance(error, OSError) else None
+    return f"{_NOT_WRITTEN[_QUOTA if number == _QUOTA else errno.ENOSPC][0]}."
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Whether a file could not be written for lack of space, or of the user's quota of it."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from vae_core.basics.errors import sentence_of
 from vae_core.basics.text import PlainFormatter
+from vae_core.basics.warned import say_it_elsewhere
 from vae_core.cli.calibrate import add_calibrate
 from vae_core.cli.classify import add_classify
 from vae_core.cli.compare import add_compare
@@ -110,4 +111,5 @@ def run_as_program() -> NoReturn:
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    say_it_elsewhere()
     sys.exit(main())

@@ -11,6 +11,7 @@ from vae_core.cli.shared import (
     print_json,
     tell,
 )
+from vae_core.runs.failures import standstill_sentence
 from vae_core.runs.run import Run, RunError
 from vae_core.runs.store import DamagedRun, RunStore
 
@@ -27,7 +28,8 @@ def list_runs(given: argparse.Namespace) -> int:
         for row in rows:
             state = "copied" if row.get("copied") else row["state"]
             named = row["error"] if row["state"] == "damaged" else row["name"]
-            tell(f"{printable(row['id'])}  {state:8}  {printable(named)}")
+            why = f". {row['standstill']}" if row.get("standstill") else ""
+            tell(f"{printable(row['id'])}  {state:8}  {printable(named)}{why}")
     return ALL_DONE if all(row["state"] != "damaged" for row in rows) else NOT_ALL_DONE
 
 
@@ -54,6 +56,7 @@ def _run_row(store: RunStore, entry: Run | DamagedRun) -> dict[str, Any]:
             "folder": str(entry.folder),
             **dataclasses.asdict(status),
             "copied": store.waits_for_consent(entry, status),
+            "standstill": standstill_sentence(entry, status),
             "evaluation": entry.evaluation(),
         }
     except RunError as error:

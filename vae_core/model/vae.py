@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.named import load
+from vae_core.basics.warned import GreyImages, warn_caller
 from vae_core.model.conditioning import (
     ConditionalDecoder,
     ConditionalEncoder,
@@ -36,6 +37,11 @@ ArrayLike = Tensor | NDArray[Any]
 NetworkContext = Callable[[], contextlib.AbstractContextManager[object]]
 
 _AT_ONCE = 500  # images decoded at once in a sample, so that memory is bounded
+_GREY = (
+    "Some pixels are grey, but the Bernoulli likelihood is for pixels that are 0 or 1. Such a log "
+    "p(x) is a cross-entropy, which is not the log-likelihood of a binary image. "
+    "`vae_core.data.pixels.binarise` makes 8-bit images binary."
+)
 
 
 class VAE(nn.Module):
@@ -151,7 +157,8 @@ class VAE(nn.Module):
     def check_images(self, x: Tensor) -> None:
         """Check that images have the model's shape (B, C, H, W) and values that a pixel can have.
 
-        Values are floats in [0, 1]. For the Gaussian likelihood they can be any number.
+        Values are floats in [0, 1]. For the Gaussian likelihood they can be any number. For the
+        Bernoulli likelihood, grey values are taken with the warning :class:`.GreyImages`.
 
         Raises:
             InvalidArgument: if not.
@@ -162,6 +169,8 @@ class VAE(nn.Module):
         low, high = self.likelihood.support
         good = (x >= low) & (x <= high) & x.isfinite()  # False for NaN
         if good.all():
+            if self.likelihood.is_binary and not torch.equal(x, x.round()):
+                warn_caller(_GREY, GreyImages)
             return
         image = int((~good.flatten(1).all(1)).nonzero()[0])
         value = x[image][~good[image]][0].item()

@@ -126,7 +126,7 @@ def execute(
             if is_disk_full(problem) and wait_for_space:
                 state = worker.requested_state() or "queued"
                 if state == "queued":
-                    phase, error = WAITING_FOR_SPACE, waiting_sentence(run)
+                    phase, error = WAITING_FOR_SPACE, waiting_sentence(run, problem)
             bug = log_failure(run, problem)
         release_reserve(run.folder)
         run.clear_request()

@@ -1,14 +1,16 @@
 """A run that fails: the sentence for the user, and the traceback in a log."""
 
 import contextlib
+import errno
 import logging
+import os
 import time
 from traceback import format_exception
 
-from vae_core.basics.errors import is_disk_full, is_out_of_memory, sentence_of
+from vae_core.basics.errors import is_disk_full, is_out_of_memory, sentence_of, why_disk_full
 from vae_core.basics.plain_files import kind_of, open_to_append
 from vae_core.basics.text import printable, printable_lines
-from vae_core.runs.run import CHECKPOINT_FILE, LOG_FILE, Run
+from vae_core.runs.run import CHECKPOINT_FILE, LOG_FILE, UNFINISHED, Run, Status
 
 WAITING_FOR_SPACE = "waiting for space on the disk"
 """Phase of a queued run that found the disk full."""
@@ -34,7 +36,7 @@ def what_was_kept(run: Run) -> str:
 def failure_sentence(run: Run, error: Exception) -> str:
     """Return the sentence that tells the user why a run failed."""
     if is_disk_full(error):
-        return f"The disk is full. {_how_to_continue(run, 'free some space and resume')}"
+        return f"{why_disk_full(error)} {_how_to_continue(run, 'free some space and resume')}"
     sentence = sentence_of(error)
     if sentence is None:
         return (
@@ -44,10 +46,32 @@ def failure_sentence(run: Run, error: Exception) -> str:
     return f"{sentence} {what_was_kept(run)}" if is_out_of_memory(error) else sentence
 
 
-def waiting_sentence(run: Run) -> str:
-    """Return the sentence for a run that continues by itself when the disk has space again."""
+def waiting_sentence(run: Run, error: Exception | None = None) -> str:
+    """Return the sentence for a run that continues by itself when the disk has space again.
+
+    Args:
+        error: what the run found; None if its process could not write that.
+    """
     by_itself = "the run continues by itself when there is space"
-    return f"The disk is full. {_how_to_continue(run, by_itself)}"
+    why = why_disk_full(error or OSError(errno.ENOSPC, ""))
+    return f"{why} {_how_to_continue(run, by_itself)}"
+
+
+def is_writable(run: Run) -> bool:
+    """Whether files can be written in the folder of a run, as far as the system says so."""
+    return os.access(run.folder, os.W_OK | os.X_OK)
+
+
+def standstill_sentence(run: Run, status: Status) -> str:
+    """Say why an unfinished run does not go on, if its folder can no longer be written.
+
+    The status of such a run may still say "running", because its process could not write that it
+    ended. The sentence is empty for all other runs.
+    """
+    if status.state not in UNFINISHED or is_writable(run) or run.is_alive():
+        return ""
+    by_itself = "the run continues by itself when the folder can be written again"
+    return f"The folder of this run cannot be written. {_how_to_continue(run, by_itself)}"
 
 
 def _how_to_continue(run: Run, then: str) -> str:

@@ -25,7 +25,13 @@ from filelock import FileLock, Timeout
 from vae_core.basics.errors import UserError, sentence_of
 from vae_core.basics.plain_files import check_plain, open_to_append
 from vae_core.basics.text import PlainFormatter, as_sentence, printable
-from vae_core.runs.failures import WAITING_FOR_SPACE, waiting_sentence, what_was_kept
+from vae_core.basics.warned import say_it_elsewhere
+from vae_core.runs.failures import (
+    WAITING_FOR_SPACE,
+    is_writable,
+    waiting_sentence,
+    what_was_kept,
+)
 from vae_core.runs.queue import QUEUE_FILE
 from vae_core.runs.run import LOG_FILE, UNFINISHED, Run, RunError, Status
 from vae_core.runs.store import RunStore
@@ -41,9 +47,9 @@ _FREED = 1_000_000  # bytes
 _NICENESS = 5
 _TEMPORARY = (
     errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.ENOMEM, errno.EAGAIN, errno.EMFILE,
-    errno.ENFILE, errno.EIO, errno.ETIMEDOUT,
+    errno.ENFILE, errno.EIO, errno.EROFS, errno.ETIMEDOUT,
 )  # fmt: skip
-"""Errors that may go away: a full disk, too little memory, a network folder that is away."""
+"""Errors that may go away: a full or read-only disk, too little memory, a network that is away."""
 _DETACHED_ON_WINDOWS = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
@@ -142,12 +148,23 @@ def _free_space(folder: Path) -> int:
         return 0
 
 
+def _may_go_away(run: Run, error: OSError) -> bool:
+    """Whether an error of a run may go away by itself.
+
+    A folder that was written by the training, and no longer can be, may be writable again later.
+    A queued run in a folder that cannot be written may be one of another user.
+    """
+    forbidden = isinstance(error, PermissionError) and not is_writable(run)
+    return error.errno in _TEMPORARY or (forbidden and _state(run) == "running")
+
+
 class Supervisor:
     """Keep one training process running for each device that queued runs ask for.
 
     An error of one run, such as a folder that cannot be written, is logged once and costs only
     that run. Runs that were copied into the store are left alone until the user queues them. A run
-    that finds the disk full waits until there is space, and the other runs go on meanwhile.
+    that finds the disk full waits until there is space, one that can no longer be written waits
+    until it can, and the other runs go on meanwhile.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -224,7 +241,7 @@ class Supervisor:
             if (run.id, reason) not in self._logged:
                 self._logged.add((run.id, reason))
                 log.warning("The run %s cannot be trained: %s", printable(run.id), reason)
-            if isinstance(error, RunError) or error.errno not in _TEMPORARY:
+            if isinstance(error, RunError) or not _may_go_away(run, error):
                 self._give_up(run, reason)
             return False
         return True
@@ -320,6 +337,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="the run store to work through")
     parser.add_argument("--run", type=Path, help="train only this run, in this process")
     given = parser.parse_args()
+    say_it_elsewhere()
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

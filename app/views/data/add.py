@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.parts import live, widgets
+from app.parts.uploads import Uploads, received
 from app.services.adding import (
     Adding,
     Intake,
@@ -43,14 +44,13 @@ _TYPES = [
 
 
 @dataclass
-class Desk:
+class Desk(Uploads):
     """What one visitor is adding.
 
     Attributes:
         intake: the given files.
         ids: of the files in the uploader.
         adding: the data set that is being made.
-        round: part of the uploader's key; another one empties it.
         failure: why the last attempt failed.
         refused: whether files were refused because they take too much memory.
     """
@@ -58,7 +58,6 @@ class Desk:
     intake: Intake | None = None
     ids: list[str] = field(default_factory=list)
     adding: Adding | None = None
-    round: int = 0
     failure: str = ""
     refused: bool = False
 
@@ -69,11 +68,12 @@ class Desk:
 
     def take(self) -> None:
         """Callback: take the files from the uploader, in place of earlier ones."""
-        files = self._received()
+        files = received(self.key)
         self._let_go()
         self.ids = [each.file_id for each in files]
         self.failure, self.refused = "", False
         if files:
+            self.lost = 0
             name = _name_of(files)
             self.intake = Intake(name, files)
             choices.suggest(name)
@@ -86,15 +86,16 @@ class Desk:
 
     def see(self) -> None:
         """Take the files of the uploader if the callback did not, as after a lost connection."""
-        found = [each.file_id for each in self._received()]
+        found = [each.file_id for each in received(self.key)]
         if found and found != self.ids:
             self.take()
+        self.empty_if_lost(self.key)
 
     def clear(self) -> None:
         """Forget the files."""
         forget_uploads(self.ids)
         self._let_go()
-        self.ids, self.failure = [], ""
+        self.ids, self.failure, self.lost = [], "", 0
         self.round += 1
 
     def start(self, name: str, options: "AddOptions") -> None:
@@ -110,10 +111,6 @@ class Desk:
         if self.intake is not None:
             self.intake.let_go()
         self.intake = None
-
-    def _received(self) -> list[Any]:
-        given = st.session_state.get(self.key) or []
-        return [each for each in given if hasattr(each, "getvalue")]
 
 
 def desk() -> Desk:
@@ -176,6 +173,7 @@ def _give(mine: Desk) -> None:
         st.caption(f"{_HELP} Folders called train, validation and test are the parts; the folders "
                    "below them are the classes.")  # fmt: skip
         mine.see()
+        mine.say_lost("file", "all of your files")
         mine.refused = take_refusal() or mine.refused
         if mine.refused:
             st.warning(REFUSAL)

@@ -20,9 +20,9 @@ from app.shell import errors
 from app.shell.streamlit_internals import (
     REFUSAL,
     DeltaGenerator,
-    forget_uploads,
     take_refusal,
 )
+from app.views.posterior.given import Given, given
 from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import Prepared, prepare
@@ -34,8 +34,6 @@ WITHOUT_DATA = (
     "needs no download: choose one under *Model and image*."
 )
 _FIRST = 0  # a digit whose true posterior has two modes
-_UPLOADER = "posterior-file"
-_KEPT = "posterior-file-kept"  # a copy, because opening another page empties the uploader
 
 
 @dataclass(frozen=True)
@@ -143,47 +141,35 @@ def _drawn(choice: Choice, notes: DeltaGenerator) -> Subject:
 
 
 def _from_file(choice: Choice, notes: DeltaGenerator) -> Subject:
-    given = st.file_uploader(
+    mine = given()
+    uploaded = st.file_uploader(
         "Your image",
-        key=_UPLOADER,
-        on_change=_store_file,
+        key=mine.key,
+        on_change=mine.take,
         help=f"Any picture of a single shape. It is converted like the training images. {PRIVACY}",
     )
-    if given is not None:  # a new session after a lost connection gets the file, and no callback
-        st.session_state[_KEPT] = (given.name, given.getvalue(), given.file_id)
+    mine.see()
+    mine.say_lost("image")
     if take_refusal():
         notes.warning(REFUSAL)
-    kept = st.session_state.get(_KEPT)
     images, index = Images.at_hand(choice), choice.run.config.info.showcase
     instead = "A test image is shown" if images.split else "An image that the model draws is shown"
-    if kept is None:
+    if mine.kept is None:
         notes.caption(f"{instead} until you upload one.")
         return _of(images, index)
-    if given is None:
-        _forget_button(kept[0], kept[2])
+    if uploaded is None:
+        _forget_button(mine, mine.kept.name)
     try:
-        return subject_of_file(choice, *kept[:2])
+        return subject_of_file(choice, mine.kept.name, mine.kept.data)
     except ImageError as error:
         notes.error(f"{errors.plain(str(error))} {instead} until you upload another file.")
         return _of(images, index)
 
 
-def _store_file() -> None:
-    """Keep the uploaded file, or forget it if the user removed it."""
-    given = st.session_state[_UPLOADER]
-    received = hasattr(given, "getvalue")  # a file that only a lost session had is not
-    kept = (given.name, given.getvalue(), given.file_id) if received else None
-    st.session_state[_KEPT] = kept
-
-
-def _forget_button(name: str, file_id: str) -> None:
-    def forget() -> None:
-        st.session_state.pop(_KEPT, None)
-        forget_uploads([file_id])
-
+def _forget_button(mine: Given, name: str) -> None:
     st.button(
         f"Forget {errors.plain(name)}",
-        on_click=forget,
+        on_click=mine.forget,
         key="posterior-forget",
         icon=":material/delete:",
         type="tertiary",

@@ -5,12 +5,13 @@ Everything is in the memory of the session. Nothing is written to disk.
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.parts.components.paste_box import pasted
 from app.parts.components.strokes import Stroke, picture
+from app.parts.uploads import Uploads, received
 from app.shell.streamlit_internals import MOST_UPLOADED_BYTES, forget_uploads, take_refusal
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Desk:
+class Desk(Uploads):
     """The images and scores of one session.
 
     Attributes:
@@ -29,8 +30,6 @@ class Desk:
         strokes, drawing: strokes on the pad, and the same as a picture.
         photo: the latest photo.
         way, linked: way of giving images: as chosen, and as it was last in the URL.
-        round: part of widget keys; changes when the widgets must be emptied.
-        lost: number of images that ended with another session; see :meth:`see_files`.
         known, reading, job: see :mod:`app.views.score.job`.
         seen: the job whose scores were shown last.
         prepared: key of the chosen image, and how that image was prepared.
@@ -44,8 +43,6 @@ class Desk:
     photo: "Upload | None" = None
     way: str = "Files"
     linked: str = ""
-    round: int = 0
-    lost: int = 0
     known: "Known | None" = None
     reading: "Reading | None" = None
     job: "Job | None" = None
@@ -74,7 +71,7 @@ class Desk:
         """
         from app.views.score.inputs import Upload
 
-        files = self._received("files")
+        files = received(self.key("files"))
         before = {upload.id for upload in self.uploads}
         self.now = [Upload(each.file_id, each.name, each.getvalue()) for each in files]
         shown = {upload.id for upload in self.now}
@@ -91,41 +88,20 @@ class Desk:
     def see_files(self) -> None:
         """Take the files that are in the uploader, if the callback did not.
 
-        After a restart of the server or a long break, the browser sends all values of its widgets
-        to a new session, which calls no callback. See also :meth:`_empty_if_lost`. An uploader that
-        is empty says nothing; see :meth:`keep_files`.
+        See :mod:`app.parts.uploads`. An uploader that is empty says nothing; see
+        :meth:`keep_files`.
         """
-        found = [each.file_id for each in self._received("files")]
+        found = [each.file_id for each in received(self.key("files"))]
         if found and found != [each.id for each in self.now]:
             self.take_files()
-        self._empty_if_lost("files")
+        self.empty_if_lost(self.key("files"), self.keep_files)
 
     def see_photo(self) -> None:
         """Take the photo in the camera widget, if the callback did not; see :meth:`see_files`."""
-        found = [each.file_id for each in self._received("camera")]
+        found = [each.file_id for each in received(self.key("camera"))]
         if found and (self.photo is None or self.photo.id != found[0]):
             self.take_photo()
-        self._empty_if_lost("camera")
-
-    def _received(self, widget: str) -> list[Any]:
-        """The files in a widget. Those that only another session had are left out."""
-        return [each for each in self._shown(widget) if hasattr(each, "getvalue")]
-
-    def _shown(self, widget: str) -> list[Any]:
-        value = st.session_state.get(self.key(widget)) or []
-        return value if isinstance(value, list) else [value]
-
-    def _empty_if_lost(self, widget: str) -> None:
-        """Empty the widgets if one shows a file that ended with another session.
-
-        The other files are kept, and the number of lost ones is stored.
-        """
-        lost = len(self._shown(widget)) - len(self._received(widget))
-        if lost:
-            self.lost = lost
-            self.keep_files()
-            self.round += 1
-            st.rerun()
+        self.empty_if_lost(self.key("camera"), self.keep_files)
 
     def keep_files(self) -> None:
         """Keep the files of an uploader that is no longer shown and will be empty next time."""
@@ -145,7 +121,7 @@ class Desk:
         from app.views.score.inputs import PHOTO, Upload
 
         self.photo = None
-        for file in self._received("camera"):
+        for file in received(self.key("camera")):
             self.lost = 0
             self.photo = Upload(file.file_id, PHOTO, file.getvalue())
             _show_report_of(self.photo)
@@ -189,9 +165,7 @@ def uploads_in(widget: str) -> "list[Upload]":
     """Return the files in an uploader; files that another session had are left out."""
     from app.views.score.inputs import Upload
 
-    files: list[Any] = st.session_state.get(widget) or []
-    found = [each for each in files if hasattr(each, "getvalue")]
-    return [Upload(each.file_id, each.name, each.getvalue()) for each in found]
+    return [Upload(each.file_id, each.name, each.getvalue()) for each in received(widget)]
 
 
 def _show_report_of(upload: "Upload") -> None:

@@ -147,8 +147,7 @@ def _about(mine: Desk, way: str, no_examples: bool) -> None:
         if mine.uploads or no_examples
         else "Examples are scored until you give your own images. "
     )
-    if mine.lost:
-        st.warning(_lost(mine.lost), icon=":material/cloud_off:")
+    mine.say_lost("image")
     if not frame.presenting():  # a projector's screen is small
         st.caption(f"{_WORD[way]} {examples}{PRIVACY}")
     if mine.has_refused():
@@ -201,13 +200,6 @@ def _forget(mine: Desk) -> None:
 
         batches().forget(st.query_params.pop("batch"))
     mine.clear()
-
-
-def _lost(images: int) -> str:
-    which, again = ("One image", "it") if images == 1 else (f"{images} images", "them")
-    return (
-        f"{which} could not be kept, as the connection to the server was lost. Give {again} again."
-    )
 
 
 def _save(mine: Desk) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.parts import live
 from app.parts.text import PRIVACY
+from app.parts.uploads import Uploads, received
 from app.services import models, results
 from app.services.models import Choice
 from app.services.work import Bench, Task
@@ -35,17 +36,15 @@ _TEXTS: "dict[GroupName, tuple[str, str]]" = {
 
 
 @dataclass
-class Desk:
+class Desk(Uploads):
     """The two groups of one session, in memory only.
 
     Attributes:
         given: the files of each group.
-        round: part of widget keys; changes when the uploaders must be emptied.
         begun: whether the present files were asked to be compared.
     """
 
     given: "dict[GroupName, list[Upload]]" = field(default_factory=lambda: {"good": [], "bad": []})
-    round: int = 0
     begun: bool = False
 
     def key(self, group: "GroupName") -> str:
@@ -54,8 +53,19 @@ class Desk:
 
     def take(self, group: "GroupName") -> None:
         """Callback: take the files in the uploader of a group."""
-        self.given[group] = uploads_in(self.key(group))
+        found = self.given[group] = uploads_in(self.key(group))
         self.begun = False
+        if found:
+            self.lost = 0
+
+    def see(self) -> None:
+        """Take the files of the uploaders if the callbacks did not, as after a lost connection."""
+        for group in self.given:
+            found = [each.file_id for each in received(self.key(group))]
+            if found and found != [each.id for each in self.given[group]]:
+                self.take(group)
+        for group in self.given:
+            self.empty_if_lost(self.key(group))
 
     def begin(self) -> None:
         """Callback: compare the groups."""
@@ -67,6 +77,7 @@ class Desk:
         self.given = {"good": [], "bad": []}
         self.begun = False
         self.round += 1
+        self.lost = 0
 
     def digest(self) -> str:
         """Digest of the contents of all files and of their groups."""
@@ -116,6 +127,8 @@ def _groups(
     for column, group in zip(st.columns(2, gap="large"), _TEXTS, strict=True):
         with column:
             _uploader(mine, group)
+    mine.see()
+    mine.say_lost("image", "all images of that group")
     st.caption(PRIVACY)
     if not all(mine.given.values()):
         return
@@ -160,8 +173,6 @@ def _uploader(mine: Desk, group: "GroupName") -> None:
         args=(group,),
         help=f"{about} Image files, or a .zip of them.",
     )
-    if files and not mine.given[group]:  # a new session after a lost connection: no callback
-        mine.take(group)
     kept = len(mine.given[group])
     if kept and not files:
         st.caption(f"{'1 file' if kept == 1 else f'{kept:,} files'} given before; still in memory.")

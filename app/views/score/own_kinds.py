@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.parts import live
 from app.parts.text import PRIVACY
+from app.parts.uploads import Uploads
 from app.services import data as data_service
 from app.services import models, results
 from app.services.models import Choice
@@ -44,16 +45,14 @@ class OwnKind:
 
 
 @dataclass
-class Desk:
+class Desk(Uploads):
     """The kinds of one session, in memory only.
 
     Attributes:
         kinds: in the order in which they were given.
-        round: part of the uploader's key; another one empties it.
     """
 
     kinds: list[OwnKind] = field(default_factory=list)
-    round: int = 0
 
     @property
     def key(self) -> str:
@@ -75,6 +74,7 @@ class Desk:
         name = _free_name(str(st.session_state.get(_NAME) or USUAL), taken)
         self.kinds.append(OwnKind(name, tuple(uploads), digest.hexdigest()))
         self.round += 1
+        self.lost = 0
 
     def forget(self, kind: OwnKind) -> None:
         """Callback: forget the files of a kind."""
@@ -141,6 +141,8 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
 
 
 def _give(mine: Desk, report: "DetectionReport") -> None:
+    mine.empty_if_lost(mine.key)
+    mine.say_lost("image", "all images of that kind")
     name, files = st.columns([1, 2], gap="medium")
     name.text_input("Name of the kind", USUAL, max_chars=_LONGEST_NAME, key=_NAME)
     with files:

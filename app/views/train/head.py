@@ -10,7 +10,7 @@ from app.parts.text import duration
 from app.shell import errors
 from app.views.train import longer
 from app.views.train.run_list import ICONS, Entry, attempt, remove
-from vae_core.runs.failures import WAITING_FOR_SPACE
+from vae_core.runs.failures import WAITING_FOR_SPACE, standstill_sentence
 from vae_core.runs.run import Request, Run, Status
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import dataset_called
@@ -34,10 +34,13 @@ def head(entry: Entry, before: int) -> None:
         with st.container(horizontal=True, gap="small", width="content"):
             _buttons(entry, run, status)  # all in one line, below the name where it is long
     share = status.share_done(run.config.train.epochs)
+    standstill = "" if entry.copied else standstill_sentence(run, status)
     if entry.copied:
         st.progress(
             share, text=f"Copied here at {_at(run, status)}. “Resume” continues from there."
         )
+    elif standstill:
+        st.progress(share, text=f"Waiting at {_at(run, status)}")
     elif entry.unfinished:
         st.progress(share, text=errors.plain(_activity(run, status, before)))
     else:
@@ -47,8 +50,8 @@ def head(entry: Entry, before: int) -> None:
             f"{errors.plain(status.error)} “Resume” tries again from where it stopped. "
             "“Duplicate” starts a new run with other settings."
         )
-    elif status.error:
-        st.warning(errors.plain(status.error))
+    elif said := standstill or status.error:
+        st.warning(errors.plain(said))
 
 
 def _at(run: Run, status: Status) -> str:

@@ -98,6 +98,33 @@ def test_below_a_path_the_app_answers_at_the_address_it_prints(tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_behind_a_proxy_pages_of_the_address_that_browsers_open_are_taken(tmp_path: Path) -> None:
+    """nginx passes its own name on as Host, and the browser sends the name that it opened."""
+    given = {"PYTHONPATH": str(ROOT), "STREAMLIT_BROWSER_SERVER_ADDRESS": "lab.example"}
+    with started([], tmp_path, given) as process:
+        port = int(said_address(process).rsplit(":", 1)[1].split("/")[0])
+        health(f"http://localhost:{port}")
+        for host in ("localhost", "127.0.0.1", "lab.example"):
+            request = urllib.request.Request(f"http://localhost:{port}", headers={"Host": host})
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert b"<html" in answer.read()
+            assert websocket_status(port, host, "http://lab.example") == 101
+        assert websocket_status(port, "localhost", "http://other.example") == 403
+
+
+def websocket_status(port: int, host: str, origin: str) -> int:
+    """Ask for the connection by which a page is drawn, as a proxy does; return the answer."""
+    lines = (
+        "GET /_stcore/stream HTTP/1.1", f"Host: {host}", f"Origin: {origin}", "Upgrade: websocket",
+        "Connection: Upgrade", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version: 13", "", "",
+    )  # fmt: skip
+    with socket.create_connection(("localhost", port), timeout=20) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return int(connection.recv(100).split()[1])
+
+
+@pytest.mark.slow
 def test_it_starts_from_any_folder_and_prints_the_address_it_answers_at(tmp_path: Path) -> None:
     with (
         listening() as busy,

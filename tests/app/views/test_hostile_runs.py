@@ -71,6 +71,16 @@ def test_train_lists_every_run_and_names_the_damaged_ones(hostile: Hostile) -> N
     assert hostile.untouched()
 
 
+@pytest.mark.parametrize("run", ["http://evil.example", "![x](http://evil.example/a.png)", "<b>"])
+def test_the_name_of_a_run_in_the_address_is_shown_as_it_is(run: str, hostile: Hostile) -> None:
+    app = page("train", run=run)
+    check(app)
+    live = r"(?<!\\)\]\(http|http://|(?<!\\)<b"  # what no backslash escapes
+    assert not any(re.search(live, text) for text in texts(app))
+    assert any("does not exist here" in text for text in texts(app))
+    assert hostile.untouched()
+
+
 KINDS = ("row-", "pipe-", "folder-s", "content-0[1-5]-e", "status-05", "bomb-0[03]", "line")
 
 

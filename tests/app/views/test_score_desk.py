@@ -2,47 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from app.views.score import desk
 from app.views.score.desk import Desk
-
-
-@dataclass(frozen=True)
-class File:
-    file_id: str
-    name: str = "a.png"
-
-    def getvalue(self) -> bytes:
-        return b"image"
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What Streamlit gives for a file that another session had."""
-
-    file_id: str
-
-
-class Rerun(Exception):
-    pass
+from tests.app.uploaded import File, Lost, Rerun, widgets
 
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Values of the widgets, as the browser sent them."""
-
-    def rerun() -> None:
-        raise Rerun
-
-    state: dict[str, Any] = {}
-    streamlit = SimpleNamespace(session_state=state, query_params={}, rerun=rerun)
-    monkeypatch.setattr(desk, "st", streamlit)
-    return state
+    return widgets(monkeypatch, desk)
 
 
 @contextmanager

@@ -77,3 +77,14 @@ def test_a_run_that_waits_for_space_says_so(disk: SmallDisk) -> None:
     assert app.warning[0].value.startswith("The disk is full. There is no checkpoint yet")
     bars = [str(bar.proto) for bar in app.get("progress")]
     assert any("Waiting for space on the disk…" in bar for bar in bars)
+
+
+def test_a_run_that_stopped_when_its_disk_became_read_only_says_so(disk: SmallDisk) -> None:
+    run = RunStore(disk.folder / "runs").create(RunConfig.from_settings(SETTINGS))
+    run.update(state="running", phase="training", pid=1, epoch=1)
+    with disk.read_only():
+        app = page()
+    said = [each.value for each in app.warning]
+    assert said[0].startswith("The folder of this run cannot be written. There is no checkpoint")
+    bars = [str(bar.proto) for bar in app.get("progress")]
+    assert any("Waiting at epoch 1 of 1" in bar for bar in bars)

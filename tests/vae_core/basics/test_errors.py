@@ -1,6 +1,8 @@
 """Errors for the user: which exceptions they are, and the sentence that is read of each."""
 
+import errno
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterator
 from typing import Any
@@ -129,6 +131,22 @@ def test_what_the_system_refuses_is_said_without_an_error_number(tmp_path) -> No
     assert said == f"{str(path)!r}: No such file or directory."
     assert sentence_of(OSError(28, "No space left on device")) == "No space left on device."
     assert sentence_of(ConnectionResetError()) == "ConnectionResetError"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "The disk is full, so 'a.png' could not be written. Free some space"),
+        (errno.EDQUOT, "Your quota on this disk is used up, so 'a.png' could not be written. Free"),
+        (errno.EROFS, "The disk is read-only, so 'a.png' could not be written. Choose another"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named_with_the_reason_and_what_to_do(
+    number: int, said: str
+) -> None:
+    found = sentence_of(OSError(number, os.strerror(number), "a.png"))
+    assert found is not None
+    assert found.startswith(said)
 
 
 @pytest.mark.parametrize("bug", [ValueError("a"), RuntimeError("b"), KeyError("c"), TypeError("d")])

@@ -1,5 +1,6 @@
 """A run is named by a path, by ``pretrained/NAME`` or by its id, in whatever folder one stands."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_a_tilde_in_a_variable_is_the_home_folder(
     assert paths.runs_folder() == home / "VAE_RUNS_DIR"
     assert paths.cache_folder() == home / "VAE_CACHE_DIR"
     assert paths.data_folder() == home / "VAE_DATA_DIR"
+    assert paths.datasets_folder() == home / "VAE_DATASETS_DIR"
     made = RunStore().create(RunConfig.from_settings({}))
     assert made.folder.parent == home / "VAE_RUNS_DIR"
     assert not Path("~").exists()
@@ -88,14 +90,39 @@ COMMANDS = {
     "out": ["sample", "x", "--out=~/a"],
     "add": ["runs", "--add=~/a"],
     "new run": ["train", "--run=~/a"],
+    "classified": ["classify", "x", "~/a"],
+    "compared": ["compare", "~/a"],
+    "table": ["compare", "x", "--csv=~/a"],
+    "events": ["compare", "x", "--tensorboard=~/a"],
+    "sweep": ["sweep", "--csv=~/a"],
+    "source": ["datasets", "add", "name", "~/a"],
+    "file": ["datasets", "export", "name", "~/a"],
+    "good": ["operating-point", "x", "--good=~/a"],
+    "bad": ["operating-point", "x", "--bad=~/a"],
 }
 
 
 @pytest.mark.parametrize("option", COMMANDS)
 def test_a_tilde_in_a_path_of_a_command_is_the_home_folder(home: Path, option: str) -> None:
     given = vars(command_line._parser().parse_args(COMMANDS[option]))
-    found = given["run" if option == "new run" else option]
-    assert found in (home / "a", [home / "a"])
+    assert home / "a" in [path for value in given.values() for path in _paths(value)]
+
+
+def _paths(value: object) -> list[Path]:
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, Path)]
+
+
+@pytest.mark.slow
+def test_a_run_to_start_from_may_be_named_from_the_home_folder(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(pretrained_folder() / "digits-full-d2", home / "mine")
+    own = ["--epochs=1", "--importance-every=0"]
+    status = main(["train", "--start-from=~/mine", "--run=~/new", *own])
+    assert status == 0, capsys.readouterr().err
+    assert (home / "new" / "start.safetensors").is_file()
+    assert not Path("~").exists()
 
 
 def test_a_file_whose_name_begins_with_a_tilde_is_that_file() -> None:

@@ -1,10 +1,12 @@
 """The command ``train``: more epochs, and weights to start from."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from vae_core.basics.paths import pretrained_folder
 from vae_core.cli import train as command
 from vae_core.cli.main import main
 from vae_core.runs.run import Run
@@ -34,6 +36,24 @@ def test_a_finished_run_gets_more_epochs_and_the_schedule_is_said(run, capsys):
     said = capsys.readouterr().err
     assert "The added epochs keep the last learning rate, 0.0001 (a twentieth of the first" in said
     assert Run.open(run.folder).config.train.epochs == 5
+
+
+@pytest.mark.parametrize("command", ["resume", "evaluate"])
+def test_no_control_characters_of_a_title_or_folder_reach_the_terminal(command, tmp_path, capsys):
+    folder = tmp_path / "a\x1b[31mrun\n\u202eb"
+    if command == "resume":
+        create_run(folder, RunConfig.from_settings(SETTINGS), "paused")
+        given = ["train", "--run", str(folder), "--resume"]
+    else:
+        shutil.copytree(pretrained_folder() / "digits-full-d2", folder)
+        given = ["evaluate", str(folder), "--limit", "3", "--importance-samples", "30"]
+    about = json.loads((folder / "config.json").read_text())
+    about["title"] = "title\x1b]0;owned\x07\r\nsecond\u202eline"
+    (folder / "config.json").write_text(json.dumps(about))
+    main(given)
+    told, said = capsys.readouterr()
+    assert told + said
+    assert all(line.isprintable() for line in (told + said).split("\n"))
 
 
 def test_fewer_epochs_or_another_setting_are_refused(run, capsys):

@@ -1,6 +1,8 @@
 """Which images a model takes: arrays of any kind of float, and pixels that can exist."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.vae_core.linear import linear_gaussian, linear_vae, simulated
+from vae_core.analysis.evaluation import evaluate
 from vae_core.analysis.latent import encode
 from vae_core.basics.errors import UserError
+from vae_core.basics.warned import GreyImages
 from vae_core.inference.annealing import Annealing, ais
 from vae_core.inference.elbo import elbo_terms
 from vae_core.inference.hmc import posterior_steps
@@ -119,3 +123,42 @@ def test_gaussian_pixels_can_be_any_number():
     assert log_density(model, x, 20).log_px.isfinite().all()
     with pytest.raises(UserError, match="must be numbers; image 0 has a pixel of nan"):
         log_density(model, x * torch.nan, 20)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_grey_images_of_a_binary_model_are_taken_with_a_warning_at_the_callers_line(name, model, x):
+    with pytest.warns(GreyImages, match="cross-entropy, which is not the log-like") as found:
+        FUNCTIONS[name](model, x * 0.5)
+    assert {each.filename for each in found} == {__file__}
+
+
+def test_one_grey_pixel_is_enough_and_binary_images_get_no_warning(model, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log_density(model, x, 20)
+        log_density(model, x.numpy(), 20)
+    x[0, 0, 1, 1] = 0.999
+    with pytest.warns(GreyImages):
+        log_density(model, x, 20)
+
+
+def test_a_loop_says_it_once(model, x):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        for share in (0.1, 0.2, 0.3):
+            log_density(model, x * share, 20)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "gaussian"])
+def test_a_likelihood_of_grey_values_takes_them_without_a_warning(likelihood, model, x):
+    config = replace(model.config, likelihood=likelihood)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log_density(VAE(config).eval(), x * 0.5, 20)
+
+
+def test_an_evaluation_without_binarisation_says_it_too(digits):
+    config = ModelConfig(hidden_size=8, hidden_layers=1, image_shape=(1, 8, 8))
+    with pytest.warns(GreyImages):
+        evaluate(VAE(config).eval(), digits, "test", "none", 10, limit=5)

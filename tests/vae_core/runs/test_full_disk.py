@@ -1,6 +1,8 @@
 """A disk that becomes full at every kind of write of a run, on a small file system of its own."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -148,6 +150,123 @@ def test_the_worker_takes_the_run_up_by_itself_when_there_is_space(
     status = run.status()
     assert (status.state, status.error) == ("done", "")
     check_whole(run)
+
+
+def test_a_run_on_a_disk_that_became_read_only_says_so_and_goes_on_when_it_can_be_written(
+    disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_spawn", Here)
+    store = RunStore(disk.folder / "runs")
+    run = store.create(RunConfig.from_settings(SETTINGS))
+    run.update(state="running", pid=1, epoch=1)  # its process ended, and could not write so
+    assert failures.standstill_sentence(run, run.status()) == ""
+    supervisor = Supervisor(store)
+    with disk.read_only():
+        for _ in range(3):
+            assert supervisor.tick()
+        said = failures.standstill_sentence(run, run.status())
+        assert said.startswith("The folder of this run cannot be written. There is no checkpoint")
+    while supervisor.tick():
+        pass
+    assert (run.status().state, run.status().error) == ("done", "")
+    assert failures.standstill_sentence(run, run.status()) == ""
+    check_whole(run)
+
+
+class Refusing:
+    """Refuses every write below a folder with an error of the system, as long as ``number`` is set.
+
+    It stands for a disk that becomes read-only while files are open, and for a user without root.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.number = str(folder), 0
+        self._open, self._access = os.open, os.access
+        monkeypatch.setattr(os, "open", self.open)
+        monkeypatch.setattr(os, "access", self.access)
+
+    def open(self, path: Any, flags: int, *given: Any, **more: Any) -> int:
+        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if self.number and writes and os.fspath(path).startswith(self.folder):
+            raise OSError(self.number, os.strerror(self.number), path)
+        return self._open(path, flags, *given, **more)
+
+    def access(self, path: Any, mode: int, **more: Any) -> bool:
+        full = self.number in (0, errno.EDQUOT)
+        return full and self._access(path, mode, **more)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EDQUOT])
+def test_a_run_that_can_suddenly_not_be_written_goes_on_by_itself_later(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "_spawn", Here)
+    store = RunStore(tmp_path / "runs")
+    run = store.create(RunConfig.from_settings(SETTINGS))
+    refusing = Refusing(run.folder, monkeypatch)
+    original, turns = execution._Execution.checkpoint, iter(range(1, 10**6))
+
+    def checkpoint(self: execution._Execution) -> None:
+        if next(turns) == 2:
+            refusing.number = number
+        original(self)
+
+    monkeypatch.setattr(execution._Execution, "checkpoint", checkpoint)
+    supervisor = Supervisor(store)
+    for _ in range(5):
+        assert supervisor.tick()
+    assert run.status().state == "running", "nothing could be written"
+    assert store.queue.ids() == {run.id}, "it may go on"
+    said = failures.standstill_sentence(run, run.status())
+    assert ("The last checkpoint was kept" in said) == (number != errno.EDQUOT)
+    assert sum("cannot be trained" in each.message for each in caplog.records) <= 1
+    refusing.number = 0
+    monkeypatch.setattr(worker, "_WAIT_FOR_SPACE", 0.0)
+    while supervisor.tick():
+        pass
+    assert (run.status().state, run.status().error) == ("done", "")
+    check_whole(run)
+
+
+def test_a_worker_that_comes_later_takes_the_run_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_spawn", Here)
+    store = RunStore(tmp_path / "runs")
+    run = store.create(RunConfig.from_settings(SETTINGS))
+    run.update(state="running", pid=1)
+    refusing = Refusing(run.folder, monkeypatch)
+    refusing.number = errno.EACCES
+    assert Supervisor(store).tick()
+    refusing.number = 0
+    later = Supervisor(store)
+    while later.tick():
+        pass
+    assert run.status().state == "done"
+
+
+def test_a_queued_run_that_cannot_be_written_holds_up_no_other_and_fills_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder of another user, say."""
+    monkeypatch.setattr(worker, "_spawn", Here)
+    store = RunStore(tmp_path / "runs")
+    first, second = (store.create(RunConfig.from_settings(SETTINGS)) for _ in range(2))
+    refusing = Refusing(first.folder, monkeypatch)
+    refusing.number = errno.EACCES
+    supervisor = Supervisor(store)
+    for _ in range(50):
+        supervisor.tick()
+    assert not supervisor.tick()
+    assert (first.status().state, second.status().state) == ("queued", "done")
+    assert sum(first.id in each.message for each in caplog.records) == 1
+    refusing.number = 0
+    assert store.waits_for_consent(first, first.status())
+    first.enqueue()  # by one click
+    later = Supervisor(store)
+    while later.tick():
+        pass
+    assert first.status().state == "done"
 
 
 def test_a_run_without_space_for_its_first_status_starts_no_process_after_process(

@@ -1,6 +1,8 @@
 """Gradient estimators: one mean, and noise that orders as theory says."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,3 +334,31 @@ def test_a_gradient_in_blocks_is_that_of_all_at_once(
         parts = gradient_noise_in_blocks(monkeypatch, rows, gradient, samples, inside)
         torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(parts.of_means, whole.of_means, rtol=1e-10, atol=1e-12)
+
+
+PEAK = """
+import dataclasses, torch
+from pathlib import Path
+from vae_core.model.vae import VAE
+from vae_core.settings.config import ModelConfig
+from vae_core.training.gradient_noise import measure_noise
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+config = ModelConfig(image_shape=(1, 16, 16), hidden_size=8, hidden_layers=1, latent_size=2)
+model, x = VAE(config).eval(), torch.rand(4, 1, 16, 16).round()
+list(measure_noise(model, x, "dreg", 2, 1, inside=50))
+before = peak()
+list(measure_noise(model, x, "dreg", 512, 1, inside=50))
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_the_memory_of_a_gradient_does_not_grow_with_its_samples() -> None:
+    """512 terms of 50 samples for four images: one tensor of all pixels would take 105 MB."""
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60_000, "kB"

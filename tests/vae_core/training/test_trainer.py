@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vae_core.settings.config import RunConfig, TrainConfig
+from vae_core.settings.fields import settings_of
 from vae_core.training.trainer import (
     Diverged,
     EpochDone,
@@ -133,6 +134,14 @@ def test_the_kl_warms_up_in_a_straight_line():
     assert [kl_weight_at(settings, done) for done in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
     assert kl_weight_at(TrainConfig(kl_warmup_epochs=0), 0) == 1
     assert kl_weight_at(TrainConfig(epochs=8, kl_warmup_epochs=100), 1) == 0.5  # a quarter of 8
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1, 4.0])
+def test_the_kl_warms_up_to_beta_and_its_help_says_so(beta):
+    settings = TrainConfig(beta=beta, kl_warmup_epochs=4)
+    assert [kl_weight_at(settings, done) for done in (0, 2, 4, 9)] == [0, beta / 2, beta, beta]
+    (warmup,) = (each for each in settings_of(TrainConfig) if each.name == "kl_warmup_epochs")
+    assert "rises from 0 to β over these epochs" in warmup.help
 
 
 def test_the_learning_rate_falls_to_a_twentieth():

@@ -24,11 +24,13 @@ class Likelihood(nn.Module, ABC):
         parameters_per_pixel: P, the number of decoder outputs for each pixel.
         location: those of the P outputs that say where the pixel's distribution lies.
         support: smallest and largest value that a pixel can have.
+        is_binary: whether a pixel is either 0 or 1, so that it is no likelihood of grey values.
     """
 
     parameters_per_pixel: int = 1
     location: slice = slice(0, 1)
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    is_binary: ClassVar[bool] = False
 
     @classmethod
     def of(cls, config: ModelConfig) -> Self:  # noqa: ARG003

@@ -61,6 +61,7 @@ class Bernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    is_binary = True
 
     def by_pixel(self, x: Tensor, outputs: Tensor) -> Tensor:
         return x * outputs + F.logsigmoid(-outputs)  # exact above 20 too, unlike softplus
