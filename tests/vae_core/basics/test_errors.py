@@ -38,7 +38,9 @@ def exceptions_of_the_core() -> Iterator[type[Exception]]:
             continue
         for name, value in vars(importlib.import_module(found.name)).items():
             public = isinstance(value, type) and not name.startswith("_")
-            if public and issubclass(value, Exception) and value.__module__ == found.name:
+            if not public or value.__module__ != found.name or issubclass(value, Warning):
+                continue
+            if issubclass(value, Exception):
                 yield value
 
 
