@@ -28,6 +28,7 @@ from streamlit.runtime.scriptrunner import (
     ScriptRunner,
     get_script_run_ctx,
 )
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 from streamlit.runtime.state import SessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
@@ -87,6 +88,44 @@ def _keep_messages_of_the_page(
 
 
 ForwardMsgQueue.clear = _keep_messages_of_the_page  # type: ignore[method-assign]
+
+
+# ---- fragments of a page that was left
+
+_run_script = ScriptRunner._run_script
+_request = ScriptRequests._request_rerun_locked
+
+
+def _run_unless_left(runner: ScriptRunner, rerun: RerunData) -> None:
+    """Run a script, but no fragment of a page that the session has left.
+
+    A fragment that ticks may ask for its turn while the next page is drawn. Streamlit then draws
+    it after that page, and the browser empties the page, as it does for every change of page: the
+    next message to it is "Bad delta path index", and it stays blank.
+    """
+    shown = runner._get_script_run_ctx().page_script_hash
+    asked = rerun.page_script_hash
+    if not (rerun.fragment_id_queue and shown and asked and asked != shown):
+        _run_script(runner, rerun)
+
+
+def _request_unless_left(requests: ScriptRequests, rerun: RerunData) -> bool:
+    """Take a request, but no fragment's if another page was asked for and is not begun yet.
+
+    Streamlit would join both requests and draw the page of the later one, so a click in the
+    navigation would be lost.
+    """
+    pending = requests._rerun_data if requests._state is ScriptRequestType.RERUN else None
+    leaves = (
+        pending is not None
+        and not pending.fragment_id_queue
+        and pending.page_script_hash != rerun.page_script_hash
+    )
+    return True if rerun.fragment_id and leaves else _request(requests, rerun)
+
+
+ScriptRunner._run_script = _run_unless_left  # type: ignore[method-assign]
+ScriptRequests._request_rerun_locked = _request_unless_left  # type: ignore[method-assign]
 
 
 # ---- sessions

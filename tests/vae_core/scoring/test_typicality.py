@@ -48,16 +48,17 @@ def test_all_ends_at_once_are_as_rare_as_can_be():
 
 
 def test_tails_are_counted_with_the_image_itself():
-    reference = Reference(torch.arange(9.0).double()[:, None].expand(9, 4))
-    found = judged(reference, log_px=8.0, complexity_corrected=8.0, regret=7.5, latent_distance=99)
-    assert found.tails == {
-        "log_px": pytest.approx(0.4),  # two-sided: twice 2 of 10
-        "complexity_corrected": pytest.approx(0.2),
-        "regret": pytest.approx(0.2),
-        "latent_distance": pytest.approx(0.1),
-    }
-    assert found.percentiles["complexity_corrected"] == pytest.approx(100 * 8.5 / 9)
-    assert found.percentiles["latent_distance"] == 100
+    reference = Reference(torch.arange(9.0).double()[:, None].expand(9, len(FIGURES)))
+    for value, one_sided, percentile in (
+        (8.0, 0.2, 100 * 8.5 / 9),
+        (7.5, 0.2, 100 * 8 / 9),
+        (99, 0.1, 100),
+    ):
+        found = judged(reference, **dict.fromkeys(FIGURES, value))
+        for name, figure in FIGURES.items():
+            expected = one_sided * (2 if figure.two_sided else 1)
+            assert found.tails[name] == pytest.approx(expected)
+            assert found.percentiles[name] == pytest.approx(percentile)
 
 
 @pytest.mark.slow
@@ -81,8 +82,11 @@ def test_the_p_value_is_that_of_its_definition():
         means = []
         for each in everyone:
             above, below = (everyone >= each).sum(0) / 31, (everyone <= each).sum(0) / 31
-            tails = [min(1, 2 * min(above[0], below[0])), *above[1:]]
-            means.append((sum(float(tail) ** -0.5 for tail in tails) / 4) ** -2)
+            tails = [
+                min(1, 2 * min(high, low)) if figure.two_sided else high
+                for figure, high, low in zip(FIGURES.values(), above, below, strict=True)
+            ]
+            means.append((sum(float(tail) ** -0.5 for tail in tails) / len(FIGURES)) ** -2)
         assert p == pytest.approx(sum(m <= means[-1] + 1e-9 for m in means) / 31)
 
 
