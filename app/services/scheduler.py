@@ -56,6 +56,7 @@ class Scheduler:
         self._threads: list[threading.Thread] = []
         self._line: OrderedDict[_Key, _Place] = OrderedDict()
         self._visits: dict[Hashable, int] = {}
+        self._under_way = 0  # slices; the place of one may have left the line meanwhile
         self._closed = False
         self._change = threading.Condition()
 
@@ -132,14 +133,15 @@ class Scheduler:
         while (found := self._next()) is not None:
             key, place = found
             broken = False
-            share_cores(self._under_way())
             try:
+                share_cores(self._under_way)
                 place.work.advance(_SLICE)
             except Exception:  # the work reports its own errors; this is a bug
                 _log.exception("Long work could not be advanced")
                 broken = True
             with self._change:
                 place.busy = False
+                self._under_way -= 1
                 if self._line.get(key) is place:
                     self._line.move_to_end(key)
                     if broken:
@@ -159,11 +161,8 @@ class Scheduler:
             if found is None or self._closed:
                 return None
             found[1].busy = True
+            self._under_way += 1
             return found
-
-    def _under_way(self) -> int:
-        with self._change:
-            return sum(place.busy for place in self._line.values())
 
     def _first(self) -> tuple[_Key, _Place] | None:
         for key, place in list(self._line.items()):

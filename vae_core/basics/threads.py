@@ -6,11 +6,13 @@ threads that keep a core busy cost ten times the time and ten times the processo
 
 import math
 import os
+import threading
 from functools import cache
 from pathlib import Path
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of a core in each period
 _SMALL_STEP = 30_000_000  # weights × latents: a sixth of the multiplications of a step
+_choosing = threading.Lock()
 
 
 def prepare_threads() -> None:
@@ -34,7 +36,8 @@ def share_cores(tasks: int) -> None:
     """
     import torch
 
-    torch.set_num_threads(max(1, _available() // tasks))
+    with _choosing:  # what one thread chooses, another one would take for all cores
+        torch.set_num_threads(max(1, _available() // tasks))
 
 
 def share_cores_of_step(weights: int, latents: int) -> None:

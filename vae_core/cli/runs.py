@@ -50,13 +50,14 @@ def _run_row(store: RunStore, entry: Run | DamagedRun) -> dict[str, Any]:
         return {"id": entry.id, "state": "damaged", "error": entry.reason}
     try:
         status = entry.status()
+        copied = store.waits_for_consent(entry, status)
         return {
             "id": entry.id,
             "name": entry.name,
             "folder": str(entry.folder),
             **dataclasses.asdict(status),
-            "copied": store.waits_for_consent(entry, status),
-            "standstill": standstill_sentence(entry, status),
+            "copied": copied,
+            "standstill": "" if copied else standstill_sentence(entry, status),
             "evaluation": entry.evaluation(),
         }
     except RunError as error:

@@ -256,8 +256,10 @@ class _Maker:
         files = [row.file for row in self.rows]
         shares, seed = self.options.shares, self.options.seed
         split = split_images(digests, labels, splits, shares, seed, files)
-        if not split.sizes["validation"]:
-            raise DataError(f"{self._where} has only one training image; give more.")
+        if not split.sizes["train"] or not split.sizes["validation"]:
+            only = "only one" if split.sizes["train"] else "no"
+            new = " that is in no other part" if split.duplicates["left_out"] else ""
+            raise DataError(f"{self._where} has {only} training image{new}; give more.")
         order = split.order
         _write_images(raw, folder / IMAGES_FILE, order, self.plan.image_shape)
         np.save(folder / LABELS_FILE, labels[order])

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vae_core.data.units import FEW_FILES, Indices, Units, missing
 from vae_core.settings.data_sets import Split
 
-Indices = NDArray[np.int64]
 _ORDER: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -47,8 +46,8 @@ def split_images(
 
     Parts of the source are kept; an image without a part is a training image there. A missing
     validation or test part is taken from training. Copies of an image stay together, and so do
-    the frames of a file; of copies in two parts, those in the earlier part are left out. The
-    chosen images have the classes in the same proportions as all.
+    the frames of a file and of its copies; of copies in two parts, those in the earlier part are
+    left out. The chosen images have the classes in the same proportions as all.
 
     Args:
         digests: equal for equal images.
@@ -63,17 +62,17 @@ def split_images(
     part = np.array([_ORDER.index(each) if each else 0 for each in given], np.int64)
     if part.min() > 0:  # no training images: the parts of the source are of no use
         part[:] = 0
-    units = _Units.of(digests, labels, part, files)
+    units = Units.of(digests, labels, part, files)
     of_unit, kept = units.part.copy(), part == units.part[units.of_image]
     present = {int(each) for each in np.unique(of_unit)}
-    missing = _missing(of_unit)
-    while missing:
-        index = missing[0]
-        available = shares[0] + sum(shares[each] for each in missing)
+    lacking = missing(of_unit)
+    while lacking:
+        index = lacking[0]
+        available = shares[0] + sum(shares[each] for each in lacking)
         choose = _choose_files if units.are_files else _choose
         chosen = choose(of_unit, units, shares[index] / available, random)
-        most = np.count_nonzero(of_unit == 0) - len(missing)  # the rest has one for each part
-        of_unit[chosen[:most]] = missing.pop(0)
+        most = np.count_nonzero(of_unit == 0) - len(lacking)  # the rest has one for each part
+        of_unit[chosen[:most]] = lacking.pop(0)
     final = of_unit[units.of_image]
     kept &= final == _last_part(digests, final)
     order, sizes = [], {}
@@ -81,6 +80,9 @@ def split_images(
         inside = np.flatnonzero(kept & (final == index))
         order.append(random.permutation(inside))
         sizes[name] = len(inside)
+    if units.are_files and not all(sizes.values()):  # films that are nearly copies of each other
+        apart = split_images(digests, labels, given, shares, seed)
+        return replace(apart, notes=[*apart.notes, FEW_FILES])
     copies, dropped = len(digests) - len(set(digests)), int((~kept).sum())
     return Splitting(
         np.concatenate(order),
@@ -89,58 +91,6 @@ def split_images(
         {"copies": copies, "left_out": dropped},
         [*_notes(copies, dropped), *units.notes],
     )
-
-
-@dataclass(frozen=True)
-class _Units:
-    """Images that stay together: copies of one image, or all frames of one file.
-
-    Attributes:
-        of_image: number of the unit of each image, (N,).
-        part: where each of U units is in the source, (U,).
-        labels: class of each unit, (U,).
-        sizes: number of images in each unit, (U,).
-        are_files: whether some units are files of several frames.
-        notes: sentences for the user.
-    """
-
-    of_image: Indices
-    part: Indices
-    labels: Indices
-    sizes: Indices
-    are_files: bool
-    notes: list[str]
-
-    @classmethod
-    def of(
-        cls, digests: Sequence[bytes], labels: Indices, part: Indices, files: Sequence[str]
-    ) -> "_Units":
-        """Put images together. Frames are divided like other images if there are too few files."""
-        of_files = files or [""] * len(digests)
-        names = [file or digest for file, digest in zip(of_files, digests, strict=True)]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        unit = np.array([numbers[name] for name in names], np.int64)
-        of_unit, unit_labels = np.zeros(len(numbers), np.int64), np.empty(len(numbers), np.int64)
-        unit_labels[unit[::-1]] = labels[::-1]  # that of the first image
-        np.maximum.at(of_unit, unit, part)
-        several = any(of_files)
-        if several and np.count_nonzero(of_unit == 0) <= len(_missing(of_unit)):
-            return replace(cls.of(digests, labels, part, ()), notes=[_FEW_FILES])
-        notes = [_TOGETHER] if several else []
-        return cls(unit, of_unit, unit_labels, np.bincount(unit), several, notes)
-
-
-def _missing(part: Indices) -> list[int]:
-    """The parts that have to be taken from training."""
-    return [index for index in (2, 1) if not (part == index).any()]
-
-
-_TOGETHER = "The frames of one file are in the same part."
-_FEW_FILES = (
-    "The frames of one file are in several parts, because there are too few files to keep them "
-    "together. If they are alike, figures of the test part are too good: give more files, or "
-    "folders called train and test."
-)
 
 
 def _last_part(digests: Sequence[bytes], part: Indices) -> Indices:
@@ -152,7 +102,7 @@ def _last_part(digests: Sequence[bytes], part: Indices) -> Indices:
     return last[group]
 
 
-def _choose(part: Indices, units: _Units, share: float, random: np.random.RandomState) -> Indices:
+def _choose(part: Indices, units: Units, share: float, random: np.random.RandomState) -> Indices:
     """Choose a share of the training units, evenly over the classes, and at least one."""
     training = random.permutation(np.flatnonzero(part == 0))
     training = training[np.argsort(units.labels[training], kind="stable")]
@@ -162,18 +112,19 @@ def _choose(part: Indices, units: _Units, share: float, random: np.random.Random
 
 
 def _choose_files(
-    part: Indices, units: _Units, share: float, random: np.random.RandomState
+    part: Indices, units: Units, share: float, random: np.random.RandomState
 ) -> Indices:
-    """Choose training units with about a share of the images of each class, and at least one.
+    """Choose training units with about a share of the images of each group, and at least one.
 
-    Each class keeps a unit for training, where it has two or more.
+    A group is the films of a class, or its other images; the photographs beside a long film would
+    all be chosen otherwise. Each keeps a unit for training, where it has two or more.
     """
     training = random.permutation(np.flatnonzero(part == 0))
-    labels, sizes = units.labels[training], units.sizes[training]
+    groups, sizes = 2 * units.labels[training] + units.films[training], units.sizes[training]
     chosen: list[int] = []
-    left_over = 0.0  # images that the classes before have too few, half of one at most
-    for label in np.unique(labels):
-        inside = training[labels == label]
+    left_over = 0.0  # images that the groups before have too few, half of one at most
+    for group in np.unique(groups):
+        inside = training[groups == group]
         goal, taken = share * int(units.sizes[inside].sum()) + left_over, 0
         for unit in inside[: max(1, len(inside) - 1)].tolist():
             size = int(units.sizes[unit])
@@ -181,8 +132,8 @@ def _choose_files(
                 chosen.append(unit)
                 taken += size
         left_over = float(np.clip(goal - taken, -0.5, 0.5))
-    if not chosen:  # the smallest, if possible of a class that has another
-        alone = np.bincount(labels + 1)[labels + 1] == 1
+    if not chosen:  # the smallest, if possible of a group that has another
+        alone = np.bincount(groups + 2)[groups + 2] == 1
         chosen = [int(training[np.lexsort((sizes, alone))[0]])]
     return np.array(chosen, np.int64)
 

@@ -82,6 +82,14 @@ class Desk(Uploads):
         forget_uploads([each.id for each in kind.uploads])
 
 
+def _taken(mine: Desk, report: "DetectionReport") -> tuple[str, ...]:
+    """Names that stand for other images, also where the report is older than a kind."""
+    from vae_core.scoring.detection import OWN, kinds_for
+
+    usual = kinds_for(report.calibration["dataset"])
+    return (OWN, *usual, *report.kinds, *(each.name for each in mine.kinds))
+
+
 def _free_name(wanted: str, taken: Sequence[str]) -> str:
     name = printable(wanted.strip(), _LONGEST_NAME) or USUAL
     number, free = 1, name
@@ -141,7 +149,6 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
 
 
 def _give(mine: Desk, report: "DetectionReport") -> None:
-    mine.empty_if_lost(mine.key)
     mine.say_lost("image", "all images of that kind")
     name, files = st.columns([1, 2], gap="medium")
     name.text_input("Name of the kind", USUAL, max_chars=_LONGEST_NAME, key=_NAME)
@@ -153,10 +160,11 @@ def _give(mine: Desk, report: "DetectionReport") -> None:
             help=f"Image files, or a .zip of them. The first {report.own_images:,} that can be "
             "read are used, as many as of every other kind.",
         )
+    mine.empty_if_lost(mine.key)  # Streamlit knows what the uploader shows once it is drawn
     name.button(
         "Test the scores on them",
         on_click=mine.add,
-        args=((*report.kinds, *(each.name for each in mine.kinds)),),
+        args=(_taken(mine, report),),
         disabled=not given,
         key=f"{_KEY}-add",
         icon=":material/fact_check:",

@@ -252,3 +252,20 @@ def test_work_alone_has_all_cores_and_works_at_once_share_them(
 
     assert second.threads == [3]
     assert (first.threads[0], first.threads[-1]) == (6, 6)
+
+
+def test_a_visitor_who_leaves_as_a_slice_begins_ends_no_thread() -> None:
+    class Leaving(Scheduler):
+        def _next(self):
+            found = super()._next()
+            self.leave("ann")
+            return found
+
+    before = torch.get_num_threads()
+    scheduler, first, second = Leaving(threads=1), Counting(1), Counting(2)
+    scheduler.want("ann", "score", first)
+    until(lambda: not first.working)
+    scheduler.want("bob", "score", second)
+    until(lambda: not second.working)
+    scheduler.close()
+    torch.set_num_threads(before)  # of threads to come

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -150,6 +151,23 @@ def test_a_kind_of_foreign_images_is_not_made_of_what_is_left_of_its_files(
     mine.add(["noise"])
     assert mine.lost == 0
     assert [(kind.name, len(kind.uploads)) for kind in mine.kinds] == [("bad images", 2)]
+
+
+def test_the_files_of_a_kind_are_looked_at_once_streamlit_knows_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state, mine = widgets(monkeypatch, own_kinds), own_kinds.Desk()
+    files = [Lost("1"), File("2")]
+
+    def uploader(*_: object, key: str, **__: object) -> list[File | Lost]:
+        return state.setdefault(key, files)  # a session has no value of a widget before it is drawn
+
+    fake = own_kinds.st
+    monkeypatch.setattr(fake, "file_uploader", uploader, raising=False)
+    monkeypatch.setattr(fake, "columns", lambda *_, **__: (MagicMock(), MagicMock()), raising=False)
+    with pytest.raises(Rerun):
+        own_kinds._give(mine, SimpleNamespace(own_images=10))  # pyright: ignore[reportArgumentType]
+    assert (mine.lost, mine.round) == (1, 1)
 
 
 def test_the_sentence_says_how_many_and_what_to_give_again(monkeypatch: pytest.MonkeyPatch) -> None:

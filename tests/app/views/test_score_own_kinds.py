@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import results
 from app.services.models import Choice
-from app.views.score.own_kinds import _free_name
+from app.views.score.own_kinds import Desk, _free_name, _taken
 from tests.app.views.opening import opened
 from vae_core.data.datasets import load_dataset
 from vae_core.scoring.detection import DetectionReport
@@ -25,6 +25,13 @@ def test_a_kind_gets_a_name_that_no_other_kind_has() -> None:
     assert _free_name("", []) == "bad images"
     assert _free_name("noise", ["noise", "noise (2)"]) == "noise (3)"
     assert "\n" not in _free_name("a\nb", [])
+
+
+def test_no_kind_is_called_as_the_test_images_or_as_a_usual_kind_that_an_old_report_lacks() -> None:
+    report = DetectionReport(10, 0.05, 0.05, {}, 0, {"dataset": "mnist"})
+    taken = _taken(Desk(), report)
+    for name in ("own", "blurred", "digits", "noise"):
+        assert _free_name(name, taken) == f"{name} (2)"
 
 
 def bad_images(count: int) -> bytes:

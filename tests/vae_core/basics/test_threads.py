@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,28 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(("tasks", "each"), [(1, 8), (2, 4), (3, 2), (8, 1), (20, 1)])
 def test_tasks_share_the_cores_and_each_has_one(tasks: int, each: int) -> None:
     assert threads_in_a_new_thread(lambda: share_cores(tasks)) == each
+
+
+def test_tasks_that_begin_at_once_take_no_share_of_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen, asked, second_asks = [8], [0], threading.Event()
+
+    def get() -> int:
+        asked[0] += 1
+        if asked[0] == 1:
+            second_asks.wait(0.5)
+            return chosen[-1]
+        second_asks.set()
+        while len(chosen) == 1:  # until the first task has chosen
+            second_asks.wait(0.01)
+        return chosen[-1]
+
+    monkeypatch.setattr(torch, "get_num_threads", get)
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    monkeypatch.setattr(threads, "_available", cache(threads._available.__wrapped__))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(share_cores, [2, 2]))
+        share_cores(1)
+    assert chosen == [8, 4, 4, 8]
 
 
 @pytest.mark.usefixtures("eight_cores")

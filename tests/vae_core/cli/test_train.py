@@ -9,8 +9,9 @@ import pytest
 from vae_core.basics.paths import pretrained_folder
 from vae_core.cli import train as command
 from vae_core.cli.main import main
+from vae_core.runs import failures
 from vae_core.runs.run import Run
-from vae_core.runs.store import create_run
+from vae_core.runs.store import RunStore, create_run
 from vae_core.settings.config import RunConfig
 
 SETTINGS = {"epochs": 2, "hidden_size": 8, "importance_every": 0, "batch_size": 512}
@@ -107,3 +108,17 @@ def test_the_config_says_from_where_a_run_started(tmp_path):
     main(["train", "--start-from", "pretrained/digits-full-d2", "--run", str(folder)])
     written = json.loads((folder / "config.json").read_text())
     assert written["start_from"] == "pretrained/digits-full-d2"
+
+
+def test_a_copied_run_that_cannot_be_written_is_not_said_to_continue_by_itself(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("VAE_RUNS_DIR", str(tmp_path / "runs"))
+    create_run(tmp_path / "made", RunConfig.from_settings(SETTINGS), "queued")
+    RunStore().create(RunConfig.from_settings(SETTINGS))  # from now on, the store knows its runs
+    shutil.copytree(tmp_path / "made", tmp_path / "runs" / "copied")
+    monkeypatch.setattr(failures, "is_writable", lambda _: False)
+    assert main(["runs", "--json"]) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)["runs"]}
+    assert (rows["copied"]["copied"], rows.pop("copied")["standstill"]) == (True, "")
+    assert all("continues by itself" in row["standstill"] for row in rows.values())

@@ -173,6 +173,34 @@ def test_a_class_of_one_film_stays_in_training_where_others_have_more() -> None:
     assert set(part.tolist()) == {0, 1, 2}
 
 
+def test_copies_of_a_film_are_one_film_and_too_few_films_are_divided_by_frames() -> None:
+    same = "".join(chr(100 + i) for i in range(40))
+    part, found = split_of(same * 3, [*"a" * 40, *"b" * 40, *"c" * 40], [-1] * 120)
+    assert dict(found.sizes) == {"train": 96, "validation": 12, "test": 12}
+    assert (part.reshape(3, 40) == part[:40]).all()
+    assert "too few files to keep them together" in found.notes[-1]
+
+    others = "".join(chr(200 + i) for i in range(80))
+    part, found = split_of(same * 2 + others, [c for c in "abcd" for _ in range(40)], [-1] * 160)
+    assert all(found.sizes.values())
+    assert len(set(part[:80].tolist())) == 1, "copies of a film are in the same part"
+
+
+def test_films_that_share_nearly_all_frames_leave_no_part_empty() -> None:
+    shared = "".join(chr(100 + i) for i in range(40))
+    digests = "".join(shared[i : i + 38] for i in range(3))
+    _, found = split_of(digests, [c for c in "abc" for _ in range(38)], [-1] * 114)
+    assert min(found.sizes.values()) >= 4
+
+
+def test_photographs_beside_a_long_film_are_in_every_part() -> None:
+    digests = "".join(chr(1000 + i) for i in range(550))
+    part, found = split_of(digests, ["film"] * 500 + [""] * 50, [-1] * 550)
+    assert set(part[:500].tolist()) == {0}
+    assert np.bincount(part[500:]).tolist() == [40, 5, 5]
+    assert found.notes == ["The frames of one file are in the same part."]
+
+
 def test_images_without_films_are_divided_as_before() -> None:
     digests = "".join(chr(200 + i // 2) for i in range(120))
     labels = [i % 3 - 1 for i in range(120)]
