@@ -108,7 +108,8 @@ def soak(url: str, until: float, seed: int) -> Soaked:
             for _ in range(rng.randint(5, 40)):
                 if time.time() > until or not page.url.startswith(url):
                     break
-                _use_one(page, messages, rng, found)
+                with contextlib.suppress(PlaywrightError):  # the page was left meanwhile
+                    _use_one(page, messages, rng, found)
     return found
 
 
@@ -118,10 +119,7 @@ def _use_one(page: Page, messages: Messages, rng: random.Random, found: Soaked) 
         return
     what = f"{page.url} · {control.kind} {control.name!r}"
     before = messages.sent, messages.begun, time.monotonic()
-    try:
-        control.use(rng)
-    except PlaywrightError:
-        return
+    control.use(rng)  # raises if a redraw took it away, or something covers it
     found.clicks += 1
     _await_answer(page, messages, before, found, what)
     wrong = page.get_by_text("Something went wrong").or_(page.get_by_test_id("stException"))

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from vae_core.cli.options import add_settings
+from vae_core.cli.options import add_settings, options_of
 from vae_core.cli.shared import (
     ALL_DONE,
     a_path,
@@ -64,6 +64,11 @@ def detect(given: argparse.Namespace) -> int:
 
     if given.missing and given.folder:
         raise ConfigError("--missing adds kinds that need no images of yours: leave out --foreign.")
+    if given.missing and options_of(given, DetectOptions) != DetectOptions():
+        raise ConfigError(
+            "--missing takes the test images and the seed of the saved report: leave out --limit "
+            "and --seed."
+        )
     data = dataset_of(run)
     if calibration_of(run) is None:
         say("No calibration: making one.")

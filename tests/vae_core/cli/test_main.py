@@ -373,6 +373,19 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (["--foreign", "digits"], "leave out --foreign"),
+        (["--limit", "50"], "leave out --limit and --seed"),
+        (["--seed", "3"], "leave out --limit and --seed"),
+    ],
+)
+def test_missing_kinds_have_the_images_of_the_saved_report(run, extra, said, capsys):
+    assert main(["detect", str(run), "--missing", *extra]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
