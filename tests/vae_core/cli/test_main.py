@@ -372,7 +372,6 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
     assert "Not saved in the run's folder" in printed.err
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
@@ -382,10 +381,11 @@ def test_an_evaluation_that_cannot_be_kept_is_printed_all_the_same(calibrated, c
     ],
 )
 def test_missing_kinds_have_the_images_of_the_saved_report(run, extra, said, capsys):
-    assert main(["detect", str(run), "--missing", *extra]) == 1
+    assert main(["detect", str(run), "--missing", *extra]) == 2
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_detection_makes_the_calibration_that_is_missing(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
