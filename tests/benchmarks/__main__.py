@@ -14,7 +14,7 @@ from vae_core.training.precision import denormals_flushed
 
 NAMES = (
     "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts",
-    "kills", "hostile", "app",
+    "kills", "hostile", "app", "talk",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)
 OF_A_MODEL = ("false-alarms", "roc")

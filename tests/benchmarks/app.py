@@ -28,6 +28,9 @@ LAST = {
     "score": ".st-key-score-pictures img",
     "posterior": ".js-plotly-plot .main-svg",
     "gradients": ".js-plotly-plot .main-svg",
+    "compare": ".st-key-compare-list canvas",
+    "classify": ".js-plotly-plot .main-svg",
+    "theory": ".katex",
 }
 # Time from a click to the first frame with the wanted element and no script running.
 CLICK = """async ([link, title, wanted]) => {
