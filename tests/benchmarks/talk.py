@@ -18,7 +18,7 @@ from vae_core.settings.config import RunConfig
 SIZES = ((1280, 720), (1920, 1080))
 LOOK = 4.0  # seconds that the speaker talks about a step, at least
 COMPARED, STORED = 30, 200
-TABLE, LIST = "[class*=st-key-compare-figures-]", ".st-key-compare-list canvas"
+TABLE, LIST = ".st-key-compare-group-0", ".st-key-compare-list canvas"
 STEPS = (
     "start?", "start?image=3", "latent?", "latent?tab=Manifold", "posterior?",
     "posterior?tab=Bounds", "gradients?", "score?", "classify?", "theory?",
