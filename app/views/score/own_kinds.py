@@ -154,7 +154,7 @@ def _give(mine: Desk, report: "DetectionReport") -> None:
     name.text_input("Name of the kind", USUAL, max_chars=_LONGEST_NAME, key=_NAME)
     with files:
         given = st.file_uploader(
-            "Files",
+            "Images of the kind",
             accept_multiple_files=True,
             key=mine.key,
             help=f"Image files, or a .zip of them. The first {report.own_images:,} that can be "
