@@ -119,7 +119,7 @@ def _request_unless_left(requests: ScriptRequests, rerun: RerunData) -> bool:
     leaves = (
         pending is not None
         and not pending.fragment_id_queue
-        and pending.page_script_hash != rerun.page_script_hash
+        and pending.page_script_hash not in ("", rerun.page_script_hash)
     )
     return True if rerun.fragment_id and leaves else _request(requests, rerun)
 

@@ -68,12 +68,8 @@ def evaluate(
     x, _ = evaluation_images(data, split, binarisation, seed, limit)
     x = x.to(model.device)
     reaching: dict[str, Any] = {}
-    if se is not None and model.config.is_conditional:
-        raise InvalidArgument(
-            "A model of p(x|y) takes the same number of samples for every class: leave out the "
-            "standard error, and give K."
-        )
     if se is not None:
+        _check_takes_an_error(model)
         found = ESTIMATES_TO[proposal](model, x, se, importance_samples, seed, on_progress)
         result, reaching = found.density, _reaching(found, se)
     else:
@@ -107,6 +103,14 @@ def evaluate(
         "share_pareto_k_above_0_7": _share_of_heavy_tails(result.pareto_k),
         **reaching,
     }, result
+
+
+def _check_takes_an_error(model: VAE) -> None:
+    if model.config.is_conditional:
+        raise InvalidArgument(
+            "A model of p(x|y) takes the same number of samples for every class: leave out the "
+            "standard error, and give K."
+        )
 
 
 def _bound(model: VAE, x: Tensor, importance_samples: int, seed: int) -> LogDensity:
