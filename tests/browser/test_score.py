@@ -90,7 +90,7 @@ def noise(count: int) -> FilePayload:
 
 
 def upload(page: Page, *files: FilePayload) -> None:
-    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(list(files))
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(list(files))
 
 
 def report(page: Page) -> Locator:

@@ -20,7 +20,7 @@ def test_after_a_restart_the_uploader_shows_what_is_scored(
         with running_app(tmp_path, port):
             lost = page.get_by_text("One image could not be kept")
             expect(lost).to_be_visible(timeout=SLOW)
-            uploader = page.get_by_test_id("stFileUploader").first
+            uploader = page.get_by_test_id("stFileUploader")
             expect(uploader).to_have_count(1, timeout=SLOW)
             expect(uploader).not_to_contain_text("first.png")
             upload(page, drawing("second.png"))

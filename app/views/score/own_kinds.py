@@ -125,8 +125,14 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
         steps: how files are prepared.
     """
     fold = st.expander(
-        "Foreign images of your own", icon=":material/add_photo_alternate:", key=_KEY
+        "Foreign images of your own",
+        icon=":material/add_photo_alternate:",
+        key=_KEY,
+        on_change="rerun",
     )
+    mine = desk()
+    if not (fold.open or mine.kinds):  # kinds are measured behind a closed fold too
+        return
     with fold:
         if data_service.missing(choice):
             st.markdown(
@@ -137,8 +143,7 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
             "Give images that the verdict should find, such as parts with a fault. They become a "
             "row of the map above. They are prepared as the images that you score."
         )
-        mine = desk()
-        if len(mine.kinds) < _MOST_KINDS:
+        if fold.open and len(mine.kinds) < _MOST_KINDS:
             _give(mine, report)
         for place, kind in enumerate(mine.kinds):
             _listed(mine, kind, place)

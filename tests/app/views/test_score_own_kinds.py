@@ -5,6 +5,7 @@ import io
 import re
 import time
 import zipfile
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,6 +19,7 @@ from vae_core.data.datasets import load_dataset
 from vae_core.scoring.detection import DetectionReport
 
 TIMEOUT = 300
+FOLD = "score-own-kind"
 
 
 def test_a_kind_gets_a_name_that_no_other_kind_has() -> None:
@@ -47,10 +49,13 @@ def bad_images(count: int) -> bytes:
     return out.getvalue()
 
 
+def uploaders(app: AppTest) -> list[Any]:
+    """Uploaders of the fold: none before it is opened."""
+    return [each for each in app.file_uploader if str(each.key).startswith(f"{FOLD}-files")]
+
+
 def given(app: AppTest) -> AppTest:
-    (found,) = (
-        each for each in app.file_uploader if str(each.key).startswith("score-own-kind-files")
-    )
+    (found,) = uploaders(app)
     found.set_value([("faults.zip", bad_images(12), "application/zip")])
     app.run()
     return app
@@ -77,6 +82,9 @@ def test_a_zip_of_bad_images_becomes_a_row_of_the_map_until_it_is_forgotten(
     monkeypatch.setattr(results, "detection", of_few)
     app = opened("score", model="pretrained/digits-full-d2", K="100", invert="no")
     usual = kinds(app)
+    assert not uploaders(app)
+    app.session_state[FOLD] = True
+    app.run()
     app.text_input(key="score-own-kind-name").set_value("cracks <b>").run()
     app = given(app)
     app.button(key="score-own-kind-add").click().run()
