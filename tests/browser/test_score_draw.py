@@ -156,6 +156,7 @@ def test_the_drawing_survives_other_pages_and_other_ways(app_server: App, page: 
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Score images", timeout=SLOW)
     settle(page)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Score images").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Score images", timeout=SLOW)
     assert expect_report(page, "your drawing") == before
     assert pad(page).evaluate(PIXELS) == seen
     draw(page, BAR)

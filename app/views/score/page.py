@@ -87,11 +87,12 @@ if "batch" in st.query_params:
 
     batches.take_up(mine)
 beside = give.give(mine, choice)
-if not mine.uploads and data.missing(choice):
-    from app.views.score import examples
+with st.container():  # always present, so that nothing below it moves
+    if not mine.uploads and data.missing(choice):
+        from app.views.score import examples
 
-    of_digits = examples.digits_stand_in(choice.run.config.info)
-    missing_data.panel(choice, OF_DIGITS if of_digits else OF_DRAWS)
+        of_digits = examples.digits_stand_in(choice.run.config.info)
+        missing_data.panel(choice, OF_DIGITS if of_digits else OF_DRAWS)
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)
 live.watch(job, lambda: results(mine, job, choice, false_alarms), "score")
