@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] = ()) -> list[Row]:
         calibration = verdicts.calibrated(run, model, data, given.calibration, samples, given.seed)
     images, labels = verdicts.chosen(*data.split("test"), given.images, given.seed)
     found = verdicts.measured("test images", calibration, model, images, given.seed)
-    p_values = calibration.reference.p_values(found.table)
+    p_values = calibration.p_values(found.images)
     table = rows(p_values, labels, data.info.classes, calibration.images)
     about = {
         "model": str(given.model),

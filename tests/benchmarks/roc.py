@@ -16,17 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tests.benchmarks import verdicts
+from vae_core.basics.blocks import join
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.runs.own_data import dataset_of
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.calibration import Calibration, Measured
 from vae_core.scoring.detection import SCORES, atypicality
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.groups import DECIDING, RAW
 from vae_core.scoring.roc import Area, Gain, Rate, Values, area, gain
+from vae_core.scoring.typicality import Reference
 from vae_core.wording.detection import SCORE_NAMES
 
 _IMAGES = 500
@@ -51,16 +52,17 @@ class Group:
         return Rate(int((p_values <= false_alarms + _ROUNDING).sum()), len(p_values))
 
 
-def group_of(calibration: Calibration, table: Tensor) -> Group:
-    """Compare figures (N, F) with those of held-out images."""
-    reference = calibration.reference
-    p_values = reference.p_values(table)
-    alone = dict(zip(FIGURES, reference.tails(table).T.numpy(), strict=True))
+def group_of(calibration: Calibration, images: Measured) -> Group:
+    """Compare images with held-out images."""
+    table, p_values = images.table, calibration.p_values(images)
+    plain_figures = Reference(calibration.held_out.table)
+    alone = dict(zip(FIGURES, plain_figures.tails(table).T.numpy(), strict=True))
     log_px = table[:, list(FIGURES).index(RAW)]
     below = (calibration.held_out.log_px <= log_px[:, None]).sum(1)
     plain = ((1 + below) / (calibration.images + 1)).numpy()
     by_score = {**alone, "typicality": alone[RAW], RAW: plain, DECIDING: p_values.numpy()}
-    return Group(atypicality(reference, table, p_values), {name: by_score[name] for name in SCORES})
+    scores = atypicality(calibration, table, p_values)
+    return Group(scores, {name: by_score[name] for name in SCORES})
 
 
 def compared(good: Group, bad: Group) -> dict[str, dict[str, Any]]:
@@ -100,20 +102,20 @@ def main(arguments: Sequence[str] = ()) -> dict[str, Any]:
         run, model, _like_good(own, given.good), given.calibration,
         given.importance_samples, given.seed,
     )  # fmt: skip
-    tables, seconds = {}, []
+    groups, seconds = {}, []
     for name, images in _classes(data, given.images, label, given.seed).items():
         found = verdicts.measured(name, calibration, model, images, given.seed)
-        tables[name] = found.table
+        groups[name] = found.images
         seconds += [found.seconds]
-    good = group_of(calibration, tables[given.good])
-    bad = {n: group_of(calibration, t) for n, t in tables.items() if n != given.good}
-    every_bad = torch.cat([table for name, table in tables.items() if name != given.good])
+    good = group_of(calibration, groups[given.good])
+    bad = {n: group_of(calibration, t) for n, t in groups.items() if n != given.good}
+    every_bad = join([found for name, found in groups.items() if name != given.good])
     result = {
         "model": str(given.model),
         "dataset": data.name,
         "good": given.good,
-        "good_images": len(tables[given.good]),
-        "bad_images": len(every_bad),
+        "good_images": len(groups[given.good].table),
+        "bad_images": len(every_bad.table),
         "held_out": calibration.images,
         "importance_samples": given.importance_samples,
         "seed": given.seed,

@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from vae_core.basics.blocks import join
 from vae_core.basics.progress import Step
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
@@ -18,7 +19,12 @@ from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
 from vae_core.runs.records import calibration_of
 from vae_core.runs.run import Run
-from vae_core.scoring.calibration import IMPORTANCE_SAMPLES, Calibration, calibration_steps
+from vae_core.scoring.calibration import (
+    IMPORTANCE_SAMPLES,
+    Calibration,
+    Measured,
+    calibration_steps,
+)
 
 T = TypeVar("T")
 
@@ -33,11 +39,11 @@ class Measurement:
     """Figures of images, as a verdict compares them.
 
     Attributes:
-        table: (N, F), float64.
+        images: their figures, and the strata that they are in.
         seconds: time for an image.
     """
 
-    table: Tensor
+    images: Measured
     seconds: float
 
 
@@ -116,17 +122,17 @@ def measured(
     """
     x = binarise(images, calibration.binarisation, torch.Generator().manual_seed(seed))
 
-    def steps() -> Iterator[Step[Tensor]]:
+    def steps() -> Iterator[Step[Measured]]:
         parts, done = [], 0
         for block in x.split(_AT_ONCE):
-            parts.append(calibration.measure(model, block).table)
+            parts.append(calibration.measure(model, block))
             done += len(block)
             yield Step(done / len(x))
-        yield Step(1.0, torch.cat(parts))
+        yield Step(1.0, join(parts))
 
     start = time.perf_counter()
-    table = finished(what, steps())
-    return Measurement(table, (time.perf_counter() - start) / len(x))
+    found = finished(what, steps())
+    return Measurement(found, (time.perf_counter() - start) / len(x))
 
 
 def finished(what: str, steps: Iterator[Step[T]]) -> T:

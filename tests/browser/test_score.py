@@ -301,6 +301,7 @@ def test_results_survive_a_switch_of_page(models: App, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Score images", timeout=SLOW)
     settle(page)
     navigation.get_by_role("link", name="Score images").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Score images", timeout=SLOW)
     expect(report(page)).to_have_text(before, timeout=SLOW)
     upload(page, drawing("second.png", 200))
     expect_report(page, "second.png: log p̂(x) =")

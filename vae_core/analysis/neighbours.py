@@ -7,7 +7,7 @@ Euclidean.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -74,6 +74,14 @@ class TrainingLatents:
         """L⁻¹ (E[z|x] − centre) for posterior means (B, d), on the CPU: (B, d)."""
         away = means - self.centre
         return torch.linalg.solve_triangular(self.scale_tril, away.T, upper=False).T.contiguous()
+
+    def without(self, places: Tensor) -> "TrainingLatents":
+        """Return the same latents without those at some places, (P,); all if none would be left."""
+        if len(places) >= len(self.points):
+            return self
+        kept = torch.ones(len(self.points), dtype=torch.bool)
+        kept[places] = False
+        return replace(self, points=self.points[kept], labels=self.labels[kept])
 
     def nearest(self, whitened: Tensor, count: int = 5) -> list[Neighbours]:
         """Find the ``count`` training images nearest to each whitened latent (B, d)."""

@@ -4,9 +4,9 @@ A state is frozen, says by ``share`` how much is done, 0 to 1, and the last one 
 result. Whoever drives the iterator can do other things between two states, show them, or stop.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,3 +78,23 @@ def part_of(steps: Iterable[Step[T]], start: float, end: float) -> Iterator[Step
     """The same steps as a part of a longer computation, from one share of it to another."""
     for step in steps:
         yield Step(start + (end - start) * step.share, step.result)
+
+
+def part_result(
+    steps: Iterable[Step[T]], start: float, end: float
+) -> Generator[Step[Any], None, T]:
+    """Pass on the shares of a part of a longer computation, and return its result.
+
+    For ``result = yield from part_result(…)`` within the longer one.
+
+    Raises:
+        ValueError: if the part ends without a result.
+    """
+    result: T | None = None
+    for step in part_of(steps, start, end):
+        result = step.result
+        if result is None:
+            yield Step(step.share)
+    if result is None:
+        raise ValueError("A computation ended without a result.")
+    return result

@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from safetensors.torch import save
 from torch import Tensor
 
-from vae_core.analysis.classification import LatentClassifier
-from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.errors import is_out_of_memory
 from vae_core.basics.files import replace_plain
 from vae_core.basics.plain_files import NotAPlainFile, kind_of, open_plain, read_json
@@ -25,6 +21,7 @@ from vae_core.basics.tensor_files import TensorFileError, read_header, read_tens
 from vae_core.basics.text import as_sentence, printable
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
+from vae_core.runs.calibration_file import LARGEST, as_file, check_sizes, read_calibration
 from vae_core.runs.checked import checked_figures
 from vae_core.runs.run import (
     CALIBRATION_FILE,
@@ -37,24 +34,15 @@ from vae_core.runs.run import (
 )
 from vae_core.scoring.calibration import (
     CALIBRATION_FORMAT,
-    CALIBRATION_VERSION,
     IMAGES,
     TRAINING_IMAGES,
     Calibration,
-    Measured,
     calibration_steps,
 )
 from vae_core.scoring.detection import SCORES, Detection, DetectionReport, Separation
-from vae_core.scoring.figures.complexity import complexity_corrected
-from vae_core.scoring.figures.table import FIGURES
 
-_IN_FILE = {"complexity_corrected": "code_bits", "latent_distance": "distance"}
-"""Figures that have another name in the calibration file."""
-_CODE = _IN_FILE["complexity_corrected"]
 _DETECTION_FORMAT = 1
 _MOST_KINDS = 100
-_LARGEST = 500_000_000
-"""Most bytes of the tensors of a calibration or of scores."""
 _SCORES_PROTOCOL = {"binarisation": str, "importance_samples": int, "seed": int}
 _REMEDY = "Only the colours of the latent map need it; scores do without."
 
@@ -117,9 +105,9 @@ def calibration_of(run: Run) -> Calibration | None:
     model = run.config.model
 
     def read(path: Path) -> Calibration | None:
-        calibration = _read_calibration(path)
+        calibration = read_calibration(path)
         if calibration is not None:
-            _check_sizes(calibration, model.latent_size, model.classes)
+            check_sizes(calibration, model.latent_size, model.classes)
         return calibration
 
     found = _read_record(run, CALIBRATION_FILE, read, _command_to_repeat("calibrate"))
@@ -128,91 +116,7 @@ def calibration_of(run: Run) -> Calibration | None:
 
 def write_calibration(found: Calibration, folder: Path) -> None:
     """Save a calibration in a run's folder, in one step."""
-    tensors = {
-        **_prefixed("held_out", _measured_tensors(found.held_out)),
-        **_prefixed("latents", vars(found.latents)),
-        "latents.points": found.latents.points.half(),
-        "classifier.weight": found.classifier.weight,
-        "classifier.bias": found.classifier.bias,
-    }
-    about = {**found.protocol, "classifier_accuracy": found.classifier.accuracy}
-    replace_plain(folder / CALIBRATION_FILE, save(tensors, {"protocol": json.dumps(about)}))
-
-
-def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": value.contiguous() for name, value in tensors.items()}
-
-
-def _measured_tensors(found: Measured) -> dict[str, Tensor]:
-    """Name the columns of a table of figures as in the file.
-
-    The file has the code length instead of the complexity-corrected score, which follows from it.
-    A code length is an integer, so rounding makes it exact.
-    """
-    columns = {_IN_FILE.get(name, name): found.figure(name) for name in FIGURES}
-    columns[_CODE] = complexity_corrected(found.log_px, columns[_CODE]).round()
-    return {**columns, "whitened": found.whitened}
-
-
-def _measured(tensors: Mapping[str, Tensor]) -> Measured:
-    """Undo :func:`_measured_tensors`."""
-    corrected = complexity_corrected(tensors["log_px"], tensors[_CODE])
-    columns = {**tensors, _CODE: corrected}
-    table = [columns[_IN_FILE.get(name, name)] for name in FIGURES]
-    return Measured(torch.stack(table, 1).double(), tensors["whitened"])
-
-
-def _read_calibration(path: Path) -> Calibration | None:
-    """Read a file of :func:`write_calibration`; None if another version wrote it.
-
-    Raises:
-        LookupError, TypeError, ValueError: if the file is not a calibration.
-    """
-    tensors, metadata = read_tensors(path, _LARGEST)
-    protocol = checked_figures(json.loads(metadata["protocol"]))
-    if protocol["format"] != CALIBRATION_VERSION:
-        return None
-
-    def record(prefix: str) -> dict[str, Tensor]:
-        found = {n: value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
-        return {name.partition(".")[2]: value for name, value in found.items()}
-
-    accuracy, latents = protocol.pop("classifier_accuracy"), record("latents")
-    held_out = record("held_out")
-    if not {_IN_FILE.get(name, name) for name in FIGURES} <= held_out.keys():
-        return None  # from an older version with fewer figures
-    return Calibration(
-        _measured(held_out),
-        TrainingLatents(**latents | {"points": latents["points"].float()}),
-        LatentClassifier(**record("classifier"), accuracy=accuracy),
-        protocol,
-    )
-
-
-def _check_sizes(found: Calibration, d: int, classes: int) -> None:
-    """Check that the tensors of a calibration fit each other and a model of d dimensions.
-
-    Raises:
-        ValueError: otherwise.
-    """
-    latents, classifier = found.latents, found.classifier
-    images, points = len(found.held_out.table), len(latents.points)
-    shapes = (
-        (found.held_out.whitened, (images, d)),
-        (latents.points, (points, d)),
-        (latents.labels, (points,)),
-        (latents.centre, (d,)),
-        (latents.scale_tril, (d, d)),
-        (classifier.weight, (classes, d)),
-        (classifier.bias, (classes,)),
-    )
-    if not images or not points or any(tuple(tensor.shape) != s for tensor, s in shapes):
-        raise ValueError("its tensors do not fit the model")
-    labels = latents.labels
-    if labels.dtype != torch.int64 or labels.min() < -1 or labels.max() >= classes:
-        raise ValueError("its labels are no classes of the data set")
-    if not 0 <= classifier.accuracy <= 1:
-        raise ValueError("its accuracy is not between 0 and 1")
+    replace_plain(folder / CALIBRATION_FILE, as_file(found))
 
 
 # ---- detection
@@ -328,7 +232,7 @@ def held_out_of(run: Run) -> HeldOut | None:
 
 
 def _read_scores(path: Path) -> dict[str, Tensor]:
-    tensors = read_tensors(path, _LARGEST)[0]
+    tensors = read_tensors(path, LARGEST)[0]
     scores = {name: tensors[name].double() for name in ("log_px", "elbo") if name in tensors}
     log_px = scores["log_px"]
     if log_px.ndim != 1 or not len(log_px):

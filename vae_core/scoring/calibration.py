@@ -7,7 +7,8 @@ Computed once per model: the figures of validation images, and the latents of tr
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from vae_core.analysis.classification import ClassProbabilities, LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.blocks import join
-from vae_core.basics.progress import Step
+from vae_core.basics.progress import Step, part_result
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.inference.proposals import COMPARABLE
@@ -24,9 +25,12 @@ from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
 from vae_core.scoring.figures.regret import SCHEDULE
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.place import Place
-from vae_core.scoring.typicality import Reference
+from vae_core.scoring.strata import Strata, strata_of_classes, strata_of_clusters
+from vae_core.scoring.typicality import Judgement, Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
+from vae_core.settings.options import FALSE_ALARMS
+from vae_core.training.validation import EPOCH_IMAGES
 
 IMAGES = 500
 FEWEST_IMAGES = 100
@@ -53,12 +57,11 @@ class Measured:
     Attributes:
         table: one column per figure, in the order of
             :data:`~vae_core.scoring.figures.table.FIGURES`, (B, F), float64.
-        whitened: the posterior means in standard deviations of the aggregate posterior, (B, d),
-            float32.
+        strata: the stratum of each image (:mod:`vae_core.scoring.strata`), (B,), int64.
     """
 
     table: Tensor
-    whitened: Tensor
+    strata: Tensor
 
     def figure(self, name: str) -> Tensor:
         """Return the values of one figure, (B,)."""
@@ -68,11 +71,6 @@ class Measured:
     def log_px(self) -> Tensor:
         """log p̂(x) in nats, (B,)."""
         return self.figure("log_px")
-
-
-def measure(images: ImageContext) -> Measured:
-    """Measure every figure of a batch of images."""
-    return Measured(table(images), images.whitened)
 
 
 def table(images: ImageContext) -> Tensor:
@@ -90,12 +88,15 @@ class Calibration:
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
             of the weights), the settings of the regret, and the accuracy of a class head.
+        strata: what the figures are measured from before they are compared; None for calibrations
+            of earlier versions, which compare the figures themselves.
     """
 
     held_out: Measured
     latents: TrainingLatents
     classifier: LatentClassifier
     protocol: Mapping[str, Any]
+    strata: Strata | None = None
 
     @property
     def importance_samples(self) -> int:
@@ -117,10 +118,24 @@ class Calibration:
         """N, the number of held-out images."""
         return len(self.held_out.table)
 
-    @property
+    @cached_property
     def reference(self) -> Reference:
-        """The held-out figures, which images are judged against."""
-        return Reference(self.held_out.table)
+        """What images are judged against: the held-out figures, each compared in its stratum."""
+        return Reference(self.compared(self.held_out), self.held_out.table)
+
+    def compared(self, images: Measured) -> Tensor:
+        """Return what is compared of the figures of B images, (B, F)."""
+        if self.strata is None:
+            return images.table
+        return self.strata.compare(images.table, images.strata)
+
+    def p_values(self, images: Measured) -> Tensor:
+        """Compute the p-value of each of B images, (B,), float64."""
+        return self.reference.p_values(self.compared(images))
+
+    def judge(self, images: Measured, false_alarms: float = FALSE_ALARMS) -> list[Judgement]:
+        """Judge B images by their figures; see :class:`~vae_core.scoring.typicality.Judgement`."""
+        return self.reference.judge(self.compared(images), false_alarms, images.table)
 
     def context(self, model: VAE, x: Tensor) -> ImageContext:
         """Make the context in which images x (B, C, H, W) are measured like the held-out images."""
@@ -128,7 +143,11 @@ class Calibration:
 
     def measure(self, model: VAE, x: Tensor) -> Measured:
         """Measure images x (B, C, H, W) in the same way as the held-out images."""
-        return measure(self.context(model, x))
+        return self.measured(self.context(model, x))
+
+    def measured(self, images: ImageContext) -> Measured:
+        """Measure every figure of a batch of images, and find its strata."""
+        return Measured(table(images), _strata_of(self.strata, images))
 
     def comparable(self, images: ImageContext) -> ImageContext:
         """Return the same images, with log p̂(x) by the K and seed of the held-out images."""
@@ -169,12 +188,12 @@ def calibration_steps(
     """Measure held-out images in small steps, as a reference for the scores of a model.
 
     The caller can do other work between two steps, or stop early. A 2×200 MLP with d = 50 takes
-    5 to 15 s on a CPU core, a residual convolutional net one or two minutes.
+    10 to 30 s on a CPU core, a residual convolutional net two to four minutes.
 
     Args:
         data: the data set that the model was trained on.
         binarisation: as in training.
-        images: largest number of validation images to use.
+        images: largest number of validation images to use; see :func:`held_out_images`.
         training_images: largest number of training images whose latents are kept, for distances.
         importance_samples: K of log p̂(x).
 
@@ -185,26 +204,113 @@ def calibration_steps(
     seen, labels = evaluation_images(data, "train", binarisation, seed, training_images)
     latents = TrainingLatents.of(model, seen, labels, seed)
     yield Step(_LATENTS_SHARE)
-    x, held_out_labels = evaluation_images(data, _SPLIT, binarisation, seed, images)
-    parts: list[Measured] = []
-    classes: list[Tensor] = []
-    for start in range(0, len(x), _AT_ONCE):
-        block = ImageContext(model, x[start : start + _AT_ONCE], importance_samples, seed, latents)
-        parts.append(measure(block))
-        if model.class_head is not None:
-            classes.append(block.class_probabilities[0].argmax(1))
-        done = (start + len(block.x)) / len(x)
-        yield Step(_LATENTS_SHARE + (1 - _LATENTS_SHARE) * done)
-    held_out = join(parts)
+    x, held_out_labels, are_apart = held_out_images(data, binarisation, seed, images)
+    like = _some(len(seen), _training_images(len(x)), seed)
+    middle = _LATENTS_SHARE + (1 - _LATENTS_SHARE) * len(like) / (len(like) + len(x))
+
+    def measured(images: Tensor, places: Tensor | None = None) -> Iterator[Step[_Figures]]:
+        return _measure_steps(model, images, importance_samples, seed, latents, places)
+
+    usual = yield from part_result(measured(seen[like], like), _LATENTS_SHARE, middle)
+    found = yield from part_result(measured(x), middle, 1.0)
     classifier = LatentClassifier.fitted(
-        latents.points, latents.labels, held_out.whitened, held_out_labels, model.config.classes
+        latents.points, latents.labels, found.whitened, held_out_labels, model.config.classes
     )
+    strata = Strata.fitted(*_rule(latents, classifier, seed), usual.table, usual.whitened)
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
-    protocol["importance_samples"] = importance_samples
-    if classes:
-        right = (torch.cat(classes) == held_out_labels.cpu()).double().mean()
+    protocol |= {
+        "importance_samples": importance_samples,
+        "chose_no_epoch": are_apart,
+        "strata": {"count": len(strata.bias), "training_images": len(like)},
+    }
+    if found.classes is not None:
+        right = (found.classes == held_out_labels.cpu()).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
-    yield Step(1.0, Calibration(held_out, latents, classifier, protocol))
+    held_out = Measured(found.table, strata.of(found.whitened))
+    yield Step(1.0, Calibration(held_out, latents, classifier, protocol, strata))
+
+
+def held_out_images(
+    data: Dataset, binarisation: Binarisation, seed: int, images: int
+) -> tuple[Tensor, Tensor, bool]:
+    """Draw the validation images of a calibration.
+
+    Those that chose the epoch to keep are left out, if enough others exist: the model was chosen to
+    be good on them. The others are drawn by chance, because the images of a data set may lie in an
+    order.
+
+    Args:
+        seed: of the draw, and of the binarisation.
+        images: largest number of images.
+
+    Returns:
+        Images (N, C, H, W) in [0, 1] with labels (N,), and whether none of them chose the epoch.
+    """
+    x, labels = evaluation_images(data, _SPLIT, binarisation, seed)
+    are_apart = len(x) - EPOCH_IMAGES >= FEWEST_IMAGES
+    first = EPOCH_IMAGES if are_apart else 0
+    chosen = first + _some(len(x) - first, images, seed)
+    return x[chosen], labels[chosen], are_apart
+
+
+def _some(total: int, count: int, seed: int) -> Tensor:
+    """Draw ``count`` of ``total`` places, or all if they are fewer, in ascending order."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(total, generator=generator)[:count].sort().values
+
+
+def _training_images(held_out: int) -> int:
+    """Return how many training images to measure for the strata, if there are so many."""
+    return held_out if held_out < FEWEST_IMAGES else max(IMAGES, held_out // 2)
+
+
+class _Figures(NamedTuple):
+    """Figures of B images, (B, F), their whitened posterior means, (B, d), and their classes by the
+    model's head, (B,), if it has one."""
+
+    table: Tensor
+    whitened: Tensor
+    classes: Tensor | None
+
+
+def _measure_steps(
+    model: VAE,
+    x: Tensor,
+    importance_samples: int,
+    seed: int,
+    latents: TrainingLatents,
+    places: Tensor | None,
+) -> Iterator[Step[_Figures]]:
+    """Measure every figure of images x (B, C, H, W), block by block.
+
+    Args:
+        places: of the images among the training latents, if they are among them. Those of a block
+            are taken out for it, so that no image is its own neighbour.
+    """
+    parts: list[_Figures] = []
+    for start in range(0, len(x), _AT_ONCE):
+        block = slice(start, start + _AT_ONCE)
+        others = latents if places is None else latents.without(places[block])
+        images = ImageContext(model, x[block], importance_samples, seed, others)
+        with_head = model.class_head is not None and places is None
+        classes = images.class_probabilities[0].argmax(1) if with_head else None
+        parts.append(_Figures(table(images), images.whitened, classes))
+        yield Step(min(1.0, (start + _AT_ONCE) / len(x)))
+    yield Step(1.0, _Figures(*(join(column) for column in zip(*parts, strict=True))))
+
+
+def _rule(
+    latents: TrainingLatents, classifier: LatentClassifier, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Return W and b of the strata: classes, or clusters of the latents without classes."""
+    classes = latents.labels[latents.labels >= 0].unique()
+    return strata_of_classes(classifier) if len(classes) > 1 else strata_of_clusters(latents, seed)
+
+
+def _strata_of(strata: Strata | None, images: ImageContext) -> Tensor:
+    if strata is None:
+        return torch.zeros(len(images.x), dtype=torch.int64)
+    return strata.of(images.whitened)
 
 
 def _protocol(

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_core.basics.blocks import join
 from vae_core.basics.progress import Step
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import binarise
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.calibration import Calibration, Measured
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.foreign import KINDS, foreign_images, upscaled_digits
 from vae_core.scoring.roc import area_se
@@ -142,17 +143,17 @@ def detection_steps(
     wanted = {OWN, *(given if only is None else only), *(own_kinds or {})}
     total = sum(len(pixels) for name, pixels in given.items() if name in wanted)
     draw, done = torch.Generator().manual_seed(seed), 0
-    figures: dict[str, Tensor] = {}
+    figures: dict[str, Measured] = {}
     for name, pixels in given.items():
         binary = binarise(pixels, calibration.binarisation, draw)  # the draws of every kind
         if name not in wanted:
             continue
         parts = []
         for block in binary.split(_AT_ONCE):
-            parts.append(calibration.measure(model, block).table)
+            parts.append(calibration.measure(model, block))
             done += len(block)
             yield Step(done / total)
-        figures[name] = torch.cat(parts)
+        figures[name] = join(parts)
     yield Step(1.0, _report(calibration, figures, seed))
 
 
@@ -179,36 +180,40 @@ def joined(report: DetectionReport, more: DetectionReport) -> DetectionReport:
     return replace(report, kinds=ordered)
 
 
-def _report(calibration: Calibration, figures: dict[str, Tensor], seed: int) -> DetectionReport:
-    reference = calibration.reference
-    p_values = {name: reference.p_values(table) for name, table in figures.items()}
+def _report(
+    calibration: Calibration, figures: Mapping[str, Measured], seed: int
+) -> DetectionReport:
+    p_values = {name: calibration.p_values(found) for name, found in figures.items()}
     scores = {
-        name: atypicality(reference, table, p_values[name]) for name, table in figures.items()
+        name: atypicality(calibration, found.table, p_values[name])
+        for name, found in figures.items()
     }
     unlike = {name: float((p <= FALSE_ALARMS).double().mean()) for name, p in p_values.items()}
     kinds = {
         name: Detection(
-            len(table),
+            len(found.table),
             unlike[name],
             {each: separation(scores[OWN][each], scores[name][each]) for each in SCORES},
         )
-        for name, table in figures.items()
+        for name, found in figures.items()
         if name != OWN
     }
-    own, about = len(figures[OWN]), dict(calibration.protocol)
+    own, about = len(figures[OWN].table), dict(calibration.protocol)
     return DetectionReport(own, unlike[OWN], FALSE_ALARMS, kinds, seed, about)
 
 
 def atypicality(
-    reference: Reference, figures: Tensor, p_values: Tensor
+    calibration: Calibration, figures: Tensor, p_values: Tensor
 ) -> dict[str, NDArray[np.float64]]:
     """Compute each of :data:`SCORES` of N images, (N,) each; higher values are less typical.
 
+    Only the p-values know strata: every other score is a figure of the image alone.
+
     Args:
         figures: of the images, (N, F).
-        p_values: of the images, by the same reference, (N,).
+        p_values: of the images, by the same calibration, (N,).
     """
-    tails = reference.tails(figures)
+    tails = Reference(calibration.held_out.table).tails(figures)
     values = dict(zip(FIGURES, figures.T.numpy(), strict=True))
     atypical = {name: -tail for name, tail in zip(FIGURES, tails.T.numpy(), strict=True)}
     scores = {

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vae_core.basics.blocks import join
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import Step
 from vae_core.basics.text import printable
@@ -21,7 +22,7 @@ from vae_core.data.decode import ImageError
 from vae_core.data.pixels import model_input
 from vae_core.data.prepare import PrepareOptions, prepare
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.calibration import Calibration, Measured
 from vae_core.scoring.detection import SCORES, atypicality
 from vae_core.scoring.operating_point import (
     Chosen,
@@ -151,14 +152,14 @@ def groups_steps(
     total, done = sum(len(each.pixels) for each in found.values()), 0
     groups: dict[GroupName, Group] = {}
     for name, read in found.items():
-        tables = []
+        parts = []
         for start in range(0, len(read.pixels), _AT_ONCE):
             pixels = read.pixels[start : start + _AT_ONCE]
             x = torch.cat([model_input(each, binarisation, seed) for each in pixels])
-            tables.append(calibration.measure(model, x).table)
+            parts.append(calibration.measure(model, x))
             done += len(x)
             yield Step(done / total)
-        groups[name] = read.group(calibration, torch.cat(tables))
+        groups[name] = read.group(calibration, join(parts))
     yield Step(1.0, Groups(groups["good"], groups["bad"], calibration.images))
 
 
@@ -205,11 +206,10 @@ class _Read:
             why = f" {self.failed[0][1]}" if self.failed else ""
             raise InvalidArgument(f"None of the {group} images can be read.{why}")
 
-    def group(self, calibration: Calibration, figures: Tensor) -> Group:
-        """Compare the figures of the images, (N, F), with those of the held-out images."""
-        reference = calibration.reference
-        p_values = reference.p_values(figures)
-        scores = atypicality(reference, figures, p_values)
+    def group(self, calibration: Calibration, images: Measured) -> Group:
+        """Compare the figures of the images with those of the held-out images."""
+        p_values = calibration.p_values(images)
+        scores = atypicality(calibration, images.table, p_values)
         return Group(
             tuple(self.names.values()),
             -scores[RAW],

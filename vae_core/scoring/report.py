@@ -10,7 +10,7 @@ from vae_core.analysis.classification import ClassProbabilities
 from vae_core.analysis.neighbours import Neighbours
 from vae_core.basics.progress import Step, mapped
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration, table
+from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.context import ImageContext
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.judge import Judge, as_judge
@@ -136,10 +136,10 @@ def _placed(images: ImageContext, judge: Judge) -> list[dict[str, Any]]:
     calibration = judge.calibration
     if calibration is None:
         return [{}] * len(images.x)
-    figures = table(calibration.comparable(images))
+    measured = calibration.measured(calibration.comparable(images))
     columns = {
         "neighbours": calibration.latents.nearest(images.whitened),
         "classes": calibration.classes(images),
-        "judgement": calibration.reference.judge(figures, judge.false_alarms),
+        "judgement": calibration.judge(measured, judge.false_alarms),
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -12,6 +12,7 @@ exchangeable with the held-out images, so its p-value is α or less with probabi
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -46,7 +47,9 @@ class Judgement:
 
     Attributes:
         p_value: probability that an image of the data is as extreme over all figures, 0 to 1.
-        values: the figures that were compared, in their units, by the calibration's protocol.
+        values: the figures in their units, by the calibration's protocol.
+        compared: what was compared of each figure: its value, or its place in its stratum
+            (:mod:`vae_core.scoring.strata`).
         percentiles: for each figure, the share of held-out images with a lower value, 0 to 100;
             ties count half.
         tails: for each figure, the share of images that are as extreme, 0 to 1, including the
@@ -57,6 +60,7 @@ class Judgement:
 
     p_value: float
     values: Mapping[str, float]
+    compared: Mapping[str, float]
     percentiles: Mapping[str, float]
     tails: Mapping[str, float]
     images: int
@@ -85,21 +89,40 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Reference:
-    """The figures of N held-out images, (N, F) float64 on the CPU, in the order of FIGURES."""
+    """The figures of N held-out images.
+
+    Attributes:
+        figures: what is compared, (N, F) float64 on the CPU, in the order of FIGURES.
+        values: the figures in their units, for percentiles, (N, F); None if those are compared.
+    """
 
     figures: Tensor
+    values: Tensor | None = None
 
-    def judge(self, figures: Tensor, false_alarms: float = FALSE_ALARMS) -> list[Judgement]:
-        """Compare the figures of B images, (B, F), with those of the held-out images."""
+    def judge(
+        self, figures: Tensor, false_alarms: float = FALSE_ALARMS, values: Tensor | None = None
+    ) -> list[Judgement]:
+        """Compare the figures of B images, (B, F), with those of the held-out images.
+
+        Args:
+            values: the figures of the B images in their units, as for the held-out images.
+        """
+        values = figures if values is None else values
         tails, p_values = self.tails(figures), self.p_values(figures)
-        images = len(self.figures)
+        columns = {
+            "values": values,
+            "compared": figures,
+            "percentiles": self._percentiles(values),
+            "tails": tails,
+        }
         return [
             Judgement(
-                p, _by_figure(values), _by_figure(below), _by_figure(tail), images, false_alarms
+                p,
+                **{name: _by_figure(column[index]) for name, column in columns.items()},
+                images=len(self.figures),
+                false_alarms=false_alarms,
             )
-            for p, values, below, tail in zip(
-                p_values.tolist(), figures, self._percentiles(figures), tails, strict=True
-            )
+            for index, p in enumerate(p_values.tolist())
         ]
 
     def tails(self, figures: Tensor) -> Tensor:
@@ -107,7 +130,7 @@ class Reference:
 
         The image itself is counted. A figure that is NaN is more extreme than all others.
         """
-        above, below = self._counts(figures)
+        above, below = self._ordered.counts(figures)
         return _tails(1 + above, 1 + below, len(self.figures) + 1)
 
     def p_values(self, figures: Tensor) -> Tensor:
@@ -120,11 +143,10 @@ class Reference:
             (B,), float64, 1 / (N + 1) at least.
         """
         combined = _combined(self.tails(figures)) + _ROUNDING
-        counts = self._counts(self.figures)
         total = len(self.figures) + 1
         result = []
         for image, tail in zip(figures, combined, strict=True):
-            among = _combined(self._tails_beside(image, counts))
+            among = _combined(self._tails_beside(image))
             result.append((1 + int((among <= tail).sum())) / total)
         return torch.tensor(result, dtype=torch.float64)
 
@@ -133,24 +155,55 @@ class Reference:
 
         See :attr:`Judgement.unusualness`.
         """
-        image = torch.tensor([judgement.values[name] for name in FIGURES], dtype=torch.float64)
-        tails = self._tails_beside(image, self._counts(self.figures))
-        return -_combined(tails) / len(FIGURES)
+        image = torch.tensor([judgement.compared[name] for name in FIGURES], dtype=torch.float64)
+        return -_combined(self._tails_beside(image)) / len(FIGURES)
 
-    def _tails_beside(self, image: Tensor, counts: tuple[Tensor, Tensor]) -> Tensor:
+    def _tails_beside(self, image: Tensor) -> Tensor:
         """Tails of the held-out images with one more image (F,) among them, (N, F)."""
-        above, below = counts
+        above, below = self._counts
         as_high, as_low = ~(image < self.figures), ~(image > self.figures)
         return _tails(above + as_high, below + as_low, len(self.figures) + 1)
 
-    def _counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
-        """Count the held-out images at least, and at most, as high as each image: (B, F) each."""
-        values = figures[:, None]
-        return (self.figures >= values).sum(1), (self.figures <= values).sum(1)
+    @cached_property
+    def _counts(self) -> tuple[Tensor, Tensor]:
+        return self._ordered.counts(self.figures)
 
-    def _percentiles(self, figures: Tensor) -> Tensor:
-        above, below = self._counts(figures)
+    @cached_property
+    def _ordered(self) -> "_Ordered":
+        return _Ordered.of(self.figures)
+
+    def _percentiles(self, values: Tensor) -> Tensor:
+        known = self._ordered if self.values is None else _Ordered.of(self.values)
+        above, below = known.counts(values)
         return 50 * (below + len(self.figures) - above).double() / len(self.figures)
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """Columns of figures in ascending order, (F, N), with infinity in place of NaN.
+
+    Attributes:
+        known: number of entries in each column that are not NaN, (F, 1).
+    """
+
+    columns: Tensor
+    known: Tensor
+
+    @classmethod
+    def of(cls, figures: Tensor) -> "_Ordered":
+        columns = figures.masked_fill(figures.isnan(), torch.inf).T.contiguous().sort(1).values
+        return cls(columns, (~figures.isnan()).sum(0)[:, None])
+
+    def counts(self, figures: Tensor) -> tuple[Tensor, Tensor]:
+        """Count the entries at least, and at most, as high as each of (B, F): (B, F) each.
+
+        NaN is neither.
+        """
+        values = figures.T.contiguous()
+        above = self.known - torch.searchsorted(self.columns, values)
+        below = torch.searchsorted(self.columns, values, right=True).minimum(self.known)
+        unknown = values.isnan()
+        return above.masked_fill(unknown, 0).T, below.masked_fill(unknown, 0).T
 
 
 def limit_at(held_out: Tensor, rate: float) -> float | None:

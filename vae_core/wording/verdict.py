@@ -10,6 +10,7 @@ from vae_core.scoring.figures.table import FIGURES
 from vae_core.settings.data_sets import DatasetInfo
 
 if TYPE_CHECKING:
+    from vae_core.scoring.calibration import Calibration
     from vae_core.scoring.report import Report
     from vae_core.scoring.typicality import Judgement, Verdict
 
@@ -112,6 +113,27 @@ def rate_sentence(false_alarms: float, images: int) -> str:
         f"Of 100 images like the training data, {false_alarms * 100:.3g} are called unlike it on "
         f"average; with these {images:,} held-out images it is between {low} and {high} "
         "(95 % sure)."
+    )
+
+
+def tail_sentence(calibration: "Calibration") -> str:
+    """Say what the tails of a calibration with strata are about; empty without strata."""
+    if calibration.strata is None:
+        return ""
+    alike = "of the same class" if calibration.has_classes else "with similar latents"
+    return (
+        f"For the tail, an image is compared with what is usual for training images {alike}, as "
+        "some kinds of images are harder than others. "
+    )
+
+
+def epoch_sentence(calibration: "Calibration") -> str:
+    """Say that the held-out images are not quite new to the model, where that is so."""
+    if calibration.protocol.get("chose_no_epoch", True):
+        return ""
+    return (
+        " These images also chose the epoch that was kept, as there are too few others. So they "
+        "may look a little more usual than new images."
     )
 
 

@@ -24,9 +24,11 @@ from vae_core.wording.lists import listed
 from vae_core.wording.numbers import in_hundredths, number, typeset
 from vae_core.wording.verdict import (
     class_condition,
+    epoch_sentence,
     plain_sentence,
     rate_sentence,
     report_sentence,
+    tail_sentence,
     value_with_unit,
 )
 
@@ -140,11 +142,13 @@ def figures(report: Report, job: Job) -> None:
         st.markdown(_table(report, report.judgement))
         st.caption(
             f"Percentile and tail among {report.judgement.images} held-out images. The tail is the "
-            "share of them that are at least as extreme. High values are extreme; for "
-            f"{both} low values too. All tails together give p = {report.judgement.p_value:.2g}: "
+            f"share of them that are at least as extreme. {tail_sentence(calibration)}High values "
+            f"are extreme; for {both} low values too. All tails together give p = "
+            f"{report.judgement.p_value:.2g}: "
             "the probability that an image of the data looks at least as extreme. Percentile and "
             f"tail of log p̂(x) are by K = {samples:,}, as for the held-out images.  \n"
             f"{rate_sentence(report.judgement.false_alarms, report.judgement.images)}"
+            f"{epoch_sentence(calibration)}"
         )
     else:
         st.markdown(_unjudged(report))

@@ -1,6 +1,9 @@
 """The verdict in words."""
 
+import dataclasses
+
 import pytest
+import torch
 
 from tests.vae_core.scoring.test_typicality import REFERENCE, judged
 from vae_core.scoring.typicality import Judgement, Verdict
@@ -8,9 +11,11 @@ from vae_core.settings.data_sets import find_dataset
 from vae_core.wording.verdict import (
     class_condition,
     count_sentence,
+    epoch_sentence,
     judgement_sentence,
     plain_sentence,
     share_of,
+    tail_sentence,
     unknown_kind,
     value_with_unit,
 )
@@ -18,7 +23,7 @@ from vae_core.wording.verdict import (
 
 def judgement(as_unusual: int, images: int = 200) -> Judgement:
     """The judgement of an image that so many held-out images are as unusual as."""
-    return Judgement((1 + as_unusual) / (1 + images), {}, {}, {}, images)
+    return Judgement((1 + as_unusual) / (1 + images), {}, {}, {}, {}, images)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +89,19 @@ def test_most_images_are_never_called_all(share, said):
 def test_small_values_keep_two_digits():
     said = [value_with_unit("latent_distance", value) for value in (12.34, 0.0123, 0.0)]
     assert said == ["12.3 σ", "0.012 σ", "0.0 σ"]
+
+
+def test_the_tail_says_what_an_image_is_compared_with(calibration):
+    assert "training images of the same class" in tail_sentence(calibration)
+    labels = torch.full_like(calibration.latents.labels, -1)
+    latents = dataclasses.replace(calibration.latents, labels=labels)
+    assert "similar latents" in tail_sentence(dataclasses.replace(calibration, latents=latents))
+    assert tail_sentence(dataclasses.replace(calibration, strata=None)) == ""
+
+
+def test_held_out_images_that_chose_the_epoch_are_named(calibration):
+    assert "also chose the epoch" in epoch_sentence(calibration)
+    apart = {**calibration.protocol, "chose_no_epoch": True}
+    assert epoch_sentence(dataclasses.replace(calibration, protocol=apart)) == ""
+    former = {k: v for k, v in calibration.protocol.items() if k != "chose_no_epoch"}
+    assert epoch_sentence(dataclasses.replace(calibration, protocol=former)) == ""

@@ -1,0 +1,254 @@
+"""Verdicts that are as strict for an easy kind of images as for a hard one."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from scipy.stats import betabinom
+
+from vae_core.basics.progress import result_of
+from vae_core.data.datasets import Dataset
+from vae_core.model.vae import VAE
+from vae_core.runs.records import CALIBRATION_FILE, calibration_of, write_calibration
+from vae_core.runs.run import Run, RunError
+from vae_core.scoring.calibration import (
+    Calibration,
+    Measured,
+    calibration_steps,
+    held_out_images,
+)
+from vae_core.scoring.figures.table import FIGURES
+from vae_core.scoring.strata import FEWEST_OF_A_STRATUM, Strata
+from vae_core.scoring.typicality import Reference
+from vae_core.settings.data_sets import Split
+from vae_core.training.validation import EPOCH_IMAGES
+
+RULE = torch.tensor([[-1.0], [1.0]]), torch.zeros(2)
+"""Two strata: left of 0 and right of it."""
+
+
+def drawn(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Figures of images of an easy and a hard kind, and their latents, −1 or 1."""
+    generator = torch.Generator().manual_seed(seed)
+    hard = torch.rand(count, generator=generator) < 0.5
+    figures = torch.randn(count, len(FIGURES), generator=generator, dtype=torch.float64)
+    return torch.where(hard[:, None], 3 + 2 * figures, figures), (2.0 * hard - 1)[:, None]
+
+
+def test_figures_are_measured_from_the_median_of_their_stratum_in_its_spreads():
+    figures, latents = drawn(4000, 0)
+    strata = Strata.fitted(*RULE, figures, latents)
+    of_images = strata.of(latents)
+    assert torch.equal(of_images, (latents[:, 0] > 0).long())
+    compared = strata.compare(figures, of_images)
+    for index in (0, 1):
+        quantiles = compared[of_images == index].quantile(
+            torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64), 0
+        )
+        for quantile, expected in zip(quantiles, (-1.0, 0.0, 1.0), strict=True):
+            torch.testing.assert_close(
+                quantile, torch.full_like(quantile, expected), rtol=0, atol=0.01
+            )
+
+
+def test_the_order_within_a_stratum_stays():
+    figures, latents = drawn(500, 1)
+    strata = Strata.fitted(*RULE, figures, latents)
+    inside = latents[:, 0] > 0
+    compared = strata.compare(figures, strata.of(latents))[inside]
+    assert torch.equal(compared.argsort(0), figures[inside].argsort(0))
+
+
+def test_a_stratum_of_few_images_has_the_usual_values_of_all():
+    figures, _ = drawn(400, 2)
+    latents = -torch.ones(400, 1)
+    latents[: FEWEST_OF_A_STRATUM - 1] = 1
+    strata = Strata.fitted(*RULE, figures, latents)
+    torch.testing.assert_close(strata.median[1], figures.nanquantile(0.5, dim=0))
+    latents[: FEWEST_OF_A_STRATUM + 1] = 1
+    strata = Strata.fitted(*RULE, figures, latents)
+    torch.testing.assert_close(
+        strata.median[1], figures[: FEWEST_OF_A_STRATUM + 1].quantile(0.5, dim=0)
+    )
+
+
+def test_a_constant_figure_and_one_that_is_not_a_number_are_no_obstacle():
+    figures, latents = drawn(200, 3)
+    figures[:, 0], figures[:, 1], figures[3, 2] = 7.0, torch.nan, torch.nan
+    strata = Strata.fitted(*RULE, figures, latents)
+    assert all(part.isfinite().all() for part in (strata.median, strata.below, strata.above))
+    compared = strata.compare(figures, strata.of(latents))
+    assert (compared[:, 0] == 0).all()
+    assert compared[:, 1].isnan().all()
+
+
+def test_each_kind_is_called_unlike_the_data_as_often_as_the_rate_says():
+    """Plainly, nearly all false alarms are of the hard kind."""
+    rate, held_out, new = 0.04, 4000, 4000
+    figures, latents = drawn(2000, 4)
+    strata = Strata.fitted(*RULE, figures, latents)
+    reference, of_reference = drawn(held_out, 5)
+    images, of_images = drawn(new, 6)
+    hard = of_images[:, 0] > 0
+    plain = Reference(reference).p_values(images) <= rate
+    assert plain[hard].sum() > 5 * plain[~hard].sum()
+    compared = strata.compare(reference, strata.of(of_reference))
+    found = Reference(compared).p_values(strata.compare(images, strata.of(of_images))) <= rate
+    level = int(rate * (held_out + 1))
+    for inside in (hard, ~hard):
+        low, high = betabinom.ppf([1e-4, 1 - 1e-4], int(inside.sum()), level, held_out + 1 - level)
+        assert low <= int(found[inside].sum()) <= high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.04, 0.1])
+def test_over_all_images_the_rate_holds_whatever_the_strata(rate):
+    """Also with strata of 30 training images: those only choose what is compared."""
+    called = []
+    for seed in range(300):
+        figures, latents = drawn(60, 10_000 + seed)
+        strata = Strata.fitted(*RULE, figures, latents)
+        reference, new = (
+            strata.compare(each, strata.of(of_each))
+            for each, of_each in (drawn(100, seed), drawn(10, 20_000 + seed))
+        )
+        called += (Reference(reference).p_values(new) <= rate).tolist()
+    assert 0.5 * rate < sum(called) / len(called) < rate + 3 * (rate * (1 - rate) / 300) ** 0.5
+
+
+# ---- in a calibration
+
+
+def test_strata_are_classes_where_there_are_classes(calibration: Calibration):
+    assert calibration.strata is not None
+    assert len(calibration.strata.bias) == 10
+    assert calibration.protocol["strata"] == {"count": 10, "training_images": 500}
+    assert calibration.held_out.strata.unique().tolist() == list(range(10))
+
+
+@pytest.mark.slow
+def test_strata_are_clusters_where_there_are_none(finished_model: VAE, digits: Dataset):
+    unlabelled = dataclasses.replace(digits, labels=torch.full_like(digits.labels, -1))
+    found = result_of(calibration_steps(finished_model, unlabelled, "dynamic", images=100))
+    assert found.strata is not None
+    assert len(found.strata.bias) == 20
+    x = digits.split("test")[0][:8].float() / 255
+    latents = found.latents
+    nearest = torch.cdist(latents.whitened(finished_model, x), found.strata.weight).argmin(1)
+    assert torch.equal(found.measure(finished_model, x).strata, nearest)
+
+
+def test_an_image_is_judged_in_its_stratum(calibration: Calibration, finished_model: VAE, digits):
+    x = digits.split("test")[0][:6].float().div(255).round()
+    found = calibration.measure(finished_model, x)
+    assert calibration.strata is not None
+    judged = calibration.judge(found)
+    compared = calibration.strata.compare(found.table, found.strata)
+    for index, judgement in enumerate(judged):
+        assert list(judgement.values.values()) == found.table[index].tolist()
+        assert list(judgement.compared.values()) == compared[index].tolist()
+    plain = Reference(calibration.held_out.table)
+    for judgement, row in zip(judged, plain.judge(found.table), strict=True):
+        assert judgement.percentiles == row.percentiles
+    assert [each.tails for each in judged] != [each.tails for each in plain.judge(found.table)]
+
+
+def test_without_strata_the_figures_themselves_are_compared(calibration: Calibration):
+    """So it is in a calibration of an earlier version."""
+    former = dataclasses.replace(calibration, strata=None)
+    table = calibration.held_out.table[:20]
+    images = Measured(table, torch.zeros(20, dtype=torch.int64))
+    assert torch.equal(
+        former.p_values(images), Reference(calibration.held_out.table).p_values(table)
+    )
+
+
+# ---- which images
+
+
+def many(count: int) -> Dataset:
+    """A data set with so many validation images, each of another grey."""
+    images = torch.arange(count + 2).remainder(256).byte()[:, None, None, None].expand(-1, 1, 8, 8)
+    splits: dict[Split, slice] = {
+        "train": slice(0, 1),
+        "validation": slice(1, count + 1),
+        "test": slice(count + 1, None),
+    }
+    return Dataset("digits", images, torch.arange(count + 2), splits)
+
+
+def test_images_that_chose_the_epoch_are_left_out():
+    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 300), "none", 0, 200)
+    assert are_apart
+    assert len(labels.unique()) == 200
+    assert labels.min() > EPOCH_IMAGES  # the first validation image has the number 1
+    assert labels.max() > EPOCH_IMAGES + 200, "not the first, but some by chance"
+
+
+def test_where_too_few_others_exist_all_are_used_and_that_is_said():
+    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 20), "none", 0, 10**6)
+    assert not are_apart
+    assert len(labels) == EPOCH_IMAGES + 20
+
+
+def test_no_training_image_is_its_own_neighbour(calibration: Calibration):
+    latents = calibration.latents
+    places = torch.tensor([3, 5])
+    others = latents.without(places)
+    assert len(others.points) == len(latents.points) - 2
+    assert (others.distance(latents.points[places]) > 0.1).all()
+    assert (latents.distance(latents.points[places]) < 0.01).all()
+
+
+# ---- in a file
+
+
+@pytest.fixture
+def run(finished: Run, calibration: Calibration, tmp_path: Path) -> Run:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    write_calibration(calibration, folder)
+    return Run.open(folder)
+
+
+def rewritten(run: Run, **changes: torch.Tensor | None) -> None:
+    """Write the calibration of a run again with other tensors, or without some."""
+    path = run.folder / CALIBRATION_FILE
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = json.loads(file.metadata()["protocol"])
+    named = {name.replace("__", "."): tensor for name, tensor in changes.items()}
+    kept = {name: tensor for name, tensor in {**tensors, **named}.items() if tensor is not None}
+    path.write_bytes(save(kept, {"protocol": json.dumps(about)}))
+
+
+def test_a_file_without_strata_is_one_of_an_earlier_version(run: Run):
+    names = ("weight", "bias", "median", "below", "above")
+    rewritten(run, held_out__strata=None, **{f"strata__{name}": None for name in names})
+    found = calibration_of(run)
+    assert found is not None
+    assert found.strata is None
+    assert torch.equal(found.reference.figures, found.held_out.table)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"strata__below": torch.zeros(10, 4, dtype=torch.float64)},
+        {"strata__above": torch.full((10, 4), torch.nan, dtype=torch.float64)},
+        {"strata__median": torch.zeros(9, 4, dtype=torch.float64)},
+        {"strata__weight": torch.zeros(10, 3)},
+        {"held_out__strata": torch.full((200,), 10, dtype=torch.int16)},
+        {"held_out__strata": torch.full((200,), -1, dtype=torch.int16)},
+        {"strata__bias": None},
+    ],
+)
+def test_strata_that_do_not_fit_are_refused(run: Run, damage: dict[str, torch.Tensor | None]):
+    rewritten(run, **damage)
+    with pytest.raises(RunError, match="Make it again"):
+        calibration_of(run)
