@@ -27,8 +27,8 @@ from vae_core.settings.config import RunConfig
 FILES = (
     "config.json", "status.json", "metrics.jsonl", "model.safetensors", "resume.pt",
     "evaluation.json", "held_out.safetensors", "calibration.safetensors", "detection.json",
-    "operating_point.json", "latents.npz", "dataset.json", "start.safetensors", "last.safetensors",
-    "worker.log", "control", ".lock", "snapshots",
+    "operating_point.json", "latents.npz", "examples.safetensors", "dataset.json",
+    "start.safetensors", "last.safetensors", "worker.log", "control", ".lock", "snapshots",
     "snapshots/epoch-000001.safetensors",
 )  # fmt: skip
 SIZE = 8_000_000_000  # of sparse files

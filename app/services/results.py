@@ -11,6 +11,7 @@ from vae_core.runs.run import (
     CALIBRATION_FILE,
     DETECTION_FILE,
     EVALUATION_FILE,
+    EXAMPLES_FILE,
     HELD_OUT_FILE,
     OPERATING_POINT_FILE,
     RunError,
@@ -19,6 +20,7 @@ from vae_core.settings.data_sets import Split
 
 if TYPE_CHECKING:
     from vae_core.analysis.latent import Encoded
+    from vae_core.runs.kept_examples import KeptExamples
     from vae_core.runs.operating_points import UsualRate
     from vae_core.runs.records import HeldOut
     from vae_core.scoring.calibration import Calibration
@@ -85,6 +87,18 @@ def _calibration(
     from vae_core.runs.records import calibration_of
 
     return _read_or_log(lambda: calibration_of(_choice.run))
+
+
+def kept_examples(choice: Choice) -> "KeptExamples | None":
+    """Read the reports of example images that come with a model; None without any."""
+    return _kept_examples(choice, *choice.weights(), *_modification_times(choice, EXAMPLES_FILE))
+
+
+@cached(max_entries=16)
+def _kept_examples(_choice: Choice, key: str, digest: str, *written: int) -> "KeptExamples | None":
+    from vae_core.runs.kept_examples import examples_of
+
+    return examples_of(_choice.run)
 
 
 def judged_by(choice: Choice) -> tuple[int, ...]:

@@ -43,6 +43,7 @@ def calibrate(given: argparse.Namespace) -> int:
     from vae_core.basics.progress import result_of
     from vae_core.basics.text import printable
     from vae_core.runs.judging import fewest, new_calibration_steps
+    from vae_core.runs.kept_examples import renew_examples
     from vae_core.scoring.calibration import FEWEST_IMAGES
 
     data = dataset_of(run)
@@ -55,6 +56,8 @@ def calibrate(given: argparse.Namespace) -> int:
     steps = new_calibration_steps(run, model, data, given.limit, given.seed)
     kept = result_of(steps, report_share)
     calibration = kept.record
+    if not kept.not_kept:
+        renew_examples(run, model, data, calibration)
     accuracy = calibration.classifier.accuracy if calibration.has_classes else None
     if given.json:
         print_json({"run": str(given.run), "class_accuracy": accuracy, **calibration.protocol})

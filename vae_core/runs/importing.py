@@ -36,6 +36,7 @@ from vae_core.runs.run import (
     CONFIG_FILE,
     DETECTION_FILE,
     EVALUATION_FILE,
+    EXAMPLES_FILE,
     HELD_OUT_FILE,
     LAST_WEIGHTS_FILE,
     LATENTS_FILE,
@@ -66,6 +67,7 @@ _SIZES: Mapping[str, int] = {
     HELD_OUT_FILE: MAX_ARCHIVE_BYTES,
     CALIBRATION_FILE: MAX_ARCHIVE_BYTES,
     LATENTS_FILE: MAX_ARCHIVE_BYTES,
+    EXAMPLES_FILE: MAX_ARCHIVE_BYTES,
 }
 """The files that are unpacked, and the most bytes of each."""
 _SNAPSHOT = re.compile(rf"{SNAPSHOTS_FOLDER}/epoch-\d{{6}}\.safetensors")

@@ -29,6 +29,7 @@ from vae_core.data.pixels import evaluation_images
 from vae_core.inference.importance import LogDensity
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model, save_model
+from vae_core.runs.kept_examples import write_examples
 from vae_core.runs.kept_latents import write_latents
 from vae_core.runs.metrics import line_of
 from vae_core.runs.own_data import dataset_of
@@ -51,6 +52,8 @@ from vae_core.wording.card import Training, card
 from vae_core.wording.kept_epoch import chosen_by
 
 IMPORTANCE_SAMPLES = 5000
+CALIBRATION_IMAGES = 8000
+"""Held-out images of a calibration, so that verdicts are about as strict for each class."""
 _ROWS = 50
 _REFINED = ("log_px", "log_px_se", "images", "ess", "share_pareto_k_above_0_7")
 _LARGE = 1_000_000  # bytes of weights
@@ -69,6 +72,8 @@ class Effort:
             usual number.
         training_images: training images whose latents the calibration keeps; None means the usual
             number.
+        calibration_images: held-out images of the calibration; None means
+            :data:`CALIBRATION_IMAGES`.
         latents: test images whose posterior means are kept; None means all.
     """
 
@@ -77,6 +82,7 @@ class Effort:
     samples: int | None = None
     foreign_images: int | None = None
     training_images: int | None = None
+    calibration_images: int | None = None
     latents: int | None = None
 
 
@@ -135,8 +141,11 @@ def _judge(published: Run, model: VAE, data: Dataset, effort: Effort) -> None:
     """Add what a verdict needs: a calibration, how well it detects foreign images, latents."""
     folder, binarisation = published.folder, published.config.train.binarisation
     seen = effort.training_images or TRAINING_IMAGES
-    calibration = result_of(calibrate_steps(published, model, data, training_images=seen))
+    held_out = effort.calibration_images or CALIBRATION_IMAGES
+    steps = calibrate_steps(published, model, data, held_out, training_images=seen)
+    calibration = result_of(steps)
     write_calibration(calibration, folder)
+    write_examples(published, model, data, calibration)
     of_a_kind = effort.foreign_images or FOREIGN_IMAGES
     write_detection(result_of(detection_steps(model, data, calibration, of_a_kind)), folder)
     x, labels = evaluation_images(data, "test", binarisation, EVALUATION_SEED, effort.latents)

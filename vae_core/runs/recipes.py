@@ -163,9 +163,11 @@ EFFORTS: Mapping[str, Mapping[str, int]] = {
         "samples": 100,
         "foreign_images": 25,
         "training_images": 4000,
+        "calibration_images": 500,
         "latents": 2000,
     },
     _GIVEN_CLASS: {"images": 1000, "samples": 1000},
+    "mnist-conv-sylvester-d50": {"calibration_images": 3000},
 }
 """What the figures of a model may take, as arguments of ``publishing.Effort``; else all images."""
 

@@ -69,13 +69,15 @@ CALIBRATION_FILE = "calibration.safetensors"
 DETECTION_FILE = "detection.json"
 OPERATING_POINT_FILE = "operating_point.json"
 LATENTS_FILE = "latents.npz"
+EXAMPLES_FILE = "examples.safetensors"
 SNAPSHOTS_FOLDER = "snapshots"
 CONTROL_FILE = "control"
 LOCK_FILE = ".lock"
 FILES = (
     CONFIG_FILE, DATASET_FILE, STATUS_FILE, METRICS_FILE, WEIGHTS_FILE, CHECKPOINT_FILE,
     EVALUATION_FILE, HELD_OUT_FILE, CALIBRATION_FILE, DETECTION_FILE, OPERATING_POINT_FILE,
-    LATENTS_FILE, START_WEIGHTS_FILE, LAST_WEIGHTS_FILE, CONTROL_FILE, LOCK_FILE, LOG_FILE,
+    LATENTS_FILE, EXAMPLES_FILE, START_WEIGHTS_FILE, LAST_WEIGHTS_FILE, CONTROL_FILE, LOCK_FILE,
+    LOG_FILE,
 )  # fmt: skip
 """All files of a run."""
 _EVALUATED = ("log_px", "log_px_se", "elbo", "elbo_se")  # figures of every evaluation

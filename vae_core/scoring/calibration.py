@@ -30,7 +30,7 @@ from vae_core.scoring.typicality import Judgement, Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
 from vae_core.settings.options import FALSE_ALARMS
-from vae_core.training.validation import EPOCH_IMAGES
+from vae_core.settings.protocol import EPOCH_IMAGES
 
 IMAGES = 500
 FEWEST_IMAGES = 100
@@ -147,7 +147,13 @@ class Calibration:
 
     def measured(self, images: ImageContext) -> Measured:
         """Measure every figure of a batch of images, and find its strata."""
-        return Measured(table(images), _strata_of(self.strata, images))
+        return Measured(table(images), self.strata_of(images))
+
+    def strata_of(self, images: ImageContext) -> Tensor:
+        """Find the stratum of each image, (B,); 0 without strata."""
+        if self.strata is None:
+            return torch.zeros(len(images.x), dtype=torch.int64)
+        return self.strata.of(images.whitened)
 
     def comparable(self, images: ImageContext) -> ImageContext:
         """Return the same images, with log p̂(x) by the K and seed of the held-out images."""
@@ -305,12 +311,6 @@ def _rule(
     """Return W and b of the strata: classes, or clusters of the latents without classes."""
     classes = latents.labels[latents.labels >= 0].unique()
     return strata_of_classes(classifier) if len(classes) > 1 else strata_of_clusters(latents, seed)
-
-
-def _strata_of(strata: Strata | None, images: ImageContext) -> Tensor:
-    if strata is None:
-        return torch.zeros(len(images.x), dtype=torch.int64)
-    return strata.of(images.whitened)
 
 
 def _protocol(

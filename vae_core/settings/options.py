@@ -203,7 +203,11 @@ class CalibrateOptions(Checked):
     """Which held-out images the scores of a run are calibrated by."""
 
     limit: int = setting(
-        500, "Number of images", "Validation images, at most this many.", bounds=(1, 10**9)
+        500,
+        "Number of images",
+        "Validation images, at most this many. With 500 a verdict may be two or three times as "
+        "strict for one class as for another; with some hundreds of each class about as strict.",
+        bounds=(1, 10**9),
     )
     seed: int = _seed()
 

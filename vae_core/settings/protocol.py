@@ -8,6 +8,8 @@ from vae_core.settings.choices import AUGMENTED, Augmentation, Binarisation, Pro
 from vae_core.settings.data_sets import Split, dataset_called
 
 EVALUATION_SEED = 0
+EPOCH_IMAGES = 2000
+"""The first validation images, so many, are those that choose the epoch to keep."""
 HELD_OUT_IMAGES = 1000
 """Test images that a finished run is scored on."""
 HELD_OUT_SAMPLES = 200

@@ -18,10 +18,9 @@ from torch.utils.flop_counter import flop_registry
 from vae_core.inference.elbo import elbo_terms
 from vae_core.model.vae import VAE
 from vae_core.settings.config import ModelConfig, RunConfig
-from vae_core.settings.protocol import HELD_OUT_IMAGES, HELD_OUT_SAMPLES
+from vae_core.settings.protocol import EPOCH_IMAGES, HELD_OUT_IMAGES, HELD_OUT_SAMPLES
 from vae_core.training.precision import Precision
 from vae_core.training.validation import (
-    EPOCH_IMAGES,
     IMPORTANCE_IMAGES,
     IMPORTANCE_SAMPLES,
     MOMENT_SAMPLES,
@@ -90,7 +89,8 @@ def epoch_work(config: RunConfig) -> Work:
 def final_work(config: RunConfig) -> Work:
     """Work of scoring the held-out images after training, and about that of the calibration."""
     sizes, model = config.info.sizes, _on_meta_device(config.model)
-    blocks = math.ceil(min(sizes["validation"], _CALIBRATION_IMAGES) / _CALIBRATED_AT_ONCE)
+    measured = [min(sizes[part], _CALIBRATION_IMAGES) for part in ("train", "validation")]
+    blocks = sum(math.ceil(images / _CALIBRATED_AT_ONCE) for images in measured)
     step = _work_of_terms(model, _CALIBRATED_AT_ONCE, _CALIBRATION_SAMPLES) * (1 + _BACKWARD)
     scored = _work_of_terms(model, min(sizes["test"], HELD_OUT_IMAGES), HELD_OUT_SAMPLES)
     return scored + step * (blocks * _CALIBRATION_STEPS)

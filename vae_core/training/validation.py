@@ -13,10 +13,9 @@ from vae_core.inference.elbo import ElboTerms, elbo_terms_at, mean_and_se
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 from vae_core.settings.config import TrainConfig
-from vae_core.settings.protocol import EVALUATION_SEED, Protocol
+from vae_core.settings.protocol import EPOCH_IMAGES, EVALUATION_SEED, Protocol
 from vae_core.training.criterion import ImageValues, criterion, draw_of, values_at
 
-EPOCH_IMAGES = 2000
 _EPOCH_BATCH = 500
 IMPORTANCE_IMAGES = 100
 IMPORTANCE_SAMPLES = 100

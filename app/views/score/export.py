@@ -11,13 +11,13 @@ from PIL import Image
 
 from app.parts.text import shown_path
 from app.services.models import Choice
-from app.views.score.examples import Example, example
 from app.views.score.inputs import MADE_HERE, Given, entries
 from app.views.score.job import SEED, Job, Scorer
 from vae_core.basics.text import printable
 from vae_core.cli.rows import COLUMNS, as_row
 from vae_core.cli.table import as_cell
 from vae_core.data.prepare import PrepareOptions
+from vae_core.scoring.examples import Example, example
 from vae_core.scoring.files import FileScore
 from vae_core.settings.choices import Binarisation, pixels_as
 from vae_core.settings.options import FALSE_ALARMS, ScoreOptions

@@ -17,6 +17,7 @@ from vae_core.data.pixels import model_input
 from vae_core.data.prepare import PrepareOptions
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
+from vae_core.runs.kept_examples import KeptExamples
 from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report, report_steps
 from vae_core.scoring.score import Convergence, Score
@@ -69,12 +70,14 @@ class Scorer:
         key: cache key of both; equal keys give equal scores.
         judge: binarisation of the pixels, and the held-out scores for percentile and verdict.
         importance_samples: K.
+        examples: reports that come with the model; None without any.
     """
 
     key: Hashable
     model: VAE
     judge: Judge
     importance_samples: int
+    examples: KeptExamples | None = None
 
     @classmethod
     def of(cls, choice: Choice, samples: int, binarisation: Binarisation) -> "Scorer":
@@ -82,7 +85,7 @@ class Scorer:
         judge = Judge.of(calibrating.calibration(choice), binarisation)
         judged = judge.calibration is not None
         key = (*choice.weights(), binarisation, samples, judged, *results.judged_by(choice))
-        return cls(key, models.model(choice), judge, samples)
+        return cls(key, models.model(choice), judge, samples, results.kept_examples(choice))
 
     @property
     def binarisation(self) -> Binarisation:
@@ -102,6 +105,13 @@ class Scorer:
             steps,
             lambda found: [Scored(*each, one) for each, one in zip(found, x.split(1), strict=True)],
         )
+
+    def kept(self, pixels: Tensor) -> Scored | None:
+        """Return the report of an image (C, H, W) that comes with the model, if it does."""
+        if self.examples is None:
+            return None
+        found = self.examples.report(self.model, pixels, self.judge, self.importance_samples, SEED)
+        return None if found is None else Scored(*found)
 
     @property
     def at_once(self) -> int:
@@ -222,13 +232,20 @@ class Job(work.Sliced):
             count = min(2 * count, self.scorer.at_once)  # the first score comes soon
 
     def _score(self, images: Sequence[Given]) -> Iterator[None]:
-        found = {each.label: self.known.get((each.digest, self.scorer.key)) for each in images}
+        found = {each.label: self._known(each) for each in images}
         missing = [each for each in images if found[each.label] is None]
         if missing:
             yield from self._measure(missing, found)
         self._scored |= {label: scored for label, scored in found.items() if scored is not None}
         self._within = 0.0
         yield
+
+    def _known(self, image: Given) -> Scored | None:
+        """Return the score of an image if it is known already."""
+        known = self.known.get((image.digest, self.scorer.key))
+        if known is None and image.place is None and image.pixels is not None:
+            return self.scorer.kept(image.pixels)
+        return known
 
     def _measure(self, images: Sequence[Given], found: dict[str, Scored | None]) -> Iterator[None]:
         """Score images that are not known yet, and add them to ``found``."""

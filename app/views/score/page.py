@@ -89,9 +89,9 @@ if "batch" in st.query_params:
 beside = give.give(mine, choice)
 with st.container():  # always present, so that nothing below it moves
     if not mine.uploads and data.missing(choice):
-        from app.views.score import examples
+        from vae_core.scoring.examples import digits_stand_in
 
-        of_digits = examples.digits_stand_in(choice.run.config.info)
+        of_digits = digits_stand_in(choice.run.config.info)
         missing_data.panel(choice, OF_DIGITS if of_digits else OF_DRAWS)
 with st.spinner("Loading the model"):
     job = job_for(mine, choice, samples, steps, binarisation)

@@ -21,10 +21,10 @@ from app.views.score import (
 from app.views.score import report as report_texts
 from app.views.score.controls import SHEET
 from app.views.score.desk import Desk
-from app.views.score.examples import example
 from app.views.score.inputs import Given, prepared_again
 from app.views.score.job import Job, Scored
 from vae_core.data.prepare import Prepared
+from vae_core.scoring.examples import example
 from vae_core.scoring.pixel_map import pixel_terms
 from vae_core.settings.choices import BINARY
 

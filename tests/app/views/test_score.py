@@ -18,7 +18,6 @@ from PIL import Image
 from app.services import work
 from app.services.models import Choice
 from app.views.score import examples, export, inputs, ranking
-from app.views.score.examples import DRAWN, EXAMPLES, STAND_INS
 from app.views.score.inputs import Given, Upload
 from app.views.score.job import Job, Known, Reading, Scorer
 from vae_core.cli.main import main as command_line
@@ -30,6 +29,14 @@ from vae_core.runs.execution import execute
 from vae_core.runs.records import calibration_of
 from vae_core.runs.run import Run
 from vae_core.runs.store import create_run, find_run
+from vae_core.scoring.examples import (
+    DRAWN,
+    EXAMPLES,
+    STAND_INS,
+    digits_stand_in,
+    drawn_images,
+    example_images,
+)
 from vae_core.scoring.judge import Judge
 from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import verdict_of
@@ -217,8 +224,8 @@ def test_every_step_can_be_had_again_for_any_place() -> None:
 
 def test_without_the_data_other_digits_are_the_examples() -> None:
     choice = chosen(find_run("pretrained/mnist-full-d2"))
-    assert examples.digits_stand_in(choice.run.config.info)
-    assert not examples.digits_stand_in(find_dataset("fashion-mnist"))
+    assert digits_stand_in(choice.run.config.info)
+    assert not digits_stand_in(find_dataset("fashion-mnist"))
     given = list(examples.stand_ins(choice))
     assert len({each.digest for each in given}) == len(EXAMPLES)
     assert all(each.pixels is not None and each.pixels.shape == (1, 28, 28) for each in given)
@@ -233,7 +240,7 @@ def chosen(run: Run) -> Choice:
 def test_where_digits_are_no_examples_the_model_draws_them_and_the_code_does_so_again(
     run: Run,
 ) -> None:
-    given = list(examples.draws(chosen(run)))
+    given = [Given(*each) for each in example_images(drawn_images(load_model(run.folder)), DRAWN)]
     assert [each.label for each in given] == [each.label for each in DRAWN]
     assert len({each.digest for each in given}) == len(DRAWN)
     job = job_on(given[:3], scorer(run))

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 
 FILES = {
     "calibration.safetensors", "card.md", "config.json", "detection.json", "evaluation.json",
-    "held_out.safetensors", "latents.npz", "metrics.jsonl", "model.safetensors", "status.json",
+    "examples.safetensors", "held_out.safetensors", "latents.npz", "metrics.jsonl",
+    "model.safetensors", "status.json",
 }  # fmt: skip
 K, IMAGES = 30, 50
 

@@ -26,7 +26,7 @@ from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.strata import FEWEST_OF_A_STRATUM, Strata
 from vae_core.scoring.typicality import Reference
 from vae_core.settings.data_sets import Split
-from vae_core.training.validation import EPOCH_IMAGES
+from vae_core.settings.protocol import EPOCH_IMAGES
 
 RULE = torch.tensor([[-1.0], [1.0]]), torch.zeros(2)
 """Two strata: left of 0 and right of it."""
