@@ -25,7 +25,7 @@ from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
 from vae_core.scoring.figures.regret import SCHEDULE
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.place import Place
-from vae_core.scoring.strata import Strata, strata_of_classes, strata_of_clusters
+from vae_core.scoring.strata import Strata, one_stratum, strata_of_classes, strata_of_clusters
 from vae_core.scoring.typicality import Judgement, Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
@@ -38,6 +38,9 @@ FEWEST_IMAGES = 100
 IMPORTANCE_SAMPLES = 200
 _SPLIT: Split = "validation"
 TRAINING_IMAGES = 10_000
+CLASSES_ARE_STRATA = 0.8
+"""Classes are strata if the latent gives so large a share of the training images their class. With
+less, as with most models of d = 2, images in the wrong stratum hide foreign ones."""
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # approximate share of the work
 CALIBRATION_VERSION = 2  # version of the file format
@@ -308,9 +311,16 @@ def _measure_steps(
 def _rule(
     latents: TrainingLatents, classifier: LatentClassifier, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Return W and b of the strata: classes, or clusters of the latents without classes."""
-    classes = latents.labels[latents.labels >= 0].unique()
-    return strata_of_classes(classifier) if len(classes) > 1 else strata_of_clusters(latents, seed)
+    """Return W and b of the strata: classes, clusters of the latents without classes, or one
+    stratum where the latents do not tell the classes apart."""
+    known = latents.labels >= 0
+    points, labels = latents.points[known], latents.labels[known]
+    if len(labels.unique()) < 2:
+        return strata_of_clusters(latents, seed)
+    found = (points @ classifier.weight.T + classifier.bias).argmax(1)
+    if (found == labels).double().mean() < CLASSES_ARE_STRATA:
+        return one_stratum(points.shape[1])
+    return strata_of_classes(classifier)
 
 
 def _protocol(

@@ -80,6 +80,11 @@ def strata_of_classes(classifier: LatentClassifier) -> tuple[Tensor, Tensor]:
     return classifier.weight, classifier.bias
 
 
+def one_stratum(d: int) -> tuple[Tensor, Tensor]:
+    """Return W and b of a single stratum, which changes no rank and thus no verdict."""
+    return torch.zeros(1, d), torch.zeros(1)
+
+
 def strata_of_clusters(latents: TrainingLatents, seed: int) -> tuple[Tensor, Tensor]:
     """Return W and b of strata that are clusters of the latents, found by k-means.
 

@@ -117,8 +117,8 @@ def rate_sentence(false_alarms: float, images: int) -> str:
 
 
 def tail_sentence(calibration: "Calibration") -> str:
-    """Say what the tails of a calibration with strata are about; empty without strata."""
-    if calibration.strata is None:
+    """Say what the tails of a calibration with strata are about; empty without several strata."""
+    if calibration.strata is None or len(calibration.strata.bias) == 1:
         return ""
     alike = "of the same class" if calibration.has_classes else "with similar latents"
     return (

@@ -143,6 +143,19 @@ def test_strata_are_clusters_where_there_are_none(finished_model: VAE, digits: D
     assert torch.equal(found.measure(finished_model, x).strata, nearest)
 
 
+@pytest.mark.slow
+def test_there_is_one_stratum_where_latents_do_not_tell_the_classes_apart(
+    finished_model: VAE, digits: Dataset
+):
+    """It changes no verdict."""
+    mixed = digits.labels[torch.randperm(len(digits.labels), generator=torch.Generator())]
+    shuffled = dataclasses.replace(digits, labels=mixed)
+    found = result_of(calibration_steps(finished_model, shuffled, "dynamic", images=100))
+    assert found.protocol["strata"]["count"] == 1
+    plain = dataclasses.replace(found, strata=None)
+    assert torch.equal(found.p_values(found.held_out), plain.p_values(found.held_out))
+
+
 def test_an_image_is_judged_in_its_stratum(calibration: Calibration, finished_model: VAE, digits):
     x = digits.split("test")[0][:6].float().div(255).round()
     found = calibration.measure(finished_model, x)
