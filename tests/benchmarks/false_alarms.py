@@ -3,8 +3,8 @@
 For each false-alarm rate α: the share of N test images with p ≤ α, overall and by class. With n
 held-out images the number of such images is a draw from BetaBinomial(N, l, n + 1 − l), where
 l = ⌊α (n + 1)⌋ (Vovk 2012, "Conditional validity of inductive conformal predictors"). The table has
-its central 95 % interval. It holds for all classes together: a verdict makes no promise for one
-class, so a class outside of it is easier or harder for the model than the others.
+its central 95 % interval, for all classes together and for each. A verdict promises the rate for
+all together alone; strata (:mod:`vae_core.scoring.strata`) bring each class near it.
 """
 
 import dataclasses

@@ -42,6 +42,7 @@ from vae_core.scoring.report import Report
 from vae_core.scoring.typicality import verdict_of
 from vae_core.settings.config import RunConfig
 from vae_core.settings.data_sets import find_dataset
+from vae_core.settings.options import ScoreOptions
 from vae_core.wording.verdict import report_sentence
 
 SHAPE = (1, 8, 8)
@@ -97,6 +98,24 @@ def uncalibrated(run: Run) -> Scorer:
 
 def job_on(given: list[Given], by: Scorer, known: Known | None = None) -> Job:
     return Job(Reading("source", given, AUTO), by, known or Known())
+
+
+@pytest.mark.parametrize("name", ["digits-mean-field-d16", "mnist-mean-field-d50"])
+def test_examples_of_a_model_that_comes_with_them_are_not_scored(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MNIST may be missing: then its stand-ins are the examples."""
+    choice = chosen(find_run(f"pretrained/{name}"))
+    is_digits = choice.run.config.dataset == "digits"
+    images = load_dataset("digits").split("test")[0]
+    given = list(examples.examples(images) if is_digits else examples.stand_ins(choice))
+    by = Scorer.of(choice, ScoreOptions().importance_samples, "dynamic")
+    monkeypatch.setattr(Scorer, "steps", None)  # any score would fail
+    job = job_on(given, by)
+    job.advance(60)
+    assert job.done
+    assert len(job.ranked()) == len(given)
+    assert all(scored.report.verdict for _, scored in job.ranked())
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from vae_core.data.catalogue import at_hand
 from vae_core.data.datasets import load_dataset
 from vae_core.data.pixels import evaluation_images
 from vae_core.runs.checkpoint import load_model
+from vae_core.runs.kept_examples import examples_of
 from vae_core.runs.recipes import EFFORTS, RECIPES
 from vae_core.runs.records import calibration_of, detection_of, held_out_of
 from vae_core.runs.run import Run
@@ -107,6 +108,18 @@ def test_how_well_it_tells_foreign_images_apart_comes_with_it(name):
     if name == "mnist-mean-field-d50":  # a shirt, a scribble
         assert min(report.kinds[kind].called_unlike for kind in ("shirts", "scribbles")) > 0.95
         assert report.false_alarms <= 0.05
+
+
+@pytest.mark.parametrize("name", OF_PX)
+def test_the_reports_of_examples_come_with_it(name):
+    run = find_run(f"pretrained/{name}")
+    kept, calibration = examples_of(run), calibration_of(run)
+    assert kept is not None
+    assert calibration is not None
+    assert kept.protocol == calibration.protocol
+    own, stand_ins = 7, 5  # of the stand-ins the blank image and the noise are the same
+    expected = own if run.config.dataset == "digits" else own + stand_ins
+    assert len(kept.reports) == expected
 
 
 @pytest.mark.parametrize("name", OF_PX)
