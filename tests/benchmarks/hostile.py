@@ -21,6 +21,7 @@ from vae_core.basics.paths import pretrained_folder
 from vae_core.basics.text import printable
 from vae_core.cli.main import main as command
 from vae_core.runs import worker
+from vae_core.runs.run import CALIBRATION_FILE, DETECTION_FILE
 from vae_core.runs.store import RunStore
 from vae_core.runs.worker import Supervisor
 
@@ -72,7 +73,7 @@ def main(every: int = 1, pages_every: int = PAGES_EVERY, only: Collection[str] =
             )
             for what, action in actions.items()
             if what in only or not only
-            for each in _row(what, action, made.healthy, names)
+            for each in _row(what, action, made.store.folder / made.healthy, names)
         ]
         assert made.untouched(), "a file outside the run folders was changed"
     for each in costs:
@@ -80,11 +81,17 @@ def main(every: int = 1, pages_every: int = PAGES_EVERY, only: Collection[str] =
     return costs
 
 
-def _row(what: str, action: Action, healthy: str, names: Sequence[str]) -> list[Cost]:
-    """Print the row of one action; return what cost too much."""
+def _row(what: str, action: Action, healthy: Path, names: Sequence[str]) -> list[Cost]:
+    """Print the row of one action; return what cost too much.
+
+    The healthy folder has no calibration and no detection report either, so an action that needs
+    one makes it there too.
+    """
     with contextlib.suppress(Exception):
-        action(healthy)  # imports what it needs
-    usual = _cost(action, healthy)
+        action(healthy.name)  # imports what it needs
+    for made in (CALIBRATION_FILE, DETECTION_FILE):
+        (healthy / made).unlink(missing_ok=True)
+    usual = _cost(action, healthy.name)
     costs = [_cost(action, name) for name in names]
     slowest, largest = (max(costs, key=key) for key in (_seconds, _megabytes))
     wrong = [each for each in costs if each.is_too_much(usual)]

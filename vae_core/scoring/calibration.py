@@ -25,7 +25,7 @@ from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
 from vae_core.scoring.figures.regret import SCHEDULE
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.place import Place
-from vae_core.scoring.strata import Strata, one_stratum, strata_of_classes, strata_of_clusters
+from vae_core.scoring.strata import Strata
 from vae_core.scoring.typicality import Judgement, Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
@@ -91,8 +91,9 @@ class Calibration:
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
             of the weights), the settings of the regret, and the accuracy of a class head.
-        strata: what the figures are measured from before they are compared; None for calibrations
-            of earlier versions, which compare the figures themselves.
+        strata: what the figures are measured from before they are compared. If None, the figures
+            themselves are compared: the latents do not tell classes apart, or an earlier version
+            made the calibration.
     """
 
     held_out: Measured
@@ -215,27 +216,31 @@ def calibration_steps(
     yield Step(_LATENTS_SHARE)
     x, held_out_labels, are_apart = held_out_images(data, binarisation, seed, images)
     like = _some(len(seen), _training_images(len(x)), seed)
-    middle = _LATENTS_SHARE + (1 - _LATENTS_SHARE) * len(like) / (len(like) + len(x))
+    middle = _LATENTS_SHARE + (1 - _LATENTS_SHARE) * len(x) / (len(x) + len(like))
 
     def measured(images: Tensor, places: Tensor | None = None) -> Iterator[Step[_Figures]]:
         return _measure_steps(model, images, importance_samples, seed, latents, places)
 
-    usual = yield from part_result(measured(seen[like], like), _LATENTS_SHARE, middle)
-    found = yield from part_result(measured(x), middle, 1.0)
+    found = yield from part_result(measured(x), _LATENTS_SHARE, middle)
     classifier = LatentClassifier.fitted(
         latents.points, latents.labels, found.whitened, held_out_labels, model.config.classes
     )
-    strata = Strata.fitted(*_rule(latents, classifier, seed), usual.table, usual.whitened)
+    strata = None
+    if _tells_classes(latents, classifier):
+        usual = yield from part_result(measured(seen[like], like), middle, 1.0)
+        strata = Strata.of_classes(classifier, usual.table, usual.whitened)
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
     protocol |= {
         "importance_samples": importance_samples,
         "chose_no_epoch": are_apart,
-        "strata": {"count": len(strata.bias), "training_images": len(like)},
+        "strata": len(strata.bias) if strata else 1,
+        "training_images_of_strata": len(like) if strata else 0,
     }
     if found.classes is not None:
         right = (found.classes == held_out_labels.cpu()).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
-    held_out = Measured(found.table, strata.of(found.whitened))
+    whole = torch.zeros(len(x), dtype=torch.int64)
+    held_out = Measured(found.table, strata.of(found.whitened) if strata else whole)
     yield Step(1.0, Calibration(held_out, latents, classifier, protocol, strata))
 
 
@@ -308,19 +313,14 @@ def _measure_steps(
     yield Step(1.0, _Figures(*(join(column) for column in zip(*parts, strict=True))))
 
 
-def _rule(
-    latents: TrainingLatents, classifier: LatentClassifier, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Return W and b of the strata: classes, clusters of the latents without classes, or one
-    stratum where the latents do not tell the classes apart."""
+def _tells_classes(latents: TrainingLatents, classifier: LatentClassifier) -> bool:
+    """Whether the latents of training images tell their classes apart."""
     known = latents.labels >= 0
     points, labels = latents.points[known], latents.labels[known]
     if len(labels.unique()) < 2:
-        return strata_of_clusters(latents, seed)
+        return False
     found = (points @ classifier.weight.T + classifier.bias).argmax(1)
-    if (found == labels).double().mean() < CLASSES_ARE_STRATA:
-        return one_stratum(points.shape[1])
-    return strata_of_classes(classifier)
+    return bool((found == labels).double().mean() >= CLASSES_ARE_STRATA)
 
 
 def _protocol(

@@ -15,12 +15,9 @@ import torch
 from torch import Tensor
 
 from vae_core.analysis.classification import LatentClassifier
-from vae_core.analysis.neighbours import TrainingLatents
 
 FEWEST_OF_A_STRATUM = 25
 """A stratum with fewer training images has the median and the spread of all images."""
-MOST_CLUSTERS = 20
-_IMAGES_A_CLUSTER = 50
 _QUANTILES = 0.1, 0.5, 0.9
 _SMALLEST_SPREAD = 1e-9
 
@@ -42,6 +39,13 @@ class Strata:
     median: Tensor
     below: Tensor
     above: Tensor
+
+    @classmethod
+    def of_classes(
+        cls, classifier: LatentClassifier, figures: Tensor, whitened: Tensor
+    ) -> "Strata":
+        """Make strata that are the most probable class; see :meth:`fitted`."""
+        return cls.fitted(classifier.weight, classifier.bias, figures, whitened)
 
     @classmethod
     def fitted(cls, weight: Tensor, bias: Tensor, figures: Tensor, whitened: Tensor) -> "Strata":
@@ -73,29 +77,6 @@ class Strata:
         """Measure figures (B, F) from the medians of their strata (B,), in spreads: (B, F)."""
         away = figures - self.median[strata]
         return away / torch.where(away > 0, self.above[strata], self.below[strata])
-
-
-def strata_of_classes(classifier: LatentClassifier) -> tuple[Tensor, Tensor]:
-    """Return W and b of strata that are the most probable class of a logistic regression."""
-    return classifier.weight, classifier.bias
-
-
-def one_stratum(d: int) -> tuple[Tensor, Tensor]:
-    """Return W and b of a single stratum, which changes no rank and thus no verdict."""
-    return torch.zeros(1, d), torch.zeros(1)
-
-
-def strata_of_clusters(latents: TrainingLatents, seed: int) -> tuple[Tensor, Tensor]:
-    """Return W and b of strata that are clusters of the latents, found by k-means.
-
-    The nearest centre c has the largest c·u − |c|²/2.
-    """
-    from sklearn.cluster import KMeans
-
-    count = max(1, min(MOST_CLUSTERS, len(latents.points) // _IMAGES_A_CLUSTER))
-    found = KMeans(count, random_state=seed).fit(latents.points.numpy())
-    centres = torch.from_numpy(found.cluster_centers_).float()
-    return centres, -centres.square().sum(1) / 2
 
 
 def _largest(weight: Tensor, bias: Tensor, whitened: Tensor) -> Tensor:

@@ -117,13 +117,12 @@ def rate_sentence(false_alarms: float, images: int) -> str:
 
 
 def tail_sentence(calibration: "Calibration") -> str:
-    """Say what the tails of a calibration with strata are about; empty without several strata."""
-    if calibration.strata is None or len(calibration.strata.bias) == 1:
+    """Say what the tails of a calibration with strata are about; empty without strata."""
+    if calibration.strata is None:
         return ""
-    alike = "of the same class" if calibration.has_classes else "with similar latents"
     return (
-        f"For the tail, an image is compared with what is usual for training images {alike}, as "
-        "some kinds of images are harder than others. "
+        "For the tail, an image is compared with what is usual for training images of the same "
+        "class, as some classes are harder than others. "
     )
 
 
