@@ -22,6 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, WebSocket, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from app.shell.navigation import PAGES
@@ -52,15 +53,20 @@ class Soaked:
 
 
 class Messages:
-    """When a tab last sent a message to the server, and when a script began to answer."""
+    """How often a tab asked the server for a script, and how often one began."""
 
     def __init__(self, page: Page) -> None:
         self.sent = self.begun = 0
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
-        socket.on("framesent", lambda _: self._count("sent"))
+        socket.on("framesent", self._sent)
         socket.on("framereceived", self._received)
+
+    def _sent(self, data: str | bytes) -> None:
+        """Count what asks for a script; an upload and a download ask for addresses first."""
+        if isinstance(data, bytes) and BackMsg.FromString(data).HasField("rerun_script"):
+            self._count("sent")
 
     def _received(self, data: str | bytes) -> None:
         if isinstance(data, bytes) and ForwardMsg.FromString(data).HasField("new_session"):

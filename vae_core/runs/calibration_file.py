@@ -15,7 +15,7 @@ from vae_core.analysis.classification import LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.tensor_files import read_tensors
 from vae_core.runs.checked import checked_figures
-from vae_core.scoring.calibration import CALIBRATION_VERSION, Calibration, Measured
+from vae_core.scoring.calibration import CALIBRATION_VERSION, Calibration, Measured, rounded
 from vae_core.scoring.figures.complexity import complexity_corrected
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.strata import Strata
@@ -49,7 +49,7 @@ def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _measured_tensors(found: Measured) -> dict[str, Tensor]:
-    """Name the columns of a table of figures as in the file, in float32.
+    """Name the columns of a table of figures as in the file, in float32, to which they are rounded.
 
     The file has the code length instead of the complexity-corrected score, which follows from it.
     A code length is an integer, so rounding makes it exact.
@@ -64,7 +64,7 @@ def _measured(tensors: Mapping[str, Tensor]) -> Measured:
     """Undo :func:`_measured_tensors`. Files of earlier versions have no strata."""
     named = {name: column.double() for name, column in tensors.items()}
     columns = {**named, _CODE: complexity_corrected(named["log_px"], named[_CODE])}
-    table = torch.stack([columns[_IN_FILE.get(name, name)] for name in FIGURES], 1)
+    table = rounded(torch.stack([columns[_IN_FILE.get(name, name)] for name in FIGURES], 1))
     none = torch.zeros(len(table), dtype=torch.int64)
     return Measured(table, tensors["strata"].long() if "strata" in tensors else none)
 
@@ -109,6 +109,7 @@ def check_sizes(found: Calibration, d: int, classes: int) -> None:
     latents, classifier = found.latents, found.classifier
     images, points = len(found.held_out.table), len(latents.points)
     shapes = (
+        (found.held_out.table, (images, len(FIGURES))),
         (found.held_out.strata, (images,)),
         (latents.points, (points, d)),
         (latents.labels, (points,)),

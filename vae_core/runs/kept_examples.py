@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -48,7 +49,11 @@ _COLUMNS = (
     *(f"error {name}" for name in _ERRORS),
     *(f"measured {name}" for name in FIGURES),
 )
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, TensorFileError, NotAPlainFile)
+_MOST_STOPS = 500
+_DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, OverflowError, RuntimeError, TensorFileError,
+    NotAPlainFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,9 @@ def examples_of(run: Run) -> KeptExamples | None:
         if any(about[name] != value for name, value in current.items()):
             return None
         samples, protocol = int(about["importance_samples"]), dict(about["calibration"])
-        reports = _reports(tensors, about, samples)
+        config = run.config.model
+        classes = 0 if config.class_head == "none" else config.classes
+        reports = _reports(tensors, about, samples, classes)
     except _DAMAGED:
         return None
     return KeptExamples(reports, protocol, samples)
@@ -177,19 +184,26 @@ def _row(kept: KeptReport) -> list[float]:
 
 
 def _reports(
-    tensors: Mapping[str, Tensor], about: Mapping[str, Any], samples: int
+    tensors: Mapping[str, Tensor], about: Mapping[str, Any], samples: int, classes: int
 ) -> dict[str, KeptReport]:
     """Make the reports from the tensors of a file.
 
+    Args:
+        classes: of the model's class head; 0 if it has none.
+
     Raises:
-        LookupError, TypeError, ValueError: if the tensors do not fit each other.
+        LookupError, TypeError, ValueError, OverflowError, RuntimeError: if the tensors do not fit
+            each other or the model.
     """
     images, stops = list(map(str, about["images"])), tuple(map(int, about["stops"]))
+    rising = all(a < b for a, b in pairwise((0, *stops)))
+    if not rising or not stops or stops[-1] != samples or len(stops) > _MOST_STOPS:
+        raise ValueError("its numbers of samples are not those of an estimate")
     numbers, course = tensors["numbers"].double(), tensors["course"].double()
     shapes = (len(images), len(_COLUMNS)), (len(images), 2, len(stops))
     if (tuple(numbers.shape), tuple(course.shape)) != shapes:
         raise ValueError("its tensors do not fit each other")
-    heads = _heads(tensors, len(images))
+    heads = _heads(tensors, len(images), classes)
     return {
         image: _kept(dict(zip(_COLUMNS, row, strict=True)), head, Convergence(stops, *way), samples)
         for image, row, head, way in zip(
@@ -202,13 +216,17 @@ def _reports(
     }
 
 
-def _heads(tensors: Mapping[str, Tensor], count: int) -> Sequence[ClassProbabilities | None]:
-    if "head" not in tensors:
+def _heads(
+    tensors: Mapping[str, Tensor], count: int, classes: int
+) -> Sequence[ClassProbabilities | None]:
+    if not classes:
         return [None] * count
     chances, errors = tensors["head"].double(), tensors["head_se"].double()
-    if chances.shape != errors.shape or chances.dim() != 2 or len(chances) != count:
-        raise ValueError("its classes do not fit the images")
-    accuracy = float(tensors["accuracy"].double().reshape(()))
+    accuracy = float(tensors["accuracy"].double())
+    shapes = {tuple(chances.shape), tuple(errors.shape)}
+    are_shares = bool(((chances >= 0) & (chances <= 1)).all()) and 0 <= accuracy <= 1
+    if shapes != {(count, classes)} or not are_shares:
+        raise ValueError("its classes do not fit the images or the model")
     pairs = zip(chances.tolist(), errors.tolist(), strict=True)
     return [ClassProbabilities(p, accuracy, se) for p, se in pairs]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from vae_core.analysis.classification import ClassProbabilities, LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.blocks import join
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import Step, part_result
 from vae_core.data.datasets import Dataset
 from vae_core.data.pixels import evaluation_images
@@ -25,7 +26,7 @@ from vae_core.scoring.context import CLASS_SAMPLES, ImageContext
 from vae_core.scoring.figures.regret import SCHEDULE
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.place import Place
-from vae_core.scoring.strata import Strata
+from vae_core.scoring.strata import FEWEST_OF_A_STRATUM, Strata
 from vae_core.scoring.typicality import Judgement, Reference
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
@@ -77,8 +78,16 @@ class Measured:
 
 
 def table(images: ImageContext) -> Tensor:
-    """Measure every figure of a batch of images, one column each, (B, F), float64."""
-    return torch.stack([figure.measure(images) for figure in FIGURES.values()], 1).double()
+    """Measure every figure of a batch of images, one column each, (B, F), float64.
+
+    The values are rounded as in the file of a calibration, so that equal images stay equal.
+    """
+    return rounded(torch.stack([figure.measure(images) for figure in FIGURES.values()], 1))
+
+
+def rounded(figures: Tensor) -> Tensor:
+    """Round figures to float32; the result is float64."""
+    return figures.float().double()
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,8 @@ class Calibration:
         latents: latents of training images, to find the nearest neighbours.
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
-            of the weights), the settings of the regret, and the accuracy of a class head.
+            of the weights), the settings of the regret, whether the images chose no epoch, the
+            number of strata and of their training images, and the accuracy of a class head.
         strata: what the figures are measured from before they are compared. If None, the figures
             themselves are compared: the latents do not tell classes apart, or an earlier version
             made the calibration.
@@ -226,7 +236,7 @@ def calibration_steps(
         latents.points, latents.labels, found.whitened, held_out_labels, model.config.classes
     )
     strata = None
-    if _tells_classes(latents, classifier):
+    if _tells_classes(latents, classifier) and _are_enough(classifier, latents.points[like]):
         usual = yield from part_result(measured(seen[like], like), middle, 1.0)
         strata = Strata.of_classes(classifier, usual.table, usual.whitened)
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
@@ -237,7 +247,7 @@ def calibration_steps(
         "training_images_of_strata": len(like) if strata else 0,
     }
     if found.classes is not None:
-        right = (found.classes == held_out_labels.cpu()).double().mean()
+        right = (found.classes.cpu() == held_out_labels).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
     whole = torch.zeros(len(x), dtype=torch.int64)
     held_out = Measured(found.table, strata.of(found.whitened) if strata else whole)
@@ -258,13 +268,18 @@ def held_out_images(
         images: largest number of images.
 
     Returns:
-        Images (N, C, H, W) in [0, 1] with labels (N,), and whether none of them chose the epoch.
+        Images (N, C, H, W) in [0, 1], labels (N,) on the CPU, and whether none chose the epoch.
+
+    Raises:
+        InvalidArgument: for less than one image.
     """
+    if images < 1:
+        raise InvalidArgument(f"The limit must be at least one image, not {images}.")
     x, labels = evaluation_images(data, _SPLIT, binarisation, seed)
-    are_apart = len(x) - EPOCH_IMAGES >= FEWEST_IMAGES
+    are_apart = len(x) - EPOCH_IMAGES >= IMAGES
     first = EPOCH_IMAGES if are_apart else 0
     chosen = first + _some(len(x) - first, images, seed)
-    return x[chosen], labels[chosen], are_apart
+    return x[chosen], labels[chosen].cpu(), are_apart
 
 
 def _some(total: int, count: int, seed: int) -> Tensor:
@@ -321,6 +336,13 @@ def _tells_classes(latents: TrainingLatents, classifier: LatentClassifier) -> bo
         return False
     found = (points @ classifier.weight.T + classifier.bias).argmax(1)
     return bool((found == labels).double().mean() >= CLASSES_ARE_STRATA)
+
+
+def _are_enough(classifier: LatentClassifier, points: Tensor) -> bool:
+    """Whether training images with these latents are enough for at least half of the strata."""
+    strata = (points @ classifier.weight.T + classifier.bias).argmax(1)
+    sizes = strata.bincount(minlength=len(classifier.bias))
+    return bool((sizes >= FEWEST_OF_A_STRATUM).double().mean() >= 0.5)
 
 
 def _protocol(

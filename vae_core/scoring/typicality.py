@@ -172,9 +172,12 @@ class Reference:
     def _ordered(self) -> "_Ordered":
         return _Ordered.of(self.figures)
 
+    @cached_property
+    def _ordered_values(self) -> "_Ordered":
+        return self._ordered if self.values is None else _Ordered.of(self.values)
+
     def _percentiles(self, values: Tensor) -> Tensor:
-        known = self._ordered if self.values is None else _Ordered.of(self.values)
-        above, below = known.counts(values)
+        above, below = self._ordered_values.counts(values)
         return 50 * (below + len(self.figures) - above).double() / len(self.figures)
 
 

@@ -128,11 +128,11 @@ def tail_sentence(calibration: "Calibration") -> str:
 
 def epoch_sentence(calibration: "Calibration") -> str:
     """Say that the held-out images are not quite new to the model, where that is so."""
-    if calibration.protocol.get("chose_no_epoch", True):
+    if calibration.protocol.get("chose_no_epoch", False):
         return ""
     return (
-        " These images also chose the epoch that was kept, as there are too few others. So they "
-        "may look a little more usual than new images."
+        " These images also chose the epoch that was kept, so they may look a little more usual "
+        "than new images."
     )
 
 

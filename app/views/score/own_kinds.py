@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.parts import live
 from app.parts.text import PRIVACY
-from app.parts.uploads import Uploads
+from app.parts.uploads import Uploads, received
 from app.services import data as data_service
 from app.services import models, results
 from app.services.models import Choice
@@ -131,7 +131,8 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
         on_change="rerun",
     )
     mine = desk()
-    if not (fold.open or mine.kinds):  # kinds are measured behind a closed fold too
+    drawn = fold.open or bool(received(mine.key))  # files that are chosen stay chosen
+    if not (drawn or mine.kinds):  # kinds are measured behind a closed fold too
         return
     with fold:
         if data_service.missing(choice):
@@ -143,7 +144,7 @@ def section(report: "DetectionReport", choice: Choice, steps: dict[str, Any]) ->
             "Give images that the verdict should find, such as parts with a fault. They become a "
             "row of the map above. They are prepared as the images that you score."
         )
-        if fold.open and len(mine.kinds) < _MOST_KINDS:
+        if drawn and len(mine.kinds) < _MOST_KINDS:
             _give(mine, report)
         for place, kind in enumerate(mine.kinds):
             _listed(mine, kind, place)

@@ -1,6 +1,7 @@
 """The reports of examples that come with a model are those that would be made anew."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -144,10 +145,54 @@ def rewritten(run: Run, about: dict[str, object], **tensors: torch.Tensor | None
         {"stops": "all"},
         {"importance_samples": None},
         {"calibration": "none"},
+        {"importance_samples": math.inf},
+        {"importance_samples": -1, "stops": [-1]},
+        {"stops": []},
+        {"stops": [1, K, K]},
+        {"stops": [-5, K]},
+        {"stops": [math.inf]},
+        {"stops": [10, 20]},
     ],
 )
 def test_a_file_that_says_other_things_is_none(run, change):
     rewritten(run, change)
+    assert examples_of(run) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "accuracy"),
+    [
+        (torch.full((7, 1000), 0.001), torch.tensor([0.9])),
+        (torch.zeros(7, 0), torch.tensor([0.9])),
+        (torch.full((7, 10), math.nan), torch.tensor([0.9])),
+        (torch.full((7, 10), 0.1), torch.tensor([0.9, 0.9])),
+        (torch.full((7, 10), 0.1), torch.tensor([7.0])),
+        (None, None),
+    ],
+)
+def test_classes_that_do_not_fit_the_model_are_none(run, head, accuracy):
+    """Here the model is said to have a class head."""
+    rewritten(run, {}, head=head, head_se=head, accuracy=accuracy)
+    assert examples_of(run) is not None, "a model without a head has no use for them"
+    object.__setattr__(run.config.model, "class_head", "linear")
+    assert examples_of(run) is None
+
+
+def test_classes_that_fit_are_read(run):
+    share = torch.full((7, 10), 0.1)
+    rewritten(run, {}, head=share, head_se=share / 10, accuracy=torch.tensor([0.9]))
+    object.__setattr__(run.config.model, "class_head", "linear")
+    found = examples_of(run)
+    assert found is not None
+    heads = [each.head for each in found.reports.values()]
+    assert all(head is not None and len(head.probabilities) == 10 for head in heads)
+
+
+def test_a_file_that_is_nested_too_deeply_is_none(run):
+    path = run.folder / EXAMPLES_FILE
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    path.write_bytes(save(tensors, {"about": "[" * 100_000 + "]" * 100_000}))
     assert examples_of(run) is None
 
 

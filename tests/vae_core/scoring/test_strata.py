@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from scipy.stats import betabinom
 
+from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
@@ -171,6 +172,22 @@ def test_without_strata_the_figures_themselves_are_compared(calibration: Calibra
     )
 
 
+def test_there_are_none_where_most_classes_have_too_few_training_images(
+    finished_model: VAE, digits: Dataset
+):
+    few: dict[Split, slice] = {**digits.splits, "validation": slice(1297, 1317)}
+    found = result_of(
+        calibration_steps(finished_model, dataclasses.replace(digits, splits=few), "dynamic")
+    )
+    assert found.images == 20
+    assert found.strata is None, "20 training images of ten classes"
+
+
+def test_no_image_at_all_is_refused(digits: Dataset):
+    with pytest.raises(InvalidArgument, match="at least one image"):
+        held_out_images(digits, "dynamic", 0, 0)
+
+
 # ---- which images
 
 
@@ -186,7 +203,7 @@ def many(count: int) -> Dataset:
 
 
 def test_images_that_chose_the_epoch_are_left_out():
-    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 300), "none", 0, 200)
+    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 600), "none", 0, 200)
     assert are_apart
     assert len(labels.unique()) == 200
     assert labels.min() > EPOCH_IMAGES  # the first validation image has the number 1
@@ -194,9 +211,9 @@ def test_images_that_chose_the_epoch_are_left_out():
 
 
 def test_where_too_few_others_exist_all_are_used_and_that_is_said():
-    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 20), "none", 0, 10**6)
+    _, labels, are_apart = held_out_images(many(EPOCH_IMAGES + 400), "none", 0, 10**6)
     assert not are_apart
-    assert len(labels) == EPOCH_IMAGES + 20
+    assert len(labels) == EPOCH_IMAGES + 400
 
 
 def test_no_training_image_is_its_own_neighbour(calibration: Calibration):
