@@ -160,8 +160,8 @@ class ImageContext:
 
     @property
     def log_px(self) -> Tensor:
-        """log p̂(x) in nats, (B,), float64, rounded to float32 as in the file of a calibration."""
-        return self.estimate().log_px.float().double()
+        """log p̂(x) in nats, (B,), float64."""
+        return self.estimate().log_px
 
     # ---- other figures
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vae_core.model.vae import VAE
-from vae_core.scoring.calibration import Calibration
+from vae_core.scoring.calibration import Calibration, rounded
 from vae_core.scoring.context import ImageContext
 from vae_core.scoring.place import Place
 from vae_core.settings.choices import Binarisation
@@ -57,7 +57,7 @@ class Judge:
         """Find the place of each image's log p̂(x) among held-out images; None without them."""
         if self.calibration is None:
             return [None] * len(images.x)
-        log_px = self.calibration.comparable(images).log_px
+        log_px = rounded(self.calibration.comparable(images).log_px)
         return [self.calibration.place(each) for each in log_px.tolist()]
 
 

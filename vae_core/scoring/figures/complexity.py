@@ -59,10 +59,11 @@ def complexity_corrected(log_px: Tensor, code_bits: Tensor) -> Tensor:
     defined up to a constant, which is the same for all images.
 
     Args:
-        log_px: in nats, any shape.
+        log_px: in nats, any shape. It is rounded to float32, as in the file of a calibration, so
+            that equal images have equal scores whether they come from a file or not.
         code_bits: of the same shape.
     """
-    return -log_px / math.log(2) - code_bits
+    return -log_px.float().double() / math.log(2) - code_bits
 
 
 FIGURE = Figure(
