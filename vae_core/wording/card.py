@@ -18,6 +18,13 @@ Figures of other images, the first {} alone, which cannot be compared with those
 | figure | value |
 | --- | --- |"""
 
+_FILES = """\
+In the folder: posterior means and labels of test images (`latents.npz`), scores of the test
+images (`held_out.safetensors`) and of example images (`examples.safetensors`), what a verdict is
+calibrated by (`calibration.safetensors`), and how well it tells foreign images apart
+(`detection.json`)."""
+_GIVEN_CLASS = "In the folder: scores of the test images (`held_out.safetensors`)."
+
 
 @dataclass(frozen=True)
 class Training:
@@ -84,9 +91,7 @@ over images. The weights are those of epoch {training.best_epoch}, {training.cho
 Trained for {training.seconds:.0f} s on {training.device} ({_machine()}),
 {weights / 1024:.0f} KiB of weights. Made by `{command}`.
 
-In the folder: posterior means and labels of test images (`latents.npz`), scores of the test
-images (`held_out.safetensors`), what a verdict is calibrated by (`calibration.safetensors`), and
-how well it tells foreign images apart (`detection.json`).
+{_GIVEN_CLASS if config.model.is_conditional else _FILES}
 
 | setting | value |
 | --- | --- |
