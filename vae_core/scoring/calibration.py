@@ -42,6 +42,8 @@ TRAINING_IMAGES = 10_000
 CLASSES_ARE_STRATA = 0.8
 """Classes are strata if the latent gives so large a share of the training images their class. With
 less, as with most models of d = 2, images in the wrong stratum hide foreign ones."""
+HELD_OUT_OF_A_STRATUM = 50
+"""Held-out images for each stratum, on average; with fewer, no verdict is fair to each class."""
 _AT_ONCE = 20
 _LATENTS_SHARE = 0.1  # approximate share of the work
 CALIBRATION_VERSION = 2  # version of the file format
@@ -236,7 +238,9 @@ def calibration_steps(
         latents.points, latents.labels, found.whitened, held_out_labels, model.config.classes
     )
     strata = None
-    if _tells_classes(latents, classifier) and _are_enough(classifier, latents.points[like]):
+    if _tells_classes(latents, classifier) and _are_enough(
+        classifier, latents.points[like], len(x)
+    ):
         usual = yield from part_result(measured(seen[like], like), middle, 1.0)
         strata = Strata.of_classes(classifier, usual.table, usual.whitened)
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
@@ -338,8 +342,11 @@ def _tells_classes(latents: TrainingLatents, classifier: LatentClassifier) -> bo
     return bool((found == labels).double().mean() >= CLASSES_ARE_STRATA)
 
 
-def _are_enough(classifier: LatentClassifier, points: Tensor) -> bool:
-    """Whether training images with these latents are enough for at least half of the strata."""
+def _are_enough(classifier: LatentClassifier, points: Tensor, held_out: int) -> bool:
+    """Whether the held-out images are enough for strata, and the training images with these latents
+    are enough for at least half of them."""
+    if held_out < HELD_OUT_OF_A_STRATUM * len(classifier.bias):
+        return False
     strata = (points @ classifier.weight.T + classifier.bias).argmax(1)
     sizes = strata.bincount(minlength=len(classifier.bias))
     return bool((sizes >= FEWEST_OF_A_STRATUM).double().mean() >= 0.5)

@@ -15,8 +15,14 @@ from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import result_of
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
-from vae_core.runs.records import CALIBRATION_FILE, calibration_of, write_calibration
+from vae_core.runs.records import (
+    CALIBRATION_FILE,
+    calibrate_steps,
+    calibration_of,
+    write_calibration,
+)
 from vae_core.runs.run import Run, RunError
+from vae_core.scoring import calibration
 from vae_core.scoring.calibration import (
     Calibration,
     Measured,
@@ -125,19 +131,36 @@ def test_over_all_images_the_rate_holds_whatever_the_strata(rate):
 # ---- in a calibration
 
 
-def test_strata_are_classes_where_there_are_classes(calibration: Calibration):
-    assert calibration.strata is not None
-    assert len(calibration.strata.bias) == 10
-    assert calibration.protocol["strata"] == 10
-    assert calibration.protocol["training_images_of_strata"] == 500
-    assert calibration.held_out.strata.unique().tolist() == list(range(10))
+@pytest.fixture(scope="module")
+def stratified(finished: Run, finished_model: VAE, digits: Dataset) -> Calibration:
+    """The calibration of the finished run, with strata although it has 200 images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "HELD_OUT_OF_A_STRATUM", 20)
+        return result_of(calibrate_steps(finished, finished_model, digits))
+
+
+def test_with_few_held_out_images_there_are_none(
+    finished: Run, finished_model: VAE, digits: Dataset
+):
+    found = result_of(calibrate_steps(finished, finished_model, digits))
+    assert found.images == 200
+    assert found.strata is None
+
+
+def test_strata_are_classes_where_there_are_classes(stratified: Calibration):
+    assert stratified.strata is not None
+    assert len(stratified.strata.bias) == 10
+    assert stratified.protocol["strata"] == 10
+    assert stratified.protocol["training_images_of_strata"] == 500
+    assert stratified.held_out.strata.unique().tolist() == list(range(10))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("labels", ["none", "mixed"])
 def test_there_are_none_where_latents_do_not_tell_the_classes_apart(
-    finished_model: VAE, digits: Dataset, labels: str
+    finished_model: VAE, digits: Dataset, labels: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(calibration, "HELD_OUT_OF_A_STRATUM", 0)
     mixed = digits.labels[torch.randperm(len(digits.labels), generator=torch.Generator())]
     given = torch.full_like(mixed, -1) if labels == "none" else mixed
     other = dataclasses.replace(digits, labels=given)
@@ -147,35 +170,36 @@ def test_there_are_none_where_latents_do_not_tell_the_classes_apart(
     assert found.protocol["training_images_of_strata"] == 0
 
 
-def test_an_image_is_judged_in_its_stratum(calibration: Calibration, finished_model: VAE, digits):
+def test_an_image_is_judged_in_its_stratum(stratified: Calibration, finished_model: VAE, digits):
     x = digits.split("test")[0][:6].float().div(255).round()
-    found = calibration.measure(finished_model, x)
-    assert calibration.strata is not None
-    judged = calibration.judge(found)
-    compared = calibration.strata.compare(found.table, found.strata)
+    found = stratified.measure(finished_model, x)
+    assert stratified.strata is not None
+    judged = stratified.judge(found)
+    compared = stratified.strata.compare(found.table, found.strata)
     for index, judgement in enumerate(judged):
         assert list(judgement.values.values()) == found.table[index].tolist()
         assert list(judgement.compared.values()) == compared[index].tolist()
-    plain = Reference(calibration.held_out.table)
+    plain = Reference(stratified.held_out.table)
     for judgement, row in zip(judged, plain.judge(found.table), strict=True):
         assert judgement.percentiles == row.percentiles
     assert [each.tails for each in judged] != [each.tails for each in plain.judge(found.table)]
 
 
-def test_without_strata_the_figures_themselves_are_compared(calibration: Calibration):
+def test_without_strata_the_figures_themselves_are_compared(stratified: Calibration):
     """So it is in a calibration of an earlier version."""
-    former = dataclasses.replace(calibration, strata=None)
-    table = calibration.held_out.table[:20]
+    former = dataclasses.replace(stratified, strata=None)
+    table = stratified.held_out.table[:20]
     images = Measured(table, torch.zeros(20, dtype=torch.int64))
     assert torch.equal(
-        former.p_values(images), Reference(calibration.held_out.table).p_values(table)
+        former.p_values(images), Reference(stratified.held_out.table).p_values(table)
     )
 
 
 def test_there_are_none_where_most_classes_have_too_few_training_images(
-    finished_model: VAE, digits: Dataset
+    finished_model: VAE, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
     few: dict[Split, slice] = {**digits.splits, "validation": slice(1297, 1317)}
+    monkeypatch.setattr(calibration, "HELD_OUT_OF_A_STRATUM", 0)
     found = result_of(
         calibration_steps(finished_model, dataclasses.replace(digits, splits=few), "dynamic")
     )
@@ -216,8 +240,8 @@ def test_where_too_few_others_exist_all_are_used_and_that_is_said():
     assert len(labels) == EPOCH_IMAGES + 400
 
 
-def test_no_training_image_is_its_own_neighbour(calibration: Calibration):
-    latents = calibration.latents
+def test_no_training_image_is_its_own_neighbour(stratified: Calibration):
+    latents = stratified.latents
     places = torch.tensor([3, 5])
     others = latents.without(places)
     assert len(others.points) == len(latents.points) - 2
@@ -229,10 +253,10 @@ def test_no_training_image_is_its_own_neighbour(calibration: Calibration):
 
 
 @pytest.fixture
-def run(finished: Run, calibration: Calibration, tmp_path: Path) -> Run:
+def run(finished: Run, stratified: Calibration, tmp_path: Path) -> Run:
     folder = tmp_path / "copy"
     shutil.copytree(finished.folder, folder)
-    write_calibration(calibration, folder)
+    write_calibration(stratified, folder)
     return Run.open(folder)
 
 
@@ -272,3 +296,12 @@ def test_strata_that_do_not_fit_are_refused(run: Run, damage: dict[str, torch.Te
     rewritten(run, **damage)
     with pytest.raises(RunError, match="Make it again"):
         calibration_of(run)
+
+
+def test_what_was_written_is_read_again(run: Run, stratified: Calibration):
+    found = calibration_of(run)
+    assert found is not None
+    for name, value in vars(stratified.strata).items():
+        assert torch.equal(getattr(found.strata, name), value), name
+    assert torch.equal(found.held_out.strata, stratified.held_out.strata)
+    assert torch.equal(found.reference.figures, stratified.reference.figures)
