@@ -121,9 +121,10 @@ def _verdict(report: "DetectionReport") -> None:
 
 def _protocol(report: "DetectionReport", choice: Choice, kept: bool) -> None:
     config, about = choice.run.config, report.calibration
+    are_all = report.own_images == config.info.sizes.get("test")
     protocol = Protocol(
         config.dataset,
-        "test",
+        "test" if are_all else "test, drawn by chance",
         images=report.own_images,
         importance_samples=about["importance_samples"],
         seed=report.seed,

@@ -141,9 +141,9 @@ def figures(report: Report, job: Job) -> None:
         st.markdown(f"{report_sentence(report)} {_percentile(report)}")
         st.markdown(_table(report, report.judgement))
         st.caption(
-            f"Percentile and tail among {report.judgement.images} held-out images. The tail is the "
-            f"share of them that are at least as extreme. {tail_sentence(calibration)}High values "
-            f"are extreme; for {both} low values too. All tails together give p = "
+            f"Percentile and tail among {report.judgement.images:,} held-out images. The tail is "
+            f"the share of them that are at least as extreme. {tail_sentence(calibration)}High "
+            f"values are extreme; for {both} low values too. All tails together give p = "
             f"{report.judgement.p_value:.2g}: "
             "the probability that an image of the data looks at least as extreme. Percentile and "
             f"tail of log p̂(x) are by K = {samples:,}, as for the held-out images.  \n"
