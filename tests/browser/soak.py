@@ -34,6 +34,7 @@ ANSWER = 3.0  # seconds within which the server is to begin its answer
 HANGS = 60.0  # seconds after which an answer is given up
 REACTION = 0.3  # seconds in which a browser sends what a control asks for
 LEFT = 60.0  # seconds for the server to forget those who left
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 MOST_MEMORY, KEPT_MEMORY = 800, 150  # MB at most, and more than before once all have left
 
 
@@ -198,7 +199,9 @@ def _address(name: str) -> str:
 
 
 def _logged(app: App) -> list[str]:
-    return re.findall(r"Traceback[\s\S]+?\n(?=\S)[^\n]*", app.log.read_text(errors="replace"))
+    """Return each traceback of the log, with the lines that follow it."""
+    text = _COLOURS.sub("", app.log.read_text(errors="replace"))
+    return re.findall(r"Traceback(?:[^\n]*\n){1,60}", text)
 
 
 def _report(seen: list[Soaked], memory: Memory, faults: list[str]) -> None:
