@@ -62,7 +62,7 @@ def offer(choice: Choice, judge: "Judge") -> None:
     on_request.begin(
         _task(choice),
         "score-calibrate",
-        "This takes some seconds for a small model and a minute or two for a large one.",
+        "This takes some seconds for a small model and a few minutes for a large one.",
         "Calibrate the scores",
         ":material/balance:",
         "Scores validation images. Every image is then compared with them. The result is stored "
