@@ -20,7 +20,7 @@ import streamlit as st
 
 from app.shell import sessions
 
-MOST_BYTES = 384 * 2**20  # twice the training images of MNIST, as a model sees them
+MOST_BYTES = 384 * 2**20  # twice 60,000 colour images of 32×32, which are read from the disk
 _MEASURED_AGAIN = 5.0  # seconds; some values grow, such as the work under way
 V = TypeVar("V")
 P = ParamSpec("P")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vae_core.data.datasets import Dataset
+    from vae_core.data.pixels import PackedImages
 
 
 def missing(choice: Choice) -> bool:
@@ -42,23 +43,22 @@ def _dataset(name: str, digest: str) -> "Dataset":
 
 
 def images(
-    name: str, split: Split, binarisation: str, seed: int = 0, limit: int | None = None
-) -> "tuple[Tensor, Tensor]":
-    """Load the images of a split as a model sees them.
+    name: str, split: Split, binarisation: str, seed: int = 0
+) -> "tuple[PackedImages, Tensor]":
+    """Load the images of a split as a model sees them, each binarised once, and the labels (N,).
 
-    Returns:
-        float32 (N, C, H, W) in [0, 1], each image binarised once, and the labels (N,).
+    A slice of the images, or the images at some places, is float32 (n, C, H, W) in [0, 1].
     """
-    return _images(name, find_dataset(name).digest, split, binarisation, seed, limit)
+    return _images(name, find_dataset(name).digest, split, binarisation, seed)
 
 
 @cached(max_entries=16)
 def _images(
-    name: str, digest: str, split: Split, binarisation: str, seed: int, limit: int | None
-) -> "tuple[Tensor, Tensor]":
-    from vae_core.data.pixels import evaluation_images
+    name: str, digest: str, split: Split, binarisation: str, seed: int
+) -> "tuple[PackedImages, Tensor]":
+    from vae_core.data.pixels import packed_images
 
-    return evaluation_images(dataset(name), split, binarisation, seed, limit)  # type: ignore[arg-type]
+    return packed_images(dataset(name), split, binarisation, seed)  # type: ignore[arg-type]
 
 
 @cached(max_entries=512, hash_funcs={Choice: Choice.weights})

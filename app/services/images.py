@@ -15,6 +15,8 @@ from vae_core.settings.data_sets import DatasetInfo, Split
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vae_core.data.pixels import PackedImages
+
 DRAWS = 10_000
 """Number of images that a page can ask a model to draw."""
 _SEED = 0  # of binarisation
@@ -122,6 +124,6 @@ class Images:
     def _data_info(self) -> DatasetInfo:
         return self.choice.run.config.info
 
-    def _of_split(self, split: Split) -> "tuple[Tensor, Tensor]":
+    def _of_split(self, split: Split) -> "tuple[PackedImages, Tensor]":
         config = self.choice.run.config
         return data.images(config.dataset, split, config.train.binarisation, _SEED)

@@ -18,6 +18,7 @@ from vae_core.analysis import latent
 from vae_core.analysis.latent import Dimensions, Plane
 from vae_core.basics.arrays import Floats
 from vae_core.data.datasets import Dataset
+from vae_core.data.pixels import PackedImages
 from vae_core.model.vae import VAE
 from vae_core.runs.kept_latents import latents_of
 from vae_core.runs.records import HeldOut
@@ -76,8 +77,8 @@ class View:
         """How pixels were made for the model, in the words of a protocol."""
         return self.choice.run.config.pixels
 
-    def images(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Load all images of the split as the model sees them, (N, C, H, W), and labels (N,)."""
+    def images(self) -> tuple[PackedImages, torch.Tensor]:
+        """Load all images of the split as the model sees them, and labels (N,)."""
         run = self.choice.run.config
         return data_service.images(run.dataset, self.split, run.train.binarisation, SEED)
 

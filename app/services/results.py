@@ -40,8 +40,8 @@ def _encoded(_choice: Choice, key: str, digest: str, split: Split, limit: int | 
     from vae_core.analysis.latent import encode
 
     config = _choice.run.config
-    x, _ = images(config.dataset, split, config.train.binarisation, 0, limit)
-    return encode(model(_choice), x)
+    x, _ = images(config.dataset, split, config.train.binarisation)
+    return encode(model(_choice), x[:limit])
 
 
 def held_out(choice: Choice) -> "HeldOut | None":

@@ -81,9 +81,13 @@ class LatentClassifier:
             bias[present] = 0
         if len(present) > 1:
             _fit(weight, bias, points, labels)
-        found = (held_out[known] @ weight.T + bias).argmax(1) == held_out_labels[known]
+        found = cls(weight, bias, 0.0).best(held_out[known]) == held_out_labels[known]
         accuracy = float(found.double().mean()) if len(found) and len(present) else 0.0
         return cls(weight, bias, accuracy)
+
+    def best(self, points: Tensor) -> Tensor:
+        """Find the most probable class of whitened latents (B, d): (B,), int64."""
+        return (points @ self.weight.T + self.bias).argmax(1)
 
     def __call__(self, points: Tensor) -> list[ClassProbabilities]:
         """Compute the class probabilities of whitened latents (B, d)."""

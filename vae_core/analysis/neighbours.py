@@ -75,6 +75,10 @@ class TrainingLatents:
         away = means - self.centre
         return torch.linalg.solve_triangular(self.scale_tril, away.T, upper=False).T.contiguous()
 
+    def unwhiten(self, whitened: Tensor) -> Tensor:
+        """Undo :meth:`whiten`, up to rounding: (B, d)."""
+        return whitened @ self.scale_tril.T + self.centre
+
     def without(self, places: Tensor) -> "TrainingLatents":
         """Return the same latents without those at some places, (P,); all if none would be left."""
         if len(places) >= len(self.points):

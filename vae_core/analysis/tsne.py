@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from vae_core.basics.arrays import Floats
@@ -112,6 +111,8 @@ def affinities(latents: Floats, perplexity: float) -> tuple[Tensor, Tensor]:
         The neighbours, (N, k), and p_{j|i} / N, (N, k), float64, which sum to 1. The symmetric p_ij
         is the mean of this number of i and j and that of j and i.
     """
+    from sklearn.neighbors import NearestNeighbors  # takes a second to import, and 60 MB
+
     count = min(len(latents) - 1, math.ceil(3 * perplexity))
     distances, neighbours = NearestNeighbors(n_neighbors=count).fit(latents).kneighbors()
     return torch.as_tensor(neighbours), _calibrated(torch.as_tensor(distances**2), perplexity)

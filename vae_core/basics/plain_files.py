@@ -65,7 +65,9 @@ def read_plain(path: Path, most: int) -> bytes:
     with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= most:
-            content = file.read(most + 1)  # limited, because the file may grow meanwhile
+            content = file.read(size + 1)  # not more: memory for all of it is taken first
+            if len(content) > size:  # it grew meanwhile
+                content += file.read(most - size)
             if len(content) <= most:
                 return content
     raise NotAPlainFile(

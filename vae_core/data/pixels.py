@@ -1,9 +1,11 @@
 """Pixels for a model: binarisation by a named protocol, and evaluation images."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_core.basics.errors import InvalidArgument, check_choice
@@ -11,6 +13,26 @@ from vae_core.basics.seeding import generator_of
 from vae_core.data.datasets import Dataset
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import Split
+
+
+@dataclass(frozen=True)
+class PackedImages:
+    """N images as a model sees them, with one byte for each number instead of four.
+
+    Attributes:
+        levels: uint8, (N, C, H, W).
+        white: the level of white: 1 for binary images, 255 for grey ones.
+    """
+
+    levels: Tensor
+    white: int
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __getitem__(self, chosen: slice | Tensor | NDArray[np.intp]) -> Tensor:
+        """Return some of the images, (n, C, H, W), float32 in [0, 1]."""
+        return _as_floats(self.levels[chosen], self.white)
 
 
 def binarise(
@@ -38,7 +60,7 @@ def binarise(
     check_choice("The binarisation", protocol, _PROTOCOLS)
     if images.dtype != torch.uint8:
         raise TypeError(f"Binarisation takes uint8 images, not {images.dtype}.")
-    return _PROTOCOLS[protocol](images, generator)
+    return _as_floats(_PROTOCOLS[protocol](images, generator), _white(protocol))
 
 
 def evaluation_images(
@@ -61,10 +83,24 @@ def evaluation_images(
     """
     if limit is not None and limit < 1:
         raise InvalidArgument(f"The limit must be at least one image, not {limit}.")
+    packed, labels = packed_images(dataset, split, protocol, seed)
+    return packed[:limit].to(labels.device), labels[:limit]
+
+
+def packed_images(
+    dataset: Dataset, split: Split, protocol: Binarisation, seed: int
+) -> tuple[PackedImages, Tensor]:
+    """Return the images of :func:`evaluation_images`, in a quarter of the memory, on the CPU.
+
+    The labels (n,) stay on the device of ``dataset``.
+
+    Raises:
+        InvalidArgument: for an unknown split or protocol.
+    """
+    check_choice("The binarisation", protocol, _PROTOCOLS)
     images, labels = dataset.split(split)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = binarise(images.cpu(), protocol, generator)[:limit]
-    return drawn.to(images.device), labels[:limit]
+    levels = _PROTOCOLS[protocol](images.cpu(), torch.Generator().manual_seed(seed))
+    return PackedImages(levels, _white(protocol)), labels
 
 
 def _dynamic(images: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -72,7 +108,7 @@ def _dynamic(images: Tensor, generator: torch.Generator | None) -> Tensor:
         draws = _uniform_below_255(images.numel(), generator).view(images.shape)
     else:
         draws = torch.empty_like(images).random_(0, 255, generator=generator)
-    return _zero_or_one(draws < images)
+    return (draws < images).view(torch.uint8)
 
 
 def _uniform_below_255(count: int, generator: torch.Generator | None) -> Tensor:
@@ -89,15 +125,20 @@ def _uniform_below_255(count: int, generator: torch.Generator | None) -> Tensor:
 
 
 def _threshold(images: Tensor, _generator: torch.Generator | None) -> Tensor:
-    return _zero_or_one(images > 127)
+    return (images > 127).view(torch.uint8)
 
 
 def _grey(images: Tensor, _generator: torch.Generator | None) -> Tensor:
-    return images.float() / 255
+    return images
 
 
-def _zero_or_one(decisions: Tensor) -> Tensor:
-    return decisions.view(torch.uint8).float()  # five times as fast as bool.float()
+def _white(protocol: Binarisation) -> int:
+    return 255 if protocol == "none" else 1
+
+
+def _as_floats(levels: Tensor, white: int) -> Tensor:
+    floats = levels.float()  # of bytes five times as fast as of booleans
+    return floats if white == 1 else floats.div_(white)
 
 
 _PROTOCOLS: Mapping[Binarisation, Callable[[Tensor, torch.Generator | None], Tensor]] = {

@@ -3,6 +3,7 @@
 A file may be damaged, made by a stranger, or of another version.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,15 +16,23 @@ from vae_core.analysis.classification import LatentClassifier
 from vae_core.analysis.neighbours import TrainingLatents
 from vae_core.basics.tensor_files import read_tensors
 from vae_core.runs.checked import checked_figures
-from vae_core.scoring.calibration import CALIBRATION_VERSION, Calibration, Measured, rounded
+from vae_core.scoring.calibration import (
+    BY_HEAD,
+    CALIBRATION_VERSION,
+    Calibration,
+    Measured,
+    rounded,
+)
 from vae_core.scoring.figures.complexity import complexity_corrected
 from vae_core.scoring.figures.table import FIGURES
 from vae_core.scoring.strata import Strata
+from vae_core.settings.model_config import ModelConfig
 
 LARGEST = 500_000_000
 """Most bytes of the tensors of a calibration or of scores."""
 _IN_FILE = {"complexity_corrected": "code_bits", "latent_distance": "distance"}
 """Figures that have another name in the file."""
+_USUAL = tuple(field.name for field in dataclasses.fields(Strata))
 _CODE = _IN_FILE["complexity_corrected"]
 _IN_ORDER = torch.contiguous_format
 
@@ -88,9 +97,7 @@ def read_calibration(path: Path) -> Calibration | None:
     held_out = record("held_out")
     if not {_IN_FILE.get(name, name) for name in FIGURES} <= held_out.keys():
         return None  # from an older version with fewer figures
-    strata = {
-        n: t.float() if n in ("weight", "bias") else t.double() for n, t in record("strata").items()
-    }
+    strata = {name: record("strata")[name].double() for name in _USUAL if record("strata")}
     return Calibration(
         _measured(held_out),
         TrainingLatents(**latents | {"points": latents["points"].float()}),
@@ -100,12 +107,13 @@ def read_calibration(path: Path) -> Calibration | None:
     )
 
 
-def check_sizes(found: Calibration, d: int, classes: int) -> None:
-    """Check that the tensors of a calibration fit each other and a model of d dimensions.
+def check_fits(found: Calibration, config: ModelConfig) -> None:
+    """Check that the tensors of a calibration fit each other and a model.
 
     Raises:
         ValueError: otherwise.
     """
+    d, classes = config.latent_size, config.classes
     latents, classifier = found.latents, found.classifier
     images, points = len(found.held_out.table), len(latents.points)
     shapes = (
@@ -125,25 +133,24 @@ def check_sizes(found: Calibration, d: int, classes: int) -> None:
         raise ValueError("its labels are no classes of the data set")
     if not 0 <= classifier.accuracy <= 1:
         raise ValueError("its accuracy is not between 0 and 1")
+    if found.protocol.get("strata_by") == BY_HEAD and config.class_head == "none":
+        raise ValueError("its strata are told by a class head, which the model does not have")
     if found.strata is not None:
-        _check_strata(found.strata, found.held_out.strata, d)
+        _check_strata(found.strata, found.held_out.strata, classes)
 
 
-def _check_strata(found: Strata, of_images: Tensor, d: int) -> None:
-    """Check that strata fit a model of d dimensions, and the images that are in them.
+def _check_strata(found: Strata, of_images: Tensor, classes: int) -> None:
+    """Check that strata are as many as the classes, and the images that are in them.
 
     Raises:
         ValueError: otherwise.
     """
-    count = len(found.bias)
-    shapes = ((found.weight, (count, d)), (found.bias, (count,)))
-    tables = (found.median, found.below, found.above)
-    shapes += tuple((table, (count, len(FIGURES))) for table in tables)
-    if any(tuple(tensor.shape) != shape for tensor, shape in shapes):
+    tables = tuple(vars(found).values())
+    if any(tuple(table.shape) != (classes, len(FIGURES)) for table in tables):
         raise ValueError("its strata do not fit the model")
-    if of_images.min() < 0 or of_images.max() >= count:
+    if of_images.min() < 0 or of_images.max() >= classes:
         raise ValueError("its images are in strata that it does not have")
     if not all(table.isfinite().all() for table in tables):
         raise ValueError("the usual figures of its strata are not finite")
-    if not all((spread > 0).all() for spread in tables[1:]):
+    if not all((spread > 0).all() for spread in (found.below, found.above)):
         raise ValueError("the spreads of its strata are not positive")

@@ -21,7 +21,7 @@ from vae_core.basics.tensor_files import TensorFileError, read_header, read_tens
 from vae_core.basics.text import as_sentence, printable
 from vae_core.data.datasets import Dataset
 from vae_core.model.vae import VAE
-from vae_core.runs.calibration_file import LARGEST, as_file, check_sizes, read_calibration
+from vae_core.runs.calibration_file import LARGEST, as_file, check_fits, read_calibration
 from vae_core.runs.checked import checked_figures
 from vae_core.runs.run import (
     CALIBRATION_FILE,
@@ -107,7 +107,7 @@ def calibration_of(run: Run) -> Calibration | None:
     def read(path: Path) -> Calibration | None:
         calibration = read_calibration(path)
         if calibration is not None:
-            check_sizes(calibration, model.latent_size, model.classes)
+            check_fits(calibration, model)
         return calibration
 
     found = _read_record(run, CALIBRATION_FILE, read, _command_to_repeat("calibrate"))

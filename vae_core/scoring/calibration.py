@@ -39,6 +39,8 @@ FEWEST_IMAGES = 100
 IMPORTANCE_SAMPLES = 200
 _SPLIT: Split = "validation"
 TRAINING_IMAGES = 10_000
+BY_HEAD = "class head"
+"""Entry of a protocol: the class head tells the stratum of an image."""
 CLASSES_ARE_STRATA = 0.8
 """Classes are strata if the latent gives so large a share of the training images their class. With
 less, as with most models of d = 2, images in the wrong stratum hide foreign ones."""
@@ -102,7 +104,8 @@ class Calibration:
         classifier: p(y|x) from the latent.
         protocol: data set, split, images, binarisation, importance_samples, seed, model (a digest
             of the weights), the settings of the regret, whether the images chose no epoch, the
-            number of strata and of their training images, and the accuracy of a class head.
+            number of strata, of their training images, and whether the class head or the latents
+            tell the stratum, and the accuracy of a class head.
         strata: what the figures are measured from before they are compared. If None, the figures
             themselves are compared: the latents do not tell classes apart, or an earlier version
             made the calibration.
@@ -169,7 +172,8 @@ class Calibration:
         """Find the stratum of each image, (B,); 0 without strata."""
         if self.strata is None:
             return torch.zeros(len(images.x), dtype=torch.int64)
-        return self.strata.of(images.whitened)
+        head = images.model if self.protocol.get("strata_by") == BY_HEAD else None
+        return _classes(images.whitened, self.latents, self.classifier, head)
 
     def comparable(self, images: ImageContext) -> ImageContext:
         """Return the same images, with log p̂(x) by the K and seed of the held-out images."""
@@ -237,24 +241,27 @@ def calibration_steps(
     classifier = LatentClassifier.fitted(
         latents.points, latents.labels, found.whitened, held_out_labels, model.config.classes
     )
-    strata = None
-    if _tells_classes(latents, classifier) and _are_enough(
-        classifier, latents.points[like], len(x)
-    ):
-        usual = yield from part_result(measured(seen[like], like), middle, 1.0)
-        strata = Strata.of_classes(classifier, usual.table, usual.whitened)
+    head = None if model.class_head is None else model
+    known, count = _classes(latents.points, latents, classifier, head), len(classifier.bias)
     protocol = _protocol(data, binarisation, seed, len(x), len(seen))
     protocol |= {
         "importance_samples": importance_samples,
         "chose_no_epoch": are_apart,
-        "strata": len(strata.bias) if strata else 1,
-        "training_images_of_strata": len(like) if strata else 0,
+        "strata": 1,
+        "training_images_of_strata": 0,
     }
+    strata, of_held_out = None, torch.zeros(len(x), dtype=torch.int64)
+    if _tells_classes(known, latents.labels) and _are_enough(known[like], count, len(x)):
+        usual = yield from part_result(measured(seen[like], like), middle, 1.0)
+        of_usual = _classes(usual.whitened, latents, classifier, head)
+        strata = Strata.fitted(usual.table, of_usual, count)
+        of_held_out = _classes(found.whitened, latents, classifier, head)
+        protocol |= {"strata": count, "training_images_of_strata": len(like)}
+        protocol |= {"strata_by": BY_HEAD if head else "latents"}
     if found.classes is not None:
         right = (found.classes.cpu() == held_out_labels).double().mean()
         protocol |= {"class_head_accuracy": float(right), "class_samples": CLASS_SAMPLES}
-    whole = torch.zeros(len(x), dtype=torch.int64)
-    held_out = Measured(found.table, strata.of(found.whitened) if strata else whole)
+    held_out = Measured(found.table, of_held_out)
     yield Step(1.0, Calibration(held_out, latents, classifier, protocol, strata))
 
 
@@ -332,23 +339,39 @@ def _measure_steps(
     yield Step(1.0, _Figures(*(join(column) for column in zip(*parts, strict=True))))
 
 
-def _tells_classes(latents: TrainingLatents, classifier: LatentClassifier) -> bool:
-    """Whether the latents of training images tell their classes apart."""
-    known = latents.labels >= 0
-    points, labels = latents.points[known], latents.labels[known]
-    if len(labels.unique()) < 2:
-        return False
-    found = (points @ classifier.weight.T + classifier.bias).argmax(1)
-    return bool((found == labels).double().mean() >= CLASSES_ARE_STRATA)
+@torch.no_grad()
+def _classes(
+    whitened: Tensor, latents: TrainingLatents, classifier: LatentClassifier, model: VAE | None
+) -> Tensor:
+    """Find the most probable class of images with these whitened posterior means, (B,), int64.
+
+    Args:
+        model: a model whose class head says it; without one, the logistic regression does.
+    """
+    if model is None:
+        return classifier.best(whitened)
+    means = latents.unwhiten(whitened).to(model.device)
+    return model.log_class_probabilities(means).argmax(1).cpu()
 
 
-def _are_enough(classifier: LatentClassifier, points: Tensor, held_out: int) -> bool:
-    """Whether the held-out images are enough for strata, and the training images with these latents
-    are enough for at least half of them."""
-    if held_out < HELD_OUT_OF_A_STRATUM * len(classifier.bias):
+def _tells_classes(found: Tensor, labels: Tensor) -> bool:
+    """Whether the latents of training images tell their classes (N,) apart.
+
+    Args:
+        found: the classes by the latents, (N,).
+    """
+    known = labels >= 0
+    if len(labels[known].unique()) < 2:
         return False
-    strata = (points @ classifier.weight.T + classifier.bias).argmax(1)
-    sizes = strata.bincount(minlength=len(classifier.bias))
+    return bool((found == labels)[known].double().mean() >= CLASSES_ARE_STRATA)
+
+
+def _are_enough(classes: Tensor, count: int, held_out: int) -> bool:
+    """Whether the held-out images are enough for ``count`` strata, and training images of these
+    classes are enough for at least half of them."""
+    if held_out < HELD_OUT_OF_A_STRATUM * count:
+        return False
+    sizes = classes.bincount(minlength=count)
     return bool((sizes >= FEWEST_OF_A_STRATUM).double().mean() >= 0.5)
 
 

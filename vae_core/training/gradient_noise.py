@@ -139,7 +139,7 @@ def measure_noise(
         found = _gradient(model, x, settings, inference, generator)
         seconds.append(time.perf_counter() - start)
         moments.add(found)
-        of_means.append(found[before : before + model.config.latent_size])
+        of_means.append(found[before : before + model.config.latent_size].clone())  # frees the rest
         yield GradientNoise(
             gradient,
             samples,

@@ -52,6 +52,16 @@ def test_a_file_is_read_up_to_its_limit(target):
         read_plain(target, 7)
 
 
+def test_what_is_appended_while_a_file_is_read_is_read_too(target, monkeypatch):
+    """As long as all of it is within the limit. The size is taken before the file grows."""
+    before = target.stat()
+    target.write_text("precious and more")
+    monkeypatch.setattr(os, "fstat", lambda _: before)
+    assert read_plain(target, 17) == b"precious and more"
+    with pytest.raises(NotAPlainFile, match="more than"):
+        read_plain(target, 16)
+
+
 def test_a_sparse_giant_is_refused_without_being_read(tmp_path):
     with (tmp_path / "giant").open("wb") as file:
         file.truncate(8_000_000_000)

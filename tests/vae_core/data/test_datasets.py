@@ -16,7 +16,7 @@ from vae_core.data.catalogue import at_hand, bytes_to_download, file_names
 from vae_core.data.datasets import Dataset, load_dataset
 from vae_core.data.download import DownloadError
 from vae_core.data.mnist import read_idx
-from vae_core.data.pixels import binarise, evaluation_images
+from vae_core.data.pixels import binarise, evaluation_images, packed_images
 from vae_core.settings.choices import Binarisation
 from vae_core.settings.data_sets import DataError, Split, find_dataset
 
@@ -344,3 +344,16 @@ def test_what_is_missing_is_named_before_why_it_could_not_be_had(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match=r"^MNIST 28×28 \(12 MB\) is not on this computer: .*"):
         load_dataset("mnist")
+
+
+@pytest.mark.parametrize("protocol", ["dynamic", "threshold", "none"])
+def test_packed_images_are_the_evaluation_images_in_a_quarter_of_the_memory(digits, protocol):
+    whole, labels = evaluation_images(digits, "test", protocol, seed=5)
+    packed, same = packed_images(digits, "test", protocol, seed=5)
+    assert torch.equal(labels, same)
+    assert len(packed) == len(whole)
+    assert packed.levels.element_size() == 1
+    places = np.array([7, 0, 7])
+    for chosen in (slice(3, 9), torch.tensor([5, 2]), places):
+        assert torch.equal(packed[chosen], whole[chosen])
+        assert packed[chosen].dtype == torch.float32

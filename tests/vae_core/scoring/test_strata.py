@@ -35,23 +35,18 @@ from vae_core.scoring.typicality import Reference
 from vae_core.settings.data_sets import Split
 from vae_core.settings.protocol import EPOCH_IMAGES
 
-RULE = torch.tensor([[-1.0], [1.0]]), torch.zeros(2)
-"""Two strata: left of 0 and right of it."""
-
 
 def drawn(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Figures of images of an easy and a hard kind, and their latents, −1 or 1."""
+    """Figures of images of an easy and a hard kind, and their strata, 0 or 1."""
     generator = torch.Generator().manual_seed(seed)
     hard = torch.rand(count, generator=generator) < 0.5
     figures = torch.randn(count, len(FIGURES), generator=generator, dtype=torch.float64)
-    return torch.where(hard[:, None], 3 + 2 * figures, figures), (2.0 * hard - 1)[:, None]
+    return torch.where(hard[:, None], 3 + 2 * figures, figures), hard.long()
 
 
 def test_figures_are_measured_from_the_median_of_their_stratum_in_its_spreads():
-    figures, latents = drawn(4000, 0)
-    strata = Strata.fitted(*RULE, figures, latents)
-    of_images = strata.of(latents)
-    assert torch.equal(of_images, (latents[:, 0] > 0).long())
+    figures, of_images = drawn(4000, 0)
+    strata = Strata.fitted(figures, of_images, 2)
     compared = strata.compare(figures, of_images)
     for index in (0, 1):
         quantiles = compared[of_images == index].quantile(
@@ -64,32 +59,32 @@ def test_figures_are_measured_from_the_median_of_their_stratum_in_its_spreads():
 
 
 def test_the_order_within_a_stratum_stays():
-    figures, latents = drawn(500, 1)
-    strata = Strata.fitted(*RULE, figures, latents)
-    inside = latents[:, 0] > 0
-    compared = strata.compare(figures, strata.of(latents))[inside]
+    figures, of_images = drawn(500, 1)
+    strata = Strata.fitted(figures, of_images, 2)
+    inside = of_images == 1
+    compared = strata.compare(figures, of_images)[inside]
     assert torch.equal(compared.argsort(0), figures[inside].argsort(0))
 
 
 def test_a_stratum_of_few_images_has_the_usual_values_of_all():
     figures, _ = drawn(400, 2)
-    latents = -torch.ones(400, 1)
-    latents[: FEWEST_OF_A_STRATUM - 1] = 1
-    strata = Strata.fitted(*RULE, figures, latents)
+    of_images = torch.zeros(400, dtype=torch.int64)
+    of_images[: FEWEST_OF_A_STRATUM - 1] = 1
+    strata = Strata.fitted(figures, of_images, 2)
     torch.testing.assert_close(strata.median[1], figures.nanquantile(0.5, dim=0))
-    latents[: FEWEST_OF_A_STRATUM + 1] = 1
-    strata = Strata.fitted(*RULE, figures, latents)
+    of_images[: FEWEST_OF_A_STRATUM + 1] = 1
+    strata = Strata.fitted(figures, of_images, 2)
     torch.testing.assert_close(
         strata.median[1], figures[: FEWEST_OF_A_STRATUM + 1].quantile(0.5, dim=0)
     )
 
 
 def test_a_constant_figure_and_one_that_is_not_a_number_are_no_obstacle():
-    figures, latents = drawn(200, 3)
+    figures, of_images = drawn(200, 3)
     figures[:, 0], figures[:, 1], figures[3, 2] = 7.0, torch.nan, torch.nan
-    strata = Strata.fitted(*RULE, figures, latents)
+    strata = Strata.fitted(figures, of_images, 2)
     assert all(part.isfinite().all() for part in (strata.median, strata.below, strata.above))
-    compared = strata.compare(figures, strata.of(latents))
+    compared = strata.compare(figures, of_images)
     assert (compared[:, 0] == 0).all()
     assert compared[:, 1].isnan().all()
 
@@ -97,15 +92,14 @@ def test_a_constant_figure_and_one_that_is_not_a_number_are_no_obstacle():
 def test_each_kind_is_called_unlike_the_data_as_often_as_the_rate_says():
     """Plainly, nearly all false alarms are of the hard kind."""
     rate, held_out, new = 0.04, 4000, 4000
-    figures, latents = drawn(2000, 4)
-    strata = Strata.fitted(*RULE, figures, latents)
+    strata = Strata.fitted(*drawn(2000, 4), 2)
     reference, of_reference = drawn(held_out, 5)
     images, of_images = drawn(new, 6)
-    hard = of_images[:, 0] > 0
+    hard = of_images == 1
     plain = Reference(reference).p_values(images) <= rate
     assert plain[hard].sum() > 5 * plain[~hard].sum()
-    compared = strata.compare(reference, strata.of(of_reference))
-    found = Reference(compared).p_values(strata.compare(images, strata.of(of_images))) <= rate
+    compared = strata.compare(reference, of_reference)
+    found = Reference(compared).p_values(strata.compare(images, of_images)) <= rate
     level = int(rate * (held_out + 1))
     for inside in (hard, ~hard):
         low, high = betabinom.ppf([1e-4, 1 - 1e-4], int(inside.sum()), level, held_out + 1 - level)
@@ -118,11 +112,9 @@ def test_over_all_images_the_rate_holds_whatever_the_strata(rate):
     """Also with strata of 30 training images: those only choose what is compared."""
     called = []
     for seed in range(300):
-        figures, latents = drawn(60, 10_000 + seed)
-        strata = Strata.fitted(*RULE, figures, latents)
+        strata = Strata.fitted(*drawn(60, 10_000 + seed), 2)
         reference, new = (
-            strata.compare(each, strata.of(of_each))
-            for each, of_each in (drawn(100, seed), drawn(10, 20_000 + seed))
+            strata.compare(*each) for each in (drawn(100, seed), drawn(10, 20_000 + seed))
         )
         called += (Reference(reference).p_values(new) <= rate).tolist()
     assert 0.5 * rate < sum(called) / len(called) < rate + 3 * (rate * (1 - rate) / 300) ** 0.5
@@ -149,9 +141,10 @@ def test_with_few_held_out_images_there_are_none(
 
 def test_strata_are_classes_where_there_are_classes(stratified: Calibration):
     assert stratified.strata is not None
-    assert len(stratified.strata.bias) == 10
+    assert len(stratified.strata) == 10
     assert stratified.protocol["strata"] == 10
     assert stratified.protocol["training_images_of_strata"] == 500
+    assert stratified.protocol["strata_by"] == "latents"
     assert stratified.held_out.strata.unique().tolist() == list(range(10))
 
 
@@ -193,6 +186,39 @@ def test_without_strata_the_figures_themselves_are_compared(stratified: Calibrat
     assert torch.equal(
         former.p_values(images), Reference(stratified.held_out.table).p_values(table)
     )
+
+
+def test_a_class_head_tells_the_stratum(
+    finished_model: VAE, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+):
+    """By its opinion at the posterior mean, also where it is wrong: here it is one class off."""
+    monkeypatch.setattr(calibration, "HELD_OUT_OF_A_STRATUM", 20)
+    monkeypatch.setattr(calibration, "CLASSES_ARE_STRATA", 0.0)
+    plain = result_of(calibration_steps(finished_model, digits, "dynamic", importance_samples=50))
+    weight, centre = plain.classifier.weight, plain.latents.centre
+    whiten = torch.linalg.inv(plain.latents.scale_tril)
+    model = VAE(dataclasses.replace(finished_model.config, class_head="linear"))
+    model.load_state_dict(finished_model.state_dict(), strict=False)
+    assert model.class_head is not None
+    head = model.class_head[-1]
+    head.weight.data = (weight @ whiten).roll(1, 0)
+    head.bias.data = (plain.classifier.bias - weight @ whiten @ centre).roll(1, 0)
+    found = result_of(calibration_steps(model, digits, "dynamic", importance_samples=50))
+    assert found.protocol["strata_by"] == "class head"
+    assert torch.equal(found.held_out.strata, (plain.held_out.strata + 1) % 10)
+    x = digits.split("test")[0][:40].float().div(255).round()
+    assert torch.equal(
+        found.measure(model, x).strata, (plain.measure(finished_model, x).strata + 1) % 10
+    )
+
+
+def test_strata_by_a_class_head_need_a_model_with_one(stratified: Calibration, run: Run):
+    other = dataclasses.replace(
+        stratified, protocol={**stratified.protocol, "strata_by": "class head"}
+    )
+    write_calibration(other, run.folder)
+    with pytest.raises(RunError, match="class head, which the model does not have"):
+        calibration_of(run)
 
 
 def test_there_are_none_where_most_classes_have_too_few_training_images(
@@ -272,7 +298,7 @@ def rewritten(run: Run, **changes: torch.Tensor | None) -> None:
 
 
 def test_a_file_without_strata_is_one_of_an_earlier_version(run: Run):
-    names = ("weight", "bias", "median", "below", "above")
+    names = ("median", "below", "above")
     rewritten(run, held_out__strata=None, **{f"strata__{name}": None for name in names})
     found = calibration_of(run)
     assert found is not None
@@ -286,10 +312,9 @@ def test_a_file_without_strata_is_one_of_an_earlier_version(run: Run):
         {"strata__below": torch.zeros(10, 4, dtype=torch.float64)},
         {"strata__above": torch.full((10, 4), torch.nan, dtype=torch.float64)},
         {"strata__median": torch.zeros(9, 4, dtype=torch.float64)},
-        {"strata__weight": torch.zeros(10, 3)},
         {"held_out__strata": torch.full((200,), 10, dtype=torch.int16)},
         {"held_out__strata": torch.full((200,), -1, dtype=torch.int16)},
-        {"strata__bias": None},
+        {"strata__above": None},
     ],
 )
 def test_strata_that_do_not_fit_are_refused(run: Run, damage: dict[str, torch.Tensor | None]):

@@ -1,5 +1,6 @@
 """Gradient estimators: one mean, and noise that orders as theory says."""
 
+import gc
 import math
 import subprocess
 import sys
@@ -362,3 +363,23 @@ def test_the_memory_of_a_gradient_does_not_grow_with_its_samples() -> None:
     """512 terms of 50 samples for four images: one tensor of all pixels would take 105 MB."""
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 60_000, "kB"
+
+
+def test_an_estimate_leaves_no_gradient_of_all_weights_in_memory(images):
+    """Of each estimate only the gradient with respect to the encoder's means is kept."""
+    model = small_model("mean-field")
+    weights = sum(
+        weight.numel()
+        for part in (model.encoder, model.to_posterior)
+        for weight in part.parameters()
+    )
+    noise = measure_noise(model, images, "pathwise", 1, repeats=40)
+    for _ in range(30):
+        next(noise)
+    gc.collect()
+    kept = {
+        each.untyped_storage().data_ptr()
+        for each in gc.get_objects()
+        if type(each) is torch.Tensor and each.untyped_storage().nbytes() == 8 * weights
+    }
+    assert len(kept) < 10

@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-import torch
 
 from tests.vae_core.scoring.test_typicality import REFERENCE, judged
 from vae_core.scoring.strata import Strata
@@ -93,9 +92,7 @@ def test_small_values_keep_two_digits():
 
 
 def test_the_tail_says_what_an_image_is_compared_with(calibration):
-    strata = Strata.fitted(
-        torch.zeros(1, 16), torch.zeros(1), calibration.held_out.table, torch.zeros(200, 16)
-    )
+    strata = Strata.fitted(calibration.held_out.table, calibration.held_out.strata, 1)
     within = dataclasses.replace(calibration, strata=strata)
     assert "training images of the same class" in tail_sentence(within)
     assert tail_sentence(dataclasses.replace(calibration, strata=None)) == ""
