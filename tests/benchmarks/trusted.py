@@ -106,7 +106,7 @@ def together(fits: Sequence[Mixture]) -> GaussianMixture:
         for name in ("mean", "scale_tril", "stretch")
     }
     share = torch.cat([fit.share for fit in fits]) / len(fits)
-    return GaussianMixture(share=share, is_fitted=fits[0].is_fitted, **columns)
+    return GaussianMixture(share=share, modes=fits[0].modes, **columns)
 
 
 def trust(model: VAE, x: Tensor, known: Reference, seeds: int = SEEDS) -> Trust:

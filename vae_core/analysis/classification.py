@@ -145,7 +145,7 @@ def _class_posterior(
     model: VAE, x: Tensor, q: Proposal, n: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     generators = [generator_of(image, seed, model.device) for image in x]
-    block, parts, running = samples_at_once(model), [], RunningDensity(n)
+    block, parts, running = samples_at_once(model), [], RunningDensity(n, q.found_modes)
     for start in range(0, n, block):
         terms = sample_terms(model, x, q, min(block, n - start), generators)
         running.add(terms.joint_form, terms.log_px_z, terms.kl.expand_as(terms.log_px_z))

@@ -29,6 +29,7 @@ FEWEST_SAMPLES = 1000
 _ENCODE_AT_ONCE = 256
 _NEARLY_EQUAL = 0.9  # smallest ESS / K of weights that are nearly equal
 _FINITE_VARIANCE = 0.5  # largest k̂ of a tail with a finite variance
+_WIDER = 1.25  # the error that is stated, of unequal weights
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,12 @@ class LogDensity:
     Attributes:
         log_px: logsumexp_k log w_k − log K.
         se: standard error of ``log_px``: the larger of the delta method's, sqrt(Σ w̃_k² − 1/K), and
-            that of eight batches of the draws (from K = 16 on). NaN where it is not known, because
-            the estimate is not ``trusted``: if a few draws carry the weight, the formula gives
-            about 1 nat, however wrong ``log_px`` is.
+            that of eight batches of the draws (from K = 16 on). It is a quarter larger if the
+            weights are unequal (ESS below 90 % of K): the errors are skewed, because the draws lack
+            what none of them fell into, and with this ± 2 se holds 95 % of the trusted estimates
+            (tests/benchmarks/README.md). NaN where it is not known, because the estimate is not
+            ``trusted``: if a few draws carry the weight, the formula gives about 1 nat, however
+            wrong ``log_px`` is.
         ess: effective sample size 1/Σ w̃_k², between 1 and K.
         pareto_k: shape of the weights' tail. −inf if all weights are equal, inf if fewer than five
             weights do not underflow beside the largest, NaN if K is too small (below 21). At most
@@ -64,13 +68,9 @@ class LogDensity:
     def trusted(self) -> Tensor:
         """Whether ``log_px`` and its error can be trusted, (B,) bool.
 
-        See :func:`vae_core.inference.pareto.trustworthy`.
+        See :func:`vae_core.inference.pareto.trusted`.
         """
-        trust = torch.empty(len(self.samples), dtype=torch.bool)
-        for count in self.samples.unique().tolist():
-            own = self.samples == count
-            trust[own] = trusted(self.pareto_k[own], self.ess[own], int(count))
-        return trust
+        return ~self.se.isnan()
 
     def bits_per_dim(self, pixels: int) -> Tensor:
         """−log₂ p̂(x) / D, (B,)."""
@@ -233,7 +233,7 @@ def _sample_group(
     An image leaves the group when it is done. Yields the share of all images done, 0 to 1.
     """
     generators = {i: generator_of(x[i], seed, model.device) for i in waiting.tolist()}
-    running = RunningDensity(most)
+    running = RunningDensity(most, q.found_modes)
     while len(waiting):
         count = min(samples_at_once(model), most - running.samples)
         own = [generators[i] for i in waiting.tolist()]
@@ -308,7 +308,7 @@ def log_density_steps(
     check_fits(proposal, x)
     q = proposal or model.posterior(x)
     generators = [generator_of(image, seed, model.device) for image in x]
-    running = RunningDensity(n)
+    running = RunningDensity(n, q.found_modes)
     block = samples_at_once(model)
     for start in range(0, n, block):
         count = min(block, n - start)
@@ -333,8 +333,15 @@ def sample_terms(
 class RunningDensity:
     """The estimate from the importance samples so far, for B images: streaming sums and a tail."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, modes: Tensor | None = None) -> None:
+        """Begin without samples.
+
+        Args:
+            most: K at the end.
+            modes: how many modes the proposal has for each image, (B,), if that is known.
+        """
         self.samples, self.most = 0, most
+        self._modes = None if modes is None else modes.cpu()
         self._keep = tail_length(most) + 1
         self._log_sums: list[Tensor] = []  # log Σ w and log Σ w²
         self._sums: list[Tensor] = []  # sums of log w, log p(x|z) and KL
@@ -367,6 +374,7 @@ class RunningDensity:
         rest._log_sums = [total[chosen] for total in self._log_sums]
         rest._sums = [total[chosen] for total in self._sums]
         rest._tail, rest._batches = self._tail[:, chosen], self._batches.images(chosen)
+        rest._modes = None if self._modes is None else self._modes[chosen.cpu()]
         return rest
 
     @property
@@ -396,9 +404,10 @@ class RunningDensity:
         k = pareto_k(self._tail[: tail_length(self.samples) + 1])
         k = torch.where(ess >= _NEARLY_EQUAL * self.samples, k.clamp_max(_FINITE_VARIANCE), k)
         se = torch.maximum(self.delta_se, self._batches.se(self._log_sums[0]).cpu())
+        se = torch.where(ess >= _NEARLY_EQUAL * self.samples, se, _WIDER * se)
         return LogDensity(
             log_px=self.log_px,
-            se=torch.where(trusted(k, ess, self.samples), se, torch.nan),
+            se=torch.where(trusted(k, ess, self.samples, self._modes), se, torch.nan),
             ess=ess,
             pareto_k=k,
             elbo=elbo,

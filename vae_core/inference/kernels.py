@@ -241,6 +241,6 @@ def _mixture(model: VAE, cells: _Cells) -> KernelMixture:
     return KernelMixture(
         mean=torch.cat([cells.centre, centre], 1).transpose(0, 1),
         share=share.T,
-        is_fitted=kept.any(1),
+        modes=kept.any(1).long(),  # the components cover all of them
         scale=torch.cat([_KERNEL * cells.width, scale], 1).transpose(0, 1),
     )

@@ -40,12 +40,21 @@ class Mixture(Proposal):
     Attributes:
         mean: centres of the components, (J, B, d).
         share: (J, B), with sum 1 over the components.
-        is_fitted: mask of the images for which a component was fitted, (B,).
+        modes: how many modes of p(z|x) were fitted, (B,), int64; 0 where no fit succeeded.
     """
 
     mean: Tensor
     share: Tensor
-    is_fitted: Tensor
+    modes: Tensor
+
+    @property
+    def is_fitted(self) -> Tensor:
+        """Mask of the images for which a component was fitted, (B,)."""
+        return self.modes > 0
+
+    @property
+    def found_modes(self) -> Tensor:
+        return self.modes
 
     @property
     def batch_size(self) -> int:
@@ -79,8 +88,8 @@ class Mixture(Proposal):
 
     def rows(self, chosen: slice | Tensor) -> Self:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        is_fitted = tensors.pop("is_fitted")[chosen]
-        return type(self)(**{k: v[:, chosen] for k, v in tensors.items()}, is_fitted=is_fitted)
+        modes = tensors.pop("modes")[chosen]
+        return type(self)(**{k: v[:, chosen] for k, v in tensors.items()}, modes=modes)
 
 
 @dataclass(frozen=True)
@@ -180,12 +189,12 @@ class GaussianMixture(Mixture):
 def joined(parts: Sequence[M]) -> M:
     """Join mixtures of the same class for one image each to one mixture for all of them."""
     most = max(len(part.mean) for part in parts)
-    names = [f.name for f in fields(parts[0]) if f.name != "is_fitted"]
+    names = [f.name for f in fields(parts[0]) if f.name != "modes"]
     columns = {
         name: torch.cat([_padded(getattr(part, name), most, name) for part in parts], 1)
         for name in names
     }
-    return type(parts[0])(**columns, is_fitted=torch.cat([part.is_fitted for part in parts]))
+    return type(parts[0])(**columns, modes=torch.cat([part.modes for part in parts]))
 
 
 def _padded(values: Tensor, count: int, name: str) -> Tensor:

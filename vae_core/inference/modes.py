@@ -23,9 +23,9 @@ _MOST_STARTS = 8
 _QUICK_STEPS, _STEPS = 8, 4
 _LENGTHS = (2.0, 1.0, 0.4, 0.1, 0.02, 0.0)  # of a quick step, all of them tried
 _LOW = 12.0  # nats below the known mode: dropped after the last step; twice as much a step before
-_MOST_MODES = 2
+_MOST_MODES = 4
 _STARTS_APART = 0.5  # smallest distance of two starts, in √d standard deviations of the prior
-_APART = 2.2  # standard deviations of a Gaussian; a mode that is closer to its centre is the same
+_APART = 1.6  # standard deviations of a Gaussian; a mode that is closer to its centre is the same
 SEARCH_SETTINGS = {
     "pool": [*_POOL],
     "starts": [_LATENTS, _MOST_STARTS, _STARTS_APART],

@@ -2,7 +2,7 @@
 
 A generalised Pareto distribution is fitted to the largest weights, as ArviZ does. Its shape k̂ says
 how heavy their tail is. If k̂ is above a limit (:func:`largest_trusted_k`), or few draws carry the
-weight, neither the importance-sampling estimate nor its standard error should be trusted.
+weight of a mode, neither the importance-sampling estimate nor its standard error should be trusted.
 """
 
 import math
@@ -33,9 +33,15 @@ def trustworthy(pareto_k: float, ess: float, samples: int) -> bool:
     return bool(trusted(torch.tensor(pareto_k), torch.tensor(ess), samples))
 
 
-def trusted(pareto_k: Tensor, ess: Tensor, samples: int) -> Tensor:
-    """Apply :func:`trustworthy` to the k̂ and the ESS of each image, (B,) each: (B,) bool."""
-    light = (pareto_k <= largest_trusted_k(samples)) & (ess >= TRUSTED_ESS)  # False for NaN
+def trusted(pareto_k: Tensor, ess: Tensor, samples: int, modes: Tensor | None = None) -> Tensor:
+    """Apply :func:`trustworthy` to the k̂ and the ESS of each image, (B,) each: (B,) bool.
+
+    Args:
+        modes: how many modes of p(z|x) the proposal found, (B,); each needs an ESS of 30. Where
+            many were found, others were probably missed.
+    """
+    wanted = TRUSTED_ESS if modes is None else TRUSTED_ESS * modes.clamp_min(1)
+    light = (pareto_k <= largest_trusted_k(samples)) & (ess >= wanted)  # False for NaN
     return light | (pareto_k == -math.inf)
 
 

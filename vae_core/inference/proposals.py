@@ -370,7 +370,7 @@ def _even_mixture(model: VAE, found: _Components) -> GaussianMixture:
     return GaussianMixture(
         mean=torch.cat([found.mean, centre.expand_as(found.mean[:1])]),
         share=share,
-        is_fitted=torch.full_like(share[0], count > 1, dtype=torch.bool),
+        modes=torch.full_like(share[0], count - 1, dtype=torch.int64),
         scale_tril=torch.cat([found.lower, scale.diag_embed().expand_as(found.lower[:1])]),
         stretch=stretch,
     )
@@ -379,8 +379,8 @@ def _even_mixture(model: VAE, found: _Components) -> GaussianMixture:
 def _no_images(model: VAE, x: Tensor) -> Mixture:
     size = model.config.latent_size
     none = x.new_empty(1, 0, size)
-    is_fitted = torch.empty(0, dtype=torch.bool, device=x.device)
-    return KernelMixture(none, x.new_empty(1, 0), is_fitted, none)
+    modes = torch.empty(0, dtype=torch.int64, device=x.device)
+    return KernelMixture(none, x.new_empty(1, 0), modes, none)
 
 
 class _Noise:

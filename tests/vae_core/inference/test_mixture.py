@@ -23,7 +23,7 @@ def gaussians(generator: torch.Generator, stretch: float) -> GaussianMixture:
     return GaussianMixture(
         mean=torch.randn(*shape, generator=generator, dtype=torch.float64),
         share=torch.rand(shape[:2], generator=generator, dtype=torch.float64).softmax(0),
-        is_fitted=torch.ones(IMAGES, dtype=torch.bool),
+        modes=torch.ones(IMAGES, dtype=torch.int64),
         scale_tril=lower + torch.eye(SIZE, dtype=torch.float64) / 2,
         stretch=torch.full(shape[:2], stretch, dtype=torch.float64),
     )
@@ -34,7 +34,7 @@ def kernels(generator: torch.Generator) -> KernelMixture:
     return KernelMixture(
         mean=torch.randn(*shape, generator=generator, dtype=torch.float64),
         share=torch.rand(shape[:2], generator=generator, dtype=torch.float64).softmax(0),
-        is_fitted=torch.ones(IMAGES, dtype=torch.bool),
+        modes=torch.ones(IMAGES, dtype=torch.int64),
         scale=torch.rand(shape, generator=generator, dtype=torch.float64) + 0.1,
     )
 
@@ -99,7 +99,7 @@ def test_any_run_of_draws_has_the_shares_of_the_mixture(first, generator):
 def test_a_component_without_a_share_is_never_chosen(generator):
     mixture = kernels(generator)
     share = torch.tensor([[0.5, 0.0], [0.0, 1.0], [0.5, 0.0]], dtype=torch.float64)
-    mixture = KernelMixture(mixture.mean, share, mixture.is_fitted, mixture.scale)
+    mixture = KernelMixture(mixture.mean, share, mixture.modes, mixture.scale)
     chosen = mixture.chosen(torch.randn(IMAGES, generator=generator), 500)
     assert set(chosen[:, 0].tolist()) == {0, 2}
     assert set(chosen[:, 1].tolist()) == {1}
@@ -109,7 +109,7 @@ def test_a_component_without_a_share_is_never_chosen(generator):
 def test_mixtures_of_single_images_join_to_one(generator):
     whole = gaussians(generator, 0.12)
     first = GaussianMixture(
-        whole.mean[:2, :1], whole.share[:2, :1], whole.is_fitted[:1],
+        whole.mean[:2, :1], whole.share[:2, :1], whole.modes[:1],
         whole.scale_tril[:2, :1], whole.stretch[:2, :1],
     )  # fmt: skip
     both = joined([first, whole.rows(slice(1, 2))])

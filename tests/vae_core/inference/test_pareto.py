@@ -12,6 +12,7 @@ from vae_core.inference.pareto import (
     largest_trusted_k,
     pareto_k,
     tail_length,
+    trusted,
     trustworthy,
 )
 
@@ -75,3 +76,9 @@ def test_the_limit_of_trust_rises_with_the_number_of_draws(samples, limit):
 )  # fmt: skip
 def test_an_estimate_is_trusted_by_its_tail_and_its_effective_sample_size(k, ess, trusted):
     assert trustworthy(k, ess, 1000) is trusted
+
+
+@pytest.mark.parametrize(("modes", "needed"), [(0, 30.0), (1, 30.0), (3, 90.0)])
+def test_each_mode_that_was_found_needs_its_own_effective_samples(modes, needed):
+    k, ess = torch.tensor([0.2, 0.2]), torch.tensor([needed - 0.1, needed])
+    assert trusted(k, ess, 1000, torch.tensor([modes, modes])).tolist() == [False, True]

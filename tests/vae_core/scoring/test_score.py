@@ -113,18 +113,9 @@ def test_bits_per_dim_are_nats_in_other_units(trained, test_digits):
     assert math.isclose(score.bits_per_dim * 64 * math.log(2), -score.log_px)
 
 
-@pytest.mark.parametrize(
-    ("pareto_k", "ess", "trusted"),
-    [
-        (0.62, 31, True),  # the limit at K = 500 is 0.63
-        (0.64, 500, False),
-        (0.2, 29, False),  # too few draws to know of a tail
-        (-math.inf, 10, True),
-        (math.nan, 20, False),
-    ],
-)
-def test_trust_ends_where_the_tail_is_heavy_or_unknown(pareto_k, ess, trusted):
-    score = Score(-1.0, 0.1, ess, pareto_k, 0.1, -2.0, -1.0, 1.0, 500, True)
+@pytest.mark.parametrize(("se", "trusted"), [(0.1, True), (0.0, True), (math.nan, False)])
+def test_a_score_is_trusted_if_its_error_is_known(se, trusted):
+    score = Score(-1.0, se, 50.0, 0.3, 0.1, -2.0, -1.0, 1.0, 500, True)
     assert score.trusted is trusted
 
 
