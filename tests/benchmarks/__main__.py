@@ -14,7 +14,7 @@ from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
 NAMES = (
-    "training", "families", "scoring", "kept_epoch", "trusted", "report", "store", "starts",
+    "training", "families", "scoring", "kept_epoch", "trusted", "report", "load", "store", "starts",
     "kills", "hostile", "app", "talk",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)

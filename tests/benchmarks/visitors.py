@@ -30,10 +30,11 @@ class Visitors:
         seconds: seconds that each page took, without the first page of each session.
     """
 
-    def __init__(self, url: str, count: int, look: float = LOOK) -> None:
+    def __init__(self, url: str, count: int, look: float = LOOK, scoring: bool = False) -> None:
         self.address = url.replace("http", "ws", 1) + "/_stcore/stream"
         self.count = count
         self.look = look
+        self.scoring = scoring
         self.pages = 0
         self.seconds: list[float] = []
 
@@ -53,24 +54,30 @@ class Visitors:
         streamlit = [Subprotocol("streamlit")]
         async with connect(self.address, subprotocols=streamlit, max_size=_LARGEST) as socket:
             pages = await self._go(socket, "")
-            for page in itertools.islice(itertools.cycle(pages), turn, None):
+            for step in itertools.count():
                 await asyncio.sleep(self.look)
                 start = asyncio.get_running_loop().time()
-                await self._go(socket, page)
+                if self.scoring:  # the examples, by a K that nobody has asked for before
+                    samples = 1000 + turn + self.count * step
+                    await self._go(socket, pages["score"], f"K={samples}")
+                else:
+                    await self._go(socket, list(pages.values())[(turn + step) % len(pages)])
                 self.seconds.append(asyncio.get_running_loop().time() - start)
 
-    async def _go(self, socket: ClientConnection, page: str) -> list[str]:
-        """Request a page by its hash and receive all of it; return the hashes of all pages."""
+    async def _go(self, socket: ClientConnection, page: str, query: str = "") -> dict[str, str]:
+        """Request a page by its hash and receive all of it; return all pages' hashes by name."""
         request = BackMsg()
         request.rerun_script.page_script_hash = page
+        request.rerun_script.query_string = query
         await socket.send(request.SerializeToString())
-        pages: list[str] = []
+        pages: dict[str, str] = {}
         async for data in socket:
             assert isinstance(data, bytes)
             message = ForwardMsg.FromString(data)
             kind = message.WhichOneof("type")
             if kind == "navigation":
-                pages = [each.page_script_hash for each in message.navigation.app_pages]
+                named = message.navigation.app_pages
+                pages = {each.url_pathname: each.page_script_hash for each in named}
             if kind == "script_finished":
                 break
         self.pages += 1
@@ -78,16 +85,17 @@ class Visitors:
 
 
 @contextlib.contextmanager
-def visitors(url: str, count: int, look: float = LOOK) -> Iterator[Visitors]:
+def visitors(url: str, count: int, look: float = LOOK, scoring: bool = False) -> Iterator[Visitors]:
     """Let visitors browse during a ``with`` block, which starts when all have a page.
 
     Args:
         look: seconds for which a visitor looks at a page.
+        scoring: whether they stay on the Score page, and let it score with another K each time.
 
     Raises:
         OSError, websockets.exceptions.WebSocketException: if the server refused one of them.
     """
-    crowd, stopped = Visitors(url, count, look), threading.Event()
+    crowd, stopped = Visitors(url, count, look, scoring), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         browsing = pool.submit(asyncio.run, crowd.browse(stopped))
         try:
