@@ -5,6 +5,8 @@ then a browser that lost its connection can return to it.
 """
 
 import gc
+import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from functools import cache
 from app.shell.streamlit_internals import close_lost_sessions, has_server, session_id
 
 _EVERY = 2.0  # seconds
+_RETURNED = 5  # times of this: how often freed memory goes back to the system
 _AHEAD = "ahead of "
 _seen: set[str] = set()
 _at_end: list[Callable[[set[str]], None]] = []
@@ -63,9 +66,13 @@ def _watch() -> None:
 
 
 def _end_again_and_again() -> None:
-    while True:
+    for turn in itertools.count(1):
         time.sleep(_EVERY)
         end_lost()
+        if turn % _RETURNED == 0 and "torch" in sys.modules:
+            from vae_core.basics.memory import return_freed_memory
+
+            return_freed_memory()  # else each thread keeps the most that it ever used
 
 
 def end_lost() -> None:
