@@ -162,10 +162,22 @@ def size_of(value: object) -> int:
         left.extend(gc.get_referents(each))
         if isinstance(each, np.ndarray):
             left.append(each.base)  # a view does not own its numbers
-        elif hasattr(type(each), "untyped_storage"):
-            storage = each.untyped_storage()  # type: ignore[attr-defined]
+        elif (storage := _storage_of(each)) is not None:
             if (key := -storage.data_ptr()) not in seen:
                 seen[key] = storage
                 total += storage.nbytes()
         total += sys.getsizeof(each, 0)
     return total
+
+
+def _storage_of(value: Any) -> Any:
+    """Memory of a tensor; None for another object, and for a tensor inside ``vmap``.
+
+    Work under way in another thread may hold such tensors.
+    """
+    if not hasattr(type(value), "untyped_storage"):
+        return None
+    try:
+        return value.untyped_storage()
+    except NotImplementedError:
+        return None

@@ -194,3 +194,15 @@ def test_what_a_page_caches_leaves_with_its_session() -> None:
     assert byte_cache.BUDGET.total > before + MB / 4
     byte_cache.BUDGET.forget({session})
     assert byte_cache.BUDGET.total <= before
+
+
+def test_tensors_inside_vmap_have_no_memory_of_their_own():
+    """Work in another thread may hold them while its size is measured."""
+    sizes: list[int] = []
+
+    def one(row: torch.Tensor) -> torch.Tensor:
+        sizes.append(size_of([row]))
+        return row
+
+    torch.func.vmap(one)(torch.zeros(3, 100_000))
+    assert sizes[0] < 20_000
