@@ -162,10 +162,10 @@ def size_of(value: object) -> int:
         left.extend(gc.get_referents(each))
         if isinstance(each, np.ndarray):
             left.append(each.base)  # a view does not own its numbers
-        elif (storage := _storage_of(each)) is not None:
-            if (key := -storage.data_ptr()) not in seen:
-                seen[key] = storage
-                total += storage.nbytes()
+        storage = _storage_of(each)
+        if storage is not None and (key := -storage.data_ptr()) not in seen:
+            seen[key] = storage
+            total += storage.nbytes()
         total += sys.getsizeof(each, 0)
     return total
 
