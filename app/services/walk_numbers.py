@@ -114,7 +114,7 @@ class Reference:
 
     @property
     def trusted(self) -> bool:
-        """Whether log p̂(x) can be trusted, by the tail of the weights and their ESS."""
+        """Whether log p̂(x) can be trusted: whether its error is known."""
         return not math.isnan(self.log_px.se)
 
     def gap(self, elbo: Estimate) -> Estimate:
