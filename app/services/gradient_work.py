@@ -12,12 +12,13 @@ from app.services.models import Choice
 from app.services.work import Known, Sliced
 from vae_core.model.vae import VAE
 from vae_core.settings.choices import GradientName
-from vae_core.training.gradient_noise import GradientNoise, measure_noise
+from vae_core.training.gradient_noise import GradientNoise, measure_noise, memory
 
 _BLOCK = 4  # estimates of a point per round: every point appears soon, and times are comparable
 
 _REMEMBERED = 2000  # points
-_UNDER_WAY = 8  # protocols whose unfinished points are kept; each point holds its own model
+_UNDER_WAY = 4  # protocols whose unfinished points are kept
+_MEMORY = 64 * 2**20  # bytes of the points of one protocol that are begun and not finished
 
 Cell = tuple[GradientName, int]
 
@@ -34,6 +35,7 @@ class Estimates:
         self.protocol = protocol
         self.points: dict[Cell, Point] = {}
         self._model, self._x, self._known = model, x, known
+        self._most = max(1, _MEMORY // memory(model))
         self._under_way: dict[Cell, Iterator[GradientNoise]] = {}
         self._turn = threading.Lock()  # two sessions may want one point
 
@@ -52,6 +54,16 @@ class Estimates:
     def missing(self, cell: Cell) -> int:
         """Number of estimates of a point that are still to be made."""
         return self.protocol.repeats - self.repeats(cell)
+
+    def next_of(self, cells: Sequence[Cell]) -> Cell | None:
+        """The point to work on next; None if all are finished.
+
+        All points take turns; those of a large model in groups that fit into the memory.
+        """
+        missing = [cell for cell in cells if self.missing(cell) > 0]
+        if len(begun := [cell for cell in missing if cell in self._under_way]) >= self._most:
+            missing = begun
+        return min(missing, key=lambda cell: self.repeats(cell) // _BLOCK, default=None)
 
     def add_to(self, cell: Cell) -> float:
         """Make one more estimate of a point and return the median time of an estimate in seconds.
@@ -103,7 +115,7 @@ class Measurement(Sliced):
                 self._wanted, self.error = list(cells), None
             self._all.recall(cells)
             self._work = self._steps()
-            self.done = self._next() is None
+            self.done = self._all.next_of(self._wanted) is None
 
     @property
     def table(self) -> Table:
@@ -168,14 +180,9 @@ class Measurement(Sliced):
         return point.seconds if point else max(known, default=0.0)
 
     def _steps(self) -> Iterator[None]:
-        while (cell := self._next()) is not None:
+        while (cell := self._all.next_of(self._wanted)) is not None:
             self._worked += self._all.add_to(cell)
             yield
-
-    def _next(self) -> Cell | None:
-        """The next point to work on. All points take turns."""
-        missing = [cell for cell in self._wanted if self._all.missing(cell) > 0]
-        return min(missing, key=lambda cell: self._all.repeats(cell) // _BLOCK, default=None)
 
 
 @st.cache_resource(show_spinner=False)

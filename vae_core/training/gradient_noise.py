@@ -34,12 +34,12 @@ class GradientNoise:
         samples: L.
         inside: K, the samples inside the logarithm; 1 for the ELBO.
         repeats: R, how many estimates there are so far.
-        mean: their mean, (P,), float64.
-        variance: of one estimate, by coordinate, (P,), float64; zero while R = 1.
+        mean: their mean, (P,).
+        total_variance: the trace of the covariance of one estimate, in (nats per unit weight)²;
+            zero while R = 1.
         total_variance_error: the standard error of :attr:`total_variance`; NaN while R < 3.
         of_means: the estimates themselves for d coordinates, (R, d): the derivatives with respect
-            to a
-            shift, common to all images, of the mean of the Gaussian (of a flow: of its base).
+            to a shift, common to all images, of the mean of the Gaussian (of a flow: of its base).
         seconds: the time one estimate takes, the median.
         seconds_error: its standard error, from the quartiles; NaN while R < 4.
     """
@@ -49,16 +49,11 @@ class GradientNoise:
     inside: int
     repeats: int
     mean: Tensor
-    variance: Tensor
+    total_variance: float
     total_variance_error: float
     of_means: Tensor
     seconds: float
     seconds_error: float
-
-    @property
-    def total_variance(self) -> float:
-        """The trace of the covariance of one estimate, in (nats per unit weight)²."""
-        return float(self.variance.sum())
 
     @property
     def signal(self) -> float:
@@ -74,25 +69,22 @@ class GradientNoise:
 
 
 class _Moments:
-    """Running mean and variance of vectors (Welford 1962)."""
+    """Running mean and total variance of vectors (Welford 1962)."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self.mean = torch.zeros(size, dtype=torch.float64)
-        self._spread = torch.zeros(size, dtype=torch.float64)
+        self.mean = torch.zeros(())
         self._steps: list[float] = []
 
     def add(self, found: Tensor) -> None:
         self.count += 1
         away = found - self.mean
         self.mean = self.mean + away / self.count
-        step = away.mul_(found - self.mean)
-        self._spread += step
-        self._steps.append(float(step.sum()))
+        self._steps.append(float((away * (found - self.mean)).sum(dtype=torch.float64)))
 
     @property
-    def variance(self) -> Tensor:
-        return self._spread / max(1, self.count - 1)
+    def total_variance(self) -> float:
+        return math.fsum(self._steps) / max(1, self.count - 1)
 
     @property
     def total_variance_error(self) -> float:
@@ -116,7 +108,8 @@ def measure_noise(
     """Estimate the gradient R = ``repeats`` times for the images x (B, C, H, W).
 
     The model does not change. Memory does not grow with L, K and B, but for the leave-one-out
-    baseline, which compares all L samples of an image.
+    baseline, which compares all L samples of an image. Between the estimates it is one vector of
+    the size of the weights (:func:`memory`).
 
     Yields:
         The noise of the estimates so far, after each one.
@@ -128,11 +121,11 @@ def measure_noise(
         TrainConfig(), gradient=gradient, samples=samples, iwae_samples=inside, elbo_form="joint"
     )
     model = _differentiable(model)
-    inference = [*model.encoder.parameters(), *model.to_posterior.parameters()]
+    inference = _inference(model)
     watched = next(w for name, w in model.to_posterior.named_parameters() if name.endswith(_BIAS))
     before = sum(w.numel() for w in itertools.takewhile(lambda w: w is not watched, inference))
     generator = torch.Generator(model.device).manual_seed(seed)
-    moments = _Moments(sum(weight.numel() for weight in inference))
+    moments = _Moments()
     of_means, seconds = [], []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -140,17 +133,28 @@ def measure_noise(
         seconds.append(time.perf_counter() - start)
         moments.add(found)
         of_means.append(found[before : before + model.config.latent_size].clone())  # frees the rest
+        del found  # else it is kept until the next estimate
         yield GradientNoise(
             gradient,
             samples,
             inside,
             moments.count,
             moments.mean,
-            moments.variance,
+            moments.total_variance,
             moments.total_variance_error,
             torch.stack(of_means),
             *_median(seconds),
         )
+
+
+def memory(model: VAE) -> int:
+    """Bytes that :func:`measure_noise` keeps between two estimates."""
+    return sum(weight.numel() * weight.element_size() for weight in _inference(model))
+
+
+def _inference(model: VAE) -> list[Tensor]:
+    """The weights φ of the encoder and of q(z|x)."""
+    return [*model.encoder.parameters(), *model.to_posterior.parameters()]
 
 
 def _gradient(
@@ -160,7 +164,7 @@ def _gradient(
     weights: Sequence[Tensor],
     generator: torch.Generator,
 ) -> Tensor:
-    """One estimate of the gradient with respect to the weights, (P,), float64 on the CPU.
+    """One estimate of the gradient with respect to the weights, (P,), on the CPU.
 
     The objective is a mean over images and terms, so the gradient is the mean of those of blocks.
     """
@@ -169,7 +173,7 @@ def _gradient(
         loss, _ = training_loss(model, images, settings, 1.0, generator, noise=noise)
         slopes = torch.autograd.grad(-loss, weights)
         found += share * torch.cat([slope.flatten() for slope in slopes]).cpu().double()
-    return found
+    return found.to(weights[0].dtype)
 
 
 def _blocks(

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from app.services import gradient_work as module
 from app.services.gradient_table import Point, Protocol, cells, seed_of
 from app.services.gradient_work import Estimates, Measurement
 from app.services.work import Known
 from vae_core.model.vae import VAE
 from vae_core.runs.checkpoint import load_model
-from vae_core.training.gradient_noise import measure_noise
+from vae_core.training.gradient_noise import measure_noise, memory
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTOCOL = Protocol("digits", "test", 0, 2, 1, 12)
@@ -67,6 +68,20 @@ def test_all_points_come_before_any_is_finished(measurement: Measurement) -> Non
         measurement.advance(0)
     assert max(p.repeats for row in measurement.table.values() for p in row) <= 4
     assert 0 < measurement.share < 1
+
+
+def test_the_points_of_a_large_model_are_begun_in_groups(
+    model: VAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MEMORY", 2 * memory(model) + 1)
+    measurement = new(model, Known(100))
+    unfinished: set[int] = set()
+    while measurement.working:
+        measurement.advance(0)
+        points = [point for row in measurement.table.values() for point in row]
+        unfinished.add(sum(point.repeats < PROTOCOL.repeats for point in points))
+    assert max(unfinished) == 2
+    assert measurement.estimates == (48, 48)
 
 
 def test_stopped_it_stays_as_it_is_and_goes_on_when_told(measurement: Measurement) -> None:
