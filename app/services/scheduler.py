@@ -166,7 +166,7 @@ class Scheduler:
 
     def _first(self) -> tuple[_Key, _Place] | None:
         for key, place in list(self._line.items()):
-            if not place.busy and not place.work.working:
+            if not place.busy and not _is_working(place.work):
                 del self._line[key]
         under_way = [place.work for place in self._line.values() if place.busy]
         free = [
@@ -175,6 +175,16 @@ class Scheduler:
             if not any(each[1].work is work for work in under_way)  # also where it has two places
         ]
         return min(free, key=lambda each: each[1].kept, default=None)
+
+
+def _is_working(work: Advancing) -> bool:
+    """Whether the work has steps left. One whose state cannot be read has none for the threads,
+    which other works need: its page reports the error when it reads the state itself."""
+    try:
+        return work.working
+    except Exception:  # the work reports its own errors; this is a bug
+        _log.exception("The state of long work could not be read")
+        return False
 
 
 @cache

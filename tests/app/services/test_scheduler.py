@@ -69,6 +69,22 @@ def test_visitors_are_served_by_turns() -> None:
     assert told[:40] == ["first", "second"] * 20
 
 
+class Unreadable(Counting):
+    """Work whose state cannot be read."""
+
+    @property
+    def working(self) -> bool:
+        raise RuntimeError("no state")
+
+
+def test_work_whose_state_cannot_be_read_leaves_the_threads_to_others() -> None:
+    scheduler, other = Scheduler(threads=1), Counting(3)
+    scheduler.want("ann", "score", Unreadable(3))
+    scheduler.want("bob", "score", other)
+    scheduler.wait(other, PATIENCE)
+    assert other.made == 3
+
+
 def test_work_that_is_stopped_rests_until_it_is_wanted_again() -> None:
     work = Counting(ENDLESS)
     scheduler = Scheduler()
