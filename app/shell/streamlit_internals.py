@@ -8,6 +8,7 @@ not documented either; the browser tests check the effect.
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from streamlit.errors import FragmentHandledException
 from streamlit.runtime import Runtime
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.fragment import MemoryFragmentStorage
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import (
@@ -146,12 +148,15 @@ def close_lost_sessions() -> set[str]:
     """Close sessions that a browser cannot return to any more; return the ids of all others.
 
     A session without connection can be returned to for ``server.disconnectedSessionTTL`` seconds.
-    Streamlit then keeps its memory until another browser connects or disconnects.
+    Streamlit then keeps its memory until another browser connects or disconnects. What made the
+    downloads of sessions that have gone is forgotten too.
     """
     runtime = Runtime.instance()
     manager: Any = runtime._session_mgr
 
     async def close() -> set[str]:
+        with runtime.media_file_mgr._lock:
+            _forget_left_downloads(runtime.media_file_mgr)
         for _, lost in manager._session_storage._cache.expire():
             lost.session.shutdown()
             lost.session.session_state.clear()
@@ -205,6 +210,37 @@ def draw_unseen(session: str, name: str, page: str, query: str, seconds: float) 
     files[0].clear_session_refs(name)
     files[1].clear_all_for_session(name)
     loop.close()
+
+
+# ---- downloads that are made when they are asked for
+
+KEPT_DOWNLOAD = 10.0
+"""Seconds in which a download button still works after it was drawn again."""
+
+_left_since: dict[str, float] = {}  # by the name of what makes a download
+
+
+def _forget_left_downloads(manager: Any) -> None:
+    """Forget what makes the file of a download some time after its button was drawn again.
+
+    Streamlit forgets it at once and names the new one differently, so that a click that comes
+    before the browser has the new button fails: on a page that draws itself again twice a second,
+    many do.
+    """
+    now, makers = time.monotonic(), manager._deferred_callables
+    drawn = {
+        each for files in manager._files_by_session_and_coord.values() for each in files.values()
+    }
+    for name in list(makers):
+        if name in drawn:
+            _left_since.pop(name, None)
+        elif now - _left_since.setdefault(name, now) > KEPT_DOWNLOAD:
+            manager._drop_deferred_id(name)
+    for name in _left_since.keys() - makers.keys():
+        del _left_since[name]
+
+
+MediaFileManager._remove_orphaned_deferred_callables = _forget_left_downloads  # type: ignore[method-assign]
 
 
 # ---- uploads

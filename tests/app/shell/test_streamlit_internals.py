@@ -7,7 +7,10 @@ from types import SimpleNamespace
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from streamlit.runtime import Runtime
+from streamlit.runtime import Runtime, media_file_manager
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.media_file_storage import MediaFileStorageError
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
@@ -125,3 +128,32 @@ def test_forgotten_files_leave_the_server(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(streamlit_internals, "session_id", lambda: "mine")
     streamlit_internals.forget_uploads(["a", "a pasted image"])
     assert [file.file_id for file in files.get_files("mine", ["a", "b"])] == ["b"]
+
+
+def test_a_download_works_for_a_while_after_its_button_was_drawn_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(streamlit_internals.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: "ann")
+    files = MediaFileManager(MemoryMediaFileStorage("/media"))
+
+    def draw(content: bytes) -> str:
+        files.clear_session_refs("ann")
+        name = files.add_deferred(lambda: content, "text/csv", "0.1", "scores.csv")
+        files.remove_orphaned_files()
+        return name
+
+    first, second = draw(b"before"), draw(b"after")
+    assert files.execute_deferred(first) != files.execute_deferred(second)
+    clock.now = streamlit_internals.KEPT_DOWNLOAD + 1
+    files.remove_orphaned_files()
+    files.execute_deferred(second)  # its button is still there
+    with pytest.raises(MediaFileStorageError, match="not found"):
+        files.execute_deferred(first)
+    files.clear_session_refs("ann")
+    files.remove_orphaned_files()
+    clock.now *= 3
+    files.remove_orphaned_files()
+    assert not streamlit_internals._left_since
+    assert not files._deferred_callables
