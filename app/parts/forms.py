@@ -55,7 +55,7 @@ def checked(values: Mapping[str, Any]) -> RunConfig | None:
 def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
     """Fill the form called ``key`` with the settings of a run, so that a copy can be changed.
 
-    Call it before the form is drawn: in a callback, or on another page before ``st.switch_page``.
+    Call it before the form is drawn: in a callback, or on another page before ``navigation.go``.
     """
     values = config.settings() | changes
     if (dataset := dataset_called(values["dataset"])) is not None:
@@ -68,7 +68,7 @@ def prefill(config: RunConfig, key: str = "new", **changes: Any) -> None:
 
 
 def choose_dataset(name: str, key: str = "new") -> None:
-    """Choose a data set in the form called ``key``, before ``st.switch_page`` leads to it."""
+    """Choose a data set in the form called ``key``, before ``navigation.go`` leads to it."""
     st.session_state[f"{key}_dataset"] = name
 
 

@@ -1,6 +1,7 @@
 """The pages of the app, in the order of the navigation, and links to them."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import streamlit as st
 
@@ -93,6 +94,14 @@ MOVED = {"posterior_lab": "posterior", "gradient_lab": "gradients"}
 def path(name: str) -> str:
     """Path of a page's script, in the form that ``st.page_link`` and ``st.switch_page`` take."""
     return f"views/{name}/page.py"
+
+
+def go(name: str, **query: str) -> NoReturn:
+    """Leave for another page of the app, with query parameters for that page.
+
+    Without parameters, ``st.switch_page`` fails where a widget keeps its value in the address.
+    """
+    st.switch_page(path(name), query_params=query)
 
 
 def link(name: str, label: str | None = None, **query: str) -> DeltaGenerator:

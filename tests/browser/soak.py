@@ -65,9 +65,14 @@ class Messages:
         socket.on("framereceived", self._received)
 
     def _sent(self, data: str | bytes) -> None:
-        """Count what asks for a script; an upload and a download ask for addresses first."""
-        if isinstance(data, bytes) and BackMsg.FromString(data).HasField("rerun_script"):
-            self._count("sent")
+        """Count what a user asks a script for; an upload and a download ask for addresses first.
+
+        What ticks asks too: if its part of the page has gone, the server rightly ignores it.
+        """
+        if isinstance(data, bytes):
+            asked = BackMsg.FromString(data)
+            if asked.HasField("rerun_script") and not asked.rerun_script.is_auto_rerun:
+                self._count("sent")
 
     def _received(self, data: str | bytes) -> None:
         if isinstance(data, bytes) and ForwardMsg.FromString(data).HasField("new_session"):
@@ -124,7 +129,7 @@ def _use_one(page: Page, messages: Messages, rng: random.Random, found: Soaked) 
     control = any_control(page, rng)
     if control is None:
         return
-    what = f"{page.url} · {control.kind} {control.name!r}"
+    what = f"{time.strftime('%X')} {page.url} · {control.kind} {control.name!r}"
     before = messages.sent, messages.begun, time.monotonic()
     control.use(rng)  # raises if a redraw took it away, or something covers it
     found.clicks += 1

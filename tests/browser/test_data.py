@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import SLOW, App, running_app, settle, visit
+from tests.browser.driving import SLOW, App, expect_no_exception, running_app, settle, visit
 from tests.vae_core.data.own_sources import class_folders, write_files, write_zip
 from vae_core import add_dataset
 
@@ -56,6 +56,19 @@ def test_a_dropped_archive_becomes_a_data_set_to_train_on_and_can_be_removed(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".data-facts")).to_contain_text("60, 16×16 pixels, in colour")
     settle(page)
+
+
+def test_another_page_is_reached_from_one_that_keeps_its_choices_in_the_address(
+    app: App, page: Page
+) -> None:
+    visit(page, f"{app.url}/data", {"dataset": "digits", "split": "Test", "present": "true"})
+    settle(page)
+    page.get_by_role("button", name="Train on it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Train")
+    settle(page)
+    expect_no_exception(page)
+    assert "present=true" in page.url
+    assert "split" not in page.url
 
 
 def test_a_dropped_folder_becomes_a_data_set_with_its_class_folders_as_classes(

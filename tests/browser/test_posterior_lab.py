@@ -237,6 +237,16 @@ def test_the_tab_is_found_again_as_it_was_left(app_server: App, page: Page) -> N
     expect(page.get_by_role("tab", name="Posterior")).to_have_attribute("aria-selected", "true")
 
 
+def test_another_family_is_trained_for_the_decoder_of_a_model(app_server: App, page: Page) -> None:
+    go(page, app_server, model=MANY)
+    page.get_by_role("button", name="Train another family for it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Train")
+    settle(page)
+    expect_no_exception(page)
+    family = page.get_by_role("combobox", name="Posterior q(z|x)")
+    expect(family).to_have_value("Full-covariance Gaussian")
+
+
 def test_presentation_keeps_the_place(app_server: App, page: Page) -> None:
     go(page, app_server, "Weights", present="true", families="Planar")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()

@@ -82,7 +82,7 @@ def _actions(info: DatasetInfo) -> None:
         )
     if pressed:
         forms.choose_dataset(info.name)
-        st.switch_page(navigation.path("train"))
+        navigation.go("train")
 
 
 def _sheet_caption(count: int, info: DatasetInfo, split: Split) -> None:

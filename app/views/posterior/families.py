@@ -170,7 +170,7 @@ def _offer_another(choice: Choice, place: DeltaGenerator) -> None:
             "model. Then press Start there.",
         ):
             forms.prefill(choice.run.config, **_another(choice))
-            st.switch_page(navigation.path("train"))
+            navigation.go("train")
 
 
 def _another(choice: Choice) -> dict[str, str]:

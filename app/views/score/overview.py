@@ -84,7 +84,7 @@ def _counts(job: Job) -> Counter[Verdict]:
 def foreign(job: Job, choice: Choice) -> None:
     """Say of a batch that is mostly unlike the training data what to do with it."""
     if st.session_state.pop(_TO_DATA, False):
-        st.switch_page(navigation.path("data"), query_params={"tab": "Add images"})
+        navigation.go("data", tab="Add images")
     uploads = job.reading.uploads
     images, unlike = len(job.scored()), _counts(job)["unlike the training data"]
     fewest = _FEWEST_WHILE_WORKING if job.working else _FEWEST

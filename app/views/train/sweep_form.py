@@ -139,4 +139,4 @@ def _start(grid: Grid, values: Mapping[str, Any]) -> None:
     except (RunNotCreated, RunError, ConfigError) as error:
         st.error(errors.plain(str(error)))
         return
-    st.switch_page(navigation.path("compare"), query_params={"sweep": made.id})
+    navigation.go("compare", sweep=made.id)
