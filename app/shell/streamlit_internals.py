@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qs
 
 import click
 from starlette.exceptions import HTTPException
@@ -32,6 +33,7 @@ from streamlit.runtime.scriptrunner import (
 )
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 from streamlit.runtime.state import SessionState
+from streamlit.runtime.state.query_params import QueryParams, _coerce_value_for_query_url
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from vae_core.basics.errors import UserError
@@ -128,6 +130,29 @@ def _request_unless_left(requests: ScriptRequests, rerun: RerunData) -> bool:
 
 ScriptRunner._run_script = _run_unless_left  # type: ignore[method-assign]
 ScriptRequests._request_rerun_locked = _request_unless_left  # type: ignore[method-assign]
+
+
+# ---- the address
+
+_correct = QueryParams.set_corrected_value
+
+
+def _correct_what_is_wrong(params: QueryParams, name: str, value: Any, kind: str) -> None:
+    """Tell the browser the value of a widget in the address, unless the browser has just said it.
+
+    Streamlit repeats it at every change. When the processor is busy, the answer to one press of a
+    key arrives after the next press and puts the former value into the address, where it stays.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    said = parse_qs(context.query_string, keep_blank_values=True) if context else {}
+    wanted = _coerce_value_for_query_url(value, kind)
+    if said.get(name) == ([wanted] if isinstance(wanted, str) else wanted):
+        params.set_with_no_forward_msg(name, wanted)
+    else:
+        _correct(params, name, value, kind)
+
+
+QueryParams.set_corrected_value = _correct_what_is_wrong  # type: ignore[method-assign]
 
 
 # ---- sessions

@@ -6,6 +6,7 @@ import re
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.driving import (
     PHONE,
@@ -129,6 +130,28 @@ def test_a_flow_is_gone_through_step_by_step(app_server: App, page: Page) -> Non
     page.reload()
     page.wait_for_timeout(2000)
     expect_plot(page, "posterior-flow", "the Gaussian base")
+
+
+def test_the_answer_to_a_key_does_not_write_the_address_that_the_key_wrote(
+    app_server: App, page: Page
+) -> None:
+    """It would arrive after the next key, and put the former value back."""
+    written: list[str] = []
+
+    def note(data: str | bytes) -> None:
+        message = ForwardMsg.FromString(data) if isinstance(data, bytes) else ForwardMsg()
+        if message.HasField("page_info_changed"):
+            written.append(message.page_info_changed.query_string)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", note))
+    go(page, app_server, "Flow steps", families="Planar")
+    slider = page.locator(".st-key-step").get_by_role("slider")
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    expect_plot(page, "posterior-flow", "z₁ of Planar")
+    settle(page)
+    assert "step=1" in page.url
+    assert not [query for query in written if "step=" in query]
 
 
 def test_a_gaussian_has_no_steps_and_says_so(app_server: App, page: Page) -> None:
