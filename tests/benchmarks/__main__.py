@@ -14,8 +14,8 @@ from tests.benchmarks.machine import describe
 from vae_core.training.precision import denormals_flushed
 
 NAMES = (
-    "training", "families", "scoring", "kept_epoch", "trusted", "report", "load", "store", "starts",
-    "kills", "hostile", "app", "talk",
+    "training", "families", "scoring", "kept_epoch", "trusted", "report", "load", "memory",
+    "store", "starts", "kills", "hostile", "app", "talk",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)
 OF_A_MODEL = ("false-alarms", "roc")

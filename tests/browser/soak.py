@@ -86,7 +86,7 @@ def main() -> None:
     """Let the browsers click, and print what they and the server's log and memory say."""
     options = _arguments()
     with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as app:
-        _see_every_page(app)
+        see_every_page(app)
         memory = Memory(app)
         with quiet() if options.quiet else load(), memory.watched():
             seen = _browse(app.url, options)
@@ -115,7 +115,7 @@ def soak(url: str, until: float, seed: int) -> Soaked:
         page.on("dialog", lambda dialog: dialog.dismiss())
         page.on("popup", lambda other: other.close())
         while time.time() < until:
-            page.goto(f"{url}/{_address(rng.choice(list(PAGES)))}")
+            page.goto(f"{url}/{address(rng.choice(list(PAGES)))}")
             settle(page)
             for _ in range(rng.randint(5, 40)):
                 if time.time() > until or not page.url.startswith(url):
@@ -193,14 +193,16 @@ class Memory:
             thread.join()
 
 
-def _see_every_page(app: App) -> None:
+def see_every_page(app: App) -> None:
+    """Open each page once, so that what all visitors share is in memory."""
     with sync_playwright() as playwright, new_tab(launch(playwright)) as page:
         for name in PAGES:
-            page.goto(f"{app.url}/{_address(name)}")
+            page.goto(f"{app.url}/{address(name)}")
             settle(page)
 
 
-def _address(name: str) -> str:
+def address(name: str) -> str:
+    """Path of a page in the app's address."""
     return "" if name == next(iter(PAGES)) else name
 
 
