@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks [name …]``: run all benchmarks but some, or those that are named.
 
-A benchmark of a model is named alone and takes options: ``false-alarms MODEL --json``.
+Some are named alone and take options: ``false-alarms MODEL --json``, ``colour --minutes 10``.
 """
 
 import contextlib
@@ -18,17 +18,17 @@ NAMES = (
     "store", "starts", "kills", "hostile", "app", "talk",
 )  # fmt: skip
 ON_A_CARD = ("gpu",)
-OF_A_MODEL = ("false-alarms", "roc")
+WITH_OPTIONS = ("false-alarms", "roc", "colour")
 WAITING_ASLEEP = ("hostile",)  # calls the command line, which sets this before PyTorch is loaded
 _WAIT = "OMP_WAIT_POLICY"
 
 
 def main() -> None:
     chosen = sys.argv[1:] or NAMES
-    if chosen[0] in OF_A_MODEL:
+    if chosen[0] in WITH_OPTIONS:
         _benchmark(chosen[0]).main(chosen[1:])
         return
-    known = (*NAMES, *ON_A_CARD, *OF_A_MODEL)
+    known = (*NAMES, *ON_A_CARD, *WITH_OPTIONS)
     if unknown := set(chosen) - set(known):
         sys.exit(f"There is no benchmark {min(unknown)!r}. There are {', '.join(known)}.")
     if len(chosen) == 1:
