@@ -18,7 +18,7 @@ _BLOCK = 4  # estimates of a point per round: every point appears soon, and time
 
 _REMEMBERED = 2000  # points
 _UNDER_WAY = 4  # protocols whose unfinished points are kept
-_MEMORY = 64 * 2**20  # bytes of the points of one protocol that are begun and not finished
+_MEMORY = 32 * 2**20  # bytes of the points of one protocol that are begun and not finished
 
 Cell = tuple[GradientName, int]
 
@@ -29,13 +29,14 @@ class Estimates:
     Attributes:
         protocol: what is measured, and how.
         points: the points so far, finished or not.
+        most: how many points are begun at once.
     """
 
     def __init__(self, protocol: Protocol, model: VAE, x: Tensor, known: Known[Point]) -> None:
         self.protocol = protocol
         self.points: dict[Cell, Point] = {}
         self._model, self._x, self._known = model, x, known
-        self._most = max(1, _MEMORY // memory(model))
+        self.most = max(1, _MEMORY // memory(model))
         self._under_way: dict[Cell, Iterator[GradientNoise]] = {}
         self._turn = threading.Lock()  # two sessions may want one point
 
@@ -58,11 +59,12 @@ class Estimates:
     def next_of(self, cells: Sequence[Cell]) -> Cell | None:
         """The point to work on next; None if all are finished.
 
-        All points take turns; those of a large model in groups that fit into the memory.
+        All points take turns; those of a large model in groups that fit into the memory. Points
+        that nobody wants any more count too: then one of those that are wanted is measured alone.
         """
         missing = [cell for cell in cells if self.missing(cell) > 0]
-        if len(begun := [cell for cell in missing if cell in self._under_way]) >= self._most:
-            missing = begun
+        if len(self._under_way) >= self.most:
+            missing = [cell for cell in missing if cell in self._under_way] or missing[:1]
         return min(missing, key=lambda cell: self.repeats(cell) // _BLOCK, default=None)
 
     def add_to(self, cell: Cell) -> float:
@@ -159,8 +161,10 @@ class Measurement(Sliced):
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds left at the speed so far. None until every point has at least one estimate."""
-        if not self._worked or any(cell not in self._all.points for cell in self._wanted):
+        """Seconds left at the speed so far. None until every point that is begun with the others
+        has at least one estimate."""
+        unknown = sum(cell not in self._all.points for cell in self._wanted)
+        if not self._worked or unknown > max(0, len(self._wanted) - self._all.most):
             return None
         return self._left * self._spent / self._worked
 

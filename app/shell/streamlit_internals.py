@@ -173,15 +173,14 @@ def close_lost_sessions() -> set[str]:
     """Close sessions that a browser cannot return to any more; return the ids of all others.
 
     A session without connection can be returned to for ``server.disconnectedSessionTTL`` seconds.
-    Streamlit then keeps its memory until another browser connects or disconnects. What made the
-    downloads of sessions that have gone is forgotten too.
+    Streamlit then keeps its memory until another browser connects or disconnects. Files of sessions
+    that have gone are removed too.
     """
     runtime = Runtime.instance()
     manager: Any = runtime._session_mgr
 
     async def close() -> set[str]:
-        with runtime.media_file_mgr._lock:
-            _forget_left_downloads(runtime.media_file_mgr)
+        runtime.media_file_mgr.remove_orphaned_files()
         for _, lost in manager._session_storage._cache.expire():
             lost.session.shutdown()
             lost.session.session_state.clear()
@@ -237,35 +236,51 @@ def draw_unseen(session: str, name: str, page: str, query: str, seconds: float) 
     loop.close()
 
 
-# ---- downloads that are made when they are asked for
+# ---- files and downloads
 
-KEPT_DOWNLOAD = 10.0
-"""Seconds in which a download button still works after it was drawn again."""
+KEPT_FILE = 10.0
+"""Seconds in which a download still works after its button was drawn again."""
 
-_left_since: dict[str, float] = {}  # by the name of what makes a download
+_left_since: dict[str, float] = {}  # by the names of files, and of what makes them
+_inactive_files = MediaFileManager._get_inactive_file_ids
 
 
-def _forget_left_downloads(manager: Any) -> None:
+def _is_left(name: str, now: float) -> bool:
+    """Whether no page has had the file for some time; to be called again and again."""
+    return now - _left_since.setdefault(name, now) > KEPT_FILE
+
+
+def _long_inactive_files(manager: MediaFileManager) -> set[str]:
+    """Return the files that no page has had for some time.
+
+    A download that is made when it is asked for has no place on a page. Streamlit deletes its file
+    while two other scripts end, which may be before the browser fetches it.
+    """
+    now, inactive = time.monotonic(), _inactive_files(manager)
+    known = manager._file_metadata.keys() | manager._deferred_callables.keys()
+    for name in _left_since.keys() - known | manager._file_metadata.keys() - inactive:
+        _left_since.pop(name, None)
+    return {name for name in inactive if _is_left(name, now)}
+
+
+def _forget_left_makers(manager: MediaFileManager) -> None:
     """Forget what makes the file of a download some time after its button was drawn again.
 
     Streamlit forgets it at once and names the new one differently, so that a click that comes
     before the browser has the new button fails: on a page that draws itself again twice a second,
     many do.
     """
-    now, makers = time.monotonic(), manager._deferred_callables
-    drawn = {
-        each for files in manager._files_by_session_and_coord.values() for each in files.values()
-    }
-    for name in list(makers):
+    now, places = time.monotonic(), manager._files_by_session_and_coord.values()
+    drawn = {name for files in places for name in files.values()}
+    for name in list(manager._deferred_callables):
         if name in drawn:
             _left_since.pop(name, None)
-        elif now - _left_since.setdefault(name, now) > KEPT_DOWNLOAD:
+        elif _is_left(name, now):
             manager._drop_deferred_id(name)
-    for name in _left_since.keys() - makers.keys():
-        del _left_since[name]
 
 
-MediaFileManager._remove_orphaned_deferred_callables = _forget_left_downloads  # type: ignore[method-assign]
+MediaFileManager._get_inactive_file_ids = _long_inactive_files  # type: ignore[method-assign]
+MediaFileManager._remove_orphaned_deferred_callables = _forget_left_makers  # type: ignore[method-assign]
 
 
 # ---- uploads

@@ -77,7 +77,7 @@ class Ours:
 
     def train(self, seconds: float) -> None:
         while self._training.progress.seconds < seconds:
-            if isinstance(next(self._events), Finished):
+            if isinstance(next(self._events, None), Finished | None):
                 return
 
     def log_weights(self, x: Tensor, n: int) -> Tensor:
@@ -127,11 +127,12 @@ def main(arguments: Sequence[str] = ()) -> None:
 @torch.no_grad()
 def bits_per_dim(program: Program, x: Tensor, samples: int) -> tuple[float, float]:
     """Mean −log₂ p̂(x) per number of an image, and its standard error over the images."""
-    torch.manual_seed(1)
     found = []
-    for block in x.split(max(1, _LATENTS // samples)):
-        log_w = program.log_weights(block, samples)
-        found.append(log_w.logsumexp(0) - math.log(samples))
+    with torch.random.fork_rng():  # the training goes on with other numbers
+        torch.manual_seed(1)
+        for block in x.split(max(1, _LATENTS // samples)):
+            log_w = program.log_weights(block, samples)
+            found.append(log_w.logsumexp(0) - math.log(samples))
     bits = -torch.cat(found).double() / (x[0].numel() * math.log(2))
     return float(bits.mean()), float(bits.std()) / len(bits) ** 0.5
 

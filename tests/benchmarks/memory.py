@@ -16,7 +16,7 @@ from tests.benchmarks.load import MODEL, SAMPLES, archive, scored_on_page
 from tests.browser.driving import App, launch, new_tab, running_app, settle
 from tests.browser.soak import LEFT, Memory, address, see_every_page
 
-VISITS, BATCHES, IMAGES = 300, 50, 100
+VISITS, BATCHES, IMAGES = 300, 50, 300
 
 
 def main() -> None:

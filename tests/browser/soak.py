@@ -54,10 +54,16 @@ class Soaked:
 
 
 class Messages:
-    """How often a tab asked the server for a script, and how often one began."""
+    """What a tab asked the server for, and what the server began.
+
+    Attributes:
+        sent: the time of each message by which a user asked for a script.
+        begun: how many scripts began.
+    """
 
     def __init__(self, page: Page) -> None:
-        self.sent = self.begun = 0
+        self.sent: list[float] = []
+        self.begun = 0
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
@@ -72,14 +78,11 @@ class Messages:
         if isinstance(data, bytes):
             asked = BackMsg.FromString(data)
             if asked.HasField("rerun_script") and not asked.rerun_script.is_auto_rerun:
-                self._count("sent")
+                self.sent.append(time.monotonic())
 
     def _received(self, data: str | bytes) -> None:
         if isinstance(data, bytes) and ForwardMsg.FromString(data).HasField("new_session"):
-            self._count("begun")
-
-    def _count(self, name: str) -> None:
-        setattr(self, name, getattr(self, name) + 1)
+            self.begun += 1
 
 
 def main() -> None:
@@ -130,7 +133,7 @@ def _use_one(page: Page, messages: Messages, rng: random.Random, found: Soaked) 
     if control is None:
         return
     what = f"{time.strftime('%X')} {page.url} · {control.kind} {control.name!r}"
-    before = messages.sent, messages.begun, time.monotonic()
+    before = len(messages.sent), messages.begun
     control.use(rng)  # raises if a redraw took it away, or something covers it
     found.clicks += 1
     _await_answer(page, messages, before, found, what)
@@ -142,14 +145,16 @@ def _use_one(page: Page, messages: Messages, rng: random.Random, found: Soaked) 
 
 
 def _await_answer(
-    page: Page, messages: Messages, before: tuple[int, int, float], found: Soaked, what: str
+    page: Page, messages: Messages, before: tuple[int, int], found: Soaked, what: str
 ) -> None:
-    sent, begun, start = before
+    sent, begun = before
+    used = time.monotonic()
     with contextlib.suppress(PlaywrightError):
-        while messages.sent == sent and time.monotonic() - start < REACTION:
+        while len(messages.sent) == sent and time.monotonic() - used < REACTION:
             page.wait_for_timeout(10)
-        if messages.sent == sent:
+        if len(messages.sent) == sent:
             return
+        start = messages.sent[sent]
         while messages.begun == begun and time.monotonic() - start < HANGS:
             page.wait_for_timeout(10)
         seconds = time.monotonic() - start

@@ -217,5 +217,6 @@ def _median(values: list[float]) -> tuple[float, float]:
 
 def _differentiable(model: VAE) -> VAE:
     """A copy of the model whose weights take gradients and share the memory of the original."""
-    weights = {id(w): nn.Parameter(w.detach()) for w in model.parameters()}
-    return copy.deepcopy(model, weights)
+    shared: dict[int, Tensor] = {id(w): nn.Parameter(w.detach()) for w in model.parameters()}
+    shared |= {id(buffer): buffer for buffer in model.buffers()}
+    return copy.deepcopy(model, shared)

@@ -62,32 +62,35 @@ def _row(index: int, step: Step, last: bool) -> None:
     note.text_input(
         f"Note of step {index + 1}", step.note, max_chars=talks.MOST_NOTE, key=f"talk-note-{name}",
         label_visibility="collapsed", placeholder="A note for you", on_change=_take_note,
-        args=(index, f"talk-note-{name}"),
+        args=(index, step, f"talk-note-{name}"),
     )  # fmt: skip
     up.button(
         ":material/arrow_upward:", key=f"talk-up-{name}", disabled=index == 0, on_click=_move,
-        args=(index, -1), help="Moves this step up.", type="tertiary",
+        args=(index, step, -1), help="Moves this step up.", type="tertiary",
     )  # fmt: skip
     down.button(
         ":material/arrow_downward:", key=f"talk-down-{name}", disabled=last, on_click=_move,
-        args=(index, 1), help="Moves this step down.", type="tertiary",
+        args=(index, step, 1), help="Moves this step down.", type="tertiary",
     )  # fmt: skip
     remove.button(
-        ":material/delete:", key=f"talk-remove-{name}", on_click=_remove, args=(index,),
+        ":material/delete:", key=f"talk-remove-{name}", on_click=_remove, args=(index, step),
         help="Removes this step.", type="tertiary",
     )  # fmt: skip
 
 
-def _take_note(index: int, key: str) -> None:
-    state.note(index, st.session_state[key])
+def _take_note(index: int, step: Step, key: str) -> None:
+    if (now := state.current().place_of(step, index)) is not None:
+        state.note(now, st.session_state[key])
 
 
-def _move(index: int, by: int) -> None:
-    state.keep(state.current().moved(index, by))
+def _move(index: int, step: Step, by: int) -> None:
+    if (now := state.current().place_of(step, index)) is not None:
+        state.keep(state.current().moved(now, by))
 
 
-def _remove(index: int) -> None:
-    state.keep(state.current().without(index))
+def _remove(index: int, step: Step) -> None:
+    if (now := state.current().place_of(step, index)) is not None:
+        state.keep(state.current().without(now))
 
 
 def _begin_and_save() -> None:

@@ -75,6 +75,14 @@ class Talk:
         """
         return _checked([*self.steps, step])
 
+    def place_of(self, step: Step, index: int) -> int | None:
+        """Where a screen is now that was at ``index``; None if it is gone.
+
+        A click may come together with a note that was typed before it, in either order.
+        """
+        same = [place for place, each in enumerate(self.steps) if each.address == step.address]
+        return min(same, key=lambda place: abs(place - index), default=None)
+
     def without(self, index: int) -> "Talk":
         """Remove a screen."""
         return Talk(self.steps[:index] + self.steps[index + 1 :])

@@ -136,7 +136,8 @@ def test_a_download_works_for_a_while_after_its_button_was_drawn_again(
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(streamlit_internals.time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: "ann")
-    files = MediaFileManager(MemoryMediaFileStorage("/media"))
+    storage = MemoryMediaFileStorage("/media")
+    files = MediaFileManager(storage)
 
     def draw(content: bytes) -> str:
         files.clear_session_refs("ann")
@@ -144,16 +145,25 @@ def test_a_download_works_for_a_while_after_its_button_was_drawn_again(
         files.remove_orphaned_files()
         return name
 
+    def fetch(name: str) -> bytes:
+        address = files.execute_deferred(name)
+        draw(b"newest")
+        draw(b"newest")  # the browser fetches the file a little later
+        return storage.get_file(address.rsplit("/", 1)[-1]).content
+
     first, second = draw(b"before"), draw(b"after")
-    assert files.execute_deferred(first) != files.execute_deferred(second)
-    clock.now = streamlit_internals.KEPT_DOWNLOAD + 1
+    assert (fetch(first), fetch(second)) == (b"before", b"after")
+    newest = draw(b"newest")
+    clock.now = streamlit_internals.KEPT_FILE + 1
     files.remove_orphaned_files()
-    files.execute_deferred(second)  # its button is still there
+    files.execute_deferred(newest)  # its button is still there
     with pytest.raises(MediaFileStorageError, match="not found"):
         files.execute_deferred(first)
     files.clear_session_refs("ann")
-    files.remove_orphaned_files()
-    clock.now *= 3
-    files.remove_orphaned_files()
-    assert not streamlit_internals._left_since
+    for _ in range(4):
+        files.remove_orphaned_files()
+        clock.now *= 3
     assert not files._deferred_callables
+    assert not files._file_metadata
+    assert not storage._files_by_id
+    assert not streamlit_internals._left_since

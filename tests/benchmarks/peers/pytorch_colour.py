@@ -1,5 +1,6 @@
 """A convolutional VAE of colour images as one writes it by hand: d = 128, Adam, DataLoader."""
 
+import itertools
 import time
 
 import torch
@@ -43,20 +44,20 @@ class PlainColour:
     def __init__(self, images: Tensor) -> None:
         self.model = PlainVAE()
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        self._images, self._seconds = images, 0.0
+        self._loader = DataLoader(TensorDataset(images), 128, shuffle=True)
+        self._batches = itertools.chain.from_iterable(itertools.repeat(self._loader))
+        self._seconds = 0.0
 
     def train(self, seconds: float) -> None:
         self.model.train()
-        while self._seconds < seconds:
-            start = time.perf_counter()
-            for (pixels,) in DataLoader(TensorDataset(self._images), 128, shuffle=True):
-                log_px, kl = self.model.log_weights(pixels.float() / 255, 1)
-                self._optimiser.zero_grad()
-                (kl - log_px).mean().backward()
-                self._optimiser.step()
-                if self._seconds + time.perf_counter() - start >= seconds:
-                    break
-            self._seconds += time.perf_counter() - start
+        start = time.perf_counter() - self._seconds
+        while time.perf_counter() - start < seconds:
+            (pixels,) = next(self._batches)
+            log_px, kl = self.model.log_weights(pixels.float() / 255, 1)
+            self._optimiser.zero_grad()
+            (kl - log_px).mean().backward()
+            self._optimiser.step()
+        self._seconds = time.perf_counter() - start
 
     def log_weights(self, x: Tensor, n: int) -> Tensor:
         self.model.eval()

@@ -82,6 +82,25 @@ def test_a_note_is_kept_as_one_line() -> None:
     assert app.session_state[OPEN].steps[0].note == "<b>say</b> *this*"
 
 
+@pytest.mark.parametrize(
+    ("pressed", "left"),
+    [
+        ("talk-remove-0-0", ["later"]),
+        ("talk-remove-0-1", ["a"]),
+        ("talk-down-0-0", ["later", "a"]),
+        ("talk-close", []),
+    ],
+)
+def test_a_note_that_is_typed_just_before_a_click_goes_to_its_step(
+    pressed: str, left: list[str]
+) -> None:
+    app = page_at("start", Talk((step_of("start", "a"), step_of("latent", "b"))))
+    press(app, "talk-talk")
+    app.text_input(key="talk-note-0-1").set_value("later")  # sent together with the click
+    press(app, pressed)
+    assert [step.note for step in app.session_state[OPEN].steps] == left
+
+
 def test_a_talk_is_closed() -> None:
     app = press(page_at("start", Talk((step_of("start"),))), "talk-talk")
     press(app, "talk-close")
