@@ -18,6 +18,7 @@ from app.shell import errors, imports, ports
 from app.shell.ports import free_port
 from app.shell.redirects import redirects
 from app.shell.streamlit_internals import settings_of_environment
+from vae_core.basics.allocator import share_freed_memory
 from vae_core.basics.errors import UserError
 from vae_core.basics.paths import FOLDER_VARIABLES, chosen_folder, data_folder_is_missing
 from vae_core.basics.text import printable
@@ -43,6 +44,7 @@ def main() -> None:
         settings = settings_for(given.port)
     except UserError as error:
         raise SystemExit(printable(str(error))) from error
+    share_freed_memory()
     sys.argv[0] = __file__  # in a wheel, .streamlit/config.toml is beside this file
     address, base = (str(settings.get(each) or "") for each in (_ADDRESS, _BASE))
     settings[_PORT] = port = _port_near(given.port, address or "localhost")

@@ -6,13 +6,13 @@ then a browser that lost its connection can return to it.
 
 import gc
 import itertools
-import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import cache
 
 from app.shell.streamlit_internals import close_lost_sessions, has_server, session_id
+from vae_core.basics.allocator import return_freed_memory
 
 _EVERY = 2.0  # seconds
 _RETURNED = 5  # times of this: how often freed memory goes back to the system
@@ -69,10 +69,8 @@ def _end_again_and_again() -> None:
     for turn in itertools.count(1):
         time.sleep(_EVERY)
         end_lost()
-        if turn % _RETURNED == 0 and "torch" in sys.modules:
-            from vae_core.basics.memory import return_freed_memory
-
-            return_freed_memory()  # else each thread keeps the most that it ever used
+        if turn % _RETURNED == 0:
+            return_freed_memory()  # else the process keeps the most that it ever used
 
 
 def end_lost() -> None:
@@ -81,8 +79,6 @@ def end_lost() -> None:
     ended = seen - close_lost_sessions()
     if not ended:
         return
-    from vae_core.basics.memory import return_freed_memory
-
     _seen.difference_update(ended)
     for forget in _at_end:
         forget(ended)

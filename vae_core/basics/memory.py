@@ -1,11 +1,10 @@
-"""Memory of this computer; keep freed memory in the process, or return it to the system.
+"""Memory of this computer and its devices; keep freed memory in the process.
 
 glibc returns the memory of large tensors as soon as they are freed. The system clears it page by
 page when it is allocated again, and scoring then takes 1.5 times as long, as does training with
 large batches.
 """
 
-import ctypes
 import os
 import sys
 from functools import cache
@@ -23,19 +22,6 @@ def keep_freed_memory() -> None:
     "dynamic mmap threshold"). The block is never written to, so it takes no memory itself.
     """
     torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")
-
-
-def return_freed_memory() -> None:
-    """Return freed memory to the system. Without effect on other C libraries than glibc."""
-    trim = getattr(_this_program(), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-@cache
-def _this_program() -> ctypes.CDLL | None:
-    """Functions of this process; None on Windows, which does not offer them in one place."""
-    return None if sys.platform == "win32" else ctypes.CDLL(None)
 
 
 @cache
