@@ -30,10 +30,10 @@ def rate_between(false_alarms: float, images: int) -> tuple[float, float] | None
     """
     if images < fewest_images(false_alarms):
         return None
-    from scipy.stats import beta  # takes a second to import
+    from scipy.special import betaincinv  # the quantile of Beta(a, b); takes a while to import
 
     below = math.floor(false_alarms * (images + 1) + _ROUNDING)
-    low, high = beta.ppf([0.025, 0.975], below, images + 1 - below)
+    low, high = betaincinv(below, images + 1 - below, [0.025, 0.975])
     return float(low), float(high)
 
 

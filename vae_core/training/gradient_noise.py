@@ -80,7 +80,7 @@ class _Moments:
         self.count += 1
         away = found - self.mean
         self.mean = self.mean + away / self.count
-        self._steps.append(float((away * (found - self.mean)).sum(dtype=torch.float64)))
+        self._steps.append(float(away @ (found - self.mean)))
 
     @property
     def total_variance(self) -> float:
@@ -168,12 +168,12 @@ def _gradient(
 
     The objective is a mean over images and terms, so the gradient is the mean of those of blocks.
     """
-    found = torch.zeros(sum(weight.numel() for weight in weights), dtype=torch.float64)
+    found = [torch.zeros_like(weight) for weight in weights]
     for images, noise, share in _blocks(model, x, settings, generator):
         loss, _ = training_loss(model, images, settings, 1.0, generator, noise=noise)
-        slopes = torch.autograd.grad(-loss, weights)
-        found += share * torch.cat([slope.flatten() for slope in slopes]).cpu().double()
-    return found.to(weights[0].dtype)
+        for whole, slope in zip(found, torch.autograd.grad(-loss, weights), strict=True):
+            whole.add_(slope, alpha=share)
+    return torch.cat([whole.flatten() for whole in found]).cpu()
 
 
 def _blocks(
