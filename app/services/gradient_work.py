@@ -112,9 +112,10 @@ class Measurement(Sliced):
 
     def want(self, cells: Sequence[Cell]) -> None:
         """Set the points to measure from now on. Other points that are known are kept."""
+        if list(cells) == self._wanted:
+            return  # without waiting for the estimate that is under way
         with self.turn:
-            if list(cells) != self._wanted:
-                self._wanted, self.error = list(cells), None
+            self._wanted, self.error = list(cells), None
             self._all.recall(cells)
             self._work = self._steps()
             self.done = self._all.next_of(self._wanted) is None

@@ -154,11 +154,16 @@ class Sliced:
         self.stopped = True
 
     def go_on(self) -> None:
-        """Continue the work after a stop; start it again after a failure."""
-        with self.turn:
-            if self.error:
-                self._work, self._spent, self.error = self._start(), 0.0, None
-            self.stopped = False
+        """Continue the work after a stop; start it again after a failure.
+
+        It does not wait for a step that is under way, which may take long: work that failed makes
+        none.
+        """
+        if self.error:
+            with self.turn:
+                if self.error:
+                    self._work, self._spent, self.error = self._start(), 0.0, None
+        self.stopped = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ sizes would not leave p_t invariant, so the results would not be bounds. All val
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -196,7 +196,8 @@ def ais_steps(
 
     Yields:
         The chains after each temperature. The ``estimate()`` of the last state is the lower bound
-        on log p(x). The pilot run, an eighth of the work by default, comes before the first state.
+        on log p(x). Before it the pilot run, an eighth of the work by default, yields its own
+        chains at the temperature of the prior, after each transition.
 
     Raises:
         InvalidArgument: if the images do not have the model's shape.
@@ -204,7 +205,7 @@ def ais_steps(
     x = model.as_images(x)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
-    step_sizes = _pilot(model, x, annealing, generator)
+    step_sizes = yield from _pilot(model, x, annealing, generator)
     yield from _anneal_from_prior(model, x, annealing, step_sizes, generator)
 
 
@@ -219,7 +220,7 @@ def bdmc_steps(
         z: the latents of these images, (B, d), which are exact posterior samples.
 
     Yields:
-        The chains after each temperature.
+        The chains after each temperature, and before them those of the pilot run.
 
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
@@ -227,7 +228,7 @@ def bdmc_steps(
     x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
-    step_sizes = _pilot(model, x, annealing, generator)
+    step_sizes = yield from _sandwiched(_pilot(model, x, annealing, generator))
     forward: RunningAnnealing | None = None
     for forward in _anneal_from_prior(model, x, annealing, step_sizes, generator):
         yield RunningSandwich(forward)
@@ -364,10 +365,30 @@ def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainSta
     )
 
 
-def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator) -> Tensor:
-    """Find step sizes for each temperature and image, (T + 1, B), by a short run from the prior."""
+def _sandwiched(
+    steps: Generator[RunningAnnealing, None, Tensor],
+) -> Generator[RunningSandwich, None, Tensor]:
+    while True:
+        try:
+            yield RunningSandwich(next(steps))
+        except StopIteration as end:
+            return end.value
+
+
+def _pilot(
+    model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator
+) -> Generator[RunningAnnealing, None, Tensor]:
+    """Find step sizes for each temperature and image by a short run from the prior.
+
+    Yields:
+        The chains before the first temperature of the annealing.
+
+    Returns:
+        The step sizes, (T + 1, B).
+    """
     betas = sigmoid_schedule(min(_PILOT_TEMPERATURES, annealing.temperatures))
     z = model.prior.sample((_PILOT_CHAINS, len(x)), generator)
+    waiting = RunningAnnealing(z, sigmoid_schedule(annealing.temperatures))
     step = StepSize(z.new_full((len(x),), _FIRST_STEP), floor=_PILOT_RATE)
     found = []
     for beta in betas.tolist():
@@ -378,6 +399,7 @@ def _pilot(model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generat
                 density, state, step.value, annealing.leapfrog_steps, generator
             )
             step.update(acceptance)
+            yield waiting
         z = state.z
         found.append(step.value.log())
     by_image = torch.stack(found, 1)[None]  # (1, B, pilot temperatures)

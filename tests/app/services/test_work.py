@@ -1,5 +1,6 @@
 """Long work in slices: it goes on, stops, is taken up again, and nothing is done twice."""
 
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -44,6 +45,26 @@ def test_a_task_is_done_in_slices_and_its_result_is_kept() -> None:
     assert bench.share(work.task) == 1
     bench.advance(tasks, 1)
     assert work.begun == 1
+
+
+def test_stopped_work_is_taken_up_without_waiting_for_the_step_under_way() -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def steps() -> Iterator[int]:
+        begun.set()
+        assert free.wait(60)
+        yield 1
+
+    work = Running(Task("a", "a", steps, float))
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(work.advance, 1.0)
+        assert begun.wait(60)
+        work.stop()
+        work.go_on()  # by a page, whose visitor would wait
+        assert not under_way.done()
+        assert work.working
+        free.set()
+    assert work.done
 
 
 def test_tasks_are_done_in_their_order() -> None:

@@ -141,10 +141,12 @@ def test_where_one_chain_carries_the_weight_the_error_is_not_known():
 def test_it_can_be_watched_and_left_at_any_time():
     truth = linear_gaussian(2, 6)
     model, (x, z) = linear_vae(truth), simulated(truth, 2)
-    forward = [r.share for r in itertools.islice(ais_steps(model, x, QUICK), 4)]
-    assert forward == [1 / 6, 2 / 6, 3 / 6, 4 / 6]
+    forward = [r.share for r in ais_steps(model, x, QUICK)]
+    pilot = forward.count(0)
+    assert pilot > 6  # so that its work can be left too
+    assert forward[pilot:] == pytest.approx([step / 6 for step in range(1, 7)])
     both = bdmc_steps(model, x, z, QUICK)
-    running = next(itertools.islice(both, 8, None))
+    running = next(itertools.islice(both, pilot + 8, None))
     assert running.share == 9 / 12
     with pytest.raises(ValueError, match="both directions"):
         running.estimate()
@@ -161,7 +163,7 @@ def test_many_images_go_in_groups():
     assert estimate.log_px.isfinite().all()
     assert seen == sorted(seen)
     assert seen[-1] == 1
-    assert len(seen) == 4 * 6
+    assert len(set(seen)) == 1 + 4 * 6  # the pilot runs stay where they begin
     assert bdmc(model, x, z, QUICK).width.shape == (7,)
     assert ais(model, x[:0], QUICK).log_px.shape == (0,)
 
