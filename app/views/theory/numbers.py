@@ -12,6 +12,7 @@ from app.services.walk_numbers import Estimate
 from app.services.walk_samples import MAX_SAMPLES
 from app.views.theory.subject import SEED
 from vae_core.inference.elbo import monte_carlo
+from vae_core.model.batches import rows_at_once
 from vae_core.model.noise import standard_normal_log_prob
 from vae_core.model.posteriors import FlowPosterior, GaussianPosterior, Posterior
 from vae_core.model.vae import VAE
@@ -49,16 +50,21 @@ def widening_of(model: VAE, x: Tensor) -> Widening:
     x = x.to(model.device)
     q = model.posterior(x)
     epsilon = _noise(q, model)[:_DRAWS]
+    found = [_by_width(model, x, q, part) for part in epsilon.split(rows_at_once(model))]
+    joint, entropy = (torch.cat(parts) for parts in zip(*found, strict=True))
+    score = (epsilon.square() - 1).sum(-1)
+    return Widening(_estimate(joint + entropy), _estimate(joint), _estimate(score))
+
+
+def _by_width(model: VAE, x: Tensor, q: Posterior, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of log p(x, z) and of −log q(z|x) at some draws, (n, 1) each."""
     with torch.enable_grad():
         s = epsilon.new_zeros(len(epsilon), 1, 1).requires_grad_()
         path = q.path(epsilon * s.exp())
         # log q at z(eˢε): the density of ε, the factor e^(−ds), and the Jacobians of the path
         log_q = path.log_q - standard_normal_log_prob(path.epsilon)
         log_q = log_q + standard_normal_log_prob(epsilon) - epsilon.shape[-1] * s[..., 0]
-        joint = _derivatives(model.log_joint(x, path.z), s)
-        entropy = -_derivatives(log_q, s)
-    score = (epsilon.square() - 1).sum(-1)
-    return Widening(_estimate(joint + entropy), _estimate(joint), _estimate(score))
+        return _derivatives(model.log_joint(x, path.z), s), -_derivatives(log_q, s)
 
 
 def _derivatives(values: Tensor, s: Tensor) -> Tensor:
@@ -88,7 +94,8 @@ def with_log_sigma(model: VAE, x: Tensor, samples: int) -> Estimate:
     for step in q.steps if isinstance(q, FlowPosterior) else ():
         z, log_abs_det = step(z, q.context)  # type: ignore[union-attr]
         log_q = log_q - log_abs_det
-    return _estimate(model.log_joint(x, z) - log_q)
+    joint = torch.cat([model.log_joint(x, part) for part in z.split(rows_at_once(model))])
+    return _estimate(joint - log_q)
 
 
 def _noise(q: Posterior, model: VAE) -> Tensor:
