@@ -20,6 +20,7 @@ from vae_core.basics.arrays import Floats
 from vae_core.basics.errors import InvalidArgument
 from vae_core.inference.elbo import ElboTerms, elbo_terms_at, monte_carlo
 from vae_core.inference.importance import log_density
+from vae_core.model.batches import rows_at_once
 from vae_core.model.posteriors import Posterior
 from vae_core.model.vae import VAE
 
@@ -133,7 +134,8 @@ def walk(model: VAE, x: Tensor, seed: int, samples: int) -> Walk:
         raise InvalidArgument(f"L must be 1 to {MAX_SAMPLES}, not {samples}.")
     x = x.to(model.device)
     q = model.posterior(x)
-    terms = elbo_terms_at(model, x, q, _noise(q, seed, model.device)[:samples])
+    epsilon = _noise(q, seed, model.device)[:samples]
+    terms = elbo_terms_at(model, x, q, epsilon, rows_at_once(model))
     path = terms.path
     return Walk(
         epsilon=_rows(path.epsilon),
@@ -156,7 +158,8 @@ def reference(model: VAE, x: Tensor) -> Reference:
     x = x.to(model.device)
     q = model.posterior(x)
     mean, scale = _base(q, model)
-    terms = elbo_terms_at(model, x, q, _noise(q, REFERENCE_SEED, model.device)[:_REFERENCE_DRAWS])
+    epsilon = _noise(q, REFERENCE_SEED, model.device)[:_REFERENCE_DRAWS]
+    terms = elbo_terms_at(model, x, q, epsilon, rows_at_once(model))
     z_mean, z_variance = q.moments(MAX_SAMPLES, _generator(REFERENCE_SEED, model.device))
     density = log_density(model, x, IMPORTANCE_SAMPLES, REFERENCE_SEED)
     probe = _probe(model.config.latent_size)

@@ -67,10 +67,16 @@ def elbo_terms(
     return elbo_terms_at(model, x, q, q.noise(samples, generator))
 
 
-def elbo_terms_at(model: VAE, x: Tensor, q: Proposal, epsilon: Tensor) -> ElboTerms:
-    """Evaluate every term of the ELBO at the draws of q for given noise ε (L, B, d)."""
+def elbo_terms_at(
+    model: VAE, x: Tensor, q: Proposal, epsilon: Tensor, samples_at_once: int | None = None
+) -> ElboTerms:
+    """Evaluate every term of the ELBO at the draws of q for given noise ε (L, B, d).
+
+    Args:
+        samples_at_once: number of the L samples to decode at once; None means all.
+    """
     path = q.path(epsilon)
-    return terms_at(model, x, q, path, path.z, path.log_q)
+    return terms_at(model, x, q, path, path.z, path.log_q, samples_at_once)
 
 
 def terms_at(
