@@ -6,32 +6,29 @@ so log p̂(x) is a lower bound in expectation. BDMC (Grosse et al. 2015, arXiv 1
 the chains backwards from an exact posterior sample, which gives an upper bound. An exact sample is
 known if x was simulated: z ~ p(z), then x ~ p(x|z).
 
-The step sizes come from a pilot run whose chains are discarded. Chains that tune their own step
-sizes would not leave p_t invariant, so the results would not be bounds. All values are in nats.
+The step sizes come from a pilot run (:mod:`vae_core.inference.tempering`). Chains that tune their
+own would not leave p_t invariant, so the results would not be bounds. All values are in nats.
 """
 
 import copy
 import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vae_core.basics.blocks import join
 from vae_core.basics.errors import InvalidArgument
 from vae_core.basics.progress import OnProgress, finish
-from vae_core.inference.hmc import ChainState, StepSize, state_at, transition
+from vae_core.inference.hmc import ChainState, state_at, transition
+from vae_core.inference.tempering import PILOT_TEMPERATURES, tempered, tune_steps
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 
-_PILOT_TEMPERATURES = 60
-_PILOT_CHAINS = 4
-_PILOT_TRANSITIONS = 2  # per temperature of the pilot run
-_PILOT_RATE = 0.3
-_FIRST_STEP = 0.3
 _FEWEST_CHAINS = 2.0  # effective chains below which the delta method tells no error
+S = TypeVar("S")
 _GRAPH = 3  # memory factor: the gradient needs stored activations and their gradients
 
 
@@ -196,8 +193,8 @@ def ais_steps(
 
     Yields:
         The chains after each temperature. The ``estimate()`` of the last state is the lower bound
-        on log p(x). Before it the pilot run, an eighth of the work by default, yields its own
-        chains at the temperature of the prior, after each transition.
+        on log p(x). Before them comes the state at the temperature of the prior, after each
+        transition of the pilot run, which is an eighth of the work by default.
 
     Raises:
         InvalidArgument: if the images do not have the model's shape.
@@ -205,7 +202,8 @@ def ais_steps(
     x = model.as_images(x)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
-    step_sizes = yield from _pilot(model, x, annealing, generator)
+    waiting = _waiting(model, x, annealing)
+    step_sizes = yield from _tuned(model, x, annealing, generator, waiting)
     yield from _anneal_from_prior(model, x, annealing, step_sizes, generator)
 
 
@@ -220,7 +218,7 @@ def bdmc_steps(
         z: the latents of these images, (B, d), which are exact posterior samples.
 
     Yields:
-        The chains after each temperature, and before them those of the pilot run.
+        The chains after each temperature, as in :func:`ais_steps`.
 
     Raises:
         InvalidArgument: if the images are not of the model's shape, or the latents not of them.
@@ -228,7 +226,8 @@ def bdmc_steps(
     x, z = _simulated(model, x, z)
     annealing = annealing or Annealing()
     generator = torch.Generator(model.device).manual_seed(seed)
-    step_sizes = yield from _sandwiched(_pilot(model, x, annealing, generator))
+    waiting = RunningSandwich(_waiting(model, x, annealing))
+    step_sizes = yield from _tuned(model, x, annealing, generator, waiting)
     forward: RunningAnnealing | None = None
     for forward in _anneal_from_prior(model, x, annealing, step_sizes, generator):
         yield RunningSandwich(forward)
@@ -342,17 +341,12 @@ def _anneal(
         running.weigh(beta, likelihood.log_prob)
         if running.done < running.total:  # no weight follows the last temperature
             here = _tempered_state(model, likelihood, beta)
-            density = _tempered(model, x, beta)
+            density = tempered(model, x, beta)
             state, acceptance = transition(
                 density, here, step_size, annealing.leapfrog_steps, generator
             )
             running.move(state.z, acceptance)
         yield copy.copy(running)
-
-
-def _tempered(model: VAE, x: Tensor, beta: float) -> Callable[[Tensor], Tensor]:
-    """log p(z) + β log p(x|z)."""
-    return lambda z: model.log_prior(z) + beta * model.log_likelihood(x, z)
 
 
 def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainState:
@@ -365,46 +359,24 @@ def _tempered_state(model: VAE, likelihood: ChainState, beta: float) -> ChainSta
     )
 
 
-def _sandwiched(
-    steps: Generator[RunningAnnealing, None, Tensor],
-) -> Generator[RunningSandwich, None, Tensor]:
+def _tuned(
+    model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator, before: S
+) -> Generator[S, None, Tensor]:
+    """Find the step sizes, (T + 1, B); yield the state ``before`` the annealing meanwhile."""
+    betas = sigmoid_schedule(min(PILOT_TEMPERATURES, annealing.temperatures))
+    steps = tune_steps(model, x, betas, annealing.temperatures, annealing.leapfrog_steps, generator)
     while True:
         try:
-            yield RunningSandwich(next(steps))
+            next(steps)
         except StopIteration as end:
             return end.value
+        yield before
 
 
-def _pilot(
-    model: VAE, x: Tensor, annealing: Annealing, generator: torch.Generator
-) -> Generator[RunningAnnealing, None, Tensor]:
-    """Find step sizes for each temperature and image by a short run from the prior.
-
-    Yields:
-        The chains before the first temperature of the annealing.
-
-    Returns:
-        The step sizes, (T + 1, B).
-    """
-    betas = sigmoid_schedule(min(_PILOT_TEMPERATURES, annealing.temperatures))
-    z = model.prior.sample((_PILOT_CHAINS, len(x)), generator)
-    waiting = RunningAnnealing(z, sigmoid_schedule(annealing.temperatures))
-    step = StepSize(z.new_full((len(x),), _FIRST_STEP), floor=_PILOT_RATE)
-    found = []
-    for beta in betas.tolist():
-        density = _tempered(model, x, beta)
-        state = state_at(density, z)
-        for _ in range(_PILOT_TRANSITIONS):
-            state, acceptance = transition(
-                density, state, step.value, annealing.leapfrog_steps, generator
-            )
-            step.update(acceptance)
-            yield waiting
-        z = state.z
-        found.append(step.value.log())
-    by_image = torch.stack(found, 1)[None]  # (1, B, pilot temperatures)
-    size = annealing.temperatures + 1
-    return F.interpolate(by_image, size, mode="linear", align_corners=True)[0].T.exp()
+def _waiting(model: VAE, x: Tensor, annealing: Annealing) -> RunningAnnealing:
+    """The state before the first temperature."""
+    z = x.new_zeros(annealing.chains, len(x), model.config.latent_size)
+    return RunningAnnealing(z, sigmoid_schedule(annealing.temperatures))
 
 
 def _groups(model: VAE, x: Tensor, annealing: Annealing) -> list[slice]:
