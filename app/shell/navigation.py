@@ -92,7 +92,7 @@ MOVED = {"posterior_lab": "posterior", "gradient_lab": "gradients"}
 
 
 def path(name: str) -> str:
-    """Path of a page's script, in the form that ``st.page_link`` and ``st.switch_page`` take."""
+    """Path of a page's script, in the form in which Streamlit takes it."""
     return f"views/{name}/page.py"
 
 

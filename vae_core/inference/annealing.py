@@ -27,8 +27,9 @@ from vae_core.inference.tempering import PILOT_TEMPERATURES, tempered, tune_step
 from vae_core.model.batches import rows_at_once
 from vae_core.model.vae import VAE
 
-_FEWEST_CHAINS = 2.0  # effective chains below which the delta method tells no error
 S = TypeVar("S")
+
+_FEWEST_CHAINS = 2.0  # effective chains below which the delta method tells no error
 _GRAPH = 3  # memory factor: the gradient needs stored activations and their gradients
 
 
